@@ -1,0 +1,66 @@
+# Needs Python 3.11+, git and make; everything else goes into .venv.
+PYTHON  ?= python3
+WORKERS ?= auto
+
+BIN := .venv/bin
+# uv installs into .venv with its Python, and never downloads another.
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON := $(BIN)/python
+export UV_PYTHON_DOWNLOADS := never
+SYNC := $(BIN)/uv sync --frozen --inexact
+
+.DEFAULT_GOAL := help
+.PHONY: help demo env test lint format types pytest mutants bench lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/run.stamp  ## verify the theorems and measure the alignment of the embedded networks
+	$(BIN)/dlntheory verify
+	$(BIN)/dlntheory align
+
+env: .venv/dev.stamp  ## create or update the development environment in .venv
+
+test: lint types pytest  ## run every check but the mutants: ruff, mypy, pytest
+
+lint: .venv/dev.stamp  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/dev.stamp  ## fix what ruff can fix, and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/dev.stamp  ## check types
+	$(BIN)/mypy
+
+pytest: .venv/dev.stamp  ## run the tests and the examples of docstrings, README and docs
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
+
+mutants: .venv/dev.stamp  ## wound the formulas and check that the tests bleed
+	$(BIN)/python tests/mutations.py
+
+bench: .venv/dev.stamp  ## time the library against its bars and other libraries
+	$(BIN)/python -m experiments.benchmarks
+
+lock: .venv/uv.stamp  ## resolve the dependencies again into uv.lock
+	$(BIN)/uv lock --upgrade
+
+clean:  ## remove the environment, caches and builds
+	rm -rf .venv .cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/uv.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dlntheory needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	touch $@
+
+# --inexact leaves alone what was installed by hand, such as PyTorch; a development environment also runs the demo.
+.venv/run.stamp: .venv/uv.stamp pyproject.toml uv.lock
+	$(SYNC) --no-dev
+	touch $@
+
+.venv/dev.stamp: .venv/uv.stamp pyproject.toml uv.lock
+	$(SYNC)
+	touch $@ .venv/run.stamp
