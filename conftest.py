@@ -1,0 +1,41 @@
+"""What every test shares, and every example in docstrings, README.md and docs/."""
+
+import os
+from pathlib import Path
+
+# Set before JAX and NumPy are imported; the workers, and the processes that tests start, inherit it.
+for variable, value in {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parent / ".cache/jax"),  # a second run is twice as fast
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "MPLBACKEND": "agg",
+    "OMP_NUM_THREADS": "1",  # the workers share the cores
+    "OPENBLAS_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}.items():
+    os.environ.setdefault(variable, value)
+
+import jax
+import pytest
+from hypothesis import settings
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# A function's first call compiles it, so a deadline means nothing. CI draws the same examples every time.
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not any(device.platform == "gpu" for device in jax.devices()):
+        pytest.skip("JAX sees no GPU; where there is one, set JAX_PLATFORMS=cuda,cpu")
+
+
+@pytest.fixture(autouse=True)
+def scratch_directory_of_docstrings(request: pytest.FixtureRequest) -> None:
+    """The examples of a docstring may write files: they run in a directory of their own."""
+    if isinstance(request.node, pytest.DoctestItem):
+        request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))

@@ -1,0 +1,158 @@
+r"""How an update changes the prediction, and how well that change is aligned with the residual."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .algebra import Matrix
+from .checks import as_real
+from .layers import Layer
+from .network import LinearNetwork, as_rows
+from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
+
+
+def first_order_change(layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix]) -> Matrix:
+    r"""``Σ_l D_l ΔW_l φ_l(X̂_{l-1})``: the derivative of the prediction along the updates, in one forward pass."""
+    moved = layers[0].output_change(changes[0], predicted[0])
+    for layer, change, activity in zip(layers[1:], changes[1:], predicted[1:], strict=False):
+        moved = layer.apply(moved) + layer.output_change(change, activity)
+    return moved
+
+
+def finite_change(
+    layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix], learning_rate: Any
+) -> Matrix:
+    r"""``(Π_l (T_l + η ΔT_l) − Π_l T_l) X``, carried as a difference so that a small ``η`` costs no digits."""
+    moved = learning_rate * layers[0].output_change(changes[0], predicted[0])
+    for layer, change, activity in zip(layers[1:], changes[1:], predicted[1:], strict=False):
+        moved = layer.apply(moved) + learning_rate * layer.output_change(change, activity + moved)
+    return moved
+
+
+def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:
+    """The cosine of the angle between columns, safe from overflow; NaN where a column is zero."""
+    left, right = (each / jnp.max(jnp.abs(each), axis=0, keepdims=True) for each in (left, right))
+    norms = jnp.linalg.norm(left, axis=0) * jnp.linalg.norm(right, axis=0)
+    return jnp.sum(left * right, axis=0) / norms
+
+
+@eqx.filter_jit
+def _change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+    """The prediction change as the caller's rows, and each sample's alignment."""
+    layers, single = learning.problem.layers, learning.problem.x.ndim == 1
+    signals = signals_of(learning)
+    changes = changes_of(learning, signals)
+    if learning_rate is None:
+        moved = first_order_change(layers, changes, signals.feedforward)
+    else:
+        moved = finite_change(layers, changes, signals.feedforward, learning_rate)
+    alignment = cosine(signals.residual, moved)
+    return as_rows(moved, single), alignment[0] if single else alignment
+
+
+def _evaluate(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str,
+    rescaling: str | None,
+    learning_rate: Any,
+    options: dict[str, Any],
+) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+    learning = prepare(net, x, y, rule, rescaling, **options)
+    if learning_rate is not None:
+        learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
+    moved, alignment = _change_and_alignment(learning, learning_rate)
+    return refuse_overflow("prediction change", moved), alignment
+
+
+def prediction_change(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str = "pc",
+    rescaling: str | None = None,
+    learning_rate: Any = None,
+    **options: Any,
+) -> Float[Array, "*B n"]:
+    r"""How the predictions for the batch's own inputs change under the batch's weight update.
+
+    In continuous time ``dŶ = Σ_l D_l ΔW_l X̂_{l-1}``, the derivative of the prediction along the update; for a
+    learning rate ``η``, ``ΔŶ = (Π_l (W_l + η ΔW_l) − Π_l W_l) X``. Learned biases move too.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: as in `weight_updates`.
+        rescaling: as in `weight_updates`.
+        learning_rate: ``None`` for continuous time, or the learning rate ``η`` of a finite step.
+        **options: as in `weight_updates`.
+
+    Returns:
+        ``(B, n_L)``.
+
+    Raises:
+        ValueError: as `weight_updates`.
+        TypeError: as `weight_updates`.
+        PrecisionError: as `weight_updates`.
+
+    Source:
+        Sample Efficiency, equations 6, 8, 43 and 45.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> prediction_change(net, [1.0], [3.0], rule="pc", rescaling="adaptive").round(6).tolist()
+        [2.0]
+        >>> prediction_change(net, [1.0], [3.0], rule="bp", learning_rate=0.5).tolist()
+        [3.0]
+    """
+    return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0]
+
+
+def target_alignment(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str = "pc",
+    rescaling: str | None = None,
+    learning_rate: Any = None,
+    **options: Any,
+) -> Float[Array, "*B"]:
+    r"""The cosine between each sample's residual ``r = y − ŷ`` and the change of its prediction.
+
+    One: the update moves the prediction straight towards the target. The papers' figure for a batch is the mean
+    over its samples.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: as in `weight_updates`.
+        rescaling: as in `weight_updates`.
+        learning_rate: as in `prediction_change`.
+        **options: as in `weight_updates`.
+
+    Returns:
+        ``(B,)``, each from −1 to 1; NaN for a sample without residual or whose prediction does not change,
+        where the angle is undefined.
+
+    Raises:
+        ValueError: as `weight_updates`.
+        TypeError: as `weight_updates`.
+        PrecisionError: as `weight_updates`.
+
+    Source:
+        Sample Efficiency, equation 5 and appendix D.1.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]]])
+        >>> round(float(target_alignment(net, [1.0, 1.0], [0.0, 0.0], rule="bp")), 4)
+        0.9999
+        >>> round(float(target_alignment(net, [1.0, 1.0], [0.0, 0.0], rule="pc", rescaling="adaptive")), 12)
+        1.0
+    """
+    return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[1]

@@ -1,0 +1,148 @@
+"""Named arrays, with a note beside them, in and out of files. Nothing is ever unpickled.
+
+One row of `DECODERS` or `ENCODERS` a format.
+"""
+
+import io
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NOTE = "__structure__"
+"""The reserved name of the note: of an array of an ``.npz`` file, or in the metadata of ``.safetensors``."""
+
+STATE_DICT = "wanted what torch.save(model.state_dict(), path) writes"
+
+
+class Contents(NamedTuple):
+    """What a file holds: arrays by name, and a note in JSON, which most files do not have."""
+
+    arrays: dict[str, np.ndarray]
+    note: str | None = None
+
+
+def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], Any]:
+    """Read the arrays of a file by name, and its note, ``None`` without one."""
+    path = as_path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"`path` is {path}, and there is no such file.")
+    decode = _by_suffix(path, DECODERS)
+    if not path.stat().st_size:
+        raise ValueError(f"`path` is {path}, an empty file; wanted arrays.")
+    try:
+        arrays, note = decode(path)
+        return arrays, None if note is None else json.loads(note)
+    except (ImportError, PermissionError):
+        raise
+    except Exception as error:  # a damaged or hostile file makes its parser raise anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"`path` is {path}, which cannot be read as {path.suffix}: {reason}") from error
+
+
+def write_arrays(path: Any, arrays: dict[str, np.ndarray], note: Any) -> None:
+    """Write named arrays and a note, anything that JSON can say, to a file that `read_arrays` reads."""
+    path = as_path(path)
+    encode = _by_suffix(path, ENCODERS)
+    write_atomically(path, encode(Contents(arrays, json.dumps(note))))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` beside ``path`` first, then move it there, so that nobody sees half a file."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"`path` is {path}, in a folder that does not exist.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def as_path(path: Any) -> Path:
+    """Convert to the path of what may be a file, and is no directory."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` is {path!r}; wanted the path of a file.")
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"`path` is {path}, a directory; wanted a file.")
+    return path
+
+
+def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
+    suffix = path.suffix.lower()
+    if suffix not in table:
+        raise ValueError(f"`path` is {path}; wanted a file that ends in {', '.join(table)}.")
+    return table[suffix]
+
+
+def _decode_npz(path: Path) -> Contents:
+    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
+        arrays = _each(archive.files, archive.__getitem__)
+    note = arrays.pop(NOTE, None)
+    return Contents(arrays, None if note is None else str(note))
+
+
+def _encode_npz(contents: Contents) -> bytes:
+    named: dict[str, Any] = {**contents.arrays, NOTE: np.array(contents.note)}
+    buffer = io.BytesIO()
+    np.savez(buffer, **named)
+    return buffer.getvalue()
+
+
+def _decode_safetensors(path: Path) -> Contents:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return Contents(_each(file.keys(), file.get_tensor), (file.metadata() or {}).get(NOTE))
+
+
+def _encode_safetensors(contents: Contents) -> bytes:
+    from safetensors.numpy import save
+
+    return save(contents.arrays, {NOTE: str(contents.note)})
+
+
+def _decode_torch(path: Path) -> Contents:
+    import pickle  # for the name of its error
+
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise ImportError(f'{path} needs PyTorch to be read: pip install "dlntheory[pytorch]"') from error
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"damaged, or more than tensors; {STATE_DICT}") from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ValueError(f"no dictionary of tensors; {STATE_DICT}")
+    return Contents(_each(state, lambda name: state[name].detach().numpy()))
+
+
+def _each(names: Iterable[Any], get: Callable[[Any], Any]) -> dict[str, np.ndarray]:
+    """The arrays by name; the error names the one that cannot be read."""
+    arrays = {}
+    for name in names:
+        try:
+            arrays[name] = get(name)
+        except Exception as error:
+            raise ValueError(f"{name}: {error}") from error
+        if not isinstance(name, str) or not isinstance(arrays[name], np.ndarray):
+            raise ValueError(f"{name} is no array with a name")
+    return arrays
+
+
+DECODERS: dict[str, Callable[[Path], Contents]] = {
+    ".npz": _decode_npz,
+    ".safetensors": _decode_safetensors,
+    ".pt": _decode_torch,
+    ".pth": _decode_torch,
+}
+ENCODERS: dict[str, Callable[[Contents], bytes]] = {
+    ".npz": _encode_npz,
+    ".safetensors": _encode_safetensors,
+}

@@ -1,0 +1,32 @@
+"""The command line: `dlntheory verify`, `align` and `figure`. JAX is imported only by a command that computes."""
+
+from collections.abc import Callable
+
+import typer
+
+from .align import align
+from .figure import figure
+from .verify import verify
+
+app = typer.Typer(
+    name="dlntheory",
+    help="The analytical theory of deep linear networks: backpropagation and predictive coding.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+EXAMPLES: dict[Callable[..., None], str] = {
+    verify: "dlntheory verify weights.npz --inputs x.npy --targets y.npy",
+    align: "dlntheory align weights.npz --inputs x.npy --targets y.npy --plot alignment.png",
+    figure: "dlntheory figure 2 --quick --out figures",
+}
+for command, example in EXAMPLES.items():
+    app.command(epilog=f"Example: {example}")(command)
+
+
+def main() -> None:
+    """Run the command line. Bad usage and bad input end with exit code 2, an interruption with 130."""
+    app(prog_name="dlntheory")

@@ -1,0 +1,101 @@
+"""What the commands take: a file of weights and two of data, and their refusal in terms of the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from ..network import LinearNetwork
+
+SAMPLES = 16
+"""How many samples stand in for data that were not given."""
+
+Weights = Annotated[
+    Path | None,
+    typer.Argument(help="Weights: .npz, .safetensors, .pt or .pth.", metavar="[WEIGHTS]", show_default="built in"),
+]
+Inputs = Annotated[Path | None, typer.Option(help="Inputs: .npy, (samples, n_0).", show_default="drawn")]
+Targets = Annotated[Path | None, typer.Option(help="Targets: .npy, (samples, n_L).", show_default="drawn")]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        help="Names of the weights, from the input's to the output's.", metavar="W1,W2", show_default="natural"
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Seed of what is drawn.", min=0)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+
+
+def use_double_precision() -> None:
+    """Compute in 64 bits."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+@contextmanager
+def refusals(name: str = "") -> Iterator[None]:
+    """Turn what the library refuses into one line on the standard error, and exit code 2."""
+    try:
+        yield
+    except (ValueError, TypeError, ArithmeticError, ImportError, OSError) as error:
+        refuse(f"{name}: {error}" if name else str(error), error)
+
+
+def refuse(message: str, cause: BaseException | None = None) -> NoReturn:
+    """Say what is wrong with the arguments, and end with exit code 2."""
+    typer.echo(f"Error: {message}", err=True)
+    raise typer.Exit(2) from cause
+
+
+def check_combination(weights: Path | None, **options: Any) -> None:
+    """Refuse options without the weights that they are about, and inputs without targets."""
+    given = [name for name, value in options.items() if value is not None]
+    if weights is None and given:
+        refuse(f"--{given[0]} needs WEIGHTS; the built-in networks bring their own.")
+    if len({"inputs", "targets"} & set(given)) == 1:
+        missing = ({"inputs", "targets"} - set(given)).pop()
+        refuse(f"--{missing} is missing; wanted --inputs and --targets together.")
+
+
+def read_problem(
+    weights: Path, inputs: Path | None, targets: Path | None, order: str | None, seed: int
+) -> tuple["LinearNetwork", Any, Any]:
+    """The network of a file, with the given data or with drawn ones."""
+    from ..embedded import normal_data
+    from ..weights import load_weights
+
+    with refusals("WEIGHTS"):
+        net = load_weights(weights, order)
+    if inputs is None or targets is None:
+        return net, *normal_data(net, SAMPLES, seed)
+    x = read_batch("--inputs", inputs, net.widths[0], net.dtype)
+    y = read_batch("--targets", targets, net.widths[-1], net.dtype)
+    if x.shape[:-1] != y.shape[:-1]:
+        refuse(f"--inputs has shape {x.shape} but --targets has shape {y.shape}; wanted the same number of samples.")
+    return net, x, y
+
+
+def describe_data(inputs: Path | None, targets: Path | None, seed: int) -> str:
+    """Where the data come from."""
+    if inputs is None or targets is None:
+        return f"normal inputs, targets linear in them, seed {seed}"
+    return f"data of {inputs.name} and {targets.name}"
+
+
+def read_batch(name: str, path: Path, width: int, dtype: Any) -> Any:
+    """A batch of samples from an ``.npy`` file."""
+    import numpy as np
+
+    from ..checks import as_batch
+
+    with refusals(name):
+        try:
+            with path.open("rb") as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{path} cannot be read as .npy: {error}") from error
+        return as_batch(name.strip("-"), array, width, dtype)

@@ -1,0 +1,44 @@
+"""What the commands print: JSON, or Rich tables."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import typer
+
+
+def print_json(record: Any) -> None:
+    """Print a record as JSON; NaN and infinity, which JSON does not have, as null."""
+    typer.echo(json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Convert arrays and NumPy's numbers to lists and Python's."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def track(steps: Sequence[Any], doing: str) -> Iterator[Any]:
+    """Go through the steps and show progress on the standard error."""
+    from rich.console import Console
+    from rich.progress import track as show
+
+    console = Console(stderr=True)
+    yield from show(steps, doing, console=console, transient=console.is_terminal)
+
+
+def print_tables(parts: Any) -> None:
+    """Print Rich renderables."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    for part in parts:
+        console.print(part)

@@ -1,0 +1,111 @@
+"""`dlntheory verify`: the theorems, and what is printed wrongly, as checks."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from .inputs import (
+    Inputs,
+    Json,
+    Order,
+    Seed,
+    Targets,
+    Weights,
+    check_combination,
+    describe_data,
+    read_problem,
+    refusals,
+    use_double_precision,
+)
+from .output import print_json, print_tables, track
+
+
+def verify(
+    weights: Weights = None,
+    inputs: Inputs = None,
+    targets: Targets = None,
+    order: Order = None,
+    seed: Seed = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print every hypothesis with its number.")] = False,
+    json: Json = False,
+) -> None:
+    """Check the theorems on a network and data, or on the built-in ones.
+
+    Every hypothesis is decided by a number. The papers' printed forms that are wrong are checked too, on the
+    network and on recorded counterexamples.
+
+    Exit code 0: every theorem holds wherever it applies, and every wrong form fails on its counterexample; 1:
+    otherwise; 2: bad usage or input.
+    """
+    check_combination(weights, inputs=inputs, targets=targets, order=order)
+    use_double_precision()
+    problems = _built_in() if weights is None else {}
+    if weights is not None:
+        net, *data = read_problem(weights, inputs, targets, order, seed)
+        problems = {weights.name: (net, *data, describe_data(inputs, targets, seed))}
+    with refusals():
+        record = check_all(problems)
+    if json:
+        print_json(record)
+    else:
+        from ..report.tables import verify_report
+
+        print_tables(verify_report(record, verbose))
+    raise typer.Exit(0 if record["passed"] else 1)
+
+
+def _built_in() -> Any:
+    from ..embedded import networks
+
+    return networks()
+
+
+def check_all(problems: dict[str, Any]) -> dict[str, Any]:
+    """Check every statement on every network, and the wrong ones on their counterexamples, as a record."""
+    networks = [_check_network(name, *problems[name]) for name in track(list(problems), "Checking")]
+    counterexamples = list(_check_counterexamples())
+    theorems = [check for network in networks for check in network["theorems"]]
+    return {"passed": passed(theorems, counterexamples), "networks": networks, "counterexamples": counterexamples}
+
+
+def passed(theorems: list[dict[str, Any]], counterexamples: list[dict[str, Any]]) -> bool:
+    """Whether every theorem holds wherever it applies, and every wrong form is refuted."""
+    return all(each["holds"] or not each["applicable"] for each in theorems) and all(
+        each["refuted"] for each in counterexamples
+    )
+
+
+def _check_network(name: str, net: Any, x: Any, y: Any, description: str) -> dict[str, Any]:
+    from ..layers import Residual
+    from ..theorems import verify as check
+
+    samples = len(x) if x.ndim == 2 else 1
+    printed = ["printed-1"] if samples > 1 else []
+    printed.append("printed-2")
+    if any(isinstance(layer, Residual) for layer in net.layers):
+        printed.append("printed-residual")
+    return {
+        "name": name,
+        "description": description,
+        "widths": net.widths,
+        "samples": samples,
+        "theorems": [_as_record(check(net, x, y, theorem)) for theorem in (1, 2)],
+        "printed": [_as_record(check(net, x, y, theorem)) for theorem in printed],
+    }
+
+
+def _check_counterexamples() -> Iterator[dict[str, Any]]:
+    from ..counterexamples import COUNTEREXAMPLES
+    from ..theorems import verify as check
+
+    for name, example in COUNTEREXAMPLES.items():
+        record = _as_record(check(*example.problem(), theorem=name))
+        worst = min(record["alignment"])
+        refuted = record["applicable"] and not record["holds"] and worst < 1 - 1e-3
+        yield {"refuted": refuted, "working": example.working, **record}
+
+
+def _as_record(verdict: Any) -> dict[str, Any]:
+    hypotheses = {name: each._asdict() for name, each in verdict.hypotheses.items()}
+    return {**verdict._asdict(), "alignment": verdict.alignment.tolist(), "hypotheses": hypotheses}

@@ -1,0 +1,162 @@
+r"""The output covariance ``S = Σ_l D_l Σ_l D_lᵀ`` of the generative model, and the layers' covariances ``Σ_l``.
+
+``S`` is the covariance of the output when the input is clamped and every layer adds its own noise. It is
+computed in one of two orders, neither of which forms the products ``W_{l:k}``:
+
+- forward, the recursion ``S_l = Σ_l + T_l S_{l-1} T_lᵀ`` from ``S_1 = Σ_1``, the Kalman filter's prediction;
+- backward, ``D_{l-1} = D_l T_l`` from ``D_L = I``, and the sum; far cheaper where outputs are few.
+
+A covariance is ``None`` (the identity), a positive scalar, or a symmetric positive definite matrix.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from .algebra import Matrix, identity, is_concrete
+from .checks import as_array, as_list
+from .layers import Layer
+from .network import LinearNetwork, align_dtypes, as_network
+
+Covariances: TypeAlias = tuple[Any, ...]
+
+
+def scale(covariance: Any, columns: Matrix) -> Matrix:
+    """``Σ @ columns``."""
+    if covariance is None:
+        return columns
+    return covariance * columns if _is_scalar(covariance) else covariance @ columns
+
+
+def add_noise(covariance: Any, predicted: Matrix) -> Matrix:
+    """``Σ + predicted``."""
+    return scale(covariance, identity(predicted.shape[0], predicted)) + predicted
+
+
+def _is_scalar(covariance: Any) -> bool:
+    return not getattr(covariance, "shape", ())
+
+
+def forward_covariance(layers: Sequence[Layer], covariances: Covariances) -> Matrix:
+    r"""``S`` by the recursion ``S_1 = Σ_1``, ``S_l = Σ_l + T_l S_{l-1} T_lᵀ``."""
+    if len(layers) == 1:
+        return scale(covariances[0], identity(layers[0].out_size, layers[0].weight))
+    # S_{l-1} T_lᵀ, which needs no product for the first layer where Σ_1 is a scalar
+    crossed = scale(covariances[0], layers[1].matrix().T)
+    for layer, following, covariance in zip(layers[1:], layers[2:], covariances[1:], strict=False):
+        crossed = following.apply(add_noise(covariance, layer.apply(crossed))).T
+    return add_noise(covariances[-1], layers[-1].apply(crossed))
+
+
+def downstream_maps(layers: Sequence[Layer]) -> list[Matrix]:
+    r"""``D_1ᵀ … D_Lᵀ``, each ``(n_l, n_L)``: from ``D_L = I``, ``D_{l-1}ᵀ = T_lᵀ D_lᵀ``."""
+    maps = [identity(layers[-1].out_size, layers[-1].weight)]
+    if len(layers) > 1:
+        maps.append(layers[-1].matrix().T)
+    for layer in reversed(layers[1:-1]):
+        maps.append(layer.transpose(maps[-1]))
+    return maps[::-1]
+
+
+def backward_covariance(maps: Sequence[Matrix], covariances: Covariances) -> Matrix:
+    r"""``S = Σ_l D_l Σ_l D_lᵀ`` from the downstream maps ``D_lᵀ``."""
+    total = scale(covariances[-1], maps[-1])
+    for downstream, covariance in zip(maps[:-1], covariances[:-1], strict=True):
+        total = total + downstream.T @ scale(covariance, downstream)
+    return total
+
+
+def multiplications(layers: Sequence[Layer]) -> tuple[int, int]:
+    """How many multiplications the forward and the backward order take, with dense matrices of the layers' sizes."""
+    outputs = layers[-1].out_size
+    forward = sum(each.in_size * each.out_size * (each.in_size + each.out_size) for each in layers[1:])
+    backward = sum(outputs * each.in_size * (each.out_size + outputs) for each in layers[1:])
+    return forward, backward
+
+
+def backward_is_cheaper(layers: Sequence[Layer]) -> bool:
+    """Choose the order of computing ``S``."""
+    forward, backward = multiplications(layers)
+    return backward < forward
+
+
+def as_covariances(layers: Sequence[Layer], covariances: Any, dtype: Any) -> Covariances:
+    """Check and convert: ``None``, or one positive scalar or SPD ``(n_l, n_l)`` matrix a layer."""
+    if covariances is None:
+        return (None,) * len(layers)
+    entries = as_list("covariances", covariances, "scalars or matrices, one a layer")
+    if len(entries) != len(layers):
+        raise ValueError(f"`covariances` has {len(entries)} entries; wanted {len(layers)}, one a layer.")
+    sizes = (layer.out_size for layer in layers)
+    return tuple(
+        _as_covariance(f"covariances[{index}]", entry, size, dtype)
+        for index, (entry, size) in enumerate(zip(entries, sizes, strict=True))
+    )
+
+
+def _as_covariance(name: str, value: Any, size: int, dtype: Any) -> jax.Array:
+    array = as_array(name, value, dtype)
+    if array.shape not in ((), (size, size)):
+        raise ValueError(f"`{name}` has shape {array.shape}; wanted a positive number or ({size}, {size}).")
+    if is_concrete(array):
+        _check_positive_definite(name, np.asarray(array))
+    return array
+
+
+def _check_positive_definite(name: str, array: np.ndarray) -> None:
+    if array.ndim == 0:
+        if not array > 0:
+            raise ValueError(f"`{name}` is {array}; wanted a positive number.")
+        return
+    asymmetry = np.abs(array - array.T).max()
+    if asymmetry > 100 * np.finfo(array.dtype).eps * np.abs(array).max():
+        raise ValueError(f"`{name}` is not symmetric, by {asymmetry:.3g}; wanted a symmetric matrix.")
+    smallest = np.linalg.eigvalsh(array)[0]
+    if not smallest > 0:
+        raise ValueError(f"`{name}` has the eigenvalue {smallest:.3g}; wanted a positive definite matrix.")
+
+
+def output_covariance(net: LinearNetwork, covariances: Any = None) -> Float[Array, "n n"]:
+    r"""The output covariance ``S = Σ_l D_l Σ_l D_lᵀ`` of the generative model of predictive coding.
+
+    With ``D_l = T_L … T_{l+1}`` the map from layer ``l`` to the output. With unit covariances, the energy at
+    equilibrium is ``½ rᵀ S⁻¹ r`` and ``S ⪰ I``.
+
+    Args:
+        net: the network, ``L`` layers.
+        covariances: ``None`` for identities, or ``L`` entries, each a positive scalar or a symmetric positive
+            definite ``(n_l, n_l)`` matrix.
+
+    Returns:
+        ``S``, ``(n_L, n_L)``, symmetric positive definite.
+
+    Raises:
+        ValueError: for covariances of another number or shape, or not positive definite.
+        TypeError: for covariances that are not real numbers.
+
+    Source:
+        Sample Efficiency, equation 4; with covariances, THEORY section 4.
+
+    Example:
+        >>> output_covariance(LinearNetwork.from_weights([[[1.0]], [[2.0]], [[3.0]]])).tolist()
+        [[46.0]]
+    """
+    net = as_network("net", net)
+    covariances = as_covariances(net.layers, covariances, net.dtype)
+    return _output_covariance(net.layers, covariances)
+
+
+@jax.jit
+def _output_covariance(layers: tuple[Layer, ...], covariances: Covariances) -> jax.Array:
+    layers, covariances = align_dtypes(layers, covariances)
+    if backward_is_cheaper(layers):
+        return symmetrised(backward_covariance(downstream_maps(layers), covariances))
+    return symmetrised(forward_covariance(layers, covariances))
+
+
+def symmetrised(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """Remove what rounding leaves of asymmetry."""
+    return (matrix + matrix.T) / 2

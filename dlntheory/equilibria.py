@@ -1,0 +1,268 @@
+r"""The equilibrium of predictive-coding inference, in closed form: the interface.
+
+The mathematics is in `dlntheory.system` (the linear system and the routes through it).
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .algebra import add_bias, is_concrete
+from .checks import as_batch, as_real, one_of, same_batch, widest
+from .covariance import Covariances, add_noise, as_covariances, multiplications
+from .layers import Layer
+from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward
+from .system import ROUTES, safe_accuracy, scale_all, solve_system, total
+
+SOLVERS = ("auto", *ROUTES)
+REFUSED = 1e-3
+"""Activities whose estimated relative error is larger are refused."""
+
+
+class PrecisionError(ArithmeticError):
+    """The arithmetic's precision does not suffice for this network and data."""
+
+
+class SoftOutput(eqx.Module):
+    r"""The output is not clamped but drawn to the target by an energy ``½ β ‖y − x_L‖²``.
+
+    As ``β → ∞`` this is predictive coding with a clamped output; as ``β → 0`` the updates divided by ``β``
+    become backpropagation's. Pass it as ``nudge=``.
+
+    Args:
+        beta: the strength, positive.
+
+    Source:
+        THEORY section 4.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> equilibrium(net, [0.0], [3.0], nudge=SoftOutput(1.0)).activities[-1].round(6).tolist()
+        [2.0]
+    """
+
+    beta: Any
+
+
+class Equilibrium(eqx.Module):
+    r"""The equilibrium of inference for every sample of a batch.
+
+    Without a batch dimension in the data there is none here.
+
+    Attributes:
+        activities: ``x*_0 … x*_L``, each ``(B, n_l)``.
+        errors: ``ε*_1 … ε*_L``, each ``(B, n_l)``: ``ε*_l = x*_l − T_l x*_{l-1} − b_l``.
+        multiplier: ``λ``, ``(B, n_L)``, the precision-weighted error of the output.
+        residual: ``r = y − ŷ``, ``(B, n_L)``, whatever the nudge.
+        energy: ``½ Σ_l ε*_lᵀ Σ_l⁻¹ ε*_l`` (and the soft output's term), ``(B,)``.
+        weighted_errors: ``e_l = Σ_l⁻¹ ε*_l = D_lᵀ λ``, each ``(B, n_l)``.
+        accuracy: an estimate of the relative error of a sample's activities, ``(B,)``. Where ``y`` nearly equals ``ŷ``,
+            errors and energy have fewer digits than activities, as the data have.
+        route: index of the route taken among covariance, hessian, square_root.
+    """
+
+    activities: tuple[Float[Array, "*B _"], ...]
+    errors: tuple[Float[Array, "*B _"], ...]
+    multiplier: Float[Array, "*B n"]
+    residual: Float[Array, "*B n"]
+    energy: Float[Array, "*B"]
+    weighted_errors: tuple[Float[Array, "*B _"], ...]
+    accuracy: Float[Array, "*B"]
+    route: Int[Array, ""]
+
+    @property
+    def solver(self) -> Any:
+        """The name of the route taken; of an equilibrium vmapped over networks, an array of names."""
+        if not is_concrete(self.route):
+            raise TypeError("`solver` names the route taken, which is known after tracing only; return `route`.")
+        names = np.array(list(ROUTES))[np.asarray(self.route)]
+        return str(names) if names.ndim == 0 else names
+
+
+def equilibrium(
+    net: LinearNetwork, x: Any, y: Any, covariances: Any = None, nudge: Any = None, solver: str = "auto"
+) -> Equilibrium:
+    r"""The minimum of the energy with the input clamped to ``x`` and the output to ``y``, in closed form.
+
+    With ``r = y − ŷ`` and ``S = Σ_l D_l Σ_l D_lᵀ``: ``λ = S⁻¹ r``, ``ε*_l = Σ_l D_lᵀ λ`` and
+    ``x*_l = T_l x*_{l-1} + b_l + ε*_l``.
+
+    Args:
+        net: the network, ``L`` layers.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        covariances: ``None`` for identities, or ``L`` entries, each a positive scalar or a symmetric positive
+            definite ``(n_l, n_l)`` matrix.
+        nudge: ``None`` for the clamp ``x_L = y``; a number ``β`` for the nudged clamp ``x_L = ŷ + β (y − ŷ)``;
+            `SoftOutput` for an energy term in place of the clamp.
+        solver: ``"covariance"`` (through ``S`` and Cholesky; fast, and useless where weights grow with depth),
+            ``"hessian"`` (block-tridiagonal Cholesky), ``"square_root"`` (orthogonal; the most accurate), or
+            ``"auto"``: the cheapest, checked after the fact, and the orthogonal one where the check fails.
+
+    Returns:
+        The equilibrium; ``solver`` names the route taken and ``accuracy`` estimates the relative error.
+
+    Raises:
+        ValueError: for shapes that do not match the network, NaN or infinity, or an unknown solver.
+        TypeError: for something that does not hold real numbers.
+        PrecisionError: where the estimated relative error exceeds 1e-3, or numbers overflow. Under ``jax.jit``
+            and other transformations such samples are NaN instead.
+
+    Source:
+        Sample Efficiency, equations 3, 4, 33-36 (appendix E); Millidge et al. 2023; options: THEORY section 4.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> result = equilibrium(net, x=[1.0], y=[3.0])
+        >>> [activity.round(6).tolist() for activity in result.activities]
+        [[1.0], [2.0], [3.0]]
+        >>> round(float(result.energy), 6), result.solver
+        (1.0, 'covariance')
+    """
+    problem = as_problem(net, x, y, covariances, nudge)
+    return solve_problem(problem, one_of("solver", solver, SOLVERS))
+
+
+class Problem(eqx.Module):
+    """Checked arguments, all of one dtype."""
+
+    layers: tuple[Layer, ...]
+    covariances: Covariances
+    x: jax.Array
+    y: jax.Array
+    nudge: Any
+
+
+def as_problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
+    """Check the arguments against the network and bring them to one dtype."""
+    net = as_network("net", net)
+    x = as_batch("x", x, net.widths[0], net.dtype)
+    y = as_batch("y", y, net.widths[-1], net.dtype)
+    same_batch(x, y)
+    covariances = as_covariances(net.layers, covariances, net.dtype)
+    problem = Problem(net.layers, covariances, x, y, _as_nudge(nudge, net.dtype))
+    return cast(problem, widest(problem))
+
+
+def _as_nudge(nudge: Any, dtype: Any) -> Any:
+    if nudge is None:
+        return None
+    if isinstance(nudge, SoftOutput):
+        return SoftOutput(as_real("nudge.beta", nudge.beta, dtype, positive=True))
+    return as_real("nudge", nudge, dtype)
+
+
+def solve_problem(problem: Problem, solver: str) -> Equilibrium:
+    """The equilibrium of a checked problem; inaccurate results are refused."""
+    return _refuse_inaccurate(_solve(problem, solver))
+
+
+def _solve(problem: Problem, solver: str) -> Equilibrium:
+    if solver != "auto":
+        return _equilibrate(problem, solver)
+    cheap = _equilibrate(problem, cheapest_route(problem.layers))
+    safe = jnp.all(cheap.accuracy <= safe_accuracy(cheap.accuracy.dtype))
+    if is_concrete(safe):
+        return cheap if safe else _equilibrate(problem, "square_root")
+    return jax.lax.cond(safe, lambda: cheap, lambda: _equilibrate(problem, "square_root"))
+
+
+def cheapest_route(layers: tuple[Layer, ...]) -> str:
+    """Compare multiplications; LAPACK does about a third as many a second as plain products do."""
+    outputs = layers[-1].out_size
+    through_covariance = min(multiplications(layers)) + outputs**3 / 3
+    through_hessian = sum(each.in_size**2 * (each.in_size + 3 * each.out_size) for each in layers[1:])
+    return "hessian" if 3 * through_hessian < through_covariance else "covariance"
+
+
+@eqx.filter_jit
+def _equilibrate(problem: Problem, route: str) -> Equilibrium:
+    layers, covariances, nudge = problem.layers, problem.covariances, problem.nudge
+    x, y = as_columns(problem.x), as_columns(problem.y)
+    predicted = feedforward(layers, x)
+    residual = y - predicted[-1]
+    target, softened = y, covariances
+    if isinstance(nudge, SoftOutput):
+        softened = (*covariances[:-1], _softened(covariances[-1], nudge.beta, y))
+    elif nudge is not None:
+        target = predicted[-1] + nudge * residual
+    offsets = _offsets(layers, predicted[1], target)
+    solution = solve_system(route, layers, softened, offsets)
+    errors = scale_all(covariances, solution.weighted_errors)
+    pairs = zip(solution.weighted_errors, errors, strict=True)
+    energy = total(*(jnp.sum(weighted * error, axis=0) for weighted, error in pairs)) / 2
+    output = target
+    if isinstance(nudge, SoftOutput):
+        output = y - solution.weighted_errors[-1] / nudge.beta
+        energy = energy + nudge.beta * jnp.sum((y - output) ** 2, axis=0) / 2
+    activities = (x, *solution.hidden, output)
+    single = problem.x.ndim == 1
+
+    def rows(columns: Any) -> Any:
+        return jax.tree.map(lambda each: as_rows(each, single), columns)
+
+    def per_sample(values: jax.Array) -> jax.Array:
+        return values[0] if single else values
+
+    return Equilibrium(
+        activities=rows(activities),
+        errors=rows(tuple(errors)),
+        multiplier=rows(solution.weighted_errors[-1]),
+        residual=rows(residual),
+        energy=per_sample(energy),
+        weighted_errors=rows(solution.weighted_errors),
+        accuracy=per_sample(solution.accuracy),
+        route=jnp.asarray(list(ROUTES).index(route)),
+    )
+
+
+def _softened(covariance: Any, beta: jax.Array, y: jax.Array) -> jax.Array:
+    """``Σ_L + β⁻¹ I``."""
+    if covariance is None or covariance.ndim == 0:
+        return 1 / beta + (1 if covariance is None else covariance)
+    return add_noise(1 / beta, covariance)
+
+
+def _offsets(layers: tuple[Layer, ...], first: jax.Array, target: jax.Array) -> tuple[Any, ...]:
+    """``c_1 = T_1 x + b_1``, ``c_l = b_l`` (``None`` for no bias), ``c_L = b_L − y``."""
+    if len(layers) == 1:
+        return (first - target,)
+    hidden = [_bias_columns(layer, target.shape[1]) for layer in layers[1:-1]]
+    return (first, *hidden, add_bias(-target, layers[-1].bias))
+
+
+def _bias_columns(layer: Layer, columns: int) -> jax.Array | None:
+    if layer.bias is None:
+        return None
+    return add_bias(jnp.zeros((layer.out_size, columns), layer.bias.dtype), layer.bias)
+
+
+def _refuse_inaccurate(result: Equilibrium) -> Equilibrium:
+    """Raise if a sample's estimated error is too large, or make it NaN where only a traced program can tell."""
+    accurate = result.accuracy <= REFUSED
+    if not is_concrete(accurate):
+        arrays = (result.activities, result.errors, result.multiplier, result.energy, result.weighted_errors)
+        poisoned = jax.tree.map(lambda each: _nan_unless(accurate, each), arrays)
+        where = lambda it: (it.activities, it.errors, it.multiplier, it.energy, it.weighted_errors)  # noqa: E731
+        return eqx.tree_at(where, result, poisoned)
+    if not np.asarray(accurate).all():
+        raise PrecisionError(_refusal(result))
+    return result
+
+
+def _refusal(result: Equilibrium) -> str:
+    worst = float(np.max(result.accuracy))
+    lost = f"an estimated relative error of {worst:.1e}, above {REFUSED:.0e}" if np.isfinite(worst) else "no digit left"
+    return (
+        f"the equilibrium by solver={result.solver!r} has {lost}, in {result.energy.dtype}. "
+        'Use solver="auto" or "square_root", or float64.'
+    )
+
+
+def _nan_unless(accurate: jax.Array, values: jax.Array) -> jax.Array:
+    mask = accurate if values.ndim == accurate.ndim else accurate[..., None]
+    return jnp.where(mask, values, jnp.full_like(values, jnp.nan))

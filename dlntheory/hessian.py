@@ -1,0 +1,101 @@
+r"""The Hessian ``H`` of the energy in the hidden activities, factorised block by block.
+
+The energy ``½ Σ_l ‖P_l (z_l − T_l z_{l-1} − c_l)‖²``, with ``Σ_l⁻¹ = P_lᵀ P_l``, is a least-squares problem
+whose matrix is block-bidiagonal, so ``H`` is block-tridiagonal:
+
+``H_ll = Σ_l⁻¹ + T_{l+1}ᵀ Σ_{l+1}⁻¹ T_{l+1}``, ``H_{l+1,l} = −Σ_{l+1}⁻¹ T_{l+1}``.
+
+Both factorisations return ``H = C Cᵀ`` with ``C`` block lower-bidiagonal. Cholesky works on ``H`` and sees its
+condition number; the orthogonal (square-root) factorisation works on the least-squares matrix and sees only the
+square root of it. It is Paige and Saunders' form of the Kalman smoother.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .cholesky import inverse_cholesky, triangular_inverse
+from .covariance import Covariances
+from .layers import Layer
+
+
+class Factor(NamedTuple):
+    """``C``: the inverses of its lower-triangular blocks ``C_ll``, and the blocks ``C_{l+1,l}`` below them."""
+
+    inverses: list[jax.Array]
+    below: list[jax.Array]
+
+
+def whiteners(layers: Sequence[Layer], covariances: Covariances) -> list[Any]:
+    """``P_l`` with ``Σ_l⁻¹ = P_lᵀ P_l``: a scalar, or the inverse of the Cholesky factor."""
+    return [_whitener(covariance, layer.weight.dtype) for covariance, layer in zip(covariances, layers, strict=True)]
+
+
+def _whitener(covariance: Any, dtype: Any) -> jax.Array:
+    if covariance is None:
+        return jnp.ones((), dtype)
+    if covariance.ndim == 0:
+        return 1 / jnp.sqrt(covariance)
+    return inverse_cholesky(covariance)
+
+
+def whiten(whitener: jax.Array, columns: jax.Array) -> jax.Array:
+    """``P @ columns``."""
+    return whitener * columns if whitener.ndim == 0 else whitener @ columns
+
+
+def as_square(whitener: jax.Array, size: int) -> Float[Array, "n n"]:
+    """``P`` as a matrix."""
+    return whitener * jnp.eye(size, dtype=whitener.dtype) if whitener.ndim == 0 else whitener
+
+
+def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[list[jax.Array], list[jax.Array]]:
+    """The blocks ``H_ll`` and ``H_{l+1,l}`` for the hidden layers ``l = 1 … L−1``."""
+    whitening = whiteners(layers, covariances)
+    squares = [as_square(p, layer.out_size) for p, layer in zip(whitening, layers, strict=True)]
+    maps = [whiten(p, layer.matrix()) for p, layer in zip(whitening, layers, strict=True)]
+    diagonal = [p.T @ p + m.T @ m for p, m in zip(squares[:-1], maps[1:], strict=True)]
+    below = [-whiten(p.T, m) for p, m in zip(whitening[1:-1], maps[1:-1], strict=True)]
+    return diagonal, below
+
+
+def cholesky_factor(layers: Sequence[Layer], covariances: Covariances) -> Factor:
+    """Block-tridiagonal Cholesky: each block's Schur complement, from the input's side."""
+    diagonal, below = hessian_blocks(layers, covariances)
+    factor = Factor([inverse_cholesky(diagonal[0])], [])
+    for block, coupling in zip(diagonal[1:], below, strict=True):
+        factor.below.append(coupling @ factor.inverses[-1].T)
+        factor.inverses.append(inverse_cholesky(block - factor.below[-1] @ factor.below[-1].T))
+    return factor
+
+
+def orthogonal_factor(layers: Sequence[Layer], covariances: Covariances) -> Factor:
+    """The same factor by QR of the least-squares matrix, block by block, without ever forming ``H``."""
+    whitening = whiteners(layers, covariances)
+    root = as_square(whitening[0], layers[0].out_size)
+    factor = Factor([], [])
+    for layer, p in zip(layers[1:-1], whitening[1:-1], strict=True):
+        size = layer.in_size
+        corner = jnp.zeros((size, layer.out_size), root.dtype)
+        stacked = jnp.block([[root, corner], [-whiten(p, layer.matrix()), as_square(p, layer.out_size)]])
+        upper = jnp.linalg.qr(stacked, mode="r")
+        factor.inverses.append(triangular_inverse(upper[:size, :size].T))
+        factor.below.append(upper[:size, size:].T)
+        root = upper[size:, size:]
+    last = jnp.concatenate([root, -whiten(whitening[-1], layers[-1].matrix())])
+    factor.inverses.append(triangular_inverse(jnp.linalg.qr(last, mode="r").T))
+    return factor
+
+
+def substitute(factor: Factor, right: Sequence[jax.Array]) -> list[jax.Array]:
+    """Solve ``H z = right`` with ``H = C Cᵀ``: down through ``C``, up through ``Cᵀ``."""
+    down = [factor.inverses[0] @ right[0]]
+    for inverse, below, block in zip(factor.inverses[1:], factor.below, right[1:], strict=True):
+        down.append(inverse @ (block - below @ down[-1]))
+    up = [factor.inverses[-1].T @ down[-1]]
+    for inverse, below, block in reversed(list(zip(factor.inverses, factor.below, down, strict=False))):
+        up.append(inverse.T @ (block - below.T @ up[-1]))
+    return up[::-1]

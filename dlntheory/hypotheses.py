@@ -1,0 +1,148 @@
+r"""The hypotheses of the theorems, each decided on a network's activities by a number and a threshold.
+
+Every function returns the hypotheses by name, and the conditioning of what its statement inverts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+import jax
+import numpy as np
+
+from .algebra import default_rcond
+from .layers import Layer
+from .learning_rules import Signals
+
+DECIDABLE = 1e-3
+"""A question is decided only where the threshold that rounding asks for is smaller."""
+
+
+class Hypothesis(NamedTuple):
+    """Whether a hypothesis holds, the number that decided it, and the number it was compared with."""
+
+    holds: bool
+    value: float
+    threshold: float
+
+
+Hypotheses: TypeAlias = dict[str, Hypothesis]
+Check: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], tuple[Hypotheses, float]]
+
+
+def nonzero_products(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
+    """``x*_{l-1}ᵀ x̂_{l-1} ≠ 0`` for every sample (Theorem 1); reported for the sample nearest to zero."""
+    hypotheses, condition = {}, 1.0
+    for index, own, plain in _features(layers, signals):
+        products, sizes = np.sum(own * plain, axis=0), _product_sizes(own, plain)
+        nearest = int(np.argmin(np.abs(products) / np.where(sizes > 0, sizes, 1)))
+        product, size = float(products[nearest]), float(sizes[nearest])
+        hypotheses[_product_name(index)] = _beyond(product, _noise(layers, own, rcond) * size)
+        condition = max(condition, _ratio(size, abs(product)))
+    return hypotheses, condition
+
+
+def negative_layers(layers: Sequence[Layer], signals: Signals) -> list[int]:
+    """The layers, counted from 1, with ``x*_{l-1}ᵀ x̂_{l-1} < 0`` for some sample."""
+    return [index + 1 for index, own, plain in _features(layers, signals) if np.sum(own * plain, axis=0).min() < 0]
+
+
+def nonzero_means(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
+    """``mean_b(x*_{l-1}ᵀ x̂_{l-1}) ≠ 0``, all that equation 24 asks for."""
+    hypotheses, condition = {}, 1.0
+    for index, own, plain in _features(layers, signals):
+        product = float(np.mean(np.sum(own * plain, axis=0)))
+        size = float(np.mean(_product_sizes(own, plain)))
+        hypotheses[f"mean of {_product_name(index)}"] = _beyond(product, _noise(layers, own, rcond) * size)
+        condition = max(condition, _ratio(size, abs(product)))
+    return hypotheses, condition
+
+
+def ranks_and_rows(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
+    """``rank(X̂ X*ᵀ) = rank X̂`` and the rows of ``R`` in the row space of ``X̂``, in every layer (Theorem 2, sharp)."""
+    hypotheses, condition = {}, 1.0
+    residual = np.asarray(signals.residual)
+    for index, own, plain in _features(layers, signals):
+        spectrum = _spectrum(plain, rcond)
+        size = spectrum.largest * (spectrum.largest + _spectrum(own, rcond).largest)
+        product = _product_spectrum(plain, own, rcond, floor=_noise(layers, own, rcond) * size)
+        hypotheses[f"layer {index + 1}: rank(X̂_{index} X*_{index}ᵀ) = rank X̂_{index}"] = Hypothesis(
+            product.rank == spectrum.rank, product.rank, spectrum.rank
+        )
+        distance = _distance(residual, spectrum.rows)
+        threshold = min(8 * default_rcond(plain) * _ratio(spectrum.largest, spectrum.smallest), DECIDABLE)
+        hypotheses[f"layer {index + 1}: rows of R in those of X̂_{index}"] = Hypothesis(
+            distance <= threshold, distance, threshold
+        )
+        condition = max(condition, _ratio(size, product.smallest))
+    return hypotheses, condition
+
+
+def small_batch(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
+    """``B`` smaller than the smallest width, Theorem 2's hypothesis as printed."""
+    samples = signals.residual.shape[1]
+    width = min(layer.in_size for layer in layers)
+    _, condition = ranks_and_rows(layers, signals, rcond)
+    return {"B < smallest width of layers 0 … L-1": Hypothesis(samples < width, samples, width)}, condition
+
+
+class _Spectrum(NamedTuple):
+    rank: int
+    largest: float
+    smallest: float  # of the singular values that count
+    rows: np.ndarray  # orthonormal rows that span the row space
+
+
+def _spectrum(matrix: np.ndarray, rcond: float | None, floor: float = 0.0) -> _Spectrum:
+    """Singular values up to ``rcond`` times the largest, or up to ``floor``, count as zero."""
+    _, values, rows = np.linalg.svd(matrix, full_matrices=False)
+    rcond = default_rcond(matrix) if rcond is None else rcond
+    rank = int(np.sum(values > max(rcond * float(values[0]), floor)))
+    return _Spectrum(rank, float(values[0]), float(values[rank - 1]) if rank else 0.0, rows[:rank])
+
+
+def _product_spectrum(left: np.ndarray, right: np.ndarray, rcond: float | None, floor: float) -> _Spectrum:
+    """Of ``left @ right.T``, through the core that `pinv_product` inverts."""
+    rcond = default_rcond(left) if rcond is None else rcond
+    if left.shape[1] < left.shape[0]:
+        left, right = (np.asarray(np.linalg.qr(each, mode="r")) for each in (left, right))
+    return _spectrum(left @ right.T, rcond, floor)
+
+
+def _distance(matrix: np.ndarray, rows: np.ndarray) -> float:
+    """How much of ``matrix`` lies outside the space of orthonormal ``rows``, as a share."""
+    size = np.linalg.norm(matrix)
+    return float(np.linalg.norm(matrix - matrix @ rows.T @ rows) / size) if size else 0.0
+
+
+def _features(layers: Sequence[Layer], signals: Signals) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Each layer's features of the rule's own activities and of the feedforward ones."""
+    triples = zip(layers, signals.activities, signals.feedforward, strict=False)
+    for index, (layer, own, plain) in enumerate(triples):
+        yield index, np.asarray(layer.features(own)), np.asarray(layer.features(plain))
+
+
+def norms(columns: jax.Array | np.ndarray) -> np.ndarray:
+    """The norm of each column, in double precision."""
+    return np.linalg.norm(np.asarray(columns, np.float64), axis=0)
+
+
+def _product_sizes(own: np.ndarray, plain: np.ndarray) -> np.ndarray:
+    """What the rounding of ``x*ᵀx̂`` is relative to: ``x*`` is ``x̂`` plus a correction, and may cancel it."""
+    return (norms(own) + norms(plain)) * norms(plain)
+
+
+def _noise(layers: Sequence[Layer], matrix: np.ndarray, rcond: float | None) -> float:
+    """The share of its size below which a product is rounding."""
+    return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond
+
+
+def _product_name(index: int) -> str:
+    return f"layer {index + 1}: x*_{index}ᵀ x̂_{index} ≠ 0"
+
+
+def _beyond(value: float, threshold: float) -> Hypothesis:
+    return Hypothesis(abs(value) > threshold, value, threshold)
+
+
+def _ratio(size: float, value: float) -> float:
+    return size / value if value > 0 else float("inf")

@@ -1,0 +1,88 @@
+r"""The learning rules as local updates: ``ΔW_l = (1/B) Σ_b e_{l,b} φ_l(a_{l-1,b})ᵀ``, errors times activities.
+
+- Backpropagation: ``e_l = D_lᵀ r`` and the feedforward activities ``x̂``.
+- Predictive coding: ``e_l = D_lᵀ λ`` and the activities at equilibrium ``x*``; this is ``−∂E*/∂W_l``.
+- Natural gradient of a linear network: ``ΔW_l = (1/L) D_l⁺ R φ_l(X̂_{l-1})⁺`` (Bernacchia et al. 2018).
+
+Columns in, columns out; the lines of the first two run on SymPy matrices too.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .algebra import Matrix, pinv
+from .covariance import downstream_maps
+from .layers import Layer
+from .network import feedforward
+from .system import backward_sweep
+
+RULES = ("bp", "pc", "natural")
+FISHERS = ("layerwise", "full")
+
+
+class Signals(NamedTuple):
+    """What a local rule needs: each layer's error, and the activity that enters it; and the feedforward pass."""
+
+    errors: Sequence[Matrix]
+    activities: Sequence[Matrix]
+    feedforward: Sequence[Matrix]
+    residual: Matrix
+
+
+def backpropagation_signals(layers: Sequence[Layer], x: Matrix, y: Matrix) -> Signals:
+    """Backpropagation's errors ``D_lᵀ r`` and activities ``x̂_{l-1}``."""
+    predicted = feedforward(layers, x)
+    residual = y - predicted[-1]
+    return Signals(backward_sweep(layers, residual), predicted[:-1], predicted, residual)
+
+
+def equilibrium_signals(
+    layers: Sequence[Layer],
+    x: Matrix,
+    y: Matrix,
+    weighted_errors: Sequence[Matrix],
+    activities: Sequence[Matrix],
+) -> Signals:
+    """Predictive coding's errors ``D_lᵀ λ`` and activities ``x*_{l-1}``, from the equilibrium."""
+    predicted = feedforward(layers, x)
+    return Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])
+
+
+def local_updates(layers: Sequence[Layer], signals: Signals) -> list[Matrix]:
+    """The batch mean of ``e_l φ_l(a_{l-1})ᵀ``, of every layer's extended weight."""
+    samples = signals.residual.shape[1]
+    triples = zip(layers, signals.errors, signals.activities, strict=True)
+    return [layer.weight_update(error, activity) / samples for layer, error, activity in triples]
+
+
+def natural_updates(
+    layers: Sequence[Layer], predicted: Sequence[Matrix], residual: Matrix, rcond: float | None
+) -> list[Matrix]:
+    r"""The natural gradient with the block-diagonal Fisher: ``(1/L) D_l⁺ R φ_l(X̂_{l-1})⁺``."""
+    maps = downstream_maps(layers)
+    triples = zip(layers, maps, predicted[:-1], strict=True)
+    return [
+        pinv(downstream.T, rcond) @ residual @ pinv(layer.features(activity), rcond) / len(layers)
+        for layer, downstream, activity in triples
+    ]
+
+
+def full_natural_updates(
+    layers: Sequence[Layer], predicted: Sequence[jax.Array], residual: jax.Array, rcond: float | None
+) -> list[jax.Array]:
+    r"""The natural gradient with the pseudoinverse of the full Fisher: ``J⁺ vec R``, ``J_l = D_l ⊗ φ_l(X̂_{l-1})ᵀ``.
+
+    Forms the Jacobian, ``B n_L`` times the number of parameters: for small networks.
+    """
+    features = [layer.features(activity) for layer, activity in zip(layers, predicted[:-1], strict=True)]
+    maps = downstream_maps(layers)
+    jacobian = jnp.concatenate([jnp.kron(d.T, f.T) for d, f in zip(maps, features, strict=True)], axis=1)
+    step = pinv(jacobian, rcond) @ residual.ravel()
+    shapes = [(layer.out_size, feature.shape[0]) for layer, feature in zip(layers, features, strict=True)]
+    ends = [0]
+    for rows, columns in shapes:
+        ends.append(ends[-1] + rows * columns)
+    return [step[a:b].reshape(shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)]

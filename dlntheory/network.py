@@ -1,0 +1,215 @@
+"""A linear network: a chain of linear layers, immutable, and a pytree of its parameters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .algebra import Matrix, is_symbolic
+from .checks import as_batch, as_count, as_dtype, as_key, as_list, widest
+from .initialisation import random_weights
+from .layers import Dense, Layer, as_bias, as_weight
+
+
+class LinearNetwork(eqx.Module):
+    r"""A deep linear network ``x_l = T_l x_{l-1} + b_l``, ``l = 1 … L``.
+
+    Args:
+        layers: the layers, from the input's to the output's; their widths must chain. Layers of different
+            precision are brought to the highest.
+
+    Raises:
+        ValueError: for no layers, or widths that do not chain.
+        TypeError: for something that is not a layer.
+
+    Example:
+        >>> net = LinearNetwork([Dense([[1.0, 2.0]]), Dense([[3.0], [4.0]])])
+        >>> net.widths, net.depth
+        ((2, 1, 2), 2)
+        >>> net([1.0, 1.0]).tolist()
+        [9.0, 12.0]
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __init__(self, layers: Any):
+        layers = as_list("layers", layers, "layers")
+        for index, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"`layers[{index}]` is a {type(layer).__name__}; wanted a layer such as Dense.")
+        _check_chain("layers", layers)
+        self.layers = _same_dtype(layers)
+
+    @classmethod
+    def from_weights(cls, weights: Any, biases: Any = None) -> "LinearNetwork":
+        """A network of dense layers with the given weights and fixed biases.
+
+        Args:
+            weights: matrices ``W_l`` of shape ``(n_l, n_{l-1})``, from the input's to the output's.
+            biases: vectors ``(n_l,)`` or ``None`` entries, or ``None`` for no biases.
+
+        Returns:
+            The network.
+
+        Raises:
+            ValueError: for no weights, shapes that do not chain, NaN or infinity, or another number of biases.
+            TypeError: for something that does not hold real numbers.
+
+        Example:
+            >>> LinearNetwork.from_weights([[[1, 0], [0, 1], [1, 1]], [[1, 1, 1]]]).widths
+            (2, 3, 1)
+        """
+        weights = as_list("weights", weights, "matrices")
+        biases = [None] * len(weights) if biases is None else as_list("biases", biases, "vectors or None")
+        if len(biases) != len(weights):
+            raise ValueError(
+                f"`biases` has {len(biases)} entries for {len(weights)} weights; wanted one a weight, or None."
+            )
+        layers = []
+        for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            matrix = as_weight(f"weights[{index}]", weight)
+            layers.append(Dense(matrix, as_bias(f"biases[{index}]", bias, matrix)))
+        _check_chain("weights", layers)
+        return cls(layers)
+
+    @classmethod
+    def random(
+        cls,
+        widths: Any,
+        init: str = "kaiming_uniform",
+        key: Any = 0,
+        condition_number: Any = None,
+        dtype: Any = None,
+    ) -> "LinearNetwork":
+        """A network of dense layers with random weights and no biases.
+
+        Args:
+            widths: ``(n_0, …, n_L)``.
+            init: ``"kaiming_uniform"`` U(±1/√n_in), ``"norm_preserving"`` N(0, 1/n_out), ``"orthogonal"`` or
+                ``"lecun_normal"`` N(0, 1/n_in).
+            key: a JAX random key, or an integer seed.
+            condition_number: ratio of the largest to the smallest singular value of every weight, at least 1
+                (Sample Efficiency, equations 30-32), or ``None`` to leave the weights as drawn.
+            dtype: float32 or float64; JAX's default float if ``None``.
+
+        Returns:
+            The network.
+
+        Raises:
+            ValueError: for fewer than two widths, a width below 1, an unknown ``init``, or a condition number
+                below 1.
+            TypeError: for widths that are not whole numbers.
+
+        Example:
+            >>> LinearNetwork.random([4, 3, 2], init="norm_preserving", key=1).depth
+            2
+        """
+        listed = as_list("widths", widths, "whole numbers")
+        sizes = tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
+        if len(sizes) < 2:
+            raise ValueError(f"`widths` is {sizes}; wanted at least an input and an output width.")
+        weights = random_weights(sizes, init, as_key("key", key), condition_number, as_dtype("dtype", dtype))
+        return cls.from_weights(weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """``(n_0, …, n_L)``."""
+        return (self.layers[0].in_size, *(layer.out_size for layer in self.layers))
+
+    @property
+    def depth(self) -> int:
+        """``L``, the number of layers with weights."""
+        return len(self.layers)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the parameters."""
+        return self.layers[0].weight.dtype
+
+    @property
+    def weights(self) -> tuple[Matrix, ...]:
+        """The weights ``W_1 … W_L``."""
+        return tuple(layer.weight for layer in self.layers)
+
+    @property
+    def biases(self) -> tuple[Matrix | None, ...]:
+        """The biases ``b_1 … b_L``, ``None`` where a layer has none."""
+        return tuple(layer.bias for layer in self.layers)
+
+    def __call__(self, x: Any) -> Float[Array, "*B n"]:
+        """The feedforward prediction ``W_L … W_1 x`` (with biases where layers have them).
+
+        Args:
+            x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+
+        Returns:
+            Predictions, ``(B, n_L)`` or ``(n_L,)``.
+
+        Raises:
+            ValueError: for inputs of another width, an empty batch, NaN or infinity.
+            TypeError: for inputs that are not real numbers.
+        """
+        x = as_batch("x", x, self.widths[0], self.dtype)
+        return _predict(self.layers, x)
+
+
+@jax.jit
+def _predict(layers: tuple[Layer, ...], x: jax.Array) -> jax.Array:
+    layers, inputs = align_dtypes(layers, x)
+    return as_rows(feedforward(layers, as_columns(inputs))[-1], x.ndim == 1)
+
+
+def as_columns(rows: Float[Array, "*B n"]) -> Float[Array, "n _"]:
+    """``(B, n)`` or ``(n,)`` to ``(n, B)``."""
+    return jnp.atleast_2d(rows).T
+
+
+def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:
+    """``(n, B)`` to ``(B, n)``, or to ``(n,)`` for a single sample."""
+    return columns[:, 0] if single else columns.T
+
+
+def feedforward(layers: Sequence[Layer], x: Matrix) -> list[Matrix]:
+    r"""The feedforward activities ``x̂_0 … x̂_L`` as columns: ``x̂_l = T_l x̂_{l-1} + b_l``."""
+    activities = [x]
+    for layer in layers:
+        activities.append(layer.affine(activities[-1]))
+    return activities
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+    """Bring every array of a pytree to ``dtype``; SymPy matrices stay as they are."""
+    return jax.tree.map(lambda leaf: leaf if is_symbolic(leaf) or leaf.dtype == dtype else leaf.astype(dtype), tree)
+
+
+def as_network(name: str, value: Any) -> LinearNetwork:
+    """Return ``value`` if it is a network."""
+    if not isinstance(value, LinearNetwork):
+        raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a LinearNetwork.")
+    return value
+
+
+def align_dtypes(*trees: Any) -> Any:
+    """Bring pytrees of arrays to the highest precision among them."""
+    return cast(trees, widest(*trees))
+
+
+def _same_dtype(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    if any(is_symbolic(layer.weight) for layer in layers):
+        return tuple(layers)
+    return cast(tuple(layers), widest(tuple(layers)))
+
+
+def _check_chain(name: str, layers: Sequence[Layer]) -> None:
+    if not layers:
+        raise ValueError(f"`{name}` is empty; wanted at least one.")
+    for index in range(1, len(layers)):
+        before, layer = layers[index - 1], layers[index]
+        if layer.in_size != before.out_size:
+            raise ValueError(
+                f"`{name}[{index}]` maps {layer.in_size} -> {layer.out_size} but `{name}[{index - 1}]` outputs "
+                f"{before.out_size}; neighbouring widths must agree."
+            )

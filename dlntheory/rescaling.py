@@ -1,0 +1,100 @@
+r"""Rescalings that remove the interference of activities: one scalar or one matrix a layer.
+
+- Adaptive learning rates (Theorem 1): ``α_l = 1 / mean_b(φ_l(a_{l-1})ᵀ φ_l(x̂_{l-1}))``.
+- Decorrelation matrices (Theorem 2), on the right of ``ΔW_l``: ``A_l = (mean_b φ_l(x̂_{l-1}) φ_l(a_{l-1})ᵀ)⁺``.
+
+``a`` is ``x*`` for predictive coding and ``x̂`` for backpropagation. The papers print the transposed ``A_l`` for
+predictive coding; with it the theorem is false (see the errata).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .algebra import Matrix, inner, pinv, pinv_product
+from .checks import as_number, one_of
+from .layers import Layer
+from .learning_rules import Signals
+
+RESCALINGS = (None, "adaptive", "adaptive_positive", "decorrelated")
+SPECTRA = ("symmetric", "singular", "eigen")
+
+
+class SpectralRegularisation(eqx.Module):
+    r"""Add ``ε I`` to a correlation matrix before it is inverted, ``ε = max(0, a λ_max − λ_min)``.
+
+    The correlation of ``x̂`` with ``x*`` is not symmetric, and which spectrum ``λ`` means decides the outcome of
+    training.
+
+    Args:
+        a: the smallest eigenvalue wanted, as a share of the largest, not negative.
+        spectrum: ``"symmetric"``, the eigenvalues of the symmetric part; ``"singular"``, the singular values;
+            ``"eigen"``, the real parts of the eigenvalues.
+
+    Raises:
+        ValueError: for a negative ``a`` or an unknown spectrum.
+        TypeError: for an ``a`` that is not a number.
+
+    Source:
+        Sample Efficiency, section 3.3.
+
+    Example:
+        >>> SpectralRegularisation(1e-4).spectrum
+        'symmetric'
+    """
+
+    a: float = eqx.field(static=True)
+    spectrum: str = eqx.field(static=True)
+
+    def __init__(self, a: float, spectrum: str = "symmetric"):
+        self.a = as_number("regularisation", a)
+        if self.a < 0:
+            raise ValueError(f"`regularisation` is {a}; wanted a number that is not negative.")
+        self.spectrum = one_of("spectrum", spectrum, SPECTRA)
+
+    def __call__(self, correlation: jax.Array) -> jax.Array:
+        """``correlation + ε I``."""
+        values = self._values(correlation)
+        shift = jnp.maximum(0, self.a * jnp.max(values) - jnp.min(values))
+        return correlation + shift * jnp.eye(correlation.shape[0], dtype=correlation.dtype)
+
+    def _values(self, correlation: jax.Array) -> jax.Array:
+        if self.spectrum == "symmetric":
+            return jnp.linalg.eigvalsh((correlation + correlation.T) / 2)
+        if self.spectrum == "singular":
+            return jnp.linalg.svd(correlation, compute_uv=False)
+        return jnp.linalg.eigvals(correlation).real
+
+
+def learning_rates(layers: Sequence[Layer], signals: Signals, positive: bool = False) -> list[Any]:
+    r"""``α_l = B / ⟨φ_l(a_{l-1}), φ_l(x̂_{l-1})⟩``, or with ``a`` in place of ``x̂``, which is never negative."""
+    samples = signals.residual.shape[1]
+    others = signals.activities if positive else signals.feedforward[:-1]
+    triples = zip(layers, signals.activities, others, strict=True)
+    return [samples / inner(layer.features(one), layer.features(other)) for layer, one, other in triples]
+
+
+def decorrelations(
+    layers: Sequence[Layer], signals: Signals, regularise: Any = None, rcond: float | None = None
+) -> list[Matrix]:
+    r"""``A_l = (mean_b φ_l(x̂_{l-1}) φ_l(a_{l-1})ᵀ)⁺``, of a regularised mean if asked."""
+    samples = signals.residual.shape[1]
+    factors = []
+    for layer, plain, own in zip(layers, signals.feedforward[:-1], signals.activities, strict=True):
+        left, right = layer.features(plain), layer.features(own)
+        if regularise is None:
+            factors.append(samples * pinv_product(left, right, rcond))
+        else:
+            factors.append(pinv(regularise(left @ right.T / samples), rcond))
+    return factors
+
+
+def rescale(changes: Sequence[Matrix], factors: Sequence[Any]) -> list[Matrix]:
+    """Multiply each update by its factor: a scalar, or a matrix on the right."""
+    return [
+        change @ factor if getattr(factor, "shape", ()) else factor * change
+        for change, factor in zip(changes, factors, strict=True)
+    ]

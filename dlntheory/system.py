@@ -1,0 +1,285 @@
+r"""The linear system that the equilibrium of predictive-coding inference solves, and three routes through it.
+
+With the clamped activities moved into the offsets (``c_1 = T_1 x + b_1``, ``c_L = b_L − y``), the hidden activities
+``z_l`` and the precision-weighted errors ``e_l = Σ_l⁻¹ ε_l`` solve the symmetric system
+
+- ``Σ_l e_l − z_l + T_l z_{l-1} + c_l = 0`` for ``l = 1 … L`` (``z_0 = z_L = 0``),
+- ``T_{l+1}ᵀ e_{l+1} − e_l + g_l = 0`` for the hidden layers (``g = 0``; derivatives need another ``g``).
+
+The routes: through ``S``, one factorisation of an ``n_L × n_L`` matrix between a backward and a forward sweep; and
+through the two factorisations of the energy's Hessian in `dlntheory.hessian`. Derivatives do not pass through
+a route: they are those of the system's solution, and cost one more solve by the same route.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from . import hessian
+from .algebra import Matrix, solve
+from .covariance import (
+    Covariances,
+    backward_covariance,
+    backward_is_cheaper,
+    downstream_maps,
+    forward_covariance,
+    scale,
+)
+from .layers import Layer
+
+Columns: TypeAlias = Sequence[Any]
+"""One matrix of columns a layer; ``None`` stands for zero where offsets or forces are meant."""
+
+
+class Solution(NamedTuple):
+    """The solution, and for each sample an estimate of the relative error of its activities."""
+
+    weighted_errors: tuple[Matrix, ...]
+    hidden: tuple[Matrix, ...]
+    accuracy: jax.Array
+
+
+def total(*terms: Matrix | None) -> Matrix:
+    """The sum of the terms that are not ``None``."""
+    present = [term for term in terms if term is not None]
+    result = present[0]
+    for term in present[1:]:
+        result = result + term
+    return result
+
+
+def scale_all(covariances: Covariances, columns: Columns) -> list[Matrix]:
+    """``Σ_l`` times the columns of every layer."""
+    return [scale(covariance, each) for covariance, each in zip(covariances, columns, strict=True)]
+
+
+def backward_sweep(layers: Sequence[Layer], multiplier: Matrix, forces: Columns | None = None) -> list[Matrix]:
+    r"""``e_1 … e_L`` with ``e_L = λ`` and ``e_l = T_{l+1}ᵀ e_{l+1} + g_l``."""
+    errors = [multiplier]
+    for index in reversed(range(len(layers) - 1)):
+        error = layers[index + 1].transpose(errors[-1])
+        errors.append(error if forces is None else total(error, forces[index]))
+    return errors[::-1]
+
+
+def forward_sweep(layers: Sequence[Layer], offsets: Columns, noises: Columns | None = None) -> list[Matrix]:
+    r"""``z_1 … z_L`` with ``z_l = T_l z_{l-1} + c_l + ε_l`` and ``z_0 = 0``."""
+    noises = [None] * len(layers) if noises is None else noises
+    activities = [total(offsets[0], noises[0])]
+    for layer, offset, noise in zip(layers[1:], offsets[1:], noises[1:], strict=True):
+        activities.append(total(layer.apply(activities[-1]), offset, noise))
+    return activities
+
+
+def solve_by_covariance(
+    layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
+) -> tuple[list[Matrix], list[Matrix]]:
+    r"""Solve the system through ``S λ = −z_L``, with ``z_L`` where the network ends without the multiplier.
+
+    Runs on JAX arrays and on SymPy matrices.
+
+    Returns:
+        ``e_1 … e_L`` and ``z_1 … z_L``. Where rounding leaves ``z_L ≠ 0`` it measures the error.
+    """
+    pushed = None
+    if forces is not None:
+        pushed = scale_all(covariances, backward_sweep(layers, 0 * offsets[-1], forces))
+    drift = forward_sweep(layers, offsets, pushed)[-1]
+    if backward_is_cheaper(layers):
+        maps = downstream_maps(layers)
+        multiplier = solve(backward_covariance(maps, covariances), -drift)
+        errors = [downstream @ multiplier for downstream in maps[:-1]] + [multiplier]
+    else:
+        multiplier = solve(forward_covariance(layers, covariances), -drift)
+        errors = backward_sweep(layers, multiplier)
+    if forces is not None:
+        errors = backward_sweep(layers, multiplier, forces)
+    return errors, forward_sweep(layers, offsets, scale_all(covariances, errors))
+
+
+def covariance_route(
+    layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
+) -> Solution:
+    """Solve through ``S``; the clamp measures the error."""
+    errors, activities = solve_by_covariance(layers, covariances, offsets, forces)
+    accuracy = _norms([activities[-1]]) / _size(offsets, forces)
+    return Solution(tuple(errors), tuple(activities[:-1]), accuracy)
+
+
+def hessian_route(
+    factorise: Callable[[Sequence[Layer], Covariances], hessian.Factor],
+    layers: Sequence[Layer],
+    covariances: Covariances,
+    offsets: Columns,
+    forces: Columns | None = None,
+) -> Solution:
+    """Solve through a factor of the Hessian, correct once, and take the size of the correction for the error."""
+    whitening = hessian.whiteners(layers, covariances)
+    offsets = _filled(layers, offsets)
+    hidden = [jnp.zeros_like(offset) for offset in offsets[:-1]]
+    accuracy = jnp.zeros_like(offsets[-1][0])
+    if hidden:
+        step = partial(_step, factorise(layers, covariances), layers, whitening, offsets, forces)
+        hidden, _ = step(hidden)
+        hidden, correction = step(hidden)
+        accuracy = _norms(correction) / jnp.maximum(_norms(hidden), _size(offsets, forces))
+    return Solution(tuple(_resolved(layers, whitening, offsets, forces, hidden)), tuple(hidden), accuracy)
+
+
+def _step(
+    factor: hessian.Factor,
+    layers: Sequence[Layer],
+    whitening: Sequence[jax.Array],
+    offsets: Columns,
+    forces: Columns | None,
+    hidden: Columns,
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """A Newton step from ``hidden``: where it leads, and the step."""
+    errors = errors_by_subtraction(layers, whitening, offsets, hidden)
+    step = hessian.substitute(factor, _imbalance(layers, errors, forces))
+    return [old + new for old, new in zip(hidden, step, strict=True)], step
+
+
+def errors_by_subtraction(
+    layers: Sequence[Layer], whitening: Sequence[jax.Array], offsets: Columns, hidden: Columns
+) -> list[jax.Array]:
+    r"""``e_l = Σ_l⁻¹ (z_l − T_l z_{l-1} − c_l)``; digits are lost where an error is far smaller than its activity."""
+    predicted = [offsets[0]]
+    for layer, offset, activity in zip(layers[1:], offsets[1:], hidden, strict=True):
+        predicted.append(layer.apply(activity) + offset)
+    differences = [activity - each for activity, each in zip(hidden, predicted, strict=False)] + [-predicted[-1]]
+    return [
+        hessian.whiten(p.T, hessian.whiten(p, difference)) for p, difference in zip(whitening, differences, strict=True)
+    ]
+
+
+def _imbalance(layers: Sequence[Layer], errors: Columns, forces: Columns | None) -> list[jax.Array]:
+    """What is left of the second equation, minus the energy's gradient: ``T_{l+1}ᵀ e_{l+1} − e_l + g_l``."""
+    pulled = [layer.transpose(error) - own for layer, error, own in zip(layers[1:], errors[1:], errors, strict=False)]
+    return pulled if forces is None else [total(*pair) for pair in zip(pulled, forces, strict=True)]
+
+
+def _resolved(
+    layers: Sequence[Layer],
+    whitening: Sequence[jax.Array],
+    offsets: Columns,
+    forces: Columns | None,
+    hidden: Columns,
+) -> list[jax.Array]:
+    r"""The errors, of each layer and sample the more accurate of two: by subtraction, or swept down from the next.
+
+    A subtraction loses the digits of an error far smaller than its activity; a sweep amplifies what rounding left
+    of the error above. Both losses are estimated on the way down, the amplification by that of a random vector.
+    """
+    by_subtraction = errors_by_subtraction(layers, whitening, offsets, hidden)
+    losses = _subtraction_losses(layers, whitening, offsets, hidden)
+    epsilon = float(jnp.finfo(offsets[-1].dtype).eps)
+    chosen, loss, probe = [by_subtraction[-1]], losses[-1], _probe(layers[-1], offsets[-1].dtype)
+    for index in reversed(range(len(hidden))):
+        layer = layers[index + 1]
+        pulled, probe = layer.transpose(chosen[-1]), layer.transpose(probe)
+        growth = jnp.linalg.norm(probe)
+        probe = jnp.where(growth > 0, probe / growth, _probe(layers[index], probe.dtype))
+        swept = pulled if forces is None else total(pulled, forces[index])
+        swept_loss = growth * loss + epsilon * _norms([pulled])
+        better = swept_loss < losses[index]
+        chosen.append(jnp.where(better, swept, by_subtraction[index]))
+        loss = jnp.where(better, swept_loss, losses[index])
+    return chosen[::-1]
+
+
+def _subtraction_losses(
+    layers: Sequence[Layer], whitening: Sequence[jax.Array], offsets: Columns, hidden: Columns
+) -> list[jax.Array]:
+    """What rounding leaves, for each sample, in ``Σ_l⁻¹ (z_l − T_l z_{l-1} − c_l)``."""
+    epsilon = float(jnp.finfo(offsets[-1].dtype).eps)
+    sizes = [_norms([offset]) for offset in offsets]
+    for index, activity in enumerate(hidden):
+        following = layers[index + 1].matrix()
+        gain = jnp.linalg.norm(following) / math.sqrt(following.shape[1])
+        sizes[index] += _norms([activity])
+        sizes[index + 1] += gain * _norms([activity])
+    precisions = [p**2 if p.ndim == 0 else jnp.sum(p**2) / len(p) for p in whitening]
+    return [epsilon * precision * size for precision, size in zip(precisions, sizes, strict=True)]
+
+
+def _probe(layer: Layer, dtype: Any) -> jax.Array:
+    """A random unit vector, always the same, as a column of the layer's output."""
+    vector = np.random.default_rng(0).standard_normal((layer.out_size, 1))
+    return jnp.asarray(vector / np.linalg.norm(vector), dtype)
+
+
+def _filled(layers: Sequence[Layer], offsets: Columns) -> list[jax.Array]:
+    columns = offsets[-1]
+    return [
+        jnp.zeros((layer.out_size, columns.shape[1]), columns.dtype) if offset is None else offset
+        for layer, offset in zip(layers, offsets, strict=True)
+    ]
+
+
+def _norms(columns: Columns) -> jax.Array:
+    """The norm of each sample over all layers, safe from overflow."""
+    stacked = jnp.concatenate(list(columns))
+    largest = jnp.max(jnp.abs(stacked), axis=0, keepdims=True)
+    scaled = stacked / jnp.where(largest > 0, largest, jnp.ones_like(largest))
+    return largest[0] * jnp.sqrt(jnp.sum(scaled**2, axis=0))
+
+
+def _size(offsets: Columns, forces: Columns | None) -> jax.Array:
+    """The size of each sample's data, and one where it is zero (its solution is exact)."""
+    size = _norms([each for each in (*offsets, *(forces or ())) if each is not None])
+    return jnp.where(size > 0, size, jnp.ones_like(size))
+
+
+def safe_accuracy(dtype: Any) -> float:
+    """An estimated relative error that rounding alone explains."""
+    return 256 * float(jnp.finfo(dtype).eps)
+
+
+ROUTES: dict[str, Callable[..., Solution]] = {
+    "covariance": covariance_route,
+    "hessian": partial(hessian_route, hessian.cholesky_factor),
+    "square_root": partial(hessian_route, hessian.orthogonal_factor),
+}
+
+
+def residuals(
+    layers: Sequence[Layer], covariances: Covariances, offsets: Columns, errors: Columns, hidden: Columns
+) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+    """What is left of the two equations (with ``g = 0``)."""
+    first = [total(noise, offset) for noise, offset in zip(scale_all(covariances, errors), offsets, strict=True)]
+    first = [each - activity for each, activity in zip(first, hidden, strict=False)] + first[len(hidden) :]
+    pairs = zip(layers[1:], first[1:], hidden, strict=True)
+    first = [first[0], *(each + layer.apply(activity) for layer, each, activity in pairs)]
+    return tuple(first), tuple(_imbalance(layers, errors, None))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def solve_system(route: str, layers: tuple[Layer, ...], covariances: Covariances, offsets: Columns) -> Solution:
+    """Solve the system with ``g = 0`` by the named route; differentiable in everything but the route."""
+    return ROUTES[route](layers, covariances, offsets)
+
+
+@solve_system.defjvp
+def _solve_system_jvp(route: str, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Solution, Solution]:
+    layers, covariances, _ = primals
+    solution = solve_system(route, *primals)
+
+    known = partial(residuals, errors=solution.weighted_errors, hidden=solution.hidden)
+    moved, unravel = ravel_pytree(jax.jvp(known, primals, tangents)[1])
+
+    # One flat unknown: the transpose of `custom_linear_solve` wants every part of the right-hand side linear.
+    def system(unknown: jax.Array) -> jax.Array:
+        return ravel_pytree(residuals(layers, covariances, (None,) * len(layers), *unravel(unknown)))[0]
+
+    def solve_negated(_: Any, right: jax.Array) -> jax.Array:
+        return ravel_pytree(ROUTES[route](layers, covariances, *unravel(-right))[:2])[0]
+
+    errors, hidden = unravel(jax.lax.custom_linear_solve(system, -moved, solve_negated, symmetric=True))
+    return solution, Solution(errors, hidden, jnp.zeros_like(solution.accuracy))

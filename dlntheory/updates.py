@@ -1,0 +1,301 @@
+"""Weight and bias updates of every learning rule and rescaling, and the rescalings themselves: the interface."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .algebra import Matrix, is_concrete
+from .checks import as_number, one_of
+from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, SoftOutput, as_problem, solve_problem
+from .learning_rules import (
+    FISHERS,
+    RULES,
+    Signals,
+    backpropagation_signals,
+    equilibrium_signals,
+    full_natural_updates,
+    local_updates,
+    natural_updates,
+)
+from .network import LinearNetwork, as_columns
+from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
+
+
+class Options(eqx.Module):
+    """Checked options of an update."""
+
+    solver: str = eqx.field(static=True, default="auto")
+    rcond: float | None = eqx.field(static=True, default=None)
+    regularisation: SpectralRegularisation | None = eqx.field(static=True, default=None)
+    fisher: str = eqx.field(static=True, default="layerwise")
+
+
+class Learning(NamedTuple):
+    """A checked problem with its rule, ready to compute with; the equilibrium where the rule needs one."""
+
+    problem: Problem
+    result: Equilibrium | None
+    options: Options
+    rule: str
+    rescaling: str | None
+
+
+def prepare(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str,
+    rescaling: str | None,
+    *,
+    covariances: Any = None,
+    nudge: Any = None,
+    solver: str = "auto",
+    rcond: float | None = None,
+    regularisation: Any = None,
+    fisher: str = "layerwise",
+) -> Learning:
+    """Check everything, and find the equilibrium that predictive coding learns at."""
+    one_of("rule", rule, RULES)
+    one_of("rescaling", rescaling, RESCALINGS)
+    if rule == "natural" and rescaling is not None:
+        raise ValueError(f"`rescaling` is {rescaling!r} with rule='natural'; wanted None.")
+    options = Options(
+        one_of("solver", solver, SOLVERS), _as_rcond(rcond), _as_regularisation(regularisation),
+        one_of("fisher", fisher, FISHERS),
+    )  # fmt: skip
+    problem = as_problem(net, x, y, covariances, nudge)
+    if rule != "pc":
+        return Learning(problem, None, options, rule, rescaling)
+    if rescaling is not None and any(jnp.ndim(each) == 2 for each in problem.covariances if each is not None):
+        raise ValueError("`covariances` holds a matrix; wanted scalars or None with a rescaling.")
+    return Learning(problem, solve_problem(problem, options.solver), options, rule, rescaling)
+
+
+def _as_rcond(rcond: Any) -> float | None:
+    if rcond is None:
+        return None
+    value = as_number("rcond", rcond)
+    if not 0 <= value < 1:
+        raise ValueError(f"`rcond` is {rcond}; wanted a number from 0 to 1.")
+    return value
+
+
+def _as_regularisation(regularisation: Any) -> SpectralRegularisation | None:
+    if regularisation is None or isinstance(regularisation, SpectralRegularisation):
+        return regularisation
+    return SpectralRegularisation(regularisation)
+
+
+def signals_of(learning: Learning) -> Signals:
+    """The errors and activities that the rule multiplies, as columns."""
+    layers, x, y = learning.problem.layers, as_columns(learning.problem.x), as_columns(learning.problem.y)
+    if learning.result is None:
+        return backpropagation_signals(layers, x, y)
+    columns = jax.tree.map(as_columns, (learning.result.weighted_errors, learning.result.activities))
+    return equilibrium_signals(layers, x, y, *columns)
+
+
+def factors_of(learning: Learning, signals: Signals) -> list[Any]:
+    """The rescaling's factors, one a layer, with the layer's scalar covariance where it is predictive coding's."""
+    layers, options = learning.problem.layers, learning.options
+    if learning.rescaling == "decorrelated":
+        factors = decorrelations(layers, signals, options.regularisation, options.rcond)
+    else:
+        factors = learning_rates(layers, signals, positive=learning.rescaling == "adaptive_positive")
+    if learning.rule != "pc":
+        return factors
+    pairs = zip(learning.problem.covariances, factors, strict=True)
+    return [factor if covariance is None else covariance * factor for covariance, factor in pairs]
+
+
+def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
+    """The updates of the extended weights, descent directions."""
+    layers, options = learning.problem.layers, learning.options
+    if learning.rule == "natural":
+        natural = natural_updates if options.fisher == "layerwise" else full_natural_updates
+        return natural(layers, signals.feedforward, signals.residual, options.rcond)
+    changes = local_updates(layers, signals)
+    if learning.rescaling is not None:
+        changes = rescale(changes, factors_of(learning, signals))
+    nudge = learning.problem.nudge
+    if learning.rule == "pc" and nudge is not None and not isinstance(nudge, SoftOutput):
+        return [jnp.sign(nudge) * change for change in changes]
+    return changes
+
+
+@eqx.filter_jit
+def _split_changes(learning: Learning) -> list[tuple[Matrix, Matrix | None]]:
+    changes = changes_of(learning, signals_of(learning))
+    return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
+
+
+@eqx.filter_jit
+def _factors(learning: Learning) -> list[Any]:
+    return factors_of(learning, signals_of(learning))
+
+
+def weight_updates(
+    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+) -> tuple[Float[Array, "_ _"], ...]:
+    r"""The weight updates of a learning rule, averaged over the batch: descent directions.
+
+    - ``"bp"``: ``(1/B) D_lᵀ R X̂_{l-1}ᵀ``.
+    - ``"pc"``: ``(1/B) D_lᵀ S⁻¹ R X*_{l-1}ᵀ = −∂E*/∂W_l``, the local rule at equilibrium.
+    - ``"natural"``: ``(1/L) D_l⁺ R X̂_{l-1}⁺``, the natural gradient with a block-diagonal Fisher.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: ``"bp"``, ``"pc"`` or ``"natural"``.
+        rescaling: ``None``; ``"adaptive"`` (`adaptive_learning_rates`); ``"adaptive_positive"``, the rates
+            ``1 / mean(x*ᵀ x*)``, which are never negative; ``"decorrelated"`` (`decorrelation_matrices`). With
+            ``"natural"``: ``None`` only.
+        **options: ``covariances=``, ``nudge=`` and ``solver=`` as in `equilibrium` (backpropagation and the natural
+            gradient have no inference, and do not depend on them; a negative nudge changes the sign of the update,
+            so that it stays a descent direction); ``rcond=``, the share of the largest singular value below which
+            pseudoinverses take one for zero (default: from dtype and size); ``regularisation=``, ``None``, a
+            number ``a``, or `SpectralRegularisation`, for ``"decorrelated"``; ``fisher=``, ``"layerwise"`` or
+            ``"full"`` (the whole Fisher matrix's pseudoinverse; for small networks), for ``"natural"``.
+
+    Returns:
+        ``L`` arrays shaped like the weights.
+
+    Raises:
+        ValueError: for shapes that do not match, NaN or infinity, an unknown rule or rescaling, or a rescaling
+            with a matrix among the covariances.
+        TypeError: for something that does not hold real numbers.
+        PrecisionError: as in `equilibrium`, or where updates overflow.
+
+    Source:
+        Sample Efficiency, equations 7, 9, 34 and appendix G; Bernacchia et al. 2018 for the natural gradient.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> [update.tolist() for update in weight_updates(net, [1.0], [3.0], rule="bp")]
+        [[[2.0]], [[2.0]]]
+        >>> [update.round(6).tolist() for update in weight_updates(net, [1.0], [3.0], rule="pc")]
+        [[[1.0]], [[2.0]]]
+    """
+    changes = _split_changes(prepare(net, x, y, rule, rescaling, **options))
+    return refuse_overflow("updates", tuple(weight for weight, _ in changes))
+
+
+def bias_updates(
+    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+) -> tuple[Float[Array, " _"] | None, ...]:
+    r"""The updates of the learned biases, averaged over the batch: descent directions.
+
+    A learned bias is the weight of an activity that is constantly one; so it is updated by the batch mean of the
+    layer's error, and a decorrelation matrix mixes it with the weights.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: as in `weight_updates`.
+        rescaling: as in `weight_updates`.
+        **options: as in `weight_updates`.
+
+    Returns:
+        ``L`` entries: an array ``(n_l,)``, or ``None`` where the bias is not learned.
+
+    Raises:
+        ValueError: as `weight_updates`.
+        TypeError: as `weight_updates`.
+        PrecisionError: as `weight_updates`.
+
+    Source:
+        THEORY section 4.
+
+    Example:
+        >>> from dlntheory import Dense
+        >>> net = LinearNetwork([Dense([[1.0]], learn_bias=True), Dense([[2.0]])])
+        >>> [None if update is None else update.tolist() for update in bias_updates(net, [1.0], [3.0], rule="bp")]
+        [[2.0], None]
+    """
+    changes = _split_changes(prepare(net, x, y, rule, rescaling, **options))
+    return refuse_overflow("updates", tuple(bias for _, bias in changes))
+
+
+def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any) -> Float[Array, " L"]:
+    r"""The learning rates of Theorem 1, one a layer: ``1 / mean_b(x*_{l-1}ᵀ x̂_{l-1})``.
+
+    For backpropagation ``1 / mean_b(x̂_{l-1}ᵀ x̂_{l-1})``.
+
+    With them a predictive-coding update of one sample moves the prediction by exactly its residual. They are
+    negative where an activity at equilibrium opposes the feedforward one, and infinite where the two are
+    orthogonal. A learned bias adds 1 to the inner product; a scalar covariance multiplies the rate.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: ``"pc"`` or ``"bp"``.
+        **options: as in `weight_updates`.
+
+    Returns:
+        ``(L,)``.
+
+    Raises:
+        ValueError: as `weight_updates`; also for ``rule="natural"``.
+        TypeError: as `weight_updates`.
+        PrecisionError: as `equilibrium`.
+
+    Source:
+        Sample Efficiency, Theorem 1 and equations 24, 25.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> adaptive_learning_rates(net, [1.0], [3.0]).round(6).tolist()
+        [1.0, 0.5]
+    """
+    return jnp.stack(_factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", **options)))
+
+
+def decorrelation_matrices(
+    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any
+) -> tuple[Float[Array, "_ _"], ...]:
+    r"""The matrices of Theorem 2, one a layer: ``(mean_b x̂_{l-1} x*_{l-1}ᵀ)⁺``.
+
+    For backpropagation ``(mean_b x̂_{l-1} x̂_{l-1}ᵀ)⁺``.
+
+    They multiply the weight updates on the right. (The paper prints the transposed matrix for predictive
+    coding; see the errata.) A learned bias makes its layer's matrix one larger; a scalar covariance multiplies it.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: ``"pc"`` or ``"bp"``.
+        **options: as in `weight_updates`.
+
+    Returns:
+        ``L`` arrays ``(n_{l-1}, n_{l-1})``.
+
+    Raises:
+        ValueError: as `weight_updates`; also for ``rule="natural"``.
+        TypeError: as `weight_updates`.
+        PrecisionError: as `equilibrium`.
+
+    Source:
+        Sample Efficiency, Theorem 2 and equations 27, 28, with the order of the factors corrected.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> [matrix.round(6).tolist() for matrix in decorrelation_matrices(net, [1.0], [3.0])]
+        [[[1.0]], [[0.5]]]
+    """
+    return tuple(_factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", **options)))
+
+
+def refuse_overflow(name: str, values: Any) -> Any:
+    """Raise where finite data gave infinite results; under tracing they stay infinite."""
+    for leaf in jax.tree.leaves(values):
+        if is_concrete(leaf) and np.isinf(np.asarray(leaf)).any():
+            raise PrecisionError(f"the {name} overflow {leaf.dtype}. Use float64.")
+    return values
