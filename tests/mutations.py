@@ -1,0 +1,500 @@
+"""Prove that the tests bite: wound a formula, run the tests that must notice, and fail where they do not.
+
+    python tests/mutations.py [WORD ...]     only the wounds whose file or name has one of the words
+
+Every wound is one edit in a fresh copy of the library. It counts where one of its tests fails; it does not count where
+the tests pass (the wound survives), cannot even be collected, or take too long. The same tests must pass without a
+wound, and every text that a wound replaces must stand in its file exactly once. Types are not checked at run time:
+what a test says of the numbers must suffice.
+"""
+
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("dlntheory", "tests", "experiments", "conftest.py", "pyproject.toml")
+AT_ONCE = 2
+LIMIT = 120  # seconds a wound; idle, one takes about three
+FOUND = 1  # pytest's exit status where tests ran and some failed
+
+# Set before the modules are imported below; the processes that run the tests inherit it.
+os.environ |= {
+    "CI": "true",  # Hypothesis draws the same examples every time
+    "JAX_PLATFORMS": "cpu",
+    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache/jax"),  # a copy would begin with an empty one
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+# What takes longest, importing what does not change, is done once: each run is forked from a process that has done it.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["equinox", "jax.numpy", "matplotlib", "pytest", "scipy.stats", "sympy"])
+
+
+class Wound(NamedTuple):
+    """An edit of a file of the library, and the tests that must bleed."""
+
+    file: str
+    name: str
+    original: str
+    wounded: str
+    tests: tuple[str, ...]
+
+
+def exactly(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_symbolic.py`, at some of its networks."""
+    return _tests("test_symbolic", function, cases)
+
+
+def learning(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_learning_rules.py`, at some cases of the grid."""
+    return _tests("test_learning_rules", function, cases)
+
+
+def alignment(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_alignment.py`, at some cases of the grid."""
+    return _tests("test_alignment", function, cases)
+
+
+def accuracy(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_accuracy.py`, at some of its networks."""
+    return _tests("test_accuracy", function, cases)
+
+
+def equilibrium(*cases: str) -> tuple[str, ...]:
+    """The comparison with a dense solve, at a route and a case of the grid."""
+    return _tests("test_equilibrium", "test_the_equilibrium_is_that_of_a_dense_solve", cases)
+
+
+def _tests(file: str, function: str, cases: Iterable[str] = ()) -> tuple[str, ...]:
+    node = f"tests/{file}.py::{function}"
+    return tuple(f"{node}[{case}]" for case in cases) or (node,)
+
+
+BOTH_ORDERS = exactly("test_both_orders_of_the_output_covariance_agree", "weighted")
+STATIONARY = "test_the_equilibrium_is_stationary_and_its_errors_are_its_errors"
+THEOREM_1 = exactly("test_theorem_1_is_exact", "dense")
+THEOREM_2 = exactly("test_theorem_2_is_exact_and_its_printed_form_is_not", "dense")
+BP = "test_backpropagation_descends_the_loss"
+PC = "test_predictive_coding_descends_the_energy_of_the_equilibrium"
+DERIVATIVES = "test_forward_and_reverse_derivatives_agree_with_differences"
+NATURAL = "test_the_natural_gradient_inverts_the_fisher_block_by_block"
+SPECTRUM = "test_regularisation_lifts_the_smallest_eigenvalue_of_its_spectrum"
+SPACING = _tests("test_initialisation", "test_conditioned_weights_have_linearly_spaced_singular_values")
+
+WOUNDS = (
+    Wound(
+        "covariance.py", "forward: forget the first layer's covariance",
+        "crossed = scale(covariances[0], layers[1].matrix().T)", "crossed = layers[1].matrix().T", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "forward: drop a term of S",
+        "following.apply(add_noise(covariance, layer.apply(crossed))).T",
+        "following.apply(layer.apply(crossed)).T", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "backward: drop a covariance of S",
+        "downstream.T @ scale(covariance, downstream)", "downstream.T @ downstream", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "backward: drop a layer of D",
+        "for layer in reversed(layers[1:-1]):", "for layer in reversed(layers[2:-1]):",
+        BOTH_ORDERS,
+    ),
+    Wound("covariance.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
+    Wound(
+        "system.py", "the multiplier with the wrong sign",
+        "solve(forward_covariance(layers, covariances), -drift)",
+        "solve(forward_covariance(layers, covariances), drift)", exactly(STATIONARY, "dense"),
+    ),
+    Wound(
+        "system.py", "errors shifted by a layer",
+        "for downstream in maps[:-1]] + [multiplier]", "for downstream in maps[1:]] + [multiplier]",
+        exactly(STATIONARY, "wide"),
+    ),
+    Wound(
+        "system.py", "a force of the wrong sign, through S",
+        "total(error, forces[index])", "total(error, -forces[index])",
+        _tests("test_transformations", DERIVATIVES, ["equilibrium, covariance"]),
+    ),
+    Wound(
+        "system.py", "a force of the wrong sign, through the Hessian",
+        "[total(*pair) for pair in zip(pulled, forces, strict=True)]",
+        "[pull - force for pull, force in zip(pulled, forces, strict=True)]",
+        _tests("test_transformations", DERIVATIVES, ["equilibrium, hessian"]),
+    ),
+    Wound(
+        "system.py", "an offset forgotten",
+        "activities.append(total(layer.apply(activities[-1]), offset, noise))",
+        "activities.append(total(layer.apply(activities[-1]), noise))",
+        exactly(STATIONARY, "dense"),
+    ),
+    Wound(
+        "system.py", "a single step, without a correction",
+        "        hidden, _ = step(hidden)\n", "", equilibrium("hessian-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "system.py", "the clamp is not looked at",
+        "accuracy = _norms([activities[-1]]) / _size(offsets, forces)", "accuracy = 0 * _norms([activities[-1]])",
+        accuracy("test_other_routes_refuse_growing_weights_or_say_how_wrong_they_are", "covariance-gain 4"),
+    ),
+    Wound(
+        "system.py", "the sweep is always trusted",
+        "better = swept_loss < losses[index]", "better = swept_loss >= 0",
+        accuracy("test_growing_weights_are_solved_by_orthogonal_elimination", "square_root-gain 4, deep"),
+    ),
+    Wound(
+        "system.py", "the sweep is never trusted",
+        "better = swept_loss < losses[index]", "better = swept_loss < 0",
+        accuracy(
+            "test_single_precision_is_right_to_two_digits_or_refuses", "expanding, then contracting-square_root"
+        ),
+    ),
+    Wound(
+        "hessian.py", "forget a whitener of the maps",
+        "maps = [whiten(p, layer.matrix()) for p, layer in zip(whitening, layers, strict=True)]",
+        "maps = [layer.matrix() for layer in layers]", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "forget a whitener of the couplings",
+        "below = [-whiten(p.T, m) for", "below = [-m for", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "the whitener of the wrong side",
+        "return 1 / jnp.sqrt(covariance)", "return jnp.sqrt(covariance)",
+        equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "Cholesky: forget the Schur complement",
+        "inverse_cholesky(block - factor.below[-1] @ factor.below[-1].T)", "inverse_cholesky(block)",
+        equilibrium("hessian-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "QR: the wrong block goes on",
+        "root = upper[size:, size:]", "root = upper[:size, :size]",
+        equilibrium("square_root-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "substitution up through C in place of its transpose",
+        "block - below.T @ up[-1]", "block - below @ up[-1]", equilibrium("square_root-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "cholesky.py", "substitution with the wrong sign",
+        "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",
+        equilibrium("covariance-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "cholesky.py", "the factor in place of its transpose",
+        "return inverse.T @ (inverse @ right)", "return inverse @ (inverse @ right)",
+        equilibrium("covariance-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "auto never falls back",
+        'return cheap if safe else _equilibrate(problem, "square_root")', "return cheap",
+        accuracy("test_growing_weights_are_solved_by_orthogonal_elimination", "auto-gain 4"),
+    ),
+    Wound(
+        "equilibria.py", "nothing is refused",
+        "if not np.asarray(accurate).all():", "if False:",
+        accuracy("test_growing_weights_are_beyond_the_covariance_route"),
+    ),
+    Wound(
+        "equilibria.py", "drop the ½ of the energy",
+        "for weighted, error in pairs)) / 2", "for weighted, error in pairs))",
+        equilibrium("covariance-square-1-dense-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "the nudge is ignored",
+        "target = predicted[-1] + nudge * residual", "target = y",
+        equilibrium("covariance-square-2-dense-half-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "β in place of 1/β",
+        "return 1 / beta + (1 if", "return beta + (1 if", equilibrium("covariance-square-2-dense-soft-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "the soft output's energy forgotten",
+        "energy = energy + nudge.beta * jnp.sum((y - output) ** 2, axis=0) / 2", "energy = energy * 1",
+        equilibrium("covariance-square-2-dense-soft-B3-float64"),
+    ),
+    Wound(
+        "layers.py", "the transpose of a residual layer without its skip",
+        "return v + self.weight.T @ v", "return self.weight.T @ v",
+        exactly(STATIONARY, "residual"),
+    ),
+    Wound(
+        "layers.py", "the matrix of a residual layer without its skip",
+        "return identity(self.in_size, self.weight) + self.weight", "return self.weight",
+        exactly(STATIONARY, "residual"),
+    ),
+    Wound(
+        "layers.py", "the learned bias taken from the wrong column",
+        "return change[:, :-1], change[:, -1]", "return change[:, 1:], change[:, 0]",
+        learning(BP, "expanding-2-learned-B3-float64"),
+    ),
+    Wound(
+        "layers.py", "a learned bias is not a feature",
+        "return append_ones(columns) if self.learn_bias else columns", "return columns",
+        learning(BP, "expanding-2-learned-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "forget the mean over the batch",
+        "layer.weight_update(error, activity) / samples", "layer.weight_update(error, activity)",
+        learning(BP, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "predictive coding: activities shifted by a layer",
+        "Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])",
+        "Signals(weighted_errors, activities[1:], predicted, y - predicted[-1])",
+        learning(PC, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "predictive coding: feedforward activities in place of those at equilibrium",
+        "Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])",
+        "Signals(weighted_errors, predicted[:-1], predicted, y - predicted[-1])",
+        learning(PC, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "backpropagation: activities shifted by a layer",
+        "Signals(backward_sweep(layers, residual), predicted[:-1], predicted, residual)",
+        "Signals(backward_sweep(layers, residual), predicted[1:], predicted, residual)",
+        learning(BP, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "natural gradient: the gradient's D in place of its pseudoinverse",
+        "pinv(downstream.T, rcond) @ residual", "downstream @ residual",
+        learning(NATURAL, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "natural gradient: forget 1/L",
+        "pinv(layer.features(activity), rcond) / len(layers)", "pinv(layer.features(activity), rcond)",
+        learning(NATURAL, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "rescaling.py", "transpose A_l",
+        "samples * pinv_product(left, right, rcond)", "samples * pinv_product(right, left, rcond)", THEOREM_2,
+    ),
+    Wound(
+        "rescaling.py", "A_l of the feedforward activities alone",
+        "left, right = layer.features(plain), layer.features(own)",
+        "left, right = layer.features(plain), layer.features(plain)", THEOREM_2,
+    ),
+    Wound(
+        "rescaling.py", "A_l: forget the mean over the batch",
+        "samples * pinv_product(left, right, rcond)", "pinv_product(left, right, rcond)", THEOREM_2,
+    ),
+    Wound(
+        "rescaling.py", "learning rates: x* and x̂ swapped",
+        "signals.activities if positive else signals.feedforward[:-1]",
+        "signals.feedforward[:-1] if positive else signals.activities", THEOREM_1,
+    ),
+    Wound(
+        "rescaling.py", "learning rates: forget the mean over the batch",
+        "return [samples / inner(", "return [1 / inner(",
+        _tests("test_rescaling", "test_learning_rates_are_one_over_the_mean_product", ["bp-square-3-dense-B3-float64"]),
+    ),
+    Wound(
+        "rescaling.py", "regularisation: the smallest eigenvalue with the wrong sign",
+        "jnp.max(values) - jnp.min(values)", "jnp.max(values) + jnp.min(values)",
+        _tests("test_rescaling", SPECTRUM, ["symmetric-0.1"]),
+    ),
+    Wound(
+        "updates.py", "negative nudging does not flip the update",
+        "[jnp.sign(nudge) * change for change in changes]", "[change for change in changes]",
+        learning(PC, "square-2-dense-negative-B3-float64"),
+    ),
+    Wound(
+        "updates.py", "factors forget the covariance",
+        "[factor if covariance is None else covariance * factor for covariance, factor in pairs]",
+        "[factor for _, factor in pairs]",
+        _tests("test_rescaling", "test_scalar_covariances_multiply_rates_and_matrices"),
+    ),
+    Wound(
+        "alignment.py", "a finite step at activities that do not move",
+        "layer.output_change(change, activity + moved)", "layer.output_change(change, activity)",
+        alignment("test_a_finite_step_is_the_network_run_again", "square-3-dense-B3-float64-pc-None"),
+    ),
+    Wound(
+        "alignment.py", "the change of a layer is not carried on",
+        "moved = layer.apply(moved) + layer.output_change(change, activity)",
+        "moved = moved + layer.output_change(change, activity)", THEOREM_1,
+    ),
+    Wound(
+        "alignment.py", "a cosine without one of its norms",
+        "norms = jnp.linalg.norm(left, axis=0) * jnp.linalg.norm(right, axis=0)",
+        "norms = jnp.linalg.norm(left, axis=0) ** 2",
+        alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "theorems.py", "the printed factor is the right one",
+        "return [matrix.T for matrix in", "return [matrix for matrix in",
+        _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-2"]),
+    ),
+    Wound(
+        "hypotheses.py", "the rank is always kept",
+        "product.rank == spectrum.rank, product.rank, spectrum.rank", "True, product.rank, spectrum.rank",
+        _tests("test_theorems", "test_theorem_2_needs_the_rank_of_the_correlation"),
+    ),
+    Wound(
+        "hypotheses.py", "a negative product counts as zero",
+        "return Hypothesis(abs(value) > threshold", "return Hypothesis(value > threshold",
+        _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-residual"]),
+    ),
+    Wound(
+        "hypotheses.py", "every residual lies in the row space",
+        "distance <= threshold, distance, threshold", "True, distance, threshold",
+        _tests("test_theorems", "test_sharp_theorem_2_fails_for_independent_targets_and_more_samples_than_inputs"),
+    ),
+    Wound(
+        "hypotheses.py", "a threshold of zero for what rounding leaves",
+        "return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond", "return 0.0",
+        _tests("test_properties", "test_theorem_1_needs_activities_that_are_not_orthogonal"),
+    ),
+    Wound(
+        "initialisation.py", "norm-preserving weights with the variance of LeCun's",
+        "/ math.sqrt(shape[0])", "/ math.sqrt(shape[1])",
+        _tests("test_initialisation", "test_entries_follow_the_distribution"),
+    ),
+    Wound(
+        "initialisation.py", "geometric in place of linear spacing",
+        "spaced = position + (1 - position) / condition", "spaced = condition ** (position - 1)",
+        SPACING,
+    ),
+    Wound(
+        "initialisation.py", "the Frobenius norm is not kept",
+        "spaced = spaced * (jnp.linalg.norm(values) / jnp.linalg.norm(spaced))", "spaced = spaced * 1",
+        SPACING,
+    ),
+    Wound(
+        "network.py", "the bias is dropped from the forward pass",
+        "activities.append(layer.affine(activities[-1]))", "activities.append(layer.apply(activities[-1]))",
+        exactly(STATIONARY, "learned biases"),
+    ),
+)  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    """What pytest returned, and the failed test or the end of its output."""
+
+    status: int
+    evidence: str
+    output: str
+
+
+def run(tests: Iterable[str], wound: Wound | None = None) -> Outcome:
+    """Run the tests in a fresh copy, wounded or not; again if there was no answer, as on a machine out of memory."""
+    outcome = run_once(tests, wound)
+    return outcome if outcome.status >= 0 else run_once(tests, wound)
+
+
+def run_once(tests: Iterable[str], wound: Wound | None) -> Outcome:
+    """Run the tests in a fresh copy, wounded or not."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy_to(Path(folder))
+        if wound is not None:
+            path = Path(folder, "dlntheory", wound.file)
+            path.write_text(path.read_text("utf-8").replace(wound.original, wound.wounded), "utf-8")
+        return pytest_in(folder, tests)
+
+
+def copy_to(folder: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+
+
+def pytest_in(folder: str, tests: Iterable[str]) -> Outcome:
+    """Run pytest in a process of its own, up to the first failure."""
+    process = SERVER.Process(target=_pytest, args=(folder, list(tests)))
+    process.start()
+    process.join(LIMIT)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return Outcome(-1, f"no end after {LIMIT} s", "")
+    if not Path(folder, "status.txt").exists():
+        return Outcome(-1, "pytest did not end by itself", "")
+    output = Path(folder, "output.txt").read_text("utf-8")
+    failed = re.search(r"^FAILED tests/(.+?)(?: - .*)?$", output, re.MULTILINE)
+    return Outcome(int(Path(folder, "status.txt").read_text("utf-8")), failed[1] if failed else "", output)
+
+
+def _pytest(folder: str, tests: list[str]) -> None:
+    os.chdir(folder)
+    # The copy's library and tests, not the originals; the environment, which may lie within ROOT, stays.
+    sys.path[:] = [each for each in sys.path if Path(each).resolve() not in (ROOT, ROOT / "tests")]
+    with Path("output.txt").open("w", encoding="utf-8") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    import pytest
+
+    status = pytest.main(
+        ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-o", "addopts=", "-x", "-q", "--tb=no", "-rf", *tests]
+    )
+    sys.stdout.flush()
+    Path(folder, "status.txt").write_text(str(int(status)), "utf-8")
+    os._exit(0)
+
+
+def misplaced(wounds: Iterable[Wound]) -> Iterator[str]:
+    """The wounds whose text does not stand in its file exactly once."""
+    for wound in wounds:
+        count = (ROOT / "dlntheory" / wound.file).read_text("utf-8").count(wound.original)
+        if count != 1 or wound.original == wound.wounded:
+            yield f"MISPLACED  {wound.file}: {wound.name}: its text stands there {count} times; wanted once"
+
+
+def verdict(wound: Wound, outcome: Outcome) -> tuple[bool, str]:
+    """Whether the wound was noticed, and a line that says by what."""
+    name = f"{wound.file}: {wound.name}"
+    if outcome.status == FOUND and outcome.evidence:
+        return True, f"killed     {name}  [{outcome.evidence}]"
+    if outcome.status == 0:
+        return False, f"SURVIVED   {name}  [{', '.join(wound.tests)}]"
+    return False, f"NO ANSWER  {name}  [{outcome.evidence or f'pytest exit status {outcome.status}'}]\n{outcome.output}"
+
+
+def chosen(words: list[str]) -> list[Wound]:
+    """The wounds whose file or name has one of the words; all of them without words."""
+    return [wound for wound in WOUNDS if not words or any(word in f"{wound.file} {wound.name}" for word in words)]
+
+
+def main(words: list[str]) -> int:
+    """Run the wounds; the number of those that count against the tests decides the exit status."""
+    wounds, began = chosen(words), time.monotonic()
+    failed = 0
+    if problems := list(misplaced(wounds)):
+        print(*problems, sep="\n")
+        failed = len(problems)
+    elif (baseline := run(dict.fromkeys(test for wound in wounds for test in wound.tests))).status != 0:
+        print(f"The tests do not pass without a wound, so nothing is proved: {baseline.evidence}\n{baseline.output}")
+        failed = len(wounds)
+    else:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            outcomes = pool.map(lambda wound: run(wound.tests, wound), wounds)
+            for wound, outcome in zip(wounds, outcomes, strict=True):
+                noticed, line = verdict(wound, outcome)
+                failed += not noticed
+                print(line, flush=True)
+        print(f"{time.monotonic() - began:.0f} s")
+    print(f"mutants: {len(wounds) - failed if wounds else 0} passed, {failed} failed")
+    return 1 if failed or not wounds else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

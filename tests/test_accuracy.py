@@ -1,0 +1,133 @@
+"""The accuracy that is promised, measured.
+
+Oracle: the equilibrium in ball arithmetic (FLINT), from the weights and data as rounded to the dtype. The bars:
+1e-13 × √cond(H) on ordinary networks by every route; where weights grow with depth, 1e-10 for activities and 1e-9 for
+energy and updates by the orthogonal route and by "auto"; in float32, 1e-2 or a refusal.
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from cases import SOLVERS
+from closeness import epsilon, promised
+
+import dlntheory as dln
+from experiments.benchmarks.accuracy import compare
+from experiments.benchmarks.reference import reference
+
+WIDTH, SAMPLES = 20, 3
+INITS = ("kaiming_uniform", "norm_preserving", "orthogonal", "lecun_normal")
+GROWING_BARS = {"activities": 1e-10, "energy": 1e-9, "updates": 1e-9}
+SINGLE_BAR = 1e-2
+
+slow = pytest.mark.slow
+ORDINARY = [
+    pytest.param(init, depth, condition, id=f"{init}-{depth}-{condition}", marks=[slow] * (depth > 9))
+    for init in INITS
+    for depth in (1, 2, 9, 33)
+    for condition in (None, 1e12)
+    if depth < 33 or condition is None or init == "kaiming_uniform"
+]
+GROWING = [
+    pytest.param(gains, id=name, marks=[slow] * (len(gains) > 9))
+    for name, gains in {
+        "gain 2": (2,) * 9,
+        "gain 4": (4,) * 9,
+        "gain 2, deep": (2,) * 33,
+        "gain 4, deep": (4,) * 33,
+        "expanding, then contracting": (8,) * 5 + (1 / 8,) * 4,
+        "contracting, then expanding": (1 / 8,) * 5 + (8,) * 4,
+    }.items()
+]
+by_every_route = pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+
+
+@cache
+def ordinary(init, depth, condition, dtype):
+    weights = dln.LinearNetwork.random([WIDTH] * (depth + 1), init, depth, condition).weights
+    return with_data(weights, dtype)
+
+
+@cache
+def growing(gains, dtype):
+    draws = np.random.default_rng(len(gains))
+    return with_data([draws.normal(size=(WIDTH, WIDTH)) * gain / np.sqrt(WIDTH) for gain in gains], dtype)
+
+
+def with_data(weights, dtype):
+    """The network and data rounded to the dtype, and the truth about them."""
+    weights = [np.asarray(weight).astype(dtype) for weight in weights]
+    x, y = np.random.default_rng(7).normal(size=(2, SAMPLES, WIDTH)).astype(dtype)
+    net = dln.LinearNetwork.from_weights(weights)
+    return net, x, y, reference(net, x, y), hessian_condition(weights)
+
+
+def hessian_condition(weights):
+    """``H = MᵀM`` for the bidiagonal map ``M`` from hidden activities to errors."""
+    depth = len(weights)
+    if depth == 1:
+        return 1.0
+    errors = np.zeros((depth * WIDTH, (depth - 1) * WIDTH)) + np.eye(depth * WIDTH, (depth - 1) * WIDTH)
+    for l in range(1, depth):
+        errors[l * WIDTH : (l + 1) * WIDTH, (l - 1) * WIDTH : l * WIDTH] = -weights[l]
+    return np.linalg.cond(errors) ** 2
+
+
+def measured(problem, solver):
+    net, x, y, truth, _ = problem
+    return compare(net, x, y, None, solver, truth)
+
+
+@pytest.mark.parametrize(("init", "depth", "condition"), ORDINARY)
+@by_every_route
+def test_ordinary_networks_keep_the_promise_by_every_route(init, depth, condition, solver):
+    problem = ordinary(init, depth, condition, "float64")
+    found = measured(problem, solver)
+    bar = promised(epsilon(1.0), problem[-1])
+    assert not found["refused"]
+    assert {name: error for name, error in found["error"].items() if error > bar} == {}
+    assert found["estimate_over_error"] >= 0.1, "the estimate is far below the error"
+
+
+@pytest.mark.parametrize("gains", GROWING)
+@pytest.mark.parametrize("solver", ["auto", "square_root"])
+def test_growing_weights_are_solved_by_orthogonal_elimination(gains, solver):
+    found = measured(growing(gains, "float64"), solver)
+    assert not found["refused"]
+    assert {name: found["error"][name] for name, bar in GROWING_BARS.items() if found["error"][name] > bar} == {}
+    assert found["estimate_over_error"] >= 0.1, "the estimate is far below the error"
+
+
+@pytest.mark.parametrize("gains", GROWING)
+@pytest.mark.parametrize("solver", ["covariance", "hessian"])
+def test_other_routes_refuse_growing_weights_or_say_how_wrong_they_are(gains, solver):
+    found = measured(growing(gains, "float64"), solver)
+    assert found["refused"] or found["estimate_over_error"] >= 0.1
+
+
+def test_growing_weights_are_beyond_the_covariance_route():
+    assert measured(growing((4,) * 33, "float64"), "covariance")["refused"]
+
+
+@pytest.mark.parametrize("gains", GROWING)
+def test_auto_takes_the_cheap_route_only_where_it_is_safe(gains):
+    problem = growing(gains, "float64")
+    cheap, chosen = measured(problem, "covariance"), measured(problem, "auto")
+    safe = not cheap["refused"] and cheap["estimate"] <= 256 * epsilon(1.0)
+    assert chosen["route"] == ("covariance" if safe else "square_root")
+
+
+SINGLE = [
+    pytest.param(problem, each.values, solver, id=f"{each.id}-{solver}", marks=each.marks)
+    for problem, group in ((ordinary, ORDINARY), (growing, GROWING))
+    for each in group
+    for solver in (["auto"] if each.marks else ["auto", *SOLVERS])  # deep networks take long to compile
+]
+
+
+@pytest.mark.parametrize(("problem", "arguments", "solver"), SINGLE)
+def test_single_precision_is_right_to_two_digits_or_refuses(problem, arguments, solver):
+    found = measured(problem(*arguments, "float32"), solver)
+    names = GROWING_BARS if problem is growing else found.get("error", {})
+    assert found["refused"] or max(found["error"][name] for name in names) <= SINGLE_BAR

@@ -1,0 +1,48 @@
+"""The recorded counterexamples refute what is printed, and the corrected theorems hold on them.
+
+Oracle: exact arithmetic, with each prediction change worked out by hand in the recorded text.
+"""
+
+import numpy as np
+import pytest
+
+from dlntheory.counterexamples import COUNTEREXAMPLES
+from dlntheory.theorems import STATEMENTS, verify
+
+# alignment of every sample, and ‖dŷ − r‖ / ‖r‖ of the worst, by hand
+BY_HAND = {
+    "printed-1": ([-1, -1], 6 / 5),
+    "printed-2": ([-1, -1], 3),
+    "printed-residual": ([-1], 3 / 2),
+}
+
+
+def test_every_printed_form_has_one():
+    assert set(COUNTEREXAMPLES) == set(BY_HAND) == {name for name in STATEMENTS if isinstance(name, str)}
+
+
+@pytest.mark.parametrize("name", COUNTEREXAMPLES)
+def test_the_printed_form_fails(name):
+    verdict = verify(*COUNTEREXAMPLES[name].problem(), theorem=name)
+    alignment, error = BY_HAND[name]
+    assert verdict.applicable
+    assert not verdict.holds
+    assert max(verdict.alignment) < 1 - 1e-3
+    np.testing.assert_allclose(verdict.alignment, alignment, rtol=1e-13)
+    np.testing.assert_allclose(verdict.error, error, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", COUNTEREXAMPLES)
+def test_the_corrected_theorem_holds(name):
+    example = COUNTEREXAMPLES[name]
+    verdict = verify(*example.problem(), theorem=example.corrected)
+    assert verdict.applicable
+    assert verdict.holds
+
+
+@pytest.mark.parametrize("name", COUNTEREXAMPLES)
+def test_small_whole_numbers(name):
+    example = COUNTEREXAMPLES[name]
+    for array in (*example.weights, example.inputs, example.targets):
+        assert np.asarray(array).dtype.kind == "i"
+        assert np.abs(array).max() <= 4

@@ -1,0 +1,142 @@
+"""What README.md and docs/ show works: examples run, commands exist, links lead somewhere, and no example is missed.
+
+Python blocks run, and `$ dlntheory …` in console blocks. The examples of a page build on each other, and share a
+directory. `<!-- skip: next -->` leaves the next one out.
+"""
+
+import doctest
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+import dlntheory as dln
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTES = [*sorted(ROOT.glob("*.md")), *PAGES[1:]]
+
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELLS = {"sh", "bash", "shell", "console"}
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def run_console(example: Example) -> str | None:
+    """Run the commands of a block. They must succeed; what they print may vary with the machine."""
+    for line in example.parsed.splitlines():
+        if line.startswith("$ dlntheory"):
+            done = run_command(*shlex.split(line, comments=True)[2:])
+            if done.returncode:
+                return f"{line}\nended with exit code {done.returncode}\n{done.stdout}{done.stderr}"
+    return None
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line of this checkout, which need not be installed."""
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from dlntheory.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+
+
+EXAMPLES = Sybil(
+    [
+        PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE),
+        CodeBlockParser("console", run_console),
+        SkipParser(),
+    ]
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_examples_of_page(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert jax.config.jax_enable_x64
+    for example in EXAMPLES.parse(page).examples():
+        example.evaluate()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_example_stands_in_a_python_block(page):
+    """An example anywhere else would not run."""
+    blocks = FENCE.findall(text(page))
+    assert not [block for language, block in blocks if language != "python" and ">>> " in block]
+    assert not re.search(r"^\s*>>> ", FENCE.sub("", text(page)), re.MULTILINE)
+
+
+def commands_of(page: Path) -> set[tuple[str, ...]]:
+    """The arguments of every `dlntheory` command on a page, in shell blocks and in running text."""
+    blocks = [block for language, block in FENCE.findall(text(page)) if language in SHELLS]
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    lines += re.findall(r"`(dlntheory [^`…]+)`", FENCE.sub("", text(page)))
+    return {tuple(shlex.split(line, comments=True)[1:]) for line in lines if line.startswith("dlntheory ")}
+
+
+@pytest.mark.parametrize(
+    "arguments", sorted(set().union(*map(commands_of, NOTES))), ids=lambda arguments: " ".join(arguments)
+)
+def test_shown_command_exists(arguments):
+    """`--help` comes after parsing, so an option that does not exist is found and nothing is computed."""
+    done = run_command(*arguments, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "Usage: dlntheory" in done.stdout
+
+
+def test_unknown_option_is_found():
+    assert run_command("verify", "--no-such-option", "--help").returncode == 2
+
+
+def links_of(page: Path) -> set[str]:
+    """The targets of a page's links within the repository."""
+    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", FENCE.sub("", text(page))))
+    return {link for link in links if not re.match(r"[a-z]+:", link)}
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What GitHub calls a page's headings, and the names that it gives itself."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text(page)), re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)"', text(page)))
+
+
+@pytest.mark.parametrize("page", NOTES, ids=name)
+def test_links_resolve(page):
+    for link in links_of(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT), f"{link} leaves the repository"
+        assert target.exists(), f"{link} leads nowhere"
+        if anchor:
+            assert anchor in anchors_of(target), f"{link}: no such heading among {sorted(anchors_of(target))}"
+
+
+def test_every_page_is_reached_from_the_index():
+    index = ROOT / "docs" / "index.md"
+    reached = {(index.parent / link.partition("#")[0]).resolve() for link in links_of(index)}
+    pages = set((ROOT / "docs").glob("*.md")) - {index}
+    assert not {name(page) for page in pages - reached}
+
+
+SIGNATURES = re.findall(r"`dln\.([\w.]+)(\([^`]*\))`", text(ROOT / "docs" / "api.md"))
+
+
+@pytest.mark.parametrize(("path", "signature"), SIGNATURES, ids=[path for path, _ in SIGNATURES])
+def test_signature_in_api_page(path, signature):
+    target = dln
+    for part in path.split("."):
+        target = getattr(target, part)
+    parameters = inspect.signature(target).parameters.values()
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+    assert signature.replace('"', "'") == str(inspect.Signature(bare))
