@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 Matrix: TypeAlias = Any
 """A JAX array or a SymPy matrix, two-dimensional, one column a sample."""
+Size: TypeAlias = Any
+"""A whole number, or a SymPy expression that stands for one."""
 
 
 def is_symbolic(value: object) -> bool:
@@ -47,13 +49,16 @@ def append_ones(columns: Matrix) -> Matrix:
     return jnp.concatenate([columns, ones_row(columns)])
 
 
+def bias_columns(bias: Any, like: Matrix) -> Matrix:
+    """The vector ``bias`` as often as ``like`` has columns."""
+    return bias @ ones_row(like) if is_symbolic(like) else jnp.tile(bias[:, None], like.shape[1])
+
+
 def add_bias(columns: Matrix, bias: Any) -> Matrix:
     """Add the vector ``bias`` to every column; ``None`` adds nothing."""
     if bias is None:
         return columns
-    if is_symbolic(columns):
-        return columns + bias @ ones_row(columns)
-    return columns + bias[:, None]
+    return columns + (bias_columns(bias, columns) if is_symbolic(columns) else bias[:, None])
 
 
 def inner(left: Matrix, right: Matrix) -> Any:
@@ -61,6 +66,13 @@ def inner(left: Matrix, right: Matrix) -> Any:
     if is_symbolic(left):
         return (left.T @ right).trace() if hasattr(left, "tolist") else _symbolic_trace(left.T @ right)
     return jnp.vdot(left, right)
+
+
+def column_products(left: Matrix, right: Matrix) -> Any:
+    """The inner product of each pair of columns; of SymPy matrices, their sum."""
+    if is_symbolic(left):
+        return inner(left, right)
+    return jnp.sum(left * right, axis=0)
 
 
 def _symbolic_trace(matrix: Matrix) -> Any:
@@ -84,7 +96,9 @@ def pinv(matrix: Matrix, rcond: float | None = None) -> Matrix:
     The default ``rcond`` is the machine epsilon times the larger dimension. SymPy's is exact.
     """
     if is_symbolic(matrix):
-        return matrix.pinv() if hasattr(matrix, "tolist") else matrix.inverse()
+        from .pseudoinverse import PseudoInverse
+
+        return matrix.pinv() if hasattr(matrix, "tolist") else PseudoInverse(matrix)
     return jnp.linalg.pinv(matrix, rtol=default_rcond(matrix) if rcond is None else rcond)
 
 

@@ -10,6 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 BLOCK = 64
+"""The largest block that goes to LAPACK."""
+LEAF = 16
+"""The blocks in which a triangular matrix is inverted row by row."""
 
 
 def solve_positive_definite(matrix: Float[Array, "n n"], right: Float[Array, "n B"]) -> Float[Array, "n B"]:
@@ -33,12 +36,22 @@ def inverse_cholesky(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
 
 
 def triangular_inverse(lower: Float[Array, "n n"]) -> Float[Array, "n n"]:
-    """The inverse of a lower-triangular matrix."""
-    first = _first_block(lower)
-    if first == lower.shape[0]:
-        return _inverse_by_rows(lower)
-    top = triangular_inverse(lower[:first, :first])
-    return _joined(top, lower[first:, :first], triangular_inverse(lower[first:, first:]))
+    """The inverse of a lower-triangular matrix: the blocks of its diagonal all at once, then joined by products."""
+    size = lower.shape[0]
+    starts = range(0, size, LEAF)
+    padded = jnp.eye(len(starts) * LEAF, dtype=lower.dtype).at[:size, :size].set(lower)
+    blocks = jnp.stack([padded[start : start + LEAF, start : start + LEAF] for start in starts])
+    return _join(padded, jax.vmap(_inverse_by_rows)(blocks), 0)[:size, :size]
+
+
+def _join(lower: Float[Array, "n n"], inverses: Float[Array, "k m m"], start: int) -> Float[Array, "s s"]:
+    """The inverse of the part of ``lower`` from ``start``, from those of the blocks of its diagonal."""
+    count = len(inverses)
+    if count == 1:
+        return inverses[0]
+    middle, end = start + count // 2 * LEAF, start + count * LEAF
+    top = _join(lower, inverses[: count // 2], start)
+    return _joined(top, lower[middle:end, start:middle], _join(lower, inverses[count // 2 :], middle))
 
 
 def _inverse_by_rows(lower: Float[Array, "n n"]) -> Float[Array, "n n"]:

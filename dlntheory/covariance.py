@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, identity, is_concrete
+from .algebra import Matrix, Size, identity, is_concrete
 from .checks import as_array, as_list
 from .layers import Layer
 from .network import LinearNetwork, align_dtypes, as_network
@@ -28,7 +28,7 @@ def scale(covariance: Any, columns: Matrix) -> Matrix:
     """``Σ @ columns``."""
     if covariance is None:
         return columns
-    return covariance * columns if _is_scalar(covariance) else covariance @ columns
+    return covariance * columns if is_scalar(covariance) else covariance @ columns
 
 
 def add_noise(covariance: Any, predicted: Matrix) -> Matrix:
@@ -36,7 +36,8 @@ def add_noise(covariance: Any, predicted: Matrix) -> Matrix:
     return scale(covariance, identity(predicted.shape[0], predicted)) + predicted
 
 
-def _is_scalar(covariance: Any) -> bool:
+def is_scalar(covariance: Any) -> bool:
+    """Tell a scalar covariance from a matrix."""
     return not getattr(covariance, "shape", ())
 
 
@@ -69,7 +70,7 @@ def backward_covariance(maps: Sequence[Matrix], covariances: Covariances) -> Mat
     return total
 
 
-def multiplications(layers: Sequence[Layer]) -> tuple[int, int]:
+def multiplications(layers: Sequence[Layer]) -> tuple[Size, Size]:
     """How many multiplications the forward and the backward order take, with dense matrices of the layers' sizes."""
     outputs = layers[-1].out_size
     forward = sum(each.in_size * each.out_size * (each.in_size + each.out_size) for each in layers[1:])
@@ -80,7 +81,7 @@ def multiplications(layers: Sequence[Layer]) -> tuple[int, int]:
 def backward_is_cheaper(layers: Sequence[Layer]) -> bool:
     """Choose the order of computing ``S``."""
     forward, backward = multiplications(layers)
-    return backward < forward
+    return (backward < forward) in (True,)  # symbolic sizes decide nothing, and take the recursion
 
 
 def as_covariances(layers: Sequence[Layer], covariances: Any, dtype: Any) -> Covariances:

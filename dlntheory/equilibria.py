@@ -3,7 +3,9 @@ r"""The equilibrium of predictive-coding inference, in closed form: the interfac
 The mathematics is in `dlntheory.system` (the linear system and the routes through it).
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .algebra import add_bias, is_concrete
+from .algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
 from .checks import as_batch, as_real, one_of, same_batch, widest
-from .covariance import Covariances, add_noise, as_covariances, multiplications
+from .covariance import Covariances, add_noise, as_covariances, is_scalar, multiplications
 from .layers import Layer
 from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward
-from .system import ROUTES, safe_accuracy, scale_all, solve_system, total
+from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system, total
 
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3
@@ -132,8 +134,8 @@ class Problem(eqx.Module):
 
     layers: tuple[Layer, ...]
     covariances: Covariances
-    x: jax.Array
-    y: jax.Array
+    x: Matrix
+    y: Matrix
     nudge: Any
 
 
@@ -144,11 +146,12 @@ def as_problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Proble
     y = as_batch("y", y, net.widths[-1], net.dtype)
     same_batch(x, y)
     covariances = as_covariances(net.layers, covariances, net.dtype)
-    problem = Problem(net.layers, covariances, x, y, _as_nudge(nudge, net.dtype))
+    problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
     return cast(problem, widest(problem))
 
 
-def _as_nudge(nudge: Any, dtype: Any) -> Any:
+def as_nudge(nudge: Any, dtype: Any) -> Any:
+    """Check and convert: ``None``, a strength, or `SoftOutput` of a positive one."""
     if nudge is None:
         return None
     if isinstance(nudge, SoftOutput):
@@ -179,27 +182,47 @@ def cheapest_route(layers: tuple[Layer, ...]) -> str:
     return "hessian" if 3 * through_hessian < through_covariance else "covariance"
 
 
-@eqx.filter_jit
-def _equilibrate(problem: Problem, route: str) -> Equilibrium:
+class Settled(NamedTuple):
+    """The equilibrium of every sample, as columns."""
+
+    activities: tuple[Matrix, ...]
+    errors: tuple[Matrix, ...]
+    weighted_errors: tuple[Matrix, ...]
+    residual: Matrix
+    energy: Any
+    accuracy: Any
+
+    @property
+    def multiplier(self) -> Matrix:
+        """``λ``, the output's precision-weighted error."""
+        return self.weighted_errors[-1]
+
+
+def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
+    """The equilibrium of a problem, by a way to solve its linear system; runs on SymPy matrices too."""
     layers, covariances, nudge = problem.layers, problem.covariances, problem.nudge
     x, y = as_columns(problem.x), as_columns(problem.y)
     predicted = feedforward(layers, x)
     residual = y - predicted[-1]
     target, softened = y, covariances
     if isinstance(nudge, SoftOutput):
-        softened = (*covariances[:-1], _softened(covariances[-1], nudge.beta, y))
+        softened = (*covariances[:-1], _softened(covariances[-1], nudge.beta))
     elif nudge is not None:
         target = predicted[-1] + nudge * residual
-    offsets = _offsets(layers, predicted[1], target)
-    solution = solve_system(route, layers, softened, offsets)
+    solution = solve(layers, softened, _offsets(layers, predicted[1], target))
     errors = scale_all(covariances, solution.weighted_errors)
-    pairs = zip(solution.weighted_errors, errors, strict=True)
-    energy = total(*(jnp.sum(weighted * error, axis=0) for weighted, error in pairs)) / 2
+    energy = total(*map(column_products, solution.weighted_errors, errors)) / 2
     output = target
     if isinstance(nudge, SoftOutput):
         output = y - solution.weighted_errors[-1] / nudge.beta
-        energy = energy + nudge.beta * jnp.sum((y - output) ** 2, axis=0) / 2
+        energy = energy + nudge.beta * column_products(y - output, y - output) / 2
     activities = (x, *solution.hidden, output)
+    return Settled(activities, tuple(errors), solution.weighted_errors, residual, energy, solution.accuracy)
+
+
+@eqx.filter_jit
+def _equilibrate(problem: Problem, route: str) -> Equilibrium:
+    settled = settle(problem, partial(solve_system, route))
     single = problem.x.ndim == 1
 
     def rows(columns: Any) -> Any:
@@ -209,36 +232,30 @@ def _equilibrate(problem: Problem, route: str) -> Equilibrium:
         return values[0] if single else values
 
     return Equilibrium(
-        activities=rows(activities),
-        errors=rows(tuple(errors)),
-        multiplier=rows(solution.weighted_errors[-1]),
-        residual=rows(residual),
-        energy=per_sample(energy),
-        weighted_errors=rows(solution.weighted_errors),
-        accuracy=per_sample(solution.accuracy),
+        activities=rows(settled.activities),
+        errors=rows(settled.errors),
+        multiplier=rows(settled.multiplier),
+        residual=rows(settled.residual),
+        energy=per_sample(settled.energy),
+        weighted_errors=rows(settled.weighted_errors),
+        accuracy=per_sample(settled.accuracy),
         route=jnp.asarray(list(ROUTES).index(route)),
     )
 
 
-def _softened(covariance: Any, beta: jax.Array, y: jax.Array) -> jax.Array:
+def _softened(covariance: Any, beta: Any) -> Any:
     """``Σ_L + β⁻¹ I``."""
-    if covariance is None or covariance.ndim == 0:
+    if covariance is None or is_scalar(covariance):
         return 1 / beta + (1 if covariance is None else covariance)
     return add_noise(1 / beta, covariance)
 
 
-def _offsets(layers: tuple[Layer, ...], first: jax.Array, target: jax.Array) -> tuple[Any, ...]:
+def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[Any, ...]:
     """``c_1 = T_1 x + b_1``, ``c_l = b_l`` (``None`` for no bias), ``c_L = b_L − y``."""
     if len(layers) == 1:
         return (first - target,)
-    hidden = [_bias_columns(layer, target.shape[1]) for layer in layers[1:-1]]
+    hidden = [None if layer.bias is None else bias_columns(layer.bias, target) for layer in layers[1:-1]]
     return (first, *hidden, add_bias(-target, layers[-1].bias))
-
-
-def _bias_columns(layer: Layer, columns: int) -> jax.Array | None:
-    if layer.bias is None:
-        return None
-    return add_bias(jnp.zeros((layer.out_size, columns), layer.bias.dtype), layer.bias)
 
 
 def _refuse_inaccurate(result: Equilibrium) -> Equilibrium:

@@ -52,12 +52,17 @@ def as_square(whitener: jax.Array, size: int) -> Float[Array, "n n"]:
     return whitener * jnp.eye(size, dtype=whitener.dtype) if whitener.ndim == 0 else whitener
 
 
+def _precision(whitener: jax.Array, size: int) -> Float[Array, "n n"]:
+    """``Σ⁻¹ = Pᵀ P``."""
+    return as_square(whitener**2, size) if whitener.ndim == 0 else whitener.T @ whitener
+
+
 def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[list[jax.Array], list[jax.Array]]:
     """The blocks ``H_ll`` and ``H_{l+1,l}`` for the hidden layers ``l = 1 … L−1``."""
     whitening = whiteners(layers, covariances)
-    squares = [as_square(p, layer.out_size) for p, layer in zip(whitening, layers, strict=True)]
+    precisions = [_precision(p, layer.out_size) for p, layer in zip(whitening[:-1], layers, strict=False)]
     maps = [whiten(p, layer.matrix()) for p, layer in zip(whitening, layers, strict=True)]
-    diagonal = [p.T @ p + m.T @ m for p, m in zip(squares[:-1], maps[1:], strict=True)]
+    diagonal = [precision + m.T @ m for precision, m in zip(precisions, maps[1:], strict=True)]
     below = [-whiten(p.T, m) for p, m in zip(whitening[1:-1], maps[1:-1], strict=True)]
     return diagonal, below
 

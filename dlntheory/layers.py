@@ -11,7 +11,7 @@ from typing import Any
 
 import equinox as eqx
 
-from .algebra import Matrix, add_bias, append_ones, identity, is_symbolic
+from .algebra import Matrix, Size, add_bias, append_ones, identity, is_symbolic
 from .checks import as_array
 
 
@@ -28,12 +28,12 @@ class Layer(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def in_size(self) -> int:
+    def in_size(self) -> Size:
         """Number of inputs."""
 
     @property
     @abc.abstractmethod
-    def out_size(self) -> int:
+    def out_size(self) -> Size:
         """Number of outputs."""
 
     @abc.abstractmethod
@@ -104,12 +104,12 @@ class Dense(Layer):
         self.learn_bias = learn_bias
 
     @property
-    def in_size(self) -> int:
+    def in_size(self) -> Size:
         """Number of inputs."""
         return self.weight.shape[1]
 
     @property
-    def out_size(self) -> int:
+    def out_size(self) -> Size:
         """Number of outputs."""
         return self.weight.shape[0]
 
@@ -164,12 +164,12 @@ class Residual(Layer):
         self.learn_bias = learn_bias
 
     @property
-    def in_size(self) -> int:
+    def in_size(self) -> Size:
         """Number of inputs."""
         return self.weight.shape[1]
 
     @property
-    def out_size(self) -> int:
+    def out_size(self) -> Size:
         """Number of outputs."""
         return self.weight.shape[0]
 

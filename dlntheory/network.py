@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, is_symbolic
+from .algebra import Matrix, Size, is_symbolic
 from .checks import as_batch, as_count, as_dtype, as_key, as_list, widest
 from .initialisation import random_weights
 from .layers import Dense, Layer, as_bias, as_weight
@@ -115,7 +115,7 @@ class LinearNetwork(eqx.Module):
         return cls.from_weights(weights)
 
     @property
-    def widths(self) -> tuple[int, ...]:
+    def widths(self) -> tuple[Size, ...]:
         """``(n_0, …, n_L)``."""
         return (self.layers[0].in_size, *(layer.out_size for layer in self.layers))
 
@@ -162,9 +162,9 @@ def _predict(layers: tuple[Layer, ...], x: jax.Array) -> jax.Array:
     return as_rows(feedforward(layers, as_columns(inputs))[-1], x.ndim == 1)
 
 
-def as_columns(rows: Float[Array, "*B n"]) -> Float[Array, "n _"]:
-    """``(B, n)`` or ``(n,)`` to ``(n, B)``."""
-    return jnp.atleast_2d(rows).T
+def as_columns(rows: Matrix) -> Matrix:
+    """``(B, n)`` or ``(n,)`` to ``(n, B)``; a SymPy matrix holds columns already."""
+    return rows if is_symbolic(rows) else jnp.atleast_2d(rows).T
 
 
 def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:

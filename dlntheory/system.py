@@ -42,7 +42,7 @@ class Solution(NamedTuple):
 
     weighted_errors: tuple[Matrix, ...]
     hidden: tuple[Matrix, ...]
-    accuracy: jax.Array
+    accuracy: Any
 
 
 def total(*terms: Matrix | None) -> Matrix:
@@ -121,29 +121,31 @@ def hessian_route(
 ) -> Solution:
     """Solve through a factor of the Hessian, correct once, and take the size of the correction for the error."""
     whitening = hessian.whiteners(layers, covariances)
-    offsets = _filled(layers, offsets)
-    hidden = [jnp.zeros_like(offset) for offset in offsets[:-1]]
+    filled = _filled(layers, offsets)
+    hidden: list[jax.Array] = []
     accuracy = jnp.zeros_like(offsets[-1][0])
-    if hidden:
-        step = partial(_step, factorise(layers, covariances), layers, whitening, offsets, forces)
-        hidden, _ = step(hidden)
-        hidden, correction = step(hidden)
+    if len(layers) > 1:
+        factor = factorise(layers, covariances)
+        hidden = hessian.substitute(factor, _imbalance_at_zero(layers, whitening, offsets, forces))
+        errors = errors_by_subtraction(layers, whitening, filled, hidden)
+        correction = hessian.substitute(factor, _imbalance(layers, errors, forces))
+        hidden = [old + new for old, new in zip(hidden, correction, strict=True)]
         accuracy = _norms(correction) / jnp.maximum(_norms(hidden), _size(offsets, forces))
-    return Solution(tuple(_resolved(layers, whitening, offsets, forces, hidden)), tuple(hidden), accuracy)
+    return Solution(tuple(_resolved(layers, whitening, filled, forces, hidden)), tuple(hidden), accuracy)
 
 
-def _step(
-    factor: hessian.Factor,
-    layers: Sequence[Layer],
-    whitening: Sequence[jax.Array],
-    offsets: Columns,
-    forces: Columns | None,
-    hidden: Columns,
-) -> tuple[list[jax.Array], list[jax.Array]]:
-    """A Newton step from ``hidden``: where it leads, and the step."""
-    errors = errors_by_subtraction(layers, whitening, offsets, hidden)
-    step = hessian.substitute(factor, _imbalance(layers, errors, forces))
-    return [old + new for old, new in zip(hidden, step, strict=True)], step
+def _imbalance_at_zero(
+    layers: Sequence[Layer], whitening: Sequence[jax.Array], offsets: Columns, forces: Columns | None
+) -> list[jax.Array]:
+    """`_imbalance` where ``z = 0`` and ``e_l = −Σ_l⁻¹ c_l``; most offsets are absent, and take no product."""
+    errors = [
+        None if offset is None else -hessian.whiten(p.T, hessian.whiten(p, offset))
+        for p, offset in zip(whitening, offsets, strict=True)
+    ]
+    pulled = [None if error is None else layer.transpose(error) for layer, error in zip(layers, errors, strict=True)]
+    zeros = _filled(layers[:-1], [None] * (len(layers) - 1), like=offsets[-1])
+    own = [None if error is None else -error for error in errors[:-1]]
+    return [total(*terms) for terms in zip(zeros, pulled[1:], own, forces or [None] * len(own), strict=True)]
 
 
 def errors_by_subtraction(
@@ -215,8 +217,9 @@ def _probe(layer: Layer, dtype: Any) -> jax.Array:
     return jnp.asarray(vector / np.linalg.norm(vector), dtype)
 
 
-def _filled(layers: Sequence[Layer], offsets: Columns) -> list[jax.Array]:
-    columns = offsets[-1]
+def _filled(layers: Sequence[Layer], offsets: Columns, like: jax.Array | None = None) -> list[jax.Array]:
+    """The offsets with zeros in place of ``None``, as many columns as the last, or as ``like``."""
+    columns = offsets[-1] if like is None else like
     return [
         jnp.zeros((layer.out_size, columns.shape[1]), columns.dtype) if offset is None else offset
         for layer, offset in zip(layers, offsets, strict=True)

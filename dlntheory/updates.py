@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from .algebra import Matrix, is_concrete
 from .checks import as_number, one_of
-from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, SoftOutput, as_problem, solve_problem
+from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, Settled, SoftOutput, as_problem, solve_problem
 from .learning_rules import (
     FISHERS,
     RULES,
@@ -38,7 +38,7 @@ class Learning(NamedTuple):
     """A checked problem with its rule, ready to compute with; the equilibrium where the rule needs one."""
 
     problem: Problem
-    result: Equilibrium | None
+    result: Equilibrium | Settled | None
     options: Options
     rule: str
     rescaling: str | None
@@ -128,7 +128,8 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
 
 
 @eqx.filter_jit
-def _split_changes(learning: Learning) -> list[tuple[Matrix, Matrix | None]]:
+def split_changes(learning: Learning) -> list[tuple[Matrix, Matrix | None]]:
+    """Of each layer, the update of its weight and that of its bias, ``None`` if the bias is not learned."""
     changes = changes_of(learning, signals_of(learning))
     return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
 
@@ -181,7 +182,7 @@ def weight_updates(
         >>> [update.round(6).tolist() for update in weight_updates(net, [1.0], [3.0], rule="pc")]
         [[[1.0]], [[2.0]]]
     """
-    changes = _split_changes(prepare(net, x, y, rule, rescaling, **options))
+    changes = split_changes(prepare(net, x, y, rule, rescaling, **options))
     return refuse_overflow("updates", tuple(weight for weight, _ in changes))
 
 
@@ -218,7 +219,7 @@ def bias_updates(
         >>> [None if update is None else update.tolist() for update in bias_updates(net, [1.0], [3.0], rule="bp")]
         [[2.0], None]
     """
-    changes = _split_changes(prepare(net, x, y, rule, rescaling, **options))
+    changes = split_changes(prepare(net, x, y, rule, rescaling, **options))
     return refuse_overflow("updates", tuple(bias for _, bias in changes))
 
 

@@ -1,0 +1,55 @@
+"""The pseudoinverse of a matrix expression, which SymPy itself has for explicit matrices only."""
+
+from typing import Any
+
+import sympy
+from sympy.matrices.expressions import MatrixExpr
+
+
+class PseudoInverse(MatrixExpr):
+    """The Moore-Penrose pseudoinverse of a SymPy matrix expression, unevaluated."""
+
+    def __new__(cls, argument: Any) -> "PseudoInverse":
+        """Keep the argument as it is."""
+        return super().__new__(cls, sympy.sympify(argument))
+
+    @property
+    def arg(self) -> Any:
+        """What is inverted."""
+        return self.args[0]
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """``(columns, rows)`` of the argument."""
+        rows, columns = self.arg.shape
+        return columns, rows
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Any:
+        return self.as_explicit()[i, j]
+
+    def as_explicit(self) -> Any:
+        """SymPy's pseudoinverse of the explicit argument."""
+        return self.arg.as_explicit().pinv()
+
+    def doit(self, **hints: Any) -> Any:
+        """Evaluate where the argument is explicit."""
+        argument = self.arg.doit(**hints)
+        return argument.pinv() if hasattr(argument, "tolist") else PseudoInverse(argument)
+
+    def _eval_transpose(self) -> "PseudoInverse":
+        return PseudoInverse(self.arg.T)
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\left({printer._print(self.arg)}\right)^{{+}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"pinv({printer._print(self.arg)})"
+
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.stringpict import prettyForm
+
+        form = prettyForm(*printer._print(self.arg).parens())
+        return form ** prettyForm("+")
+
+    def _numpycode(self, printer: Any) -> str:
+        return f"{printer._module_format('numpy.linalg.pinv')}({printer._print(self.arg)})"
