@@ -76,9 +76,18 @@ def column_products(left: Matrix, right: Matrix) -> Any:
 
 
 def _symbolic_trace(matrix: Matrix) -> Any:
-    import sympy
+    from .expressions import Trace
 
-    return sympy.Trace(matrix)
+    return Trace(matrix)
+
+
+def sign(number: Any) -> Any:
+    """−1, 0 or 1, of a JAX number or a SymPy one."""
+    if hasattr(number, "free_symbols"):
+        import sympy
+
+        return sympy.sign(number)
+    return jnp.sign(number)
 
 
 def solve(matrix: Matrix, right: Matrix) -> Matrix:
@@ -96,7 +105,7 @@ def pinv(matrix: Matrix, rcond: float | None = None) -> Matrix:
     The default ``rcond`` is the machine epsilon times the larger dimension. SymPy's is exact.
     """
     if is_symbolic(matrix):
-        from .pseudoinverse import PseudoInverse
+        from .expressions import PseudoInverse
 
         return matrix.pinv() if hasattr(matrix, "tolist") else PseudoInverse(matrix)
     return jnp.linalg.pinv(matrix, rtol=default_rcond(matrix) if rcond is None else rcond)

@@ -12,8 +12,6 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 
 from typing import Any
 
-import sympy
-
 from .algebra import Matrix, is_symbolic
 from .alignment import first_order_change
 from .checks import as_count, as_list, one_of
@@ -53,6 +51,8 @@ def network(depth: int, widths: Any = None, kind: str = "dense", bias: str = "no
         >>> print(output_covariance(net))
         I + W_2*W_2.T
     """
+    import sympy
+
     count = as_count("depth", depth)
     layer = KINDS[one_of("kind", kind, KINDS)]
     one_of("bias", bias, ("none", "fixed", "learned"))
@@ -83,6 +83,8 @@ def data(net: LinearNetwork, samples: Any = None) -> tuple[Matrix, Matrix]:
         >>> X.shape, Y.shape
         ((n_0, B), (n_2, B))
     """
+    import sympy
+
     samples = _size("B") if samples is None else samples
     names = ("x", "y") if samples == 1 else ("X", "Y")
     widths = (net.widths[0], net.widths[-1])
@@ -134,6 +136,7 @@ def equilibrium(net: LinearNetwork, x: Matrix, y: Matrix, covariances: Any = Non
         >>> result = equilibrium(net, *data(net))
         >>> print(result.multiplier)
         (I + W_2*W_2.T)**(-1)*(-W_2*W_1*X + Y)
+        >>> import sympy
         >>> exact = LinearNetwork([Dense(sympy.Matrix([[1]])), Dense(sympy.Matrix([[2]]))])
         >>> equilibrium(exact, sympy.Matrix([[1]]), sympy.Matrix([[3]])).activities[1]
         Matrix([[7/5]])
@@ -300,6 +303,8 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
     if nudge is not None:
+        import sympy
+
         strength = nudge.beta if isinstance(nudge, SoftOutput) else nudge
         exact = sympy.nsimplify(strength, rational=True)
         nudge = SoftOutput(exact) if isinstance(nudge, SoftOutput) else exact
@@ -317,8 +322,12 @@ def _covariances(net: LinearNetwork, covariances: Any) -> tuple[Any, ...]:
     entries = [None] * net.depth if covariances is None else as_list("covariances", covariances, "scalars or matrices")
     if len(entries) != net.depth:
         raise ValueError(f"`covariances` has {len(entries)} entries; wanted {net.depth}, one a layer.")
+    import sympy
+
     return tuple(None if each is None else sympy.sympify(each) for each in entries)
 
 
 def _size(name: str) -> Any:
+    import sympy
+
     return sympy.Symbol(name, integer=True, positive=True)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, is_concrete
+from .algebra import Matrix, is_concrete, sign
 from .checks import as_number, one_of
 from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, Settled, SoftOutput, as_problem, solve_problem
 from .learning_rules import (
@@ -123,7 +123,7 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
         changes = rescale(changes, factors_of(learning, signals))
     nudge = learning.problem.nudge
     if learning.rule == "pc" and nudge is not None and not isinstance(nudge, SoftOutput):
-        return [jnp.sign(nudge) * change for change in changes]
+        return [sign(nudge) * change for change in changes]
     return changes
 
 

@@ -1,7 +1,18 @@
-"""Proofs of what the library computes, run on the library's own kernels."""
+"""Proofs of what the library computes, run on the library's own kernels: see README.md."""
 
 from . import covariance, equilibrium, inference, learning, theorems
+from .counterexamples import REFUTATIONS as REFUTATIONS
+from .framework import DEPTHS as DEPTHS
 from .framework import Proof
+from .framework import at_fixed_depth as at_fixed_depth
+from .framework import by_induction as by_induction
+from .framework import derivation as derivation
+from .machine_checked import FORMAL as FORMAL
+from .machine_checked import formal_results as formal_results
+from .numbers import on_numbers as on_numbers
+from .shared import plain as plain
 
-PROOFS: dict[str, Proof] = {proof.name: proof for part in (covariance, equilibrium, learning, theorems, inference) for proof in part.PROOFS}
+PROOFS: dict[str, Proof] = {
+    proof.name: proof for part in (covariance, equilibrium, learning, theorems, inference) for proof in part.PROOFS
+}
 """Every proof, by name."""

@@ -127,6 +127,6 @@ PROOFS = (
         biased,
         biased_step,
         "The second part is about one layer, at any depth. For the first, S_1 = Σ_1 has no bias, and the recursion adds none.",
-        kinds=("fixed biases", "learned biases"),
+        kinds=("learned biases", "fixed biases"),
     ),
 )

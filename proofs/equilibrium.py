@@ -19,7 +19,7 @@ from .framework import Case, Proof, Step, appended
 BETA = sympy.Symbol("beta", positive=True)
 
 
-def settle(case: Case, nudge: Any = None, covariances: Any = None) -> Any:
+def settled_state(case: Case, nudge: Any = None, covariances: Any = None) -> Any:
     """The library's equilibrium."""
     return symbolic.equilibrium(case.net, case.x, case.y, covariances or case.covariances, nudge)
 
@@ -41,16 +41,16 @@ def _inverse(covariance: Any) -> Any:
 
 def clamped(case: Case) -> Iterator[Step]:
     """Clamp, and errors that are the errors."""
-    result = settle(case)
+    result = settled_state(case)
     rows = zip(case.layers, result.activities, result.activities[1:], result.errors, strict=False)
     for index, (layer, before, after, error) in enumerate(rows, 1):
         what = "the target y" if index == case.net.depth else f"x*_{index}"
         yield Step(f"T_{index} x*_{index - 1} + b_{index} + ε*_{index} is {what}.", layer.affine(before) + error, after)
 
 
-def stationary(case: Case) -> Iterator[Step]:
+def no_force(case: Case) -> Iterator[Step]:
     """No force on any hidden activity, whether by errors or by the derivative of the energy."""
-    result = settle(case)
+    result = settled_state(case)
     for index in range(1, case.net.depth):
         pulled = case.layers[index].transpose(result.weighted_errors[index])
         yield Step(
@@ -65,12 +65,16 @@ def stationary(case: Case) -> Iterator[Step]:
 
 def minimal(case: Case) -> Iterator[Step]:
     """Away from the equilibrium the energy grows by the energy of the way itself."""
-    result = settle(case)
+    result = settled_state(case)
     away = [
         sympy.MatrixSymbol(f"h_{index}", layer.out_size, case.samples) for index, layer in enumerate(case.layers, 1)
     ][:-1]
     zeros = [0 * result.activities[0], 0 * result.activities[-1]]
-    moved = [result.activities[0], *(z + h for z, h in zip(result.activities[1:-1], away, strict=True)), result.activities[-1]]
+    moved = [
+        result.activities[0],
+        *(z + h for z, h in zip(result.activities[1:-1], away, strict=True)),
+        result.activities[-1],
+    ]
     bare = symbolic.LinearNetwork([type(layer)(layer.weight) for layer in case.layers])
     yield Step(
         "E(x* + h) = E(x*) + ½ Σ_l (h_l − T_l h_{l-1})ᵀ Σ_l⁻¹ (h_l − T_l h_{l-1}), with h_0 = h_L = 0; "
@@ -82,9 +86,13 @@ def minimal(case: Case) -> Iterator[Step]:
 
 def energy_identity(case: Case) -> Iterator[Step]:
     """Energy of the errors, of the definition, and of the residual."""
-    result = settle(case)
+    result = settled_state(case)
     S = forward_covariance(case.layers, case.covariances)
-    yield Step("½ Σ_l ε*_lᵀ Σ_l⁻¹ ε*_l is the definition at x*.", result.energy, energy(case.layers, case.covariances, result.activities))
+    yield Step(
+        "½ Σ_l ε*_lᵀ Σ_l⁻¹ ε*_l is the definition at x*.",
+        result.energy,
+        energy(case.layers, case.covariances, result.activities),
+    )
     yield Step("It equals ½ rᵀ S⁻¹ r.", result.energy, inner(result.residual, S.inverse() @ result.residual) / 2)
 
 
@@ -92,10 +100,16 @@ def one_more_layer() -> Iterator[Step]:
     """The appended network settles, and what is left of it is the old network at its own equilibrium."""
     case = appended()
     (inside, layer), (S, _) = case.layers, case.covariances
-    result = settle(case)
+    result = settled_state(case)
     middle = result.activities[1]
-    yield Step("The clamp: W z + ε' = y, where z is the old network's output.", layer.affine(middle) + result.errors[1], case.y)
-    yield Step("The old output's precision-weighted error is Wᵀ λ'.", result.weighted_errors[0], layer.transpose(result.multiplier))
+    yield Step(
+        "The clamp: W z + ε' = y, where z is the old network's output.", layer.affine(middle) + result.errors[1], case.y
+    )
+    yield Step(
+        "The old output's precision-weighted error is Wᵀ λ'.",
+        result.weighted_errors[0],
+        layer.transpose(result.multiplier),
+    )
     yield Step(
         "It is also S⁻¹ (z − ŷ), the multiplier of the old network clamped to z.",
         result.weighted_errors[0],
@@ -124,7 +138,7 @@ SAME_STEP = (
 
 def nudged(case: Case) -> Iterator[Step]:
     """``r → β r``."""
-    plain, result = settle(case), settle(case, BETA)
+    plain, result = settled_state(case), settled_state(case, BETA)
     yield Step("λ is β times that of the clamp.", result.multiplier, BETA * plain.multiplier)
     yield Step("The energy is β² times that of the clamp.", result.energy, BETA**2 * plain.energy)
     for index, (a, b, c) in enumerate(
@@ -140,7 +154,7 @@ def nudged_step() -> Iterator[Step]:
 
 def soft(case: Case) -> Iterator[Step]:
     """The multiplier of a soft output, and what it becomes at both ends."""
-    result, plain = settle(case, SoftOutput(BETA)), settle(case)
+    result, plain = settled_state(case, SoftOutput(BETA)), settled_state(case)
     S, r = forward_covariance(case.layers, case.covariances), plain.residual
     yield Step("(S + I/β) λ = r.", S @ result.multiplier + result.multiplier / BETA, r)
     yield Step("The output stays λ/β short of its target.", case.y - result.activities[-1], result.multiplier / BETA)
@@ -171,18 +185,22 @@ def _updates_to_first_order(case: Case, r: Any) -> Iterator[Step]:
 def soft_step() -> Iterator[Step]:
     """The appended network with a soft output."""
     case = appended()
-    result = settle(case, SoftOutput(BETA))
+    result = settled_state(case, SoftOutput(BETA))
     S = forward_covariance(case.layers, case.covariances)
-    yield Step("(S' + I/β) λ = r'.", S @ result.multiplier + result.multiplier / BETA, settle(case).residual)
+    yield Step("(S' + I/β) λ = r'.", S @ result.multiplier + result.multiplier / BETA, settled_state(case).residual)
 
 
 def weighted_output(case: Case) -> Iterator[Step]:
     """Erratum 11: an output precision of ``β``."""
     precise = (*case.covariances[:-1], 1 / BETA)
-    result, S = settle(case, covariances=precise), forward_covariance(case.layers, case.covariances)
+    result, S = settled_state(case, covariances=precise), forward_covariance(case.layers, case.covariances)
     left = S @ result.multiplier + (1 / BETA - 1) * result.multiplier
     yield Step("An output precision of β gives (S − I + I/β) λ = r, not λ = β S⁻¹ r.", left, result.residual)
-    yield Step("At β = 1 the two agree.", replaced(result.multiplier, BETA, 1), settle(case, sympy.Integer(1)).multiplier)
+    yield Step(
+        "At β = 1 the two agree.",
+        replaced(result.multiplier, BETA, 1),
+        settled_state(case, sympy.Integer(1)).multiplier,
+    )
 
 
 def weighted_output_step() -> Iterator[Step]:
@@ -204,7 +222,7 @@ PROOFS = (
         "equilibrium-stationary",
         "At x* no hidden activity feels a force: Σ_l⁻¹ε*_l = T_{l+1}ᵀ Σ_{l+1}⁻¹ε*_{l+1} = D_lᵀ λ.",
         "THEORY 1 and 4; Sample Efficiency, appendix E",
-        stationary,
+        no_force,
         one_more_layer,
         SAME_STEP,
     ),

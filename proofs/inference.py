@@ -12,16 +12,18 @@ from dlntheory.network import feedforward
 from dlntheory.system import backward_sweep
 
 from .calculus import derivative
-from .equilibrium import energy, settle
+from .equilibrium import energy, settled_state
 from .framework import Case, Proof, Step
 from .learning import symbol
 
 GAMMA = sympy.Symbol("gamma", positive=True)
-MORE_DEPTHS = "Every hidden layer moves by its own error and the one above it, so a window of three layers is any network"
+MORE_DEPTHS = (
+    "Every hidden layer moves by its own error and the one above it, so a window of three layers is any network"
+)
 
 
-def _precisions(case: Case) -> list[Any]:
-    return [precision(each) for each in case.covariances]
+def _precisions(case: Case) -> tuple[Any, ...]:
+    return tuple(precision(each) for each in case.covariances)
 
 
 def _hidden(case: Case, name: str) -> list[Any]:
@@ -56,7 +58,9 @@ def tridiagonal(case: Case) -> Iterator[Step]:
         for column, variable in enumerate(moved):
             direction = symbol("h", *variable.shape)
             text = f"H_{row + 1},{column + 1} is {_described(row, column)}."
-            yield Step(text, derivative(slope, variable.inside, direction), _block(case, row, column, direction) + 0 * slope)
+            yield Step(
+                text, derivative(slope, variable.inside, direction), _block(case, row, column, direction) + 0 * slope
+            )
     if not moved:
         yield Step("Without hidden layers there is no H.", symbol("r", 1, 1), symbol("r", 1, 1))
 
@@ -83,7 +87,7 @@ def _block(case: Case, row: int, column: int, direction: Any) -> Any:
 
 def closed_form(case: Case) -> Iterator[Step]:
     """One step contracts the distance from the equilibrium by ``I − γH``."""
-    result, plain = settle(case), feedforward(case.layers, case.x)
+    result, plain = settled_state(case), feedforward(case.layers, case.x)
     away, zeros = _hidden(case, "h"), 0 * case.y
     settled = [own - mean for own, mean in zip(result.activities[1:-1], plain[1:-1], strict=True)]
     residual, noise = case.y - plain[-1], _precisions(case)
@@ -110,7 +114,7 @@ def spike(case: Case) -> Iterator[Step]:
         layer = depth - time
         errors = prediction_errors(case.layers, hidden, residual)
         yield Step(f"At time {time} the error of layer {layer} is D_{layer}ᵀ r.", errors[layer - 1], pulled[layer - 1])
-        noise = [1 / GAMMA if index == layer else None for index in range(1, depth + 1)]
+        noise = tuple(1 / GAMMA if index == layer else None for index in range(1, depth + 1))
         hidden = descend(case.layers, noise, hidden, residual, GAMMA)
 
 
@@ -127,13 +131,17 @@ def spike_step() -> Iterator[Step]:
     hidden = [0 * each for each in _hidden(case, "u")]
     errors = prediction_errors(case.layers, hidden, signal)
     yield Step("The layers below have no error yet, and layer l + 1 has the error e = D_{l+1}ᵀ r.", errors[-1], signal)
-    after = descend(case.layers, [None, None, 1 / GAMMA], hidden, signal, GAMMA)
+    after = descend(case.layers, (None, None, 1 / GAMMA), hidden, signal, GAMMA)
     yield Step(
         "One step with the covariance γ at layer l + 1 moves layer l by W_{l+1}ᵀ e: γ and 1/γ cancel.",
         after[-1],
         case.layers[-1].transpose(signal),
     )
-    yield Step("Nothing below moves, so that is layer l's error, D_lᵀ r.", prediction_errors(case.layers, after, signal)[1], case.layers[-1].transpose(signal))
+    yield Step(
+        "Nothing below moves, so that is layer l's error, D_lᵀ r.",
+        prediction_errors(case.layers, after, signal)[1],
+        case.layers[-1].transpose(signal),
+    )
 
 
 def window_step() -> Iterator[Step]:
@@ -154,7 +162,7 @@ def attenuation(case: Case) -> Iterator[Step]:
     """Without a spike, the signal that first reaches a layer has lost a factor ``γ`` for each layer."""
     depth = case.net.depth
     residual = case.y - feedforward(case.layers, case.x)[-1]
-    hidden, noise = [0 * each for each in _hidden(case, "u")], [None] * depth
+    hidden, noise = [0 * each for each in _hidden(case, "u")], (None,) * depth
     pulled = backward_sweep(case.layers, residual)
     for time in range(depth):
         layer = depth - time
@@ -172,7 +180,7 @@ def attenuation_step() -> Iterator[Step]:
     case = _three()
     signal = symbol("e", case.net.widths[-1], case.samples)
     hidden = [0 * each for each in _hidden(case, "u")]
-    after = descend(case.layers, [None] * 3, hidden, signal, GAMMA)
+    after = descend(case.layers, (None,) * 3, hidden, signal, GAMMA)
     yield Step("One step moves layer l by γ W_{l+1}ᵀ e.", after[-1], GAMMA * case.layers[-1].transpose(signal))
     yield Step("Nothing below moves.", after[0], hidden[0])
 

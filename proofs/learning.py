@@ -12,9 +12,10 @@ from dlntheory.covariance import downstream_maps
 from dlntheory.layers import Layer
 from dlntheory.learning_rules import natural_updates
 from dlntheory.network import feedforward
+from dlntheory.system import total
 
 from .calculus import derivative, replaced
-from .equilibrium import energy, settle
+from .equilibrium import energy, settled_state
 from .framework import Case, Proof, Step, appended
 from .normal_form import Assumption, Symmetric
 from .shared import Shared
@@ -57,13 +58,13 @@ def _descends(case: Case, rule: str, scalar: Any, what: str) -> Iterator[Step]:
 
 def pc_gradient(case: Case) -> Iterator[Step]:
     """Predictive coding descends the energy of the equilibrium, which itself depends on the weights."""
-    yield from _descends(case, "pc", settle(case).energy, "the energy at equilibrium")
+    yield from _descends(case, "pc", settled_state(case).energy, "the energy at equilibrium")
 
 
 def pc_gradient_step() -> Iterator[Step]:
     """The envelope: what is inside the old network feels the new layer through the old output's activity only."""
     case = appended()
-    result, (inside, layer) = settle(case), case.layers
+    result, (inside, layer) = settled_state(case), case.layers
     middle = symbol("z", *result.activities[1].shape)
     alone = energy([inside], case.covariances[:1], [case.x, middle])
     map_, S = inside.weight.inside, case.covariances[0]
@@ -74,7 +75,9 @@ def pc_gradient_step() -> Iterator[Step]:
             replaced(derivative(alone, old, moved), middle.inside, result.activities[1]),
         )
     slope, direction = _slope(result.energy, layer)
-    yield Step("On W it depends as the local update says.", -1 * slope, case.samples * inner(updates(case, "pc")[1], direction))
+    yield Step(
+        "On W it depends as the local update says.", -1 * slope, case.samples * inner(updates(case, "pc")[1], direction)
+    )
 
 
 def bp_gradient(case: Case) -> Iterator[Step]:
@@ -96,7 +99,11 @@ def bp_gradient_step() -> Iterator[Step]:
         inner(layer.transpose(residual), moved @ case.x),
     )
     slope, direction = _slope(loss, layer)
-    yield Step("On W the loss depends as the local update says.", -1 * slope, case.samples * inner(updates(case, "bp")[1], direction))
+    yield Step(
+        "On W the loss depends as the local update says.",
+        -1 * slope,
+        case.samples * inner(updates(case, "bp")[1], direction),
+    )
 
 
 def first_order(case: Case) -> Iterator[Step]:
@@ -115,7 +122,7 @@ def first_order(case: Case) -> Iterator[Step]:
     )
     maps = zip(case.layers, downstream_maps(case.layers), changes, plain, strict=False)
     parts = [downstream.T @ (each @ layer.features(activity)) for layer, downstream, each, activity in maps]
-    yield Step("It is Σ_l D_l ΔW_l φ_l(X̂_{l-1}).", first_order_change(case.layers, changes, plain), total(parts))
+    yield Step("It is Σ_l D_l ΔW_l φ_l(X̂_{l-1}).", first_order_change(case.layers, changes, plain), total(*parts))
 
 
 def first_order_step() -> Iterator[Step]:
@@ -132,20 +139,16 @@ def first_order_step() -> Iterator[Step]:
         replaced(derivative(grown, ETA), ETA, 0),
         first_order_change(case.layers, [moved, extra], one),
     )
-    yield Step("So every D_l becomes W D_l, and one term is added.", layer.apply(moved) + layer.output_change(extra, plain[1]), first_order_change(case.layers, [moved, extra], one))
-
-
-def total(terms: list[Any]) -> Any:
-    """The sum of matrices or scalars."""
-    result = terms[0]
-    for each in terms[1:]:
-        result = result + each
-    return result
+    yield Step(
+        "So every D_l becomes W D_l, and one term is added.",
+        layer.apply(moved) + layer.output_change(extra, plain[1]),
+        first_order_change(case.layers, [moved, extra], one),
+    )
 
 
 def changes_of_rules(case: Case) -> Iterator[Step]:
     """Equations 6 and 8: the prediction changes written out."""
-    result, plain = settle(case), feedforward(case.layers, case.x)
+    result, plain = settled_state(case), feedforward(case.layers, case.x)
     own = result.activities
     for rule, what, signal, activities in (
         ("bp", "backpropagation", result.residual, plain),
@@ -158,7 +161,7 @@ def changes_of_rules(case: Case) -> Iterator[Step]:
             )
         ]
         text = f"{what}: dŶ = (1/B) Σ_l D_l D_lᵀ {'R X̂' if rule == 'bp' else 'S⁻¹R X*'}_{{l-1}}ᵀ X̂_{{l-1}}."
-        yield Step(text, change(case, rule), total(parts))
+        yield Step(text, change(case, rule), total(*parts))
 
 
 def changes_of_rules_step() -> Iterator[Step]:
@@ -166,7 +169,11 @@ def changes_of_rules_step() -> Iterator[Step]:
     case = appended()
     layer = case.layers[1]
     plain = feedforward(case.layers, case.x)
-    moved, error, own = symbol("m", layer.in_size, case.samples), symbol("e", layer.out_size, case.samples), symbol("A", layer.in_size, case.samples)
+    moved, error, own = (
+        symbol("m", layer.in_size, case.samples),
+        symbol("e", layer.out_size, case.samples),
+        symbol("A", layer.in_size, case.samples),
+    )
     one = [identity(case.samples, case.x), *plain[1:]]
     yield Step(
         "With the local update e aᵀ/B of the new layer, dŶ' = W dŶ + e (aᵀ x̂)/B.",

@@ -13,12 +13,13 @@ one. Traces are sums of words up to rotation and transposition.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import sympy
 from sympy.matrices import expressions as matrices
 
-from dlntheory.pseudoinverse import PseudoInverse
+from dlntheory.expressions import PseudoInverse
 
 from .shared import Shared
 
@@ -209,7 +210,10 @@ class Algebra:
             leading = max(argument.terms, key=order)
             coefficient = argument.terms[leading]
             rest = {word: -each / coefficient for word, each in argument.terms.items() if word != leading}
-            for pair, side in (((*leading, atom), (lambda word: (*word, atom))), ((atom, *leading), (lambda word: (atom, *word)))):
+            for pair, side in (
+                ((*leading, atom), (lambda word: (*word, atom))),
+                ((atom, *leading), (lambda word: (atom, *word))),
+            ):
                 right = {side(word): each for word, each in rest.items()} | {(): 1 / coefficient}
                 self._add_rule(pair, Sum(argument.rows, argument.columns, right))
             self.rules.setdefault(atom, [])
@@ -280,7 +284,7 @@ class Algebra:
     def _without_scalars(self, word: Word) -> dict[Word, Any]:
         """Take out the factors of one row and one column."""
         cuts = [0, *(i for i in range(1, len(word)) if word[i].rows == 1), len(word)]
-        parts = [word[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        parts = [word[a:b] for a, b in pairwise(cuts)]
         scalars = [part for part in parts if part and part[0].rows == 1 and part[-1].columns == 1]
         if not scalars:
             return {word: sympy.Integer(1)}

@@ -84,3 +84,12 @@ def _product(left: Any, right: Any) -> Shared:
     return Shared(matrices.MatMul(left, right, evaluate=False))
 
 
+def plain(expression: Any) -> Any:
+    """The expression without shared parts, as SymPy prints it best."""
+    if not isinstance(expression, sympy.Basic) or not expression.args:
+        return expression
+    if isinstance(expression, Shared):
+        return plain(expression.inside)
+    if not isinstance(expression, matrices.MatrixExpr | sympy.Expr):
+        return expression
+    return expression.func(*map(plain, expression.args)).doit(inv_expand=False)

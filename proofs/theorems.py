@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 
-from dlntheory.algebra import inner, solve
+from dlntheory.algebra import inner, pinv, solve
 from dlntheory.alignment import first_order_change
 from dlntheory.covariance import forward_covariance
 from dlntheory.layers import Layer
@@ -98,9 +98,14 @@ def decorrelated_step() -> Iterator[Step]:
 
 
 def _kept(rows: Any, activity: Any, plain: Any, layer: Layer) -> Any:
+    """``rows X*ᵀ (X̂ X*ᵀ)⁺ X̂``, what a hypothesis is about: without the library's factor, which has to fit it."""
+    own, forward = layer.features(activity), layer.features(plain)
+    return rows @ own.T @ pinv(forward @ own.T) @ forward
+
+
+def _factored(rows: Any, activity: Any, plain: Any, layer: Layer) -> Any:
     """``rows X*ᵀ A X̂ / B``, with the library's factor."""
-    one = Signals([], [activity], [plain, None], rows)
-    (factor,) = decorrelations([layer], one)
+    (factor,) = decorrelations([layer], Signals([], [activity], [plain, None], rows))
     return rows @ layer.features(activity).T @ factor @ layer.features(plain) / rows.shape[1]
 
 
@@ -108,12 +113,29 @@ def theorem_2(case: Case) -> Iterator[Step]:
     """The sharp form: what the hypotheses give in each layer, and what follows."""
     found = signals(case)
     given = []
-    for index, (layer, activity, plain) in enumerate(zip(case.layers, found.activities, found.feedforward, strict=False)):
+    for index, (layer, activity, plain) in enumerate(
+        zip(case.layers, found.activities, found.feedforward, strict=False)
+    ):
         lifted = symbol(f"C_{index}", found.residual.shape[0], layer.in_size)
-        kept = _kept(lifted @ plain, activity, plain, layer)
-        rank = Assumption(f"X̂_{index} X*_{index}ᵀ A X̂_{index} = B X̂_{index} (the rank is kept)", _kept(plain, activity, plain, layer), plain)
-        yield Step(f"Where the rows of R lie in those of X̂_{index}, R = C X̂_{index}: R X*_{index}ᵀ A X̂_{index} = B R.", kept, lifted @ plain, (rank,))
-        given.append(Assumption(f"R X*_{index}ᵀ A X̂_{index} = B R", _kept(found.residual, activity, plain, layer), found.residual))
+        kept = _factored(lifted @ plain, activity, plain, layer)
+        rank = Assumption(
+            f"X̂_{index} X*_{index}ᵀ (X̂_{index} X*_{index}ᵀ)⁺ X̂_{index} = X̂_{index} (the rank is kept)",
+            _kept(plain, activity, plain, layer),
+            plain,
+        )
+        yield Step(
+            f"Where the rows of R lie in those of X̂_{index}, R = C X̂_{index}: R X*_{index}ᵀ A X̂_{index} = B R.",
+            kept,
+            lifted @ plain,
+            (rank,),
+        )
+        given.append(
+            Assumption(
+                f"R X*_{index}ᵀ (X̂_{index} X*_{index}ᵀ)⁺ X̂_{index} = R",
+                _kept(found.residual, activity, plain, layer),
+                found.residual,
+            )
+        )
     factors = _with_covariances(case, decorrelations(case.layers, found))
     yield Step("dŶ = Σ_l D_l Σ_l D_lᵀ S⁻¹ R = R.", moved(case.layers, found, factors), found.residual, tuple(given))
 
@@ -131,10 +153,17 @@ def bp_decorrelated(case: Case) -> Iterator[Step]:
     found = signals(case, own=None)
     S = forward_covariance(case.layers, (None,) * case.net.depth)
     given = tuple(
-        Assumption(f"the rows of R lie in those of X̂_{index}", _kept(found.residual, plain, plain, layer), found.residual)
+        Assumption(
+            f"the rows of R lie in those of X̂_{index}", _kept(found.residual, plain, plain, layer), found.residual
+        )
         for index, (layer, plain) in enumerate(zip(case.layers, found.activities, strict=True))
     )
-    yield Step("dŶ = Σ_l D_l D_lᵀ R = S R.", moved(case.layers, found, decorrelations(case.layers, found)), S @ found.residual, given)
+    yield Step(
+        "dŶ = Σ_l D_l D_lᵀ R = S R.",
+        moved(case.layers, found, decorrelations(case.layers, found)),
+        S @ found.residual,
+        given,
+    )
 
 
 def interference_free(case: Case) -> Iterator[Step]:
@@ -148,7 +177,11 @@ def interference_free(case: Case) -> Iterator[Step]:
     settled = case._replace(covariances=tuple(products))
     found = signals(settled)
     ones = [sympy.Integer(1)] * case.net.depth
-    yield Step("With Σ_l = c x*_{l-1}ᵀ x̂_{l-1}: dŷ = Σ_l D_l (Σ_l/c) D_lᵀ λ = r/c.", moved(case.layers, found, ones), found.residual / scale)
+    yield Step(
+        "With Σ_l = c x*_{l-1}ᵀ x̂_{l-1}: dŷ = Σ_l D_l (Σ_l/c) D_lᵀ λ = r/c.",
+        moved(case.layers, found, ones),
+        found.residual / scale,
+    )
 
 
 ADDED_UP = (

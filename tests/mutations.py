@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("dlntheory", "tests", "experiments", "conftest.py", "pyproject.toml")
+COPIED = ("dlntheory", "tests", "experiments", "proofs", "conftest.py", "pyproject.toml")
 AT_ONCE = 2
 LIMIT = 120  # seconds a wound; idle, one takes about three
 FOUND = 1  # pytest's exit status where tests ran and some failed
@@ -72,6 +72,11 @@ def accuracy(function: str, *cases: str) -> tuple[str, ...]:
     return _tests("test_accuracy", function, cases)
 
 
+def proof(name: str, tier: str = "by_induction") -> tuple[str, ...]:
+    """A proof of `proofs/`, in one of its tiers."""
+    return _tests("test_proofs", f"test_{tier}", [name])
+
+
 def equilibrium(*cases: str) -> tuple[str, ...]:
     """The comparison with a dense solve, at a route and a case of the grid."""
     return _tests("test_equilibrium", "test_the_equilibrium_is_that_of_a_dense_solve", cases)
@@ -97,6 +102,76 @@ WOUNDS = (
     Wound(
         "covariance.py", "forward: forget the first layer's covariance",
         "crossed = scale(covariances[0], layers[1].matrix().T)", "crossed = layers[1].matrix().T", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "a proof: the recursion drops a term of S",
+        "return add_noise(covariances[-1], layers[-1].apply(crossed))", "return layers[-1].apply(crossed)",
+        proof("covariance-recursion"),
+    ),
+    Wound(
+        "covariance.py", "a proof: the sum drops a term of S",
+        "for downstream, covariance in zip(maps[:-1], covariances[:-1], strict=True):",
+        "for downstream, covariance in zip(maps[1:-1], covariances[1:-1], strict=True):",
+        proof("covariance-recursion"),
+    ),
+    Wound(
+        "system.py", "a proof: errors swept down without the transpose's layer",
+        "errors = backward_sweep(layers, multiplier)\n", "errors = [multiplier for _ in layers]\n",
+        proof("equilibrium-stationary"),
+    ),
+    Wound(
+        "system.py", "a proof: the multiplier with the wrong sign",
+        "multiplier = solve(forward_covariance(layers, covariances), -drift)",
+        "multiplier = solve(forward_covariance(layers, covariances), drift)", proof("equilibrium-clamp"),
+    ),
+    Wound(
+        "learning_rules.py", "a proof: forget the mean over the batch",
+        "return [layer.weight_update(error, activity) / samples for", "return [layer.weight_update(error, activity) for",
+        proof("pc-gradient"),
+    ),
+    Wound(
+        "learning_rules.py", "a proof: predictive coding with feedforward activities",
+        "Signals(weighted_errors, activities[: len(layers)], predicted,", "Signals(weighted_errors, predicted[:-1], predicted,",
+        proof("pc-gradient"),
+    ),
+    Wound(
+        "learning_rules.py", "a proof: the natural gradient forgets 1/L",
+        "@ pinv(layer.features(activity), rcond) / len(layers)", "@ pinv(layer.features(activity), rcond)",
+        proof("natural-gradient", "at_fixed_depth"),
+    ),
+    Wound(
+        "rescaling.py", "a proof: transpose A_l",
+        "factors.append(samples * pinv_product(left, right, rcond))", "factors.append(samples * pinv_product(right, left, rcond))",
+        proof("theorem-2", "at_fixed_depth"),
+    ),
+    Wound(
+        "rescaling.py", "a proof: the rates of x* alone",
+        "others = signals.activities if positive else signals.feedforward[:-1]", "others = signals.activities",
+        proof("theorem-1"),
+    ),
+    Wound(
+        "alignment.py", "a proof: the change of a layer is not carried on",
+        "moved = layer.apply(moved) + layer.output_change(change, activity)\n", "moved = layer.output_change(change, activity)\n",
+        proof("prediction-change"),
+    ),
+    Wound(
+        "alignment.py", "a proof: a finite step at activities that do not move",
+        "layer.output_change(change, activity + moved)", "layer.output_change(change, 2 * activity + moved)",
+        proof("prediction-change"),
+    ),
+    Wound(
+        "equilibria.py", "a proof: β in place of 1/β",
+        "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
+    ),
+    Wound(
+        "descent.py", "a proof: the error from above without its transpose's sign",
+        "return [own - layer.transpose(above) for layer, own, above in", "return [own + layer.transpose(above) for layer, own, above in",
+        proof("spike"),
+    ),
+    Wound(
+        "layers.py", "a proof: a learned bias is not a feature",
+        "return append_ones(columns) if self.learn_bias else columns", "return columns",
+        proof("biases", "at_fixed_depth"),
     ),
     Wound(
         "covariance.py", "forward: drop a term of S",
@@ -141,8 +216,8 @@ WOUNDS = (
         exactly(STATIONARY, "dense"),
     ),
     Wound(
-        "system.py", "a single step, without a correction",
-        "        hidden, _ = step(hidden)\n", "", equilibrium("hessian-square-3-dense-B3-float64"),
+        "system.py", "the first step without the output's pull",
+        "zip(zeros, pulled[1:], own,", "zip(zeros, own, own,", equilibrium("hessian-square-3-dense-B3-float64"),
     ),
     Wound(
         "system.py", "the clamp is not looked at",
@@ -301,7 +376,7 @@ WOUNDS = (
     ),
     Wound(
         "rescaling.py", "learning rates: forget the mean over the batch",
-        "return [samples / inner(", "return [1 / inner(",
+        "return [signals.residual.shape[1] / product", "return [1 / product",
         _tests("test_rescaling", "test_learning_rates_are_one_over_the_mean_product", ["bp-square-3-dense-B3-float64"]),
     ),
     Wound(

@@ -10,15 +10,19 @@ import sys
 
 import numpy as np
 import pytest
+import sympy
 from rich.console import Console
 from typer.testing import CliRunner
 
 import dlntheory as dln
+import proofs
 from dlntheory.cli import app
 from dlntheory.cli.align import RULES, measure, summary
 from dlntheory.cli.verify import passed
 from dlntheory.counterexamples import COUNTEREXAMPLES
+from dlntheory.report.proofs import proofs_report
 from dlntheory.report.tables import align_report, chain, fixed, number, verify_report
+from proofs.framework import Step
 
 NAMED = {"name": "net", "description": "by hand"}
 
@@ -237,3 +241,48 @@ def test_numbers_read_well():
     assert [fixed(value) for value in (None, 1 - 1e-12, 0.99999, -0.5)] == ["—", "1.0000", "0.9999", "-0.5000"]
     assert chain([3, 4, 4, 2]) == "3-4-4-2"
     assert chain([2, *[64] * 9, 3]) == "2-64 (9×)-3"
+
+
+def proved(*arguments):
+    done = dlntheory("prove", *arguments, "--json")
+    return json.loads(done.stdout), done.exit_code
+
+
+@pytest.mark.slow
+def test_prove_runs_everything():
+    record, code = proved("--quick")
+    assert code == 0
+    assert record["passed"]
+    assert {each["name"] for each in record["statements"]} == set(proofs.PROOFS)
+    for each in record["statements"]:
+        for tier in ("numbers", "fixed depth", "induction"):
+            assert each["tiers"][tier]["holds"] is True
+            assert each["tiers"][tier]["steps"] > 0
+        assert each["tiers"]["formal"]["holds"] is None
+    assert all(each["refuted"] for each in record["refutations"])
+    assert "Every statement holds in every tier" in rendered(proofs_report(record), 100)
+
+
+def test_prove_ends_with_1_where_a_step_fails(monkeypatch):
+    wrong = proofs.PROOFS["biases"]._replace(step=lambda: [Step("one is two", sympy.Integer(1), sympy.Integer(2))])
+    monkeypatch.setattr(proofs, "PROOFS", {"biases": wrong})
+    record, code = proved("--quick")
+    assert code == 1
+    assert record["statements"][0]["tiers"]["induction"]["failed"] == ["step: one is two"]
+    assert "one is two" in rendered(proofs_report(record), 100)
+    assert proved("biases")[1] == 1
+
+
+@pytest.mark.parametrize("name", ["theorem-2", "erratum-11"])
+def test_prove_prints_a_derivation(name):
+    record, code = proved(name, "--latex")
+    assert code == 0
+    assert all(step["holds"] for part in record["parts"] for step in part["steps"])
+    printed = dlntheory("prove", name).stdout
+    assert all(step["text"][:20] in printed for part in record["parts"] for step in part["steps"])
+
+
+def test_prove_refuses_what_is_not_there():
+    done = dlntheory("prove", "theorem-99")
+    assert done.exit_code == 2
+    assert "wanted one of covariance-recursion" in done.stderr

@@ -3,12 +3,15 @@
 Oracles: exact arithmetic (identities hold with ``==``), and the numerical results of the same networks.
 """
 
+import re
+
 import numpy as np
 import pytest
 from closeness import assert_close
-from sympy import Matrix, Rational, eye, zeros
+from sympy import Matrix, Rational, eye, lambdify, latex, pretty, simplify, symbols, zeros
 
 import dlntheory as dln
+from dlntheory import symbolic
 from dlntheory.alignment import finite_change, first_order_change
 from dlntheory.covariance import backward_covariance, backward_is_cheaper, downstream_maps, forward_covariance
 from dlntheory.learning_rules import backpropagation_signals, equilibrium_signals, local_updates
@@ -156,3 +159,93 @@ def test_symbolic_networks_are_networks():
     net = dln.LinearNetwork(NETS["dense"][0])
     assert net.widths == (2, 2, 2)
     assert dln.Residual(zeros(2, 2)).matrix() == eye(2)
+
+
+def test_expressions_become_functions_of_arrays():
+    """`lambdify` of the expressions gives what the numerical functions give."""
+    random = np.random.default_rng(0)
+    net = symbolic.network(3, [4, 3, 3, 2])
+    x, y = symbolic.data(net, 5)
+    arrays = [random.normal(size=tuple(map(int, each.shape))) for each in (*net.weights, x, y)]
+    numeric, rows = dln.LinearNetwork.from_weights(arrays[:3]), [each.T for each in arrays[3:]]
+
+    def evaluated(expression):
+        return np.asarray(lambdify([*net.weights, x, y], expression, "numpy")(*arrays))
+
+    found, expected = symbolic.equilibrium(net, x, y), dln.equilibrium(numeric, *rows)
+    S = np.asarray(dln.output_covariance(numeric))
+    condition = np.linalg.cond(S)
+    assert_close(list(expected.activities), [evaluated(each).T for each in found.activities], condition)
+    assert_close(expected.energy.sum(), evaluated(found.energy), condition)
+    assert_close(S, evaluated(symbolic.output_covariance(net)), condition)
+    for rule in ("bp", "pc", "natural"):
+        updates = symbolic.weight_updates(net, x, y, rule)
+        assert_close(
+            list(dln.weight_updates(numeric, *rows, rule)), [evaluated(each) for each in updates], condition**2
+        )
+        change = symbolic.prediction_change(net, x, y, rule)
+        assert_close(dln.prediction_change(numeric, *rows, rule), evaluated(change).T, condition**2)
+    rates = symbolic.adaptive_learning_rates(net, x, y)
+    assert_close(
+        dln.adaptive_learning_rates(numeric, *rows), np.array([evaluated(each) for each in rates]), condition**2
+    )
+
+
+def test_expressions_are_printed():
+    net = symbolic.network(2)
+    result = symbolic.equilibrium(net, *symbolic.data(net))
+    assert latex(result.multiplier).startswith(r"\left(\mathbb{I} + W_{2} W_{2}^{T}\right)^{-1}")
+    matrices = symbolic.decorrelation_matrices(symbolic.network(1), *symbolic.data(symbolic.network(1)))
+    assert latex(matrices[0]).endswith("^{+}")
+    assert "+" in pretty(matrices[0])
+
+
+def test_explicit_matrices_of_symbols_are_networks():
+    a, b, x, y = symbols("a b x y")
+    net = dln.LinearNetwork([dln.Dense(Matrix([[a]])), dln.Dense(Matrix([[b]]))])
+    result = symbolic.equilibrium(net, Matrix([[x]]), Matrix([[y]]))
+    assert simplify(result.multiplier[0] - (y - a * b * x) / (1 + b**2)) == 0
+    assert (
+        simplify(
+            symbolic.prediction_change(net, Matrix([[x]]), Matrix([[y]]), rescaling="adaptive")[0] - (y - a * b * x)
+        )
+        == 0
+    )
+
+
+def test_nudges_and_soft_outputs_are_expressions():
+    net, (x, y) = dln.LinearNetwork(NETS["dense"][0]), (X, Y)
+    plain = symbolic.equilibrium(net, x, y)
+    assert symbolic.equilibrium(net, x, y, nudge=HALF).multiplier == plain.multiplier / 2
+    soft = symbolic.equilibrium(net, x, y, nudge=dln.SoftOutput(HALF))
+    S = symbolic.output_covariance(net)
+    assert (S + 2 * eye(2)) * soft.multiplier == plain.residual
+    numeric = dln.LinearNetwork.from_weights([np.array(each.tolist(), float) for each in net.weights])
+    updates = dln.weight_updates(numeric, np.array(x.T.tolist(), float), np.array(y.T.tolist(), float), nudge=-0.5)
+    exact = symbolic.weight_updates(net, x, y, nudge=-HALF)
+    assert_close(
+        list(updates), [np.array(each.tolist(), float) for each in exact], np.linalg.cond(np.array(S.tolist(), float))
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda net, x, y: symbolic.network(0), "`depth` is 0"),
+        (lambda net, x, y: symbolic.network(2, [1, 2]), "`widths` has 2 entries; wanted 3"),
+        (lambda net, x, y: symbolic.network(2, kind="conv"), "`kind` is 'conv'"),
+        (lambda net, x, y: symbolic.network(2, bias="some"), "`bias` is 'some'"),
+        (lambda net, x, y: symbolic.equilibrium(net, zeros(3, 2), y), "`x` has shape (3, 2); wanted 2 rows"),
+        (lambda net, x, y: symbolic.equilibrium(net, x, Matrix([[1], [2]])), "wanted the same number of samples"),
+        (lambda net, x, y: symbolic.equilibrium(net, [[1.0]], y), "`x` is a list"),
+        (lambda net, x, y: symbolic.equilibrium(net, x, y, covariances=[1]), "`covariances` has 1 entries"),
+        (lambda net, x, y: symbolic.weight_updates(net, x, y, "hebb"), "`rule` is 'hebb'"),
+        (lambda net, x, y: symbolic.weight_updates(net, x, y, rescaling="all"), "`rescaling` is 'all'"),
+        (lambda net, x, y: symbolic.weight_updates(net, x, y, "natural", "adaptive"), "with rule='natural'"),
+        (lambda net, x, y: symbolic.adaptive_learning_rates(net, x, y, "natural"), "`rule` is 'natural'"),
+        (lambda net, x, y: symbolic.output_covariance(dln.LinearNetwork.random([2, 2])), "has numerical weights"),
+    ],
+)
+def test_bad_symbolic_input_is_refused(call, message):
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        call(dln.LinearNetwork(NETS["dense"][0]), X, Y)

@@ -1,4 +1,4 @@
-"""The command line: `dlntheory verify`, `align` and `figure`. JAX is imported only by a command that computes."""
+"""The command line. JAX is imported only by a command that computes."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import typer
 
 from .align import align
 from .figure import figure
+from .prove import prove
 from .verify import verify
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     verify: "dlntheory verify weights.npz --inputs x.npy --targets y.npy",
     align: "dlntheory align weights.npz --inputs x.npy --targets y.npy --plot alignment.png",
     figure: "dlntheory figure 2 --quick --out figures",
+    prove: "dlntheory prove theorem-1 --latex",
 }
 for command, example in EXAMPLES.items():
     app.command(epilog=f"Example: {example}")(command)

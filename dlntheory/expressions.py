@@ -1,4 +1,4 @@
-"""The pseudoinverse of a matrix expression, which SymPy itself has for explicit matrices only."""
+"""Matrix expressions that SymPy lacks: a pseudoinverse, and a trace that becomes a function of arrays."""
 
 from typing import Any
 
@@ -53,3 +53,10 @@ class PseudoInverse(MatrixExpr):
 
     def _numpycode(self, printer: Any) -> str:
         return f"{printer._module_format('numpy.linalg.pinv')}({printer._print(self.arg)})"
+
+
+class Trace(sympy.Trace):
+    """SymPy's trace; `sympy.lambdify` turns it into NumPy's."""
+
+    def _numpycode(self, printer: Any) -> str:
+        return f"{printer._module_format('numpy.trace')}({printer._print(self.arg)})"
