@@ -47,7 +47,7 @@ prove: .venv/dev.stamp  ## prove every statement, and write the table of proofs/
 mutants: .venv/dev.stamp  ## wound the formulas and check that the tests bleed
 	$(BIN)/python tests/mutations.py
 
-bench: .venv/dev.stamp  ## time the library against its bars and other libraries
+bench: .venv/dev.stamp  ## time the library against its bars
 	$(BIN)/python -m experiments.benchmarks
 
 lock: .venv/uv.stamp  ## resolve the dependencies again into uv.lock

@@ -58,8 +58,7 @@ class Proof(NamedTuple):
         statement: what is proved, in one line.
         source: the section of the theory, and the paper's equation.
         fixed: the steps for one network.
-        step: the steps from a network of any depth to that with a layer more; ``None`` where `why_every_depth` says
-            that no induction is needed.
+        step: the steps from a network of any depth to that with a layer more.
         why_every_depth: why the base case and the step give the statement for every depth.
         kinds: the networks for which it is proved.
         samples: the size of the batch; ``None`` for the symbol ``B``.

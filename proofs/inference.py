@@ -1,25 +1,23 @@
 """Inference step by step: the block-tridiagonal Hessian, the closed form at every time, and the spike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import sympy
 
 from dlntheory.algebra import inner
 from dlntheory.descent import descend, energy_gradient, precision, prediction_errors
-from dlntheory.layers import Layer
 from dlntheory.network import feedforward
 from dlntheory.system import backward_sweep
 
+from . import framework
 from .calculus import derivative
 from .equilibrium import energy, settled_state
 from .framework import Case, Proof, Step
 from .learning import symbol
 
 GAMMA = sympy.Symbol("gamma", positive=True)
-MORE_DEPTHS = (
-    "Every hidden layer moves by its own error and the one above it, so a window of three layers is any network"
-)
+MORE_DEPTHS = "A hidden layer moves by its own error and the one above it, so what holds in a window of four layers, with layers that move on both sides, holds in any network."
 
 
 def _precisions(case: Case) -> tuple[Any, ...]:
@@ -118,15 +116,9 @@ def spike(case: Case) -> Iterator[Step]:
         hidden = descend(case.layers, noise, hidden, residual, GAMMA)
 
 
-def window(case: Case, names: Sequence[str]) -> tuple[tuple[Layer, ...], list[Any]]:
-    """Three layers within any network, and activities for them."""
-    moved = [symbol(name, layer.out_size, case.samples) for name, layer in zip(names, case.layers, strict=False)]
-    return case.layers, moved
-
-
 def spike_step() -> Iterator[Step]:
     """From layer ``l + 1`` to layer ``l``: below, nothing has moved; the error above is the signal."""
-    case = _three()
+    case = framework.case("dense", 3)
     signal = symbol("e", case.net.widths[-1], case.samples)
     hidden = [0 * each for each in _hidden(case, "u")]
     errors = prediction_errors(case.layers, hidden, signal)
@@ -146,16 +138,10 @@ def spike_step() -> Iterator[Step]:
 
 def window_step() -> Iterator[Step]:
     """Gradient, Hessian and contraction in a window of four layers, whose covariances are matrices."""
-    case = _three("matrix covariances")
+    case = framework.case("matrix covariances", 4)
     yield from gradient(case)
     yield from tridiagonal(case)
     yield from closed_form(case)
-
-
-def _three(kind: str = "dense") -> Case:
-    from .framework import case
-
-    return case(kind, 3)
 
 
 def attenuation(case: Case) -> Iterator[Step]:
@@ -177,7 +163,7 @@ def attenuation(case: Case) -> Iterator[Step]:
 
 def attenuation_step() -> Iterator[Step]:
     """The same window without the spike."""
-    case = _three()
+    case = framework.case("dense", 3)
     signal = symbol("e", case.net.widths[-1], case.samples)
     hidden = [0 * each for each in _hidden(case, "u")]
     after = descend(case.layers, (None,) * 3, hidden, signal, GAMMA)
@@ -192,7 +178,7 @@ PROOFS = (
         "THEORY 5.3; Deeper PCNs, equation 2 (erratum 9)",
         gradient,
         window_step,
-        f"{MORE_DEPTHS}'s.",
+        MORE_DEPTHS,
     ),
     Proof(
         "hessian",
@@ -200,7 +186,7 @@ PROOFS = (
         "THEORY 5.3",
         tridiagonal,
         window_step,
-        f"{MORE_DEPTHS}'s.",
+        MORE_DEPTHS,
     ),
     Proof(
         "inference-in-closed-form",
@@ -208,7 +194,7 @@ PROOFS = (
         "THEORY 5.3",
         closed_form,
         window_step,
-        f"{MORE_DEPTHS}'s. In time the induction is the power: each step multiplies by I − γH once more.",
+        f"{MORE_DEPTHS} In time the induction is the power: each step multiplies by I − γH once more.",
     ),
     Proof(
         "spike",
