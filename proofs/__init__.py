@@ -1,7 +1,7 @@
 """Proofs of what the library computes, run on the library's own kernels: see README.md."""
 
-from . import covariance, equilibrium, inference, learning, theorems
-from .counterexamples import REFUTATIONS as REFUTATIONS
+from . import covariance, equilibrium, errata, hypotheses, inference, learning, theorems
+from .counterexamples import Refutation
 from .framework import DEPTHS as DEPTHS
 from .framework import Proof
 from .framework import at_fixed_depth as at_fixed_depth
@@ -16,3 +16,6 @@ PROOFS: dict[str, Proof] = {
     proof.name: proof for part in (covariance, equilibrium, learning, theorems, inference) for proof in part.PROOFS
 }
 """Every proof, by name."""
+
+REFUTATIONS: tuple[Refutation, ...] = (*errata.REFUTATIONS, *hypotheses.REFUTATIONS)
+"""Every exact counterexample."""
