@@ -62,10 +62,11 @@ def add_bias(columns: Matrix, bias: Any) -> Matrix:
 
 
 def inner(left: Matrix, right: Matrix) -> Any:
-    """The Frobenius inner product, the sum over columns of ``left.T @ right``'s diagonal."""
+    """The Frobenius inner product, the sum over columns of ``left.T @ right``'s diagonal; NaN where it overflows."""
     if is_symbolic(left):
         return (left.T @ right).trace() if hasattr(left, "tolist") else _symbolic_trace(left.T @ right)
-    return jnp.vdot(left, right)
+    product = jnp.vdot(left, right)
+    return jnp.where(jnp.isinf(product), jnp.full_like(product, jnp.nan), product)
 
 
 def column_products(left: Matrix, right: Matrix) -> Any:
@@ -117,11 +118,23 @@ def pinv_product(left: Matrix, right: Matrix, rcond: float | None = None) -> Mat
     With fewer columns than rows, it is taken of the small core between orthonormal bases of the columns: faster, and
     rounding cannot raise the rank above the number of columns.
     """
-    if is_symbolic(left) or left.shape[1] >= left.shape[0]:
+    if is_symbolic(left):
         return pinv(left @ right.T, rcond)
-    (left_basis, left_core), (right_basis, right_core) = jnp.linalg.qr(left), jnp.linalg.qr(right)
+    (left, left_size), (right, right_size) = _scaled(left), _scaled(right)  # no product under- or overflows
     rcond = default_rcond(left) if rcond is None else rcond
-    return right_basis @ pinv(left_core @ right_core.T, rcond) @ left_basis.T
+    if left.shape[1] >= left.shape[0]:
+        inverse = pinv(left @ right.T, rcond)
+    else:
+        (left_basis, left_core), (right_basis, right_core) = jnp.linalg.qr(left), jnp.linalg.qr(right)
+        inverse = right_basis @ pinv(left_core @ right_core.T, rcond) @ left_basis.T
+    return inverse / left_size / right_size
+
+
+def _scaled(matrix: Matrix) -> tuple[Matrix, Any]:
+    """The matrix with largest entry one, and that entry; what is zero stays."""
+    size = jax.lax.stop_gradient(jnp.max(jnp.abs(matrix)))
+    size = jnp.where(size > 0, size, jnp.ones_like(size))
+    return matrix / size, size
 
 
 def default_rcond(matrix: Any) -> float:

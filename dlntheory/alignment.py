@@ -40,7 +40,7 @@ def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array
 
 
 @eqx.filter_jit
-def _change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+def change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
     """The prediction change as the caller's rows, and each sample's alignment."""
     layers, single = learning.problem.layers, learning.problem.x.ndim == 1
     signals = signals_of(learning)
@@ -62,10 +62,10 @@ def _evaluate(
     learning_rate: Any,
     options: dict[str, Any],
 ) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
-    learning = prepare(net, x, y, rule, rescaling, **options)
+    learning = prepare(net, x, y, rule, rescaling, options)
     if learning_rate is not None:
         learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
-    moved, alignment = _change_and_alignment(learning, learning_rate)
+    moved, alignment = change_and_alignment(learning, learning_rate)
     return refuse_overflow("prediction change", moved), alignment
 
 

@@ -44,7 +44,10 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
         )
     if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
         raise ValueError(f"`{name}` holds NaN or infinity; wanted finite numbers.")
-    return jnp.asarray(array, target)
+    converted = jnp.asarray(array, target)
+    if is_concrete(converted) and str(target) != given and not np.isfinite(np.asarray(converted)).all():
+        raise ValueError(f"`{name}` holds numbers beyond {target}; wanted smaller ones, or float64: {ENABLE_64_BIT}")
+    return converted
 
 
 def _as_numpy(name: str, value: Any) -> np.ndarray:
@@ -70,7 +73,8 @@ def as_batch(name: str, value: Any, width: int, dtype: Any) -> jax.Array:
 
 def as_list(name: str, value: Any, what: str) -> list[Any]:
     """Convert a list, a tuple or an array of at least one dimension to a list."""
-    if isinstance(value, str | bytes | dict | set) or not hasattr(value, "__len__") or not hasattr(value, "__iter__"):
+    listed = hasattr(value, "__len__") and hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
+    if isinstance(value, str | bytes | dict | set) or not listed:
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a list of {what}.")
     return list(value)
 
@@ -96,7 +100,10 @@ def as_key(name: str, value: Any) -> jax.Array:
         raise TypeError(f"`{name}` has dtype {value.dtype}; wanted a whole number or one JAX random key.")
     if isinstance(value, jax.Array) and value.shape == (2,) and value.dtype == jnp.uint32:
         return jax.random.wrap_key_data(value)
-    return jax.random.key(as_count(name, value, minimum=0))
+    seed = as_count(name, value, minimum=0)
+    if seed >= 2**63:
+        raise ValueError(f"`{name}` is {seed}; wanted a seed below 2**63.")
+    return jax.random.key(seed)
 
 
 def widest(*trees: Any) -> Any:
@@ -123,7 +130,7 @@ def as_real(name: str, value: Any, dtype: Any, *, positive: bool = False) -> jax
     """Convert to a finite real scalar, positive if asked."""
     if isinstance(value, str | bytes | bool) or value is None:
         raise TypeError(f"`{name}` is {value!r}; wanted a real number.")
-    array = as_array(name, value, dtype)
+    array = as_array(name, value.item() if isinstance(value, np.generic) else value, dtype)
     if array.ndim != 0:
         raise ValueError(f"`{name}` has shape {array.shape}; wanted one number.")
     if positive and is_concrete(array) and not array > 0:
@@ -135,6 +142,8 @@ def as_number(name: str, value: Any) -> float:
     """Convert to a finite Python number, known before anything is traced."""
     if isinstance(value, str | bytes | bool) or value is None:
         raise TypeError(f"`{name}` is {value!r}; wanted a real number.")
+    if not is_concrete(value):
+        raise TypeError(f"`{name}` is traced by JAX; wanted a number that is known before tracing.")
     array = _as_numpy(name, value)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`{name}` has dtype {array.dtype}; wanted a real number.")

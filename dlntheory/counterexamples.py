@@ -1,6 +1,7 @@
 r"""Networks on which what the papers print is false: small whole numbers, to be redone by hand.
 
-Every hypothesis that is printed holds on them, and yet each sample's prediction moves away from its target.
+Every hypothesis that is printed holds on them. Where the statement is about predictions, each one moves away from
+its target; where it is about inference, what happens is far from what is claimed.
 """
 
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class Counterexample(NamedTuple):
     inputs: list[list[int]]
     targets: list[list[int]]
     residual: bool
-    corrected: int
+    corrected: int | str
     working: str
 
     def problem(self) -> tuple[LinearNetwork, jax.Array, jax.Array]:
@@ -69,6 +70,27 @@ COUNTEREXAMPLES: dict[str, Counterexample] = {
         working="x̂ = (1, 2, −2), r = 6, D_1 = 1 − 2 = −1, S = 1 + 1 = 2, λ = 3, x*_1 = 2 − 3 = −1. The printed rates "
         "1/(x*ᵀx*) are 1 and 1, and both updates are −3, so dŷ = −1 · −3 · 1 + −3 · 2 = −3: away from the target. The "
         "second rate should be 1/(x*ᵀx̂) = −1/2; then dŷ = 3 + 3 = 6 = r.",
+    ),
+    "printed-spike": Counterexample(
+        weights=([[1]], [[1]], [[1]]),
+        inputs=[[1]],
+        targets=[[2]],
+        residual=False,
+        corrected="spike",
+        working="x̂ = (1, 1, 1, 1), r = 1, and BP's errors are (1, 1, 1). With γ = 0.1 the output's error moves x_2 "
+        "by 0.1 in the step at time 0, and that error moves x_1 by 0.01 in the step at time 1: the errors arrive as "
+        "(0.01, 0.1, 1). The spikes, at layer 2 in the first step and at layer 1 in the second, meet errors of zero. "
+        "At layers 3 and 2 instead, they divide by γ = 0.1 in time, and (1, 1, 1) arrives.",
+    ),
+    "printed-nudging": Counterexample(
+        weights=([[1, 0], [0, 1]], [[1, 0], [0, 2]]),
+        inputs=[[0, 0]],
+        targets=[[1, 1]],
+        residual=False,
+        corrected="nudging",
+        working="ŷ = 0, r = (1, 1), S = diag(2, 5), β = 1/2. Nudged: λ = β S⁻¹ r = (1/4, 1/10). With an output "
+        "precision of β: λ = (S − I + I/β)⁻¹ r = (1/3, 1/6), as for a soft output of strength β/(1 − β) = 1, "
+        "(S + I)⁻¹ r.",
     ),
 }
 """By the name that `verify` gives to the printed statement."""

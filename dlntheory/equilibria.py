@@ -260,7 +260,7 @@ def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[
 
 def _refuse_inaccurate(result: Equilibrium) -> Equilibrium:
     """Raise if a sample's estimated error is too large, or make it NaN where only a traced program can tell."""
-    accurate = result.accuracy <= REFUSED
+    accurate = (result.accuracy <= REFUSED) & jnp.isfinite(result.energy)
     if not is_concrete(accurate):
         arrays = (result.activities, result.errors, result.multiplier, result.energy, result.weighted_errors)
         poisoned = jax.tree.map(lambda each: _nan_unless(accurate, each), arrays)
@@ -272,6 +272,8 @@ def _refuse_inaccurate(result: Equilibrium) -> Equilibrium:
 
 
 def _refusal(result: Equilibrium) -> str:
+    if not np.isfinite(np.asarray(result.energy)).all() and np.isfinite(np.asarray(result.accuracy)).all():
+        return f"the equilibrium overflows {result.energy.dtype}. Scale the weights or the data down."
     worst = float(np.max(result.accuracy))
     lost = f"an estimated relative error of {worst:.1e}, above {REFUSED:.0e}" if np.isfinite(worst) else "no digit left"
     return (

@@ -10,8 +10,10 @@ import jax
 import numpy as np
 
 from .algebra import default_rcond
+from .covariance import Covariances
 from .layers import Layer
 from .learning_rules import Signals
+from .precision import InterferenceFree, search_tolerance
 
 DECIDABLE = 1e-3
 """A question is decided only where the threshold that rounding asks for is smaller."""
@@ -85,6 +87,49 @@ def small_batch(layers: Sequence[Layer], signals: Signals, rcond: float | None) 
     return {"B < smallest width of layers 0 … L-1": Hypothesis(samples < width, samples, width)}, condition
 
 
+def proportional_products(
+    layers: Sequence[Layer], signals: Signals, covariances: np.ndarray, growth: float
+) -> tuple[Hypotheses, float]:
+    """``x*_{l-1}ᵀ x̂_{l-1}`` positive, and in one proportion to ``Σ_l`` in all layers (Theorem 3).
+
+    The covariances are ``(L, B)``. The products rest on an equilibrium, in which rounding has grown by ``growth``.
+    """
+    hypotheses, ratios, condition, noise = {}, [], 1.0, 0.0
+    for (index, own, plain), covariance in zip(_features(layers, signals), covariances, strict=True):
+        products, sizes = np.sum(own * plain, axis=0), _product_sizes(own, plain)
+        lowest = int(np.argmin(products / np.where(sizes > 0, sizes, 1)))
+        noise = _noise(layers, own, None)
+        threshold = noise * float(sizes[lowest])
+        product = float(products[lowest])
+        hypotheses[f"layer {index + 1}: x*_{index}ᵀ x̂_{index} > 0"] = Hypothesis(
+            product > threshold, product, threshold
+        )
+        condition = max(condition, _ratio(float(sizes[lowest]), abs(product)))
+        ratios.append(products / covariance)
+    threshold = min(noise * condition * growth, DECIDABLE)
+    common = np.exp(np.mean(np.log(np.maximum(ratios, np.finfo(float).tiny)), axis=0))
+    for index, ratio in enumerate(ratios):
+        distance = float(np.max(np.abs(ratio / common - 1)))
+        name = f"layer {index + 1}: Σ_{index + 1} ∝ x*_{index}ᵀ x̂_{index}"
+        hypotheses[name] = Hypothesis(distance <= threshold, distance, threshold)
+    return hypotheses, 2 * condition * growth
+
+
+def solution_found(result: InterferenceFree) -> Hypotheses:
+    """Whether the search for Theorem 3's covariances converged for every sample."""
+    mismatch, threshold = float(np.max(result.mismatch)), search_tolerance(result.mismatch.dtype)
+    return {"a positive solution was found": Hypothesis(bool(np.all(result.found)), mismatch, threshold)}
+
+
+def unit_covariances(covariances: Covariances) -> Hypotheses:
+    """Every ``Σ_l`` is the identity."""
+    distance = max(
+        0.0 if each is None else float(np.max(np.abs(np.asarray(each) - (np.eye(len(each)) if np.ndim(each) else 1))))
+        for each in covariances
+    )
+    return {"Σ_l = I in every layer": Hypothesis(distance == 0, distance, 0.0)}
+
+
 class _Spectrum(NamedTuple):
     rank: int
     largest: float
@@ -122,8 +167,11 @@ def _features(layers: Sequence[Layer], signals: Signals) -> Iterator[tuple[int, 
 
 
 def norms(columns: jax.Array | np.ndarray) -> np.ndarray:
-    """The norm of each column, in double precision."""
-    return np.linalg.norm(np.asarray(columns, np.float64), axis=0)
+    """The norm of each column, in double precision, safe from overflow."""
+    columns = np.asarray(columns, np.float64)
+    largest = np.abs(columns).max(axis=0, initial=0)
+    usable = (largest > 0) & np.isfinite(largest)
+    return np.where(usable, largest * np.linalg.norm(columns / np.where(usable, largest, 1), axis=0), largest)
 
 
 def _product_sizes(own: np.ndarray, plain: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from .algebra import is_concrete
 from .checks import as_real, one_of
 
 
@@ -63,7 +64,7 @@ def with_condition_number(weight: jax.Array, condition_number: Any) -> jax.Array
         Sample Efficiency, equations 30-32 (where equation 30 prints ``U S W'`` for ``U S V'``).
     """
     condition = as_real("condition_number", condition_number, weight.dtype)
-    if condition < 1:
+    if is_concrete(condition) and condition < 1:
         raise ValueError(f"`condition_number` is {condition_number}; wanted at least 1.")
     left, values, right = jnp.linalg.svd(weight, full_matrices=False)
     # From the small end, so that sigma_min / sigma_max is 1/c to rounding even where 1 - 1/c rounds to 1.

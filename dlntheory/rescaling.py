@@ -69,12 +69,16 @@ class SpectralRegularisation(eqx.Module):
         return jnp.linalg.eigvals(correlation).real
 
 
-def learning_rates(layers: Sequence[Layer], signals: Signals, positive: bool = False) -> list[Any]:
-    r"""``α_l = B / ⟨φ_l(a_{l-1}), φ_l(x̂_{l-1})⟩``, or with ``a`` in place of ``x̂``, which is never negative."""
-    samples = signals.residual.shape[1]
+def products(layers: Sequence[Layer], signals: Signals, positive: bool = False) -> list[Any]:
+    r"""``⟨φ_l(a_{l-1}), φ_l(x̂_{l-1})⟩``, or with ``a`` in place of ``x̂``, which is never negative."""
     others = signals.activities if positive else signals.feedforward[:-1]
     triples = zip(layers, signals.activities, others, strict=True)
-    return [samples / inner(layer.features(one), layer.features(other)) for layer, one, other in triples]
+    return [inner(layer.features(one), layer.features(other)) for layer, one, other in triples]
+
+
+def learning_rates(layers: Sequence[Layer], signals: Signals, positive: bool = False) -> list[Any]:
+    r"""``α_l = B / ⟨φ_l(a_{l-1}), φ_l(x̂_{l-1})⟩``, one over the mean of `products`."""
+    return [signals.residual.shape[1] / product for product in products(layers, signals, positive)]
 
 
 def decorrelations(

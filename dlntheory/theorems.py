@@ -6,22 +6,26 @@ are here too, and fail.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .alignment import cosine, first_order_change
+from .alignment import cosine
 from .checks import one_of
-from .covariance import downstream_maps
+from .conclusions import (
+    Conclusion,
+    interference_free_learning,
+    output_precision,
+    rescaled_learning,
+    spiked_errors,
+)
 from .hypotheses import (
     DECIDABLE,
-    Check,
     Hypotheses,
     Hypothesis,
-    negative_layers,
     nonzero_means,
     nonzero_products,
     norms,
@@ -29,11 +33,9 @@ from .hypotheses import (
     small_batch,
 )
 from .layers import Layer
-from .learning_rules import Signals, local_updates
+from .learning_rules import Signals
 from .network import LinearNetwork
-from .rescaling import decorrelations, learning_rates, rescale
-from .system import scale_all
-from .updates import Learning, prepare, signals_of
+from .rescaling import decorrelations, learning_rates
 
 
 class Verdict(NamedTuple):
@@ -45,9 +47,11 @@ class Verdict(NamedTuple):
         holds: whether the conclusion holds within the tolerance, on this network and data.
         applicable: whether every hypothesis holds here.
         hypotheses: name → (holds, value, threshold).
-        error: the largest ``‖dŷ − r‖ / ‖r‖`` over the samples.
+        error: the largest relative distance, over the samples, of what happens from what is claimed: ``‖dŷ − r‖ / ‖r‖``
+            for Theorems 1 and 2 and their printed forms.
         tolerance: what rounding explains: a small constant × epsilon × conditioning.
-        alignment: the target alignment of every sample, ``(B,)``.
+        alignment: the cosine between what happens and what is claimed for every sample, ``(B,)``: the target alignment,
+            where the claim is about predictions.
         detail: one plain-language paragraph.
     """
 
@@ -63,12 +67,12 @@ class Verdict(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """How a statement rescales each layer's update, and when its conclusion ``dŷ = r`` is said to follow."""
+    """A statement in words, how both sides of its claim are found, what they are, and the options of `verify`."""
 
     text: str
-    factors: Callable[[Sequence[Layer], Signals, float | None], list[Any]]
-    hypotheses: Check
-    one_by_one: bool
+    conclude: Callable[..., Conclusion]
+    subject: str = "prediction change"
+    options: tuple[str, ...] = ("covariances", "solver", "rcond")
 
 
 def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options: Any) -> Verdict:
@@ -78,28 +82,39 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options
       exactly the residual, if ``x*_{l-1}ᵀ x̂_{l-1} ≠ 0`` in every layer. Every sample of the batch is taken on its own.
     - ``2``: with the decorrelation matrices, an update of the batch moves every prediction by exactly its residual, if
       in every layer ``rank(X̂_{l-1} X*_{l-1}ᵀ) = rank X̂_{l-1}`` and the rows of ``R`` lie in those of ``X̂_{l-1}``.
+    - ``3``: with covariances ``Σ_l ∝ x*_{l-1}ᵀ x̂_{l-1}``, a plain update of one sample moves its prediction straight
+      towards the target. With ``covariances=``, of those; otherwise of those that `interference_free_covariances`
+      finds for each sample, and where it finds none, a hypothesis says so.
+    - ``"spike"``: in inference with spiking precision, the error that stands at layer ``l`` at time ``L − l`` is
+      backpropagation's ``D_lᵀ r``.
+    - ``"nudging"``: an output precision of ``β`` is a soft output of strength ``β / (1 − β)``.
     - ``"printed-1"``: Theorem 1 for a batch with the rates of equation 24 as printed (false for more than one sample).
     - ``"printed-2"``: Theorem 2 with the factor of equations 27 and 50 as printed, which is transposed (false).
     - ``"printed-residual"``: appendix I's rates ``1/(x*_{l-1}ᵀ x*_{l-1})`` for residual networks as printed (false).
+    - ``"printed-spike"``: spiking precision with time counted from 1, as printed (false).
+    - ``"printed-nudging"``: an output precision of ``β`` is a clamp nudged by ``β``, as printed (false).
 
     Args:
         net: the network.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
         theorem: which statement.
-        **options: ``covariances=`` (scalars), ``solver=`` and ``rcond=`` as in `weight_updates`.
+        **options: ``covariances=`` (scalars) and ``solver=`` as in `weight_updates`, and ``rcond=`` for Theorems 1 and
+            2; for spikes ``step_size=`` (0.1) and ``covariances=``; for nudging ``nudge=``, the ``β`` between 0 and 1
+            (0.5), and ``solver=``.
 
     Returns:
         The verdict. Where the tolerance exceeds 1e-3, the precision does not decide the conclusion, and a
         hypothesis says so.
 
     Raises:
-        ValueError: for an unknown theorem, or as `weight_updates`.
+        ValueError: for an unknown theorem, or an option that it does not take; otherwise as `weight_updates`.
         TypeError: as `weight_updates`.
         PrecisionError: as `equilibrium`.
 
     Source:
-        Sample Efficiency, Theorems 1 and 2; the sharp hypotheses of Theorem 2: THEORY, erratum 2.
+        Sample Efficiency, Theorems 1 and 2; the sharp hypotheses of Theorem 2: THEORY, erratum 2. Theorem 3 and spikes:
+        THEORY, sections 5.2 and 5.5. Nudging and the time of the spike: THEORY, errata 11 and 12.
 
     Example:
         >>> net = LinearNetwork.random([4, 3, 4], key=0)
@@ -108,17 +123,15 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options
         (True, True)
     """
     key = {str(each): each for each in STATEMENTS}[one_of("theorem", str(theorem), map(str, STATEMENTS))]
-    unknown = set(options) - {"covariances", "solver", "rcond"}
+    statement = STATEMENTS[key]
+    unknown = set(options) - set(statement.options)
     if unknown:
-        raise ValueError(f"`verify` got the options {sorted(unknown)}; wanted covariances, solver or rcond.")
-    learning = prepare(net, x, y, "pc", "adaptive", **options)
-    statement, signals = STATEMENTS[key], signals_of(learning)
-    moved = _moved(learning, signals, statement)
-    hypotheses, condition = statement.hypotheses(net.layers, signals, learning.options.rcond)
-    condition *= _amplification(learning, signals, statement.one_by_one)
-    tolerance = 8 * net.depth * float(jnp.finfo(moved.dtype).eps) * condition
-    hypotheses["precision: tolerance ≤ 1e-3"] = Hypothesis(tolerance <= DECIDABLE, tolerance, DECIDABLE)
-    error = _relative_error(moved, signals.residual)
+        raise ValueError(f"`verify` got the options {sorted(unknown)}; wanted {' or '.join(statement.options)}.")
+    conclusion = statement.conclude(net, x, y, **options)
+    tolerance = 8 * net.depth * float(jnp.finfo(conclusion.actual.dtype).eps) * conclusion.condition
+    precise = Hypothesis(tolerance <= DECIDABLE, tolerance, DECIDABLE)
+    hypotheses = conclusion.hypotheses | {"precision: tolerance ≤ 1e-3": precise}
+    error = _relative_error(conclusion.actual, conclusion.claimed)
     verdict = Verdict(
         theorem=key,
         statement=statement.text,
@@ -127,56 +140,17 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options
         hypotheses=hypotheses,
         error=error,
         tolerance=tolerance,
-        alignment=np.asarray(cosine(signals.residual, moved)),
+        alignment=np.asarray(cosine(conclusion.claimed, conclusion.actual)),
         detail="",
     )
-    climbing = negative_layers(net.layers, signals) if statement.one_by_one else []
-    return verdict._replace(detail=_explain(verdict, climbing))
+    return verdict._replace(detail=_explain(verdict, statement.subject, conclusion.remark))
 
 
-@eqx.filter_jit
-def _moved(learning: Learning, signals: Signals, statement: Statement) -> jax.Array:
-    """The prediction change, of the batch's update or of each sample's own."""
-    problem, rcond = learning.problem, learning.options.rcond
-
-    def change(some: Signals) -> jax.Array:
-        factors = statement.factors(problem.layers, some, rcond)
-        factors = [
-            factor if covariance is None else covariance * factor
-            for covariance, factor in zip(problem.covariances, factors, strict=True)
-        ]
-        changes = rescale(local_updates(problem.layers, some), factors)
-        return first_order_change(problem.layers, changes, some.feedforward)
-
-    if not statement.one_by_one:
-        return change(signals)
-
-    def change_one(sample: Signals) -> jax.Array:
-        return change(jax.tree.map(lambda each: each[:, None], sample))[:, 0]
-
-    return jax.vmap(change_one, in_axes=1, out_axes=1)(signals)
-
-
-def _relative_error(moved: jax.Array, residual: jax.Array) -> float:
-    """The largest ``‖dŷ − r‖ / ‖r‖``; a sample without a residual must not move."""
-    errors, sizes = norms(moved - residual), norms(residual)
-    relative = np.where(sizes > 0, errors / np.where(sizes > 0, sizes, 1), np.where(errors > 0, np.inf, 0))
+def _relative_error(actual: jax.Array, claimed: jax.Array) -> float:
+    """The largest ``‖actual − claimed‖ / ‖claimed‖``; where zero is claimed, nothing else will do."""
+    errors, sizes = norms(actual - claimed), norms(claimed)
+    relative = np.where(sizes > 0, errors / np.where(sizes > 0, sizes, 1), np.where(errors == 0, 0, np.inf))
     return float(np.max(relative)) if np.isfinite(relative).all() else float("inf")
-
-
-def _amplification(learning: Learning, signals: Signals, one_by_one: bool) -> float:
-    """How much rounding grows on the way to the output, relative to the residual of the worst sample.
-
-    ``(‖y‖ + ‖ŷ‖ + Σ_l ‖D_l‖ ‖ε_l‖) / ‖r‖``, with the whole batch's numerator where samples share an update.
-    """
-    layers, covariances = learning.problem.layers, learning.problem.covariances
-    sizes = norms(signals.feedforward[-1]) + norms(signals.residual + signals.feedforward[-1])
-    for downstream, noise in zip(downstream_maps(layers), scale_all(covariances, signals.errors), strict=True):
-        sizes = sizes + float(np.linalg.norm(np.asarray(downstream), 2)) * norms(noise)
-    if not one_by_one:
-        sizes = np.full_like(sizes, np.linalg.norm(sizes))
-    residuals = norms(signals.residual)
-    return float(np.max(np.where(residuals > 0, sizes / np.where(residuals > 0, residuals, 1), 1)))
 
 
 def _rates(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> list[Any]:
@@ -199,43 +173,68 @@ def _printed_matrices(layers: Sequence[Layer], signals: Signals, rcond: float | 
     return [matrix.T for matrix in decorrelations(layers, signals, rcond=rcond)]
 
 
+def _rescaled(factors: Callable[..., list[Any]], check: Any, one_by_one: bool) -> Callable[..., Conclusion]:
+    return partial(rescaled_learning, factors=factors, check=check, one_by_one=one_by_one)
+
+
 STATEMENTS: dict[int | str, Statement] = {
     1: Statement(
         "With learning rates 1/(x*ᵀx̂) in every layer, predictive coding moves the prediction for a single sample by "
         "exactly its residual (Sample Efficiency, Theorem 1).",
-        _rates, nonzero_products, one_by_one=True,
+        _rescaled(_rates, nonzero_products, one_by_one=True),
     ),
     2: Statement(
         "With decorrelation matrices (mean x̂x*ᵀ)⁺ in every layer, predictive coding moves the predictions for a batch "
         "by exactly their residuals (Sample Efficiency, Theorem 2, with its factor and hypotheses corrected).",
-        _matrices, ranks_and_rows, one_by_one=False,
+        _rescaled(_matrices, ranks_and_rows, one_by_one=False),
+    ),
+    3: Statement(
+        "With covariances proportional to x*ᵀx̂ in every layer, plain predictive coding moves the prediction for a "
+        "single sample straight towards its target.",
+        interference_free_learning, "direction of the prediction change", ("covariances", "solver"),
+    ),
+    "spike": Statement(
+        "With spiking precision and time counted from 0, the error that stands at layer l at time L − l is "
+        "backpropagation's (Deeper PCNs, equation 4).",
+        partial(spiked_errors, first_time=0), "arriving errors", ("step_size", "covariances"),
+    ),
+    "nudging": Statement(
+        "An output precision of β settles where a soft output of strength β/(1 − β) does.",
+        partial(output_precision, nudged=False), "multiplier", ("nudge", "solver"),
     ),
     "printed-1": Statement(
         "Theorem 1 for a batch, with the learning rates 1/mean(x*ᵀx̂) of equation 24 as printed.",
-        _rates, nonzero_means, one_by_one=False,
+        _rescaled(_rates, nonzero_means, one_by_one=False),
     ),
     "printed-2": Statement(
         "Theorem 2 with the decorrelation matrices (mean x*x̂ᵀ)⁺ of equations 27 and 50 as printed.",
-        _printed_matrices, small_batch, one_by_one=False,
+        _rescaled(_printed_matrices, small_batch, one_by_one=False),
     ),
     "printed-residual": Statement(
         "Theorem 1 with the learning rates 1/(x*ᵀx*) that appendix I prints for residual networks.",
-        _printed_residual_rates, nonzero_products, one_by_one=True,
+        _rescaled(_printed_residual_rates, nonzero_products, one_by_one=True),
+    ),
+    "printed-spike": Statement(
+        "Spiking precision with time counted from 1, as the algorithm of Deeper PCNs prints it: the spike meets the "
+        "error that travels down.",
+        partial(spiked_errors, first_time=1), "arriving errors", ("step_size", "covariances"),
+    ),
+    "printed-nudging": Statement(
+        "An output precision of β settles where an output nudged by β does (Deeper PCNs, section 3, as printed).",
+        partial(output_precision, nudged=True), "multiplier", ("nudge", "solver"),
     ),
 }  # fmt: skip
 
 
-def _explain(verdict: Verdict, climbing: list[int]) -> str:
-    """The verdict in a paragraph; ``climbing`` are the layers whose ``x*ᵀx̂`` is negative for some sample."""
+def _explain(verdict: Verdict, subject: str, remark: str) -> str:
+    """The verdict in a paragraph."""
     failed = [name for name, each in verdict.hypotheses.items() if not each.holds]
     premise = f"These hypotheses fail: {'; '.join(failed)}." if failed else "Every hypothesis holds."
     outcome = "holds" if verdict.holds else "does not hold"
     defined = verdict.alignment[~np.isnan(verdict.alignment)]
     alignment = f"{defined.mean():.6f} on average" if defined.size else "undefined"
     numbers = (
-        f"The conclusion {outcome}: the largest relative error of the prediction change is {verdict.error:.1e}, the "
-        f"tolerance {verdict.tolerance:.1e}, and the target alignment {alignment}."
+        f"The conclusion {outcome}: the largest relative error of the {subject} is {verdict.error:.1e}, the "
+        f"tolerance {verdict.tolerance:.1e}, and the alignment {alignment}."
     )
-    layers = ", ".join(map(str, climbing))
-    warning = f" In layers {layers} x*ᵀx̂ is negative: there the update climbs the energy." if climbing else ""
-    return f"{verdict.statement} {premise} {numbers}{warning}"
+    return " ".join(part for part in (verdict.statement, premise, numbers, remark) if part)

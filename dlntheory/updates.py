@@ -44,34 +44,34 @@ class Learning(NamedTuple):
     rescaling: str | None
 
 
+OPTIONS = ("covariances", "nudge", "solver", "rcond", "regularisation", "fisher")
+
+
 def prepare(
     net: LinearNetwork,
     x: Any,
     y: Any,
     rule: str,
     rescaling: str | None,
-    *,
-    covariances: Any = None,
-    nudge: Any = None,
-    solver: str = "auto",
-    rcond: float | None = None,
-    regularisation: Any = None,
-    fisher: str = "layerwise",
+    given: dict[str, Any],
 ) -> Learning:
     """Check everything, and find the equilibrium that predictive coding learns at."""
     one_of("rule", rule, RULES)
     one_of("rescaling", rescaling, RESCALINGS)
     if rule == "natural" and rescaling is not None:
         raise ValueError(f"`rescaling` is {rescaling!r} with rule='natural'; wanted None.")
+    for name in given:
+        if name not in OPTIONS:
+            raise TypeError(f"`{name}` is no option here; wanted one of {', '.join(OPTIONS)}.")
     options = Options(
-        one_of("solver", solver, SOLVERS), _as_rcond(rcond), _as_regularisation(regularisation),
-        one_of("fisher", fisher, FISHERS),
+        one_of("solver", given.get("solver", "auto"), SOLVERS), _as_rcond(given.get("rcond")),
+        _as_regularisation(given.get("regularisation")), one_of("fisher", given.get("fisher", "layerwise"), FISHERS),
     )  # fmt: skip
-    problem = as_problem(net, x, y, covariances, nudge)
+    problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
     if rule != "pc":
         return Learning(problem, None, options, rule, rescaling)
     if rescaling is not None and any(jnp.ndim(each) == 2 for each in problem.covariances if each is not None):
-        raise ValueError("`covariances` holds a matrix; wanted scalars or None with a rescaling.")
+        raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
     return Learning(problem, solve_problem(problem, options.solver), options, rule, rescaling)
 
 
@@ -170,7 +170,8 @@ def weight_updates(
         ValueError: for shapes that do not match, NaN or infinity, an unknown rule or rescaling, or a rescaling
             with a matrix among the covariances.
         TypeError: for something that does not hold real numbers.
-        PrecisionError: as in `equilibrium`, or where updates overflow.
+        PrecisionError: as in `equilibrium`, or where results are not finite: they overflow, or a rescaling divides by
+            zero. Under ``jax.jit`` and other transformations they stay as they are.
 
     Source:
         Sample Efficiency, equations 7, 9, 34 and appendix G; Bernacchia et al. 2018 for the natural gradient.
@@ -182,7 +183,7 @@ def weight_updates(
         >>> [update.round(6).tolist() for update in weight_updates(net, [1.0], [3.0], rule="pc")]
         [[[1.0]], [[2.0]]]
     """
-    changes = split_changes(prepare(net, x, y, rule, rescaling, **options))
+    changes = split_changes(prepare(net, x, y, rule, rescaling, options))
     return refuse_overflow("updates", tuple(weight for weight, _ in changes))
 
 
@@ -219,7 +220,7 @@ def bias_updates(
         >>> [None if update is None else update.tolist() for update in bias_updates(net, [1.0], [3.0], rule="bp")]
         [[2.0], None]
     """
-    changes = split_changes(prepare(net, x, y, rule, rescaling, **options))
+    changes = split_changes(prepare(net, x, y, rule, rescaling, options))
     return refuse_overflow("updates", tuple(bias for _, bias in changes))
 
 
@@ -245,7 +246,7 @@ def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc"
     Raises:
         ValueError: as `weight_updates`; also for ``rule="natural"``.
         TypeError: as `weight_updates`.
-        PrecisionError: as `equilibrium`.
+        PrecisionError: as `weight_updates`.
 
     Source:
         Sample Efficiency, Theorem 1 and equations 24, 25.
@@ -255,7 +256,9 @@ def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc"
         >>> adaptive_learning_rates(net, [1.0], [3.0]).round(6).tolist()
         [1.0, 0.5]
     """
-    return jnp.stack(_factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", **options)))
+    rates = jnp.stack(_factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options)))
+    refuse_overflow("learning rates' inverses", 1 / rates)
+    return rates
 
 
 def decorrelation_matrices(
@@ -281,7 +284,7 @@ def decorrelation_matrices(
     Raises:
         ValueError: as `weight_updates`; also for ``rule="natural"``.
         TypeError: as `weight_updates`.
-        PrecisionError: as `equilibrium`.
+        PrecisionError: as `weight_updates`.
 
     Source:
         Sample Efficiency, Theorem 2 and equations 27, 28, with the order of the factors corrected.
@@ -291,12 +294,16 @@ def decorrelation_matrices(
         >>> [matrix.round(6).tolist() for matrix in decorrelation_matrices(net, [1.0], [3.0])]
         [[[1.0]], [[0.5]]]
     """
-    return tuple(_factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", **options)))
+    matrices = _factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", options))
+    return refuse_overflow("decorrelation matrices", tuple(matrices))
 
 
 def refuse_overflow(name: str, values: Any) -> Any:
-    """Raise where finite data gave infinite results; under tracing they stay infinite."""
+    """Raise where finite data gave results that are not; under tracing they stay as they are."""
     for leaf in jax.tree.leaves(values):
-        if is_concrete(leaf) and np.isinf(np.asarray(leaf)).any():
-            raise PrecisionError(f"the {name} overflow {leaf.dtype}. Use float64.")
+        if is_concrete(leaf) and not np.isfinite(np.asarray(leaf)).all():
+            raise PrecisionError(
+                f"the {name} are not finite in {leaf.dtype}: they overflow, or a rescaling divides by zero. "
+                "float64 reaches further than float32."
+            )
     return values

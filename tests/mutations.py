@@ -77,6 +77,11 @@ def proof(name: str, tier: str = "by_induction") -> tuple[str, ...]:
     return _tests("test_proofs", f"test_{tier}", [name])
 
 
+def inference(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_inference.py`, at some of its cases."""
+    return _tests("test_inference", function, cases)
+
+
 def equilibrium(*cases: str) -> tuple[str, ...]:
     """The comparison with a dense solve, at a route and a case of the grid."""
     return _tests("test_equilibrium", "test_the_equilibrium_is_that_of_a_dense_solve", cases)
@@ -412,6 +417,50 @@ WOUNDS = (
         alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
     ),
     Wound(
+        "precision_search.py", "errors of the layers above enter a product",
+        "self.couplings @ multiplier @ covariances", "self.couplings[:, ::-1] @ multiplier @ covariances",
+        _tests("test_precision", "test_the_reduced_products_are_those_of_the_equilibrium", ["dense"]),
+    ),
+    Wound(
+        "precision.py", "covariances where none were found",
+        "covariances=jnp.where(found, covariances, jnp.nan)", "covariances=covariances",
+        _tests("test_precision", "test_a_chain_has_none_if_the_signs_differ_and_the_last_weight_is_not_the_smallest"),
+    ),
+    Wound(
+        "precision_search.py", "the nudge is forgotten",
+        "residual if problem.nudge is None else problem.nudge * residual", "residual",
+        _tests("test_precision", "test_nudging_less_gives_a_solution_where_the_clamp_has_none"),
+    ),
+    Wound(
+        "precision_search.py", "no damping where a layer turns around",
+        "jnp.where(turned, walk.damping / 2, ", "jnp.where(turned, walk.damping, ",
+        _tests(
+            "test_precision",
+            "test_with_one_hidden_layer_the_search_finds_a_solution_exactly_if_there_is_one", ["widths0"],
+        ),
+    ),
+    Wound(
+        "hypotheses.py", "any covariances are in proportion",
+        "hypotheses[name] = Hypothesis(distance <= threshold, distance, threshold)",
+        "hypotheses[name] = Hypothesis(True, distance, threshold)",
+        _tests("test_precision", "test_theorem_3_needs_the_proportion"),
+    ),
+    Wound(
+        "spikes.py", "the error of the layer below the spike",
+        "prediction_errors(layers, hidden, residual)[-2 - time]", "prediction_errors(layers, hidden, residual)[-1]",
+        _tests("test_spiking", "test_in_exact_arithmetic"),
+    ),
+    Wound(
+        "spikes.py", "the layer below pulls the wrong way",
+        "left = left + below.apply(below.transpose(error))", "left = left - below.apply(below.transpose(error))",
+        _tests("test_spiking", "test_balanced_neighbours_leave_nothing_of_first_order"),
+    ),
+    Wound(
+        "conclusions.py", "an output precision is a nudge",
+        "other = problem if nudged else", "other = problem if not nudged else",
+        _tests("test_precision", "test_an_output_precision_is_a_soft_output_and_not_a_nudge"),
+    ),
+    Wound(
         "theorems.py", "the printed factor is the right one",
         "return [matrix.T for matrix in", "return [matrix for matrix in",
         _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-2"]),
@@ -455,6 +504,58 @@ WOUNDS = (
         "network.py", "the bias is dropped from the forward pass",
         "activities.append(layer.affine(activities[-1]))", "activities.append(layer.apply(activities[-1]))",
         exactly(STATIONARY, "learned biases"),
+    ),
+    Wound(
+        "descent.py", "the gradient's second term with the wrong sign",
+        "return [own - layer.transpose(above) for layer, own, above in",
+        "return [own + layer.transpose(above) for layer, own, above in",
+        inference("test_a_residual_is_the_gradients_norm"),
+    ),
+    Wound(
+        "descent.py", "the gradient in the activities without what the layer above adds",
+        "return [*(own - pull for own, pull in zip(gradient, pulled, strict=False)), *gradient[-1:]]",
+        "return gradient",
+        inference("test_the_gradient_in_the_errors_becomes_that_in_the_activities"),
+    ),
+    Wound(
+        "simulation.py", "momentum without its factor",
+        "velocity = [settings.momentum * v", "velocity = [v",
+        inference(
+            "test_each_step_is_that_of_a_plain_simulation", "heavy ball-expanding-2-learned-single-float64",
+        ),
+    ),
+    Wound(
+        "schedules.py", "spikes that count from one",
+        "== depth - time", "== depth - time - 1",
+        _tests("test_inference_schedules", "test_spikes_come_when_the_error_does"),
+    ),
+    Wound(
+        "schedules.py", "decaying precisions that leave out the last time",
+        "steps - missing + 1, 1)", "steps - missing, 1)",
+        _tests("test_inference_schedules", "test_decaying_precisions_sum_to_one_while_they_are_active", ("0.3",)),
+    ),
+    Wound(
+        "responses.py", "forget the second column of a start at rest",
+        "powers[..., 0, 0] + powers[..., 0, 1]", "powers[..., 0, 0]",
+        _tests(
+            "test_inference_closed_form", "test_the_closed_form_is_the_simulation",
+            ("random-expanding-2-dense-single-float64",),
+        ),
+    ),
+    Wound(
+        "spectrum.py", "a stability limit that momentum does not raise",
+        "return 2 * (1 + momentum) /", "return 2 /",
+        _tests("test_inference_closed_form", "test_an_unstable_step_diverges_alike", ("0.5",)),
+    ),
+    Wound(
+        "propagation.py", "energy that loses γ once a layer",
+        "shares[None] ** 2", "shares[None]",
+        _tests("test_inference_schedules", "test_energy_that_has_just_arrived_is_exact"),
+    ),
+    Wound(
+        "relaxed.py", "forward updates without their precision",
+        "scale(precision(covariance), as_columns(after) - before)", "as_columns(after) - before",
+        _tests("test_inference_schedules", "test_forward_updates_move_away_from_the_feedforward_pass"),
     ),
 )  # fmt: skip
 

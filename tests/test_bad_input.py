@@ -5,6 +5,7 @@ Oracle: the interface's promise. A case is a name, a call, an exception, and a r
 
 import re
 
+import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
@@ -147,7 +148,14 @@ OPTIONS = {
     "matrices of the natural gradient": (
         lambda: dln.decorrelation_matrices(NET, X, Y, "natural"), ValueError, "`rule` is 'natural'"),
     "an unknown Fisher": (update(rule="natural", fisher="diagonal"), ValueError, "`fisher` is 'diagonal'; wanted one of"),
-    "an unknown option": (update(covariance=[1.0, 1.0]), TypeError, "covariance"),
+    "an unknown option": (update(covariance=[1.0, 1.0]), TypeError, "`covariance` is no option here; wanted one of covariances"),
+    "a rescaling of learning rates": (
+        lambda: dln.adaptive_learning_rates(NET, X, Y, rescaling=None), TypeError, "`rescaling` is no option here"),
+    "a 0-d array for covariances": (update(covariances=np.array(2.0)), TypeError, "`covariances` is a ndarray; wanted a list"),
+    "a seed beyond 64 bits": (lambda: dln.LinearNetwork.random([2, 2], key=2**70), ValueError, r"`key` is .*; wanted a seed below"),
+    "rcond traced": (
+        lambda: jax.jit(lambda c: dln.weight_updates(NET, X, Y, rescaling="decorrelated", rcond=c)[0])(1e-3),
+        TypeError, "`rcond` is traced by JAX; wanted a number that is known"),
     "rcond above one": (update(rescaling="decorrelated", rcond=2.0), ValueError, "`rcond` is 2.0; wanted a number from 0 to 1"),
     "a negative rcond": (update(rescaling="decorrelated", rcond=-1e-3), ValueError, "`rcond` is -0.001"),
     "a word for rcond": (update(rcond="auto"), TypeError, "`rcond` is 'auto'"),
@@ -257,3 +265,37 @@ print(json.dumps([sorted({str(each.dtype) for each in arrays}), float(alignment)
 """)
     assert dtypes == ["float32"]
     assert alignment == pytest.approx(1, abs=1e-5)
+
+
+HUGE = dln.LinearNetwork.from_weights([np.full((2, 2), 1e200), np.full((2, 2), 1e200)])
+SILENT = {
+    "an energy": lambda: dln.equilibrium(HUGE, [1.0, 1.0], [1.0, 1.0]),
+    "an energy of huge data": lambda: dln.equilibrium(TWO, [1e200, 1.0], [-1e200, 1.0]),
+    "an energy of a huge nudge": lambda: dln.equilibrium(TWO, [1.0, 1.0], [1.0, 0.0], nudge=1e300),
+    "a product of activities": lambda: dln.adaptive_learning_rates(TWO, [1e160, 1.0], [1e160, 0.0], rule="bp"),
+    "a rescaled change": lambda: dln.prediction_change(TWO, [1e160, 1.0], [1e160, 0.0], "bp", "adaptive"),
+    "a rate without activity": lambda: dln.weight_updates(TWO, [0.0, 0.0], [1.0, 0.0], "bp", "adaptive"),
+}
+TWO = dln.LinearNetwork.from_weights([np.eye(2), np.eye(2)])
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_results_that_are_not_finite_are_refused(name):
+    with pytest.raises(dln.PrecisionError):
+        SILENT[name]()
+
+
+def test_no_theorem_holds_of_a_change_that_is_not_a_number():
+    nothing = dln.LinearNetwork.from_weights([np.zeros((2, 2)), np.zeros((2, 2))])
+    for theorem in (1, 2):
+        verdict = dln.verify(nothing, [1.0, 2.0], [0.0, 0.0], theorem)
+        assert not verdict.applicable or verdict.holds
+        assert not (verdict.holds and np.isnan(verdict.error))
+
+
+def test_small_and_large_samples_are_decorrelated_alike():
+    """No product of activities under- or overflows on the way to a pseudoinverse."""
+    x, y = np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [2.0, 5.0]])
+    for size in (1e-100, 1e100):
+        change = dln.prediction_change(TWO, size * x, size * y, rescaling="decorrelated")
+        np.testing.assert_allclose(change / size, y - x, rtol=1e-12, atol=1e-12)

@@ -128,7 +128,7 @@ def test_every_figure_has_the_same_parts(number):
 
 BAD = {
     "figure": (["99"], "N: figure 99 is not here"),
-    "no number": (["two"], "'N'"),
+    "no name": (["two"], "N: figure 'two' is not here; wanted a number, or one of energy-propagation"),
     "setting": (["2", "--setting", "paper"], "--setting: `setting` is 'paper'; wanted one of 'appendix', 'text'"),
     "redraw nothing": (["2", "--redraw", "none"], "--redraw: .*none"),
     "redraw other data": (["2", "--redraw", "other"], "--redraw: .*holds no result"),

@@ -42,6 +42,7 @@ LAYERS = [
     "alignment",
     "symbolic",
     "relaxed",
+    "precision_search",
     "precision",
     "spikes",
     "hypotheses",

@@ -1,4 +1,4 @@
-"""`dlntheory figure`: the papers' figures, as data and as pictures."""
+"""`dlntheory figure`: the papers' figures, and some that are in no paper, as data and as pictures."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +9,16 @@ from .inputs import Json, Seed, refusals, refuse, use_double_precision
 from .output import print_json, track
 
 EXPERIMENTS = "experiments.sample_efficiency"
-"""Where the figures are: beside the library, not in it, since they stand on it."""
+"""Where the paper's figures are: beside the library, not in it, since they stand on it."""
+STUDIES = "experiments.inference"
+"""Where figures with a name are."""
 
 
 def figure(
-    number: Annotated[int, typer.Argument(help="The figure's number in Sample Efficiency.", metavar="N")],
+    name: Annotated[
+        str,
+        typer.Argument(help="The figure's number in Sample Efficiency, or a name; see docs/figures.md.", metavar="N"),
+    ],
     full: Annotated[bool, typer.Option("--full/--quick", help="The paper's sizes, or small ones in seconds.")] = True,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="figures/figureN")] = None,
     setting: Annotated[
@@ -25,13 +30,15 @@ def figure(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compute and draw a figure of the paper Sample Efficiency.
+    """Compute and draw a figure of the paper Sample Efficiency, or one with a name.
 
     Writes config.json, arrays.npz, and the figure as PNG and PDF.
 
     Exit code 0: drawn; 2: bad usage or input, or no source checkout.
     """
+    number = int(name) if name.isdecimal() else name
     module, results = _load(number)
+    label = f"figure{number}" if isinstance(number, int) else number
     use_double_precision()
     if redraw is not None:
         folder, files = out or redraw, []
@@ -40,7 +47,7 @@ def figure(
             if result.config.get("figure") != number:
                 raise ValueError(f"{redraw} holds figure {result.config.get('figure')}; wanted {number}.")
     else:
-        folder = out or Path("figures") / f"figure{number}"
+        folder = out or Path("figures") / label
         config = _configure(module, results, number, full, setting, seed)
         with refusals("--out"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +56,7 @@ def figure(
             files = results.save(folder, result)
     picture = module.draw(result.config, result.arrays)
     with refusals("--out"):
-        files += results.save_figure(folder, f"figure{number}", picture)
+        files += results.save_figure(folder, label, picture)
     if json:
         summary = module.summarise(result.config, result.arrays)
         print_json({"figure": number, "files": list(map(str, files)), "config": result.config, "summary": summary})
@@ -57,21 +64,24 @@ def figure(
         typer.echo("\n".join(map(str, files)))
 
 
-def _load(number: int) -> tuple[Any, Any]:
+def _load(number: int | str) -> tuple[Any, Any]:
     """The figure's module, and the one that saves and loads results."""
     from importlib import import_module
 
     try:
-        paper, results = import_module(EXPERIMENTS), import_module(f"{EXPERIMENTS.partition('.')[0]}.results")
+        figures = import_module(EXPERIMENTS if isinstance(number, int) else STUDIES)
+        results = import_module(f"{EXPERIMENTS.partition('.')[0]}.results")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != EXPERIMENTS.partition(".")[0]:
             raise
         refuse("figures need the source: clone the repository, and run `make env` there.", error)
     with refusals("N"):
-        return paper.load_figure(number), results
+        return figures.load_figure(number), results
 
 
-def _configure(module: Any, results: Any, number: int, full: bool, setting: str | None, seed: int) -> dict[str, Any]:
+def _configure(
+    module: Any, results: Any, number: int | str, full: bool, setting: str | None, seed: int
+) -> dict[str, Any]:
     from ..checks import one_of
 
     with refusals("--setting"):

@@ -82,7 +82,7 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str) -> dic
 
     samples = len(x) if x.ndim == 2 else 1
     printed = ["printed-1"] if samples > 1 else []
-    printed.append("printed-2")
+    printed += ["printed-2", "printed-spike", "printed-nudging"]
     if any(isinstance(layer, Residual) for layer in net.layers):
         printed.append("printed-residual")
     return {
@@ -90,7 +90,7 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str) -> dic
         "description": description,
         "widths": net.widths,
         "samples": samples,
-        "theorems": [_as_record(check(net, x, y, theorem)) for theorem in (1, 2)],
+        "theorems": [_as_record(check(net, x, y, theorem)) for theorem in (1, 2, 3, "spike", "nudging")],
         "printed": [_as_record(check(net, x, y, theorem)) for theorem in printed],
     }
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import jax
 
 from ..provenance import configuration
-from . import accuracy, imports, speed
+from . import accuracy, imports, inference, speed
 from .report import describe, fill, save, write
 
-BENCHMARKS = {"speed": speed, "accuracy": accuracy, "import": imports}
+BENCHMARKS = {"speed": speed, "accuracy": accuracy, "import": imports, "inference": inference}
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS / "results" / "benchmarks"
 

@@ -1,0 +1,191 @@
+r"""Learning from inference that has not quite settled: local updates from the state that a relaxation ended in.
+
+The weight of layer ``l`` moves by the batch mean of ``Σ_l⁻¹ ε_l φ_l(x_{l−1})ᵀ``, with errors and activities as the
+relaxation left them, and precisions of its last time; at equilibrium that is ``weight_updates(net, x, y, "pc")``.
+Forward updates (Deeper PCNs, equation 6) take ``x_l − x̂_l`` for the error and ``x̂_{l−1}`` for the activity.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from .alignment import change_and_alignment
+from .checks import as_real, one_of, widest
+from .covariance import scale
+from .descent import precision
+from .equilibria import Problem
+from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward
+from .relaxation import Relaxation
+from .rescaling import RESCALINGS
+from .updates import Learning, Options, refuse_overflow, split_changes
+
+
+class State(NamedTuple):
+    """What a local rule multiplies, as rows."""
+
+    weighted_errors: tuple[jax.Array, ...]
+    activities: tuple[jax.Array, ...]
+
+
+def relaxed_weight_updates(
+    net: LinearNetwork, relaxation: Any, rescaling: str | None = None, forward: bool = False
+) -> tuple[Float[Array, "_ _"], ...]:
+    r"""The local weight updates at the end of a relaxation, averaged over the batch: descent directions.
+
+    Args:
+        net: the network that relaxed.
+        relaxation: what `simulate_inference` or `finite_time_activities` returned.
+        rescaling: as in `weight_updates`, with the relaxation's activities for those at equilibrium.
+        forward: whether to take forward updates, ``Σ_l⁻¹ (x_l − x̂_l) φ_l(x̂_{l−1})ᵀ``.
+
+    Returns:
+        ``L`` arrays shaped like the weights.
+
+    Raises:
+        ValueError: for a network of other widths, an unknown rescaling, or one with a matrix among the covariances.
+        TypeError: for something that is not a relaxation.
+
+    Source:
+        Sample Efficiency, equation 2; Deeper PCNs, equations 3 and 6.
+
+    Example:
+        >>> from dlntheory import simulate_inference
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> relaxation = simulate_inference(net, [1.0], [3.0], steps=100, step_size=0.25)
+        >>> [update.round(6).tolist() for update in relaxed_weight_updates(net, relaxation)]
+        [[[1.0]], [[2.0]]]
+    """
+    changes = split_changes(_learn(net, relaxation, rescaling, forward))
+    return refuse_overflow("updates", tuple(weight for weight, _ in changes))
+
+
+def relaxed_bias_updates(
+    net: LinearNetwork, relaxation: Any, rescaling: str | None = None, forward: bool = False
+) -> tuple[Float[Array, " _"] | None, ...]:
+    """The updates of the learned biases that go with `relaxed_weight_updates`.
+
+    Args:
+        net: as in `relaxed_weight_updates`.
+        relaxation: as in `relaxed_weight_updates`.
+        rescaling: as in `relaxed_weight_updates`.
+        forward: as in `relaxed_weight_updates`.
+
+    Returns:
+        ``L`` entries: an array ``(n_l,)``, or ``None`` where the bias is not learned.
+
+    Raises:
+        ValueError: as `relaxed_weight_updates`.
+        TypeError: as `relaxed_weight_updates`.
+
+    Source:
+        THEORY section 4.
+    """
+    changes = split_changes(_learn(net, relaxation, rescaling, forward))
+    return refuse_overflow("updates", tuple(bias for _, bias in changes))
+
+
+def relaxed_prediction_change(
+    net: LinearNetwork,
+    relaxation: Any,
+    rescaling: str | None = None,
+    learning_rate: Any = None,
+    forward: bool = False,
+) -> Float[Array, "*B n"]:
+    """How the updates of `relaxed_weight_updates` change the predictions.
+
+    Args:
+        net: as in `relaxed_weight_updates`.
+        relaxation: as in `relaxed_weight_updates`.
+        rescaling: as in `relaxed_weight_updates`.
+        learning_rate: as in `prediction_change`.
+        forward: as in `relaxed_weight_updates`.
+
+    Returns:
+        ``(B, n_L)``.
+
+    Raises:
+        ValueError: as `relaxed_weight_updates`.
+        TypeError: as `relaxed_weight_updates`.
+
+    Source:
+        Sample Efficiency, equation 6.
+    """
+    moved = _evaluate(net, relaxation, rescaling, learning_rate, forward)[0]
+    return refuse_overflow("prediction change", moved)
+
+
+def relaxed_alignment(
+    net: LinearNetwork,
+    relaxation: Any,
+    rescaling: str | None = None,
+    learning_rate: Any = None,
+    forward: bool = False,
+) -> Float[Array, "*B"]:
+    """The target alignment of the updates of `relaxed_weight_updates`: the cosine of residual and prediction change.
+
+    Args:
+        net: as in `relaxed_weight_updates`.
+        relaxation: as in `relaxed_weight_updates`.
+        rescaling: as in `relaxed_weight_updates`.
+        learning_rate: as in `prediction_change`.
+        forward: as in `relaxed_weight_updates`.
+
+    Returns:
+        ``(B,)``; NaN where the angle is undefined.
+
+    Raises:
+        ValueError: as `relaxed_weight_updates`.
+        TypeError: as `relaxed_weight_updates`.
+
+    Source:
+        Sample Efficiency, equation 5.
+
+    Example:
+        >>> from dlntheory import simulate_inference
+        >>> net = LinearNetwork.from_weights([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]]])
+        >>> relaxation = simulate_inference(net, [1.0, 1.0], [0.0, 0.0], steps=200, step_size=0.3)
+        >>> round(float(relaxed_alignment(net, relaxation, rescaling="adaptive")), 9)
+        1.0
+    """
+    return _evaluate(net, relaxation, rescaling, learning_rate, forward)[1]
+
+
+def _evaluate(
+    net: LinearNetwork, relaxation: Any, rescaling: str | None, learning_rate: Any, forward: bool
+) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+    learning = _learn(net, relaxation, rescaling, forward)
+    if learning_rate is not None:
+        learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
+    return change_and_alignment(learning, learning_rate)
+
+
+def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: bool) -> Learning:
+    """The relaxation's state in the place of the equilibrium."""
+    net = as_network("net", net)
+    one_of("rescaling", rescaling, RESCALINGS)
+    if not isinstance(relaxation, Relaxation):
+        raise TypeError(f"`relaxation` is a {type(relaxation).__name__}; wanted a Relaxation.")
+    given = relaxation.problem
+    widths = tuple(each.shape[-1] for each in relaxation.activities)
+    if widths != net.widths:
+        raise ValueError(f"`relaxation` has the widths {widths} but `net` has {net.widths}; wanted the same.")
+    if rescaling is not None and any(each is not None and each.ndim == 2 for each in given.covariances):
+        raise ValueError("`covariances` of the relaxation hold a matrix; wanted scalars or None with a rescaling.")
+    problem = Problem(net.layers, given.covariances, given.x, given.y, given.nudge)
+    problem = cast(problem, widest(problem))
+    state: Any = _forward_state(problem, relaxation.activities) if forward else relaxation
+    return Learning(problem, state, Options(), "pc", rescaling)
+
+
+@eqx.filter_jit
+def _forward_state(problem: Problem, activities: tuple[jax.Array, ...]) -> State:
+    """Moves away from the feedforward pass in the place of errors, and its activities."""
+    single = problem.x.ndim == 1
+    predicted = feedforward(problem.layers, as_columns(problem.x))
+    weighted = [
+        scale(precision(covariance), as_columns(after) - before)
+        for covariance, after, before in zip(problem.covariances, activities[1:], predicted[1:], strict=True)
+    ]
+    return State(tuple(as_rows(each, single) for each in weighted), tuple(as_rows(each, single) for each in predicted))

@@ -1,0 +1,240 @@
+r"""Inference step by step, in one compiled loop.
+
+Every method is a rule that turns the energy's gradient into a move, in one of two coordinates; conjugate gradients,
+which carries its gradient along, has a loop of its own. A run of a known number of steps is a scan in a traced program,
+and differentiable in both modes; otherwise it is a while loop.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from . import hessian
+from .algebra import column_products
+from .descent import COORDINATES, Coordinates, Hidden, Precisions
+from .relaxation import Inference, reference_norm, relative_norm
+from .schedules import Schedule, schedule_at
+from .system import scale_all
+
+ADAM = (0.9, 0.999, 1e-8)
+"""Kingma and Ba's decay rates of the two moments, and what is added to the root of the second."""
+
+Memory = Any
+
+
+class Settings(eqx.Module):
+    """Checked options of a run."""
+
+    step_size: jax.Array
+    momentum: jax.Array | None
+    tolerance: jax.Array | None
+    schedule: Schedule | None
+
+
+class Method(NamedTuple):
+    """A rule, ``(settings, gradient, memory, time) → moves, memory``; what it remembers at first; its coordinates."""
+
+    move: Callable[..., tuple[list[jax.Array], Memory]]
+    remember: Callable[..., Memory]
+    coordinates: str = "activities"
+
+
+def _zeros(columns: Sequence[jax.Array]) -> list[jax.Array]:
+    return [jnp.zeros_like(each) for each in columns]
+
+
+def _no_memory(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+    return None
+
+
+def _velocity(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+    return None if settings.momentum is None else _zeros(start)
+
+
+def _moments(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+    return _zeros(start), _zeros(start)
+
+
+def _factor(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+    return hessian.cholesky_factor(inference.layers, inference.covariances)
+
+
+def _heavy_ball(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+    """``v ← μ v − γ g``, ``u ← u + v``."""
+    if settings.momentum is None:
+        return [-settings.step_size * slope for slope in gradient], None
+    pairs = zip(velocity, gradient, strict=True)
+    velocity = [settings.momentum * v - settings.step_size * slope for v, slope in pairs]
+    return velocity, velocity
+
+
+def _nesterov(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+    """``v ← μ v − γ g``, ``u ← u + μ v − γ g``."""
+    velocity, _ = _heavy_ball(settings, gradient, velocity, time)
+    if settings.momentum is None:
+        return velocity, None
+    pairs = zip(velocity, gradient, strict=True)
+    return [settings.momentum * v - settings.step_size * slope for v, slope in pairs], velocity
+
+
+def _adam(settings: Settings, gradient: Hidden, moments: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+    """Moving means of the gradient and of its square, both corrected for their start at zero."""
+    first_rate, second_rate, small = ADAM
+    first = [first_rate * m + (1 - first_rate) * slope for m, slope in zip(moments[0], gradient, strict=True)]
+    second = [second_rate * v + (1 - second_rate) * slope**2 for v, slope in zip(moments[1], gradient, strict=True)]
+    turn = jnp.asarray(time + 1).astype(settings.step_size.dtype)
+    scale, root = settings.step_size / (1 - first_rate**turn), jnp.sqrt(1 - second_rate**turn)
+    moves = [-scale * m / (jnp.sqrt(v) / root + small) for m, v in zip(first, second, strict=True)]
+    return moves, (first, second)
+
+
+def _newton(settings: Settings, gradient: Hidden, factor: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+    """``−γ H⁻¹ g``; the Hessian is constant, so it is factorised once."""
+    return [-settings.step_size * each for each in hessian.substitute(factor, gradient)], factor
+
+
+RULES: dict[str, Method] = {
+    "gradient": Method(_heavy_ball, _velocity),
+    "nesterov": Method(_nesterov, _velocity),
+    "adam": Method(_adam, _moments),
+    "error_coordinates": Method(_heavy_ball, _velocity, "errors"),
+    "newton": Method(_newton, _factor),
+}
+CONJUGATE = {"cg": "errors", "cg_activities": "activities"}
+METHODS = (*RULES, *CONJUGATE)
+
+
+class Run(NamedTuple):
+    """Where a loop stands."""
+
+    time: Any
+    state: list[jax.Array]
+    gradient: list[jax.Array]
+    memory: Memory
+
+
+def descend_by(
+    method: str, inference: Inference, settings: Settings, start: list[jax.Array], steps: Any
+) -> tuple[list[jax.Array], Any]:
+    """The free activities after at most ``steps`` steps, and how many were taken."""
+    rule = RULES[method]
+    coordinates = COORDINATES[rule.coordinates]
+
+    def gradient_at(time: Any, state: Hidden) -> list[jax.Array]:
+        precisions = precisions_at(inference, settings, time, steps)
+        return coordinates.gradient(inference.layers, precisions, state, inference.output)
+
+    def advance(run: Run) -> Run:
+        moves, memory = rule.move(settings, run.gradient, run.memory, run.time)
+        state = [each + move for each, move in zip(run.state, moves, strict=True)]
+        return Run(run.time + 1, state, gradient_at(run.time + 1, state), memory)
+
+    state = list(coordinates.from_hidden(inference.layers, start))
+    run = Run(jnp.asarray(0), state, gradient_at(0, state), rule.remember(settings, inference, state))
+    if settings.tolerance is None:
+        run = jax.lax.fori_loop(0, steps, lambda _, run: advance(run), run)
+    else:
+        unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
+        run = jax.lax.while_loop(lambda run: unfinished(run.time, run.gradient), advance, run)
+    return list(coordinates.to_hidden(inference.layers, run.state)), run.time
+
+
+def precisions_at(inference: Inference, settings: Settings, time: Any, steps: Any) -> Precisions:
+    """The precisions of a time: the constant ones times the schedule's; a soft output's is constant."""
+    depth = len(inference.predicted) - 1
+    factors = schedule_at(settings.schedule, time, steps, depth, settings.step_size)
+    if factors is None:
+        return inference.precisions
+    scaled = [
+        factors[index] if constant is None else factors[index] * constant
+        for index, constant in enumerate(inference.precisions[:depth])
+    ]
+    return (*scaled, *inference.precisions[depth:])
+
+
+def _unfinished(
+    inference: Inference, tolerance: jax.Array, coordinates: Coordinates, steps: Any
+) -> Callable[[Any, Hidden], jax.Array]:
+    """Whether a loop with a tolerance goes on: by its own gradient, then, once that is small, by the activities'."""
+    reference = reference_norm(inference)
+
+    def unfinished(time: Any, gradient: Hidden) -> jax.Array:
+        own = relative_norm(gradient, reference)
+
+        def in_activities() -> jax.Array:
+            return relative_norm(coordinates.in_activities(inference.layers, gradient), reference)
+
+        residual = jax.lax.cond(own > tolerance, lambda: own, in_activities)
+        return (time < steps) & (residual > tolerance) & jnp.isfinite(residual)
+
+    return unfinished
+
+
+class Conjugate(NamedTuple):
+    """Where conjugate gradients stands: what is left of the gradient, the preconditioned one, and the direction."""
+
+    time: Any
+    state: list[jax.Array]
+    left: list[jax.Array]
+    direction: list[jax.Array]
+    decrease: jax.Array
+
+
+def conjugate_gradients(
+    method: str, inference: Inference, settings: Settings, start: list[jax.Array], steps: Any
+) -> tuple[list[jax.Array], Any]:
+    """The same by conjugate gradients, every sample on its own, preconditioned by the covariances.
+
+    In error coordinates the preconditioned matrix is the identity plus one of rank ``n_L``.
+    """
+    layers, precisions = inference.layers, inference.precisions
+    coordinates = COORDINATES[CONJUGATE[method]]
+
+    def prepared(left: Hidden) -> list[jax.Array]:
+        return scale_all(inference.covariances[: len(left)], left)
+
+    def advance(run: Conjugate) -> Conjugate:
+        curved = coordinates.gradient(layers, precisions, run.direction, None)
+        length = _ratio(run.decrease, _dot(run.direction, curved))
+        state = [each + length * along for each, along in zip(run.state, run.direction, strict=True)]
+        left = [each + length * bent for each, bent in zip(run.left, curved, strict=True)]
+        downhill = prepared(left)
+        decrease = _dot(left, downhill)
+        turn = _ratio(decrease, run.decrease)
+        direction = [turn * along - down for along, down in zip(run.direction, downhill, strict=True)]
+        return Conjugate(run.time + 1, state, left, direction, decrease)
+
+    state = list(coordinates.from_hidden(layers, start))
+    left = coordinates.gradient(layers, precisions, state, inference.output)
+    downhill = prepared(left)
+    run = Conjugate(jnp.asarray(0), state, left, [-each for each in downhill], _dot(left, downhill))
+    if settings.tolerance is None:
+        run = jax.lax.fori_loop(0, steps, lambda _, run: advance(run), run)
+    else:
+        unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
+        run = jax.lax.while_loop(lambda run: unfinished(run.time, run.left), advance, run)
+    return list(coordinates.to_hidden(layers, run.state)), run.time
+
+
+def _dot(left: Hidden, right: Hidden) -> jax.Array:
+    """The inner product of every sample, as a row."""
+    return sum(column_products(*pair) for pair in zip(left, right, strict=True))[None]
+
+
+def _ratio(over: jax.Array, under: jax.Array) -> jax.Array:
+    """Zero where a sample has converged."""
+    active = under > 0
+    return jnp.where(active, over, jnp.zeros_like(over)) / jnp.where(active, under, jnp.ones_like(under))
+
+
+def run_method(
+    method: str, inference: Inference, settings: Settings, start: list[jax.Array], steps: Any
+) -> tuple[list[jax.Array], Any]:
+    """Relax from a start in deviations; a chain of one layer has nothing to move."""
+    if not start:
+        return start, jnp.asarray(steps)
+    chosen = descend_by if method in RULES else conjugate_gradients
+    return chosen(method, inference, settings, start, steps)

@@ -1,0 +1,274 @@
+r"""The spectrum of inference: extreme eigenvalues of the energy's Hessian, and the speeds that follow from them.
+
+Extreme eigenvectors come from SciPy's Lanczos method (ARPACK) without forming the Hessian: the largest from its
+products, the smallest from those of its inverse, which ``S`` gives in both coordinates.
+The eigenvalues are Rayleigh quotients of these vectors, held fixed; so their derivatives are right, and an error of the
+vector enters squared. Small Hessians are decomposed whole.
+"""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .algebra import is_concrete
+from .checks import as_real, one_of, widest
+from .covariance import as_covariances, forward_covariance
+from .descent import COORDINATES, Precisions, from_errors
+from .equilibria import Problem, as_nudge
+from .layers import Layer
+from .network import LinearNetwork, as_network, cast
+from .relaxation import Inference, as_inference
+from .system import backward_sweep, scale_all
+
+DENSE = 256
+"""Up to so many hidden units the Hessian is decomposed whole."""
+ACCURATE = 1e-6
+"""The relative residual of an eigenvector that is good enough: the eigenvalue's error is its square."""
+
+Operator = Callable[[np.ndarray], np.ndarray]
+
+
+class Spectrum(eqx.Module):
+    r"""The extreme eigenvalues of the energy's Hessian in the free activities, and what they say of gradient descent.
+
+    Attributes:
+        smallest: ``λ_min``.
+        largest: ``λ_max``.
+    """
+
+    smallest: Float[Array, ""]
+    largest: Float[Array, ""]
+
+    @property
+    def condition_number(self) -> Float[Array, ""]:
+        """``κ = λ_max / λ_min``."""
+        return self.largest / self.smallest
+
+    @property
+    def stability_limit(self) -> Float[Array, ""]:
+        """``2 / λ_max``: above it gradient descent diverges."""
+        return 2 / self.largest
+
+    @property
+    def best_step(self) -> Float[Array, ""]:
+        """``2 / (λ_min + λ_max)``, the fixed step of fastest gradient descent: ``(κ − 1)/(κ + 1)`` a step is left."""
+        return 2 / (self.smallest + self.largest)
+
+    @property
+    def best_momentum(self) -> Float[Array, ""]:
+        """``((√κ − 1)/(√κ + 1))²``, that of fastest heavy-ball descent, with `momentum_step`."""
+        root = jnp.sqrt(self.condition_number)
+        return ((root - 1) / (root + 1)) ** 2
+
+    @property
+    def momentum_step(self) -> Float[Array, ""]:
+        """``4 / (√λ_min + √λ_max)²``, the step size that goes with `best_momentum`."""
+        return 4 / (jnp.sqrt(self.smallest) + jnp.sqrt(self.largest)) ** 2
+
+    def rate(self, step_size: Any = None, momentum: Any = 0.0) -> Float[Array, ""]:
+        """The share of a mode that a late step leaves, of the slowest mode; at least 1 where inference diverges.
+
+        Args:
+            step_size: `best_step` if ``None``.
+            momentum: ``μ`` of heavy-ball descent.
+
+        Returns:
+            The spectral radius of the step.
+        """
+        step_size = self.best_step if step_size is None else as_real("step_size", step_size, self.largest.dtype)
+        momentum = as_real("momentum", momentum, self.largest.dtype)
+        extremes = jnp.stack([self.smallest, self.largest])
+        half = (1 + momentum - step_size * extremes) / 2  # the roots of r² − 2 half r + μ
+        real = half**2 > momentum
+        root = jnp.sqrt(jnp.where(real, half**2 - momentum, jnp.ones_like(half)))
+        return jnp.max(jnp.where(real, jnp.abs(half) + root, jnp.sqrt(momentum)))
+
+    def steps_to(self, tolerance: Any, step_size: Any = None, momentum: Any = 0.0) -> Any:
+        r"""After how many steps every mode has at most ``tolerance`` of its start left.
+
+        The bound ``ρᵀ`` without momentum is reached by the extreme modes; with momentum, ``ρᵀ (1 + T (1 + ρ))`` is
+        reached at the best momentum only, and otherwise on the safe side.
+
+        Args:
+            tolerance: between 0 and 1.
+            step_size: `best_step` if ``None``.
+            momentum: ``μ`` of heavy-ball descent.
+
+        Returns:
+            A whole number, infinity where inference does not converge; an array in traced programs.
+
+        Raises:
+            ValueError: for a tolerance that is not positive.
+            TypeError: for something that is not a real number.
+
+        Example:
+            >>> spectrum = Spectrum(jnp.asarray(1.0), jnp.asarray(3.0))
+            >>> spectrum.steps_to(0.1)
+            4
+        """
+        tolerance = as_real("tolerance", tolerance, self.largest.dtype, positive=True)
+        rate = self.rate(step_size, momentum)
+        polynomial = jnp.where(as_real("momentum", momentum, rate.dtype) > 0, 1 + rate, jnp.zeros_like(rate))
+        steps = jnp.maximum(jnp.log(tolerance) / jnp.log(rate), jnp.zeros_like(rate))
+        for _ in range(60):  # a contraction: the polynomial moves the number of steps by its logarithm
+            steps = jnp.maximum((jnp.log(tolerance) - jnp.log1p(steps * polynomial)) / jnp.log(rate), 0 * rate)
+        steps = jnp.where(rate < 1, jnp.ceil(steps), jnp.full_like(rate, jnp.inf))
+        if not is_concrete(steps) or not np.isfinite(steps):
+            return steps
+        return int(steps)
+
+
+def inference_spectrum(
+    net: LinearNetwork, covariances: Any = None, nudge: Any = None, coordinates: str = "activities"
+) -> Spectrum:
+    r"""The extreme eigenvalues of the energy's Hessian in the hidden activities.
+
+    ``H_ll = Σ_l⁻¹ + T_{l+1}ᵀ Σ_{l+1}⁻¹ T_{l+1}`` and ``H_{l+1,l} = −Σ_{l+1}⁻¹ T_{l+1}``. In error coordinates it is
+    ``Σ⁻¹ + Dᵀ Σ_L⁻¹ D``, with unit covariances ``I + DᵀD``.
+
+    Args:
+        net: the network, with a hidden layer, or with a soft output.
+        covariances: as in `equilibrium`.
+        nudge: as in `equilibrium`; only `SoftOutput` changes the spectrum.
+        coordinates: ``"activities"`` or ``"errors"``.
+
+    Returns:
+        The `Spectrum`: ``smallest``, ``largest``, ``condition_number``, ``stability_limit``, ``best_step``,
+        ``best_momentum``, ``momentum_step``, ``rate(…)`` and ``steps_to(tolerance)``.
+
+    Raises:
+        ValueError: for a network without hidden activities, or covariances that are not positive definite.
+        TypeError: for something that does not hold real numbers.
+
+    Source:
+        THEORY sections 5.3 and 5.6.
+
+    Example:
+        >>> spectrum = inference_spectrum(LinearNetwork.from_weights([[[1.0]], [[2.0]]]))
+        >>> float(spectrum.largest), float(spectrum.stability_limit)
+        (5.0, 0.4)
+    """
+    one_of("coordinates", coordinates, COORDINATES)
+    net = as_network("net", net)
+    covariances = as_covariances(net.layers, covariances, net.dtype)
+    x, y = (jnp.zeros((1, width), net.dtype) for width in (net.widths[0], net.widths[-1]))
+    problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
+    inference = as_inference(cast(problem, widest(problem)))
+    if not inference.sizes:
+        raise ValueError("`net` has depth 1 and so no hidden activities; wanted a hidden layer, or a soft output.")
+    vectors = extreme_vectors(inference, coordinates)
+    return Spectrum(*(rayleigh_quotient(inference, coordinates, vector) for vector in vectors))
+
+
+def rayleigh_quotient(inference: Inference, coordinates: str, vector: jax.Array) -> Float[Array, ""]:
+    """``vᵀ H v / vᵀ v``, with ``v`` held fixed."""
+    vector = jax.lax.stop_gradient(vector)
+    product = hessian_product(inference.layers, inference.precisions, coordinates, vector)
+    return jnp.vdot(vector, product) / jnp.vdot(vector, vector)
+
+
+def hessian_product(layers: Sequence[Layer], precisions: Precisions, coordinates: str, columns: Any) -> Any:
+    """``H`` times columns, all hidden layers in one; for JAX and NumPy arrays."""
+    hidden = split([layer.in_size for layer in layers[1:]], columns)
+    xp = jnp if isinstance(columns, jax.Array) else np
+    return xp.concatenate(COORDINATES[coordinates].gradient(layers, precisions, hidden, None))
+
+
+def split(sizes: Sequence[int], columns: Any) -> list[Any]:
+    """The rows of every hidden layer."""
+    ends = np.cumsum([0, *sizes])
+    return [columns[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> float:
+    """The step size above which descent with momentum diverges."""
+    return 2 * (1 + momentum) / ((1 + 2 * momentum if nesterov else 1) * largest)
+
+
+def largest_eigenvalue(inference: Inference, coordinates: str) -> float:
+    """``λ_max`` as a number, computed on the host in double precision."""
+    layers, precisions = _on_host((inference.layers, inference.precisions))
+    multiply = partial(hessian_product, layers, precisions, coordinates)
+    size = sum(inference.sizes)
+    vector = _largest(multiply, size)
+    return float(np.vdot(vector, multiply(vector)) / np.vdot(vector, vector))
+
+
+def extreme_vectors(inference: Inference, coordinates: str) -> tuple[jax.Array, jax.Array]:
+    """Unit eigenvectors, as columns, of the smallest and the largest eigenvalue; by a callback where traced."""
+    size, dtype = sum(inference.sizes), inference.output.dtype
+    S = None if size <= DENSE else forward_covariance(inference.layers, inference.covariances)
+    arguments = (inference.layers, inference.precisions, inference.covariances, S)
+    find = partial(_extremes_on_host, coordinates, dtype)
+    if is_concrete(arguments):
+        smallest, largest = find(arguments)
+        return jnp.asarray(smallest), jnp.asarray(largest)
+    shape = jax.ShapeDtypeStruct((size, 1), dtype)
+    return jax.pure_callback(find, (shape, shape), jax.lax.stop_gradient(arguments), vmap_method="sequential")
+
+
+def _extremes_on_host(coordinates: str, dtype: Any, arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+    layers, precisions, covariances, S = _on_host(arguments)
+    multiply = partial(hessian_product, layers, precisions, coordinates)
+    size = sum(layer.in_size for layer in layers[1:])
+    if S is None:
+        vectors = np.linalg.eigh(multiply(np.eye(size)))[1]
+        return vectors[:, :1].astype(dtype), vectors[:, -1:].astype(dtype)
+    smallest = _smallest(multiply, partial(_inverse, layers, covariances, S, coordinates), size)
+    return smallest.astype(dtype), _largest(multiply, size).astype(dtype)
+
+
+def _inverse(layers: Sequence[Layer], covariances: Any, S: np.ndarray, coordinates: str) -> Operator:
+    """``H⁻¹``: of the errors ``Σ − Σ Dᵀ S⁻¹ D Σ``, between two sweeps where the activities are meant."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    factor = cho_factor(S)
+
+    def divide(columns: np.ndarray) -> np.ndarray:
+        given = split([layer.in_size for layer in layers[1:]], columns)
+        if coordinates == "activities":
+            given = backward_sweep(layers[:-1], given[-1], given)
+        spread = scale_all(covariances[:-1], given)
+        arrived = cho_solve(factor, layers[-1].apply(from_errors(layers[:-1], spread)[-1]))
+        returned = scale_all(covariances[:-1], backward_sweep(layers, arrived)[:-1])
+        noises = [own - other for own, other in zip(spread, returned, strict=True)]
+        return np.concatenate(from_errors(layers[:-1], noises) if coordinates == "activities" else noises)
+
+    return divide
+
+
+def _smallest(multiply: Operator, invert: Callable[[], Operator], size: int) -> np.ndarray:
+    """The unit eigenvector of the smallest eigenvalue; a decomposition where ``S`` has lost too many digits."""
+    from scipy.sparse.linalg import ArpackError
+
+    with contextlib.suppress(np.linalg.LinAlgError, ArpackError):
+        vector = _largest(invert(), size)
+        image = multiply(vector)
+        value = np.vdot(vector, image)
+        if np.linalg.norm(image - value * vector) <= ACCURATE * value:
+            return vector
+    return np.linalg.eigh(multiply(np.eye(size)))[1][:, :1]
+
+
+def _largest(multiply: Operator, size: int) -> np.ndarray:
+    """The unit eigenvector of the largest eigenvalue, as a column."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    if size <= DENSE:
+        return np.linalg.eigh(multiply(np.eye(size)))[1][:, -1:]
+    operator = LinearOperator((size, size), matvec=lambda v: multiply(v.reshape(-1, 1))[:, 0], dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(size)
+    return eigsh(operator, k=1, which="LA", v0=start, tol=1e-10, maxiter=100 * int(math.sqrt(size)))[1]
+
+
+def _on_host(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)

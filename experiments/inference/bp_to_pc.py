@@ -1,0 +1,97 @@
+"""From BP to PC: target alignment along the strength β of a soft output, an output precision, and a nudged clamp.
+
+A soft output leads from backpropagation (β → 0) to predictive coding (β → ∞). An output precision of β is a soft output
+of strength β/(1 − β): the same way in other steps, predictive coding at β = 1, and beyond it for more. A nudged clamp
+meets predictive coding at β = 1 and leads elsewhere, to centred nudging's errors D_lᵀS⁻¹r with feedforward activities.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_alignment
+from dlntheory.alignment import cosine
+from dlntheory.embedded import normal_data
+from dlntheory.report.pictures import COLOURS
+
+SETTINGS = ("norm_preserving", "kaiming_uniform")
+FULL = {"width": 128, "hidden": [1, 4, 8], "batch": 1, "seeds": 10, "points": 41}
+QUICK = {"width": 16, "hidden": [1, 4], "batch": 1, "seeds": 3, "points": 9}
+RANGE = (-4.0, 4.0)
+"""Powers of ten of β."""
+CURVES = {"soft": "soft output", "precision": "output precision", "nudged": "nudged clamp"}
+STYLES = {"soft": "-", "precision": "--", "nudged": "-."}
+
+
+def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
+    """Sizes, seeds, and the strengths."""
+    sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
+    seeds = list(range(seed, seed + sizes.pop("seeds")))
+    strengths = np.logspace(*RANGE, sizes.pop("points")).tolist()
+    return {**sizes, "seeds": seeds, "initialisation": setting, "strengths": strengths}
+
+
+def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+    """Alignments by number of hidden layers, seed, curve and strength; and of BP, PC and centred nudging."""
+    cases = [(hidden, seed) for hidden in config["hidden"] for seed in config["seeds"]]
+    found = {case: alignments(config, *case) for case in track(cases)}
+    ends = [[found[hidden, seed][1] for seed in config["seeds"]] for hidden in config["hidden"]]
+    curves = [[found[hidden, seed][0] for seed in config["seeds"]] for hidden in config["hidden"]]
+    return {"strengths": np.array(config["strengths"]), "alignment": np.array(curves), "ends": np.array(ends)}
+
+
+def alignments(config: dict[str, Any], hidden: int, seed: int) -> tuple[list[list[float]], list[float]]:
+    """Every curve, and where they may lead."""
+    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["initialisation"], key=seed)
+    x, y = normal_data(net, config["batch"], seed)
+    ones = [1.0] * hidden
+
+    def mean(**options: Any) -> float:
+        return float(np.mean(target_alignment(net, x, y, **options)))
+
+    curves = [
+        [mean(nudge=SoftOutput(beta)) for beta in config["strengths"]],
+        [mean(covariances=[*ones, 1 / beta]) for beta in config["strengths"]],
+        [mean(nudge=beta) for beta in config["strengths"]],
+    ]
+    centred = prediction_change(net, x, y, nudge=1.0) + prediction_change(net, x, y, nudge=-1.0)
+    ends = [mean(rule="bp"), mean(rule="pc"), float(np.mean(cosine((y - net(x)).T, centred.T)))]
+    return curves, ends
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Means over the seeds, at both ends of each curve, and of what lies there."""
+    alignment, ends = arrays["alignment"].mean(axis=1), arrays["ends"].mean(axis=1)
+    return [
+        {
+            "hidden_layers": hidden,
+            **dict(zip(("bp", "pc", "centred"), map(float, ends[row]), strict=True)),
+            **{name: [float(alignment[row, k, 0]), float(alignment[row, k, -1])] for k, name in enumerate(CURVES)},
+        }
+        for row, hidden in enumerate(config["hidden"])
+    ]
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """A panel for each depth."""
+    figure = Figure(figsize=(3.6 * len(config["hidden"]), 3.6), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(config["hidden"]), sharey=True))
+    for axes, hidden, curves, ends in zip(panels, config["hidden"], arrays["alignment"], arrays["ends"], strict=True):
+        for k, (name, label) in enumerate(CURVES.items()):
+            axes.plot(arrays["strengths"], curves[:, k].mean(axis=0), STYLES[name], label=label)
+        bp, pc, centred = ends.mean(axis=0)
+        for value, label, colour in (
+            (bp, "BP", COLOURS["bp"]),
+            (pc, "PC", COLOURS["pc"]),
+            (centred, "centred nudging", "0.4"),
+        ):
+            axes.axhline(value, color=colour, linewidth=1, linestyle=":", zorder=0, label=label)
+        axes.set_xscale("log")
+        axes.set(xlabel=r"$\beta$", title=f"{hidden} hidden layer{'s' * (hidden > 1)}")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("target alignment")
+    panels[0].legend(frameon=False, fontsize=8, loc="lower left")
+    figure.suptitle(f"{config['initialisation']}, width {config['width']}, {len(config['seeds'])} seeds", fontsize=10)
+    return figure

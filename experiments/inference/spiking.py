@@ -1,0 +1,120 @@
+"""Target alignment against the number of inference steps: PC, decaying and spiking precision, with forward updates.
+
+Time counts from 0, so that the spike meets the error. The dotted line is backpropagation. The lower panel has the size
+of the first layer's update, relative to the largest layer's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlntheory import (
+    Decaying,
+    LinearNetwork,
+    Spiking,
+    relaxed_alignment,
+    relaxed_weight_updates,
+    simulate_inference,
+    target_alignment,
+    weight_updates,
+)
+from dlntheory.embedded import normal_data
+from dlntheory.report.pictures import COLOURS
+
+SETTINGS = ("norm_preserving", "kaiming_uniform")
+FULL = {
+    "width": 128,
+    "hidden": 6,
+    "batch": 1,
+    "seeds": 10,
+    "steps": [1, 2, 3, 4, 5, 6, 7, 8, 10, 14, 20, 50, 200, 1000],
+}
+QUICK = {"width": 16, "hidden": 3, "batch": 1, "seeds": 3, "steps": [1, 2, 3, 4, 6, 20, 100]}
+METHODS = {
+    "PC": (None, False),
+    "D": ("decaying", False),
+    "S": ("spiking", False),
+    "F": (None, True),
+    "D+F": ("decaying", True),
+    "S+F": ("spiking", True),
+}
+HUES = {None: COLOURS["pc"], "decaying": "tab:green", "spiking": "tab:red"}
+
+
+def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
+    """Sizes, seeds, the step size, and how fast precision decays."""
+    sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
+    seeds = list(range(seed, seed + sizes.pop("seeds")))
+    return {**sizes, "seeds": seeds, "initialisation": setting, "step_size": 0.1, "decay": 0.1}
+
+
+def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+    """By seed, method and number of steps: alignment, and the first layer's share of the update; and BP's."""
+    found = [measure(config, seed) for seed in track(config["seeds"])]
+    names = ("alignment", "share", "backpropagation", "bp_share")
+    return {"steps": np.array(config["steps"])} | {
+        name: np.array(each) for name, each in zip(names, zip(*found, strict=True), strict=True)
+    }
+
+
+def measure(config: dict[str, Any], seed: int) -> tuple[Any, ...]:
+    """One network."""
+    net = LinearNetwork.random([config["width"]] * (config["hidden"] + 2), config["initialisation"], key=seed)
+    x, y = normal_data(net, config["batch"], seed)
+    schedules = {None: None, "decaying": Decaying(config["decay"]), "spiking": Spiking()}
+    alignment, share = np.empty((2, len(METHODS), len(config["steps"])))
+    for column, steps in enumerate(config["steps"]):
+        runs = {
+            name: simulate_inference(net, x, y, steps, config["step_size"], schedule=schedule)
+            for name, schedule in schedules.items()
+        }
+        for row, (schedule, forward) in enumerate(METHODS.values()):
+            alignment[row, column] = np.mean(relaxed_alignment(net, runs[schedule], forward=forward))
+            share[row, column] = first_share(relaxed_weight_updates(net, runs[schedule], forward=forward))
+    bp = float(np.mean(target_alignment(net, x, y, rule="bp")))
+    return alignment, share, bp, first_share(weight_updates(net, x, y, rule="bp"))
+
+
+def first_share(updates: Any) -> float:
+    """How large the first layer's update is, relative to the largest; NaN where precisions have decayed to nothing."""
+    sizes = [float(np.linalg.norm(each)) for each in updates]
+    return sizes[0] / max(sizes) if max(sizes) else float("nan")
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Means over the seeds of every point."""
+    alignment, share = (arrays[name].mean(axis=0) for name in ("alignment", "share"))
+    return [
+        {
+            "method": method,
+            "steps": int(steps),
+            "alignment": float(alignment[row, column]),
+            "first_layer_share": float(share[row, column]),
+        }
+        for row, method in enumerate(METHODS)
+        for column, steps in enumerate(arrays["steps"])
+    ]
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """Alignment above, the first layer's share below."""
+    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    for row, (method, (schedule, forward)) in enumerate(METHODS.items()):
+        style: dict[str, Any] = {"color": HUES[schedule], "linestyle": "--" if forward else "-", "label": method}
+        above.plot(arrays["steps"], arrays["alignment"][:, row].mean(axis=0), "o", markersize=3, **style)
+        below.plot(arrays["steps"], arrays["share"][:, row].mean(axis=0), "o", markersize=3, **style)
+    for axes, name in ((above, "backpropagation"), (below, "bp_share")):
+        axes.axhline(arrays[name].mean(), color=COLOURS["bp"], linestyle=":", label="BP")
+        axes.axvline(config["hidden"] + 1, color="0.8", linewidth=1, zorder=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    above.set(xscale="log", ylabel="target alignment")
+    below.set(yscale="log", ylabel="first layer's update / largest", xlabel="steps $T$ (the grey line is $T = L$)")
+    above.legend(frameon=False, fontsize=8, ncols=4)
+    title = (
+        f"{config['initialisation']}, {config['hidden']} hidden layers of {config['width']}, γ = {config['step_size']}"
+    )
+    figure.suptitle(title, fontsize=10)
+    return figure

@@ -1,0 +1,107 @@
+"""How often interference-free precisions exist, by depth, hidden width and initialisation.
+
+Single samples, targets independent of the inputs. Beside it, how often every adaptive learning rate of the same network
+and data is positive, and what the two remedies cost: the size of the update that moves the prediction by the residual,
+and the spread of the covariances or rates over the layers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlntheory import LinearNetwork, adaptive_learning_rates, interference_free_covariances, weight_updates
+from dlntheory.embedded import normal_data
+
+SETTINGS = ("both",)
+INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "Norm-preserving"}
+FULL = {"square": 32, "depths": [1, 2, 3, 4, 6, 8], "widths": [8, 16, 32, 64, 128], "samples": 15, "networks": 2}
+QUICK = {"square": 8, "depths": [1, 2, 4], "widths": [4, 8, 16], "samples": 10, "networks": 2}
+MEASURES = ("found", "positive", "both", "update", "adaptive_update", "spread", "adaptive_spread")
+
+
+def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
+    """Sizes and seeds; widths vary with one hidden layer."""
+    sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
+    seeds = list(range(seed, seed + sizes.pop("networks")))
+    return {**sizes, "seeds": seeds, "initialisations": list(INITIALISATIONS)}
+
+
+def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+    """`MEASURES` by initialisation and depth or width."""
+    by_depth = [(config["square"],) * depth for depth in config["depths"]]
+    by_width = [(width,) for width in config["widths"]]
+    cases = [(init, hidden) for hidden in dict.fromkeys([*by_depth, *by_width]) for init in config["initialisations"]]
+    found = {case: measure(config, *case) for case in track(cases)}
+
+    def gather(axis: Sequence[tuple[int, ...]]) -> np.ndarray:
+        return np.array([[found[init, hidden] for hidden in axis] for init in config["initialisations"]])
+
+    return {
+        "depths": np.array(config["depths"]),
+        "widths": np.array(config["widths"]),
+        "by_depth": gather(by_depth),
+        "by_width": gather(by_width),
+    }
+
+
+def measure(config: dict[str, Any], init: str, hidden: tuple[int, ...]) -> np.ndarray:
+    """Shares of the samples, and medians over those that have a solution."""
+    rows = []
+    for seed in config["seeds"]:
+        net = LinearNetwork.random([config["square"], *hidden, config["square"]], init, key=seed)
+        x, y = normal_data(net, config["samples"], seed)
+        result = interference_free_covariances(net, x, y)
+        for index, found in enumerate(np.asarray(result.found)):
+            rates = np.asarray(adaptive_learning_rates(net, x[index], y[index]))
+            rows.append([found, (rates > 0).all(), *compare(net, x[index], y[index], result.covariances[index], rates)])
+    table = np.array(rows, dtype=float)
+    found, positive = table[:, 0] > 0, table[:, 1] > 0
+    kept = table[found, 2:]
+    medians = np.median(kept, axis=0) if len(kept) else np.full(4, np.nan)
+    return np.array([found.mean(), positive.mean(), (found & positive).mean(), *medians])
+
+
+def compare(net: LinearNetwork, x: Any, y: Any, covariances: Any, rates: np.ndarray) -> list[float]:
+    """Sizes of both updates that move the prediction by the residual, and both spreads."""
+    if np.isnan(covariances).any():
+        return [np.nan] * 4
+    plain = weight_updates(net, x, y, covariances=list(covariances))
+    adaptive = weight_updates(net, x, y, rescaling="adaptive")
+    sizes = [float(np.sqrt(sum(np.sum(np.asarray(each) ** 2) for each in updates))) for updates in (plain, adaptive)]
+    return [*sizes, float(covariances.max() / covariances.min()), float(np.abs(rates).max() / np.abs(rates).min())]
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """A row for every point."""
+    return [
+        {
+            "initialisation": init, axis: int(value),
+            **dict(zip(MEASURES, map(float, arrays[f"by_{axis}"][i, k]), strict=True)),
+        }
+        for axis in ("depth", "width")
+        for i, init in enumerate(config["initialisations"])
+        for k, value in enumerate(arrays[f"{axis}s"])
+    ]  # fmt: skip
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """By depth and by width; full lines: a solution was found, dashed: every adaptive rate is positive."""
+    figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, axis in zip(panels, ("depth", "width"), strict=True):
+        for colour, init, values in zip(
+            ("tab:blue", "tab:red"), config["initialisations"], arrays[f"by_{axis}"], strict=True
+        ):
+            axes.plot(arrays[f"{axis}s"], values[:, 0], "o-", color=colour, label=INITIALISATIONS[init])
+            axes.plot(arrays[f"{axis}s"], values[:, 1], "s--", color=colour, markersize=3, linewidth=1)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_xlabel("hidden layers")
+    panels[1].set_xlabel("width of one hidden layer")
+    panels[1].set_xscale("log", base=2)
+    panels[0].set(ylabel="share of samples", ylim=(0, 1.03))
+    panels[0].legend(frameon=False)
+    what = "Interference-free precisions (full) and positive adaptive rates (dashed)"
+    figure.suptitle(f"{what}; input and output {config['square']}", fontsize=9)
+    return figure

@@ -1,0 +1,110 @@
+"""The spectrum of inference, and the speeds that it predicts, against simulations.
+
+Oracles: dense Hessians, and how many steps simulations take.
+"""
+
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from cases import Case
+from closeness import assert_close
+from relaxing import CHAIN
+
+import dlntheory as dln
+
+
+def test_spectra_are_those_of_the_dense_hessian():
+    for case in (CHAIN, Case(3, "square", "mixed", "matrices", nudge="soft"), Case(6, "square", "residual")):
+        values = np.linalg.eigvalsh(oracles.quadratic(oracles.problem_of(case))[0])
+        found = dln.inference_spectrum(case.net, case.covariance_list, case.options["nudge"])
+        assert_close(found.smallest, values[0], values[-1] / values[0])
+        assert_close(found.largest, values[-1])
+        assert_close(found.stability_limit, 2 / values[-1])
+
+
+def error_hessian(problem):
+    """The Hessian in the errors of the hidden layers: the energy's, with the activities swept from them."""
+    maps = oracles.downstream(problem)
+    ends = np.cumsum([0, *(len(p) for p in problem.precisions[:-1])])
+    D = np.hstack(maps[:-1])
+    blocks = np.zeros((ends[-1], ends[-1]))
+    for (start, end), precision in zip(itertools.pairwise(ends), problem.precisions[:-1], strict=True):
+        blocks[start:end, start:end] = precision
+    return blocks + D.T @ problem.precisions[-1] @ D
+
+
+def test_spectra_in_error_coordinates():
+    for case in (CHAIN, Case(6, "square", "residual"), Case(3, "expanding", covariances="matrices")):
+        values = np.linalg.eigvalsh(error_hessian(oracles.problem_of(case)))
+        found = dln.inference_spectrum(case.net, case.covariance_list, coordinates="errors")
+        assert_close(found.smallest, values[0], values[-1] / values[0])
+        assert_close(found.largest, values[-1])
+
+
+def test_large_spectra_agree_with_small_ones(monkeypatch):
+    """Lanczos in place of a decomposition, in both coordinates."""
+    net = dln.LinearNetwork.random([10, 20, 30, 20, 10], key=0)
+    for coordinates in ("activities", "errors"):
+        for covariances in (None, [0.5, 1.0, 2.0, 1.5]):
+            expected = dln.inference_spectrum(net, covariances, dln.SoftOutput(3.0), coordinates)
+            with monkeypatch.context() as patch:
+                patch.setattr("dlntheory.spectrum.DENSE", 2)
+                found = dln.inference_spectrum(net, covariances, dln.SoftOutput(3.0), coordinates)
+            assert_close(found.smallest, expected.smallest, 1e3)
+            assert_close(found.largest, expected.largest, 1e3)
+
+
+def test_the_smallest_eigenvalue_survives_weights_that_grow(monkeypatch):
+    """There ``S`` has no digits left, and the residual of the eigenvector says so."""
+    net = dln.LinearNetwork.from_weights([np.random.default_rng(l).normal(size=(8, 8)) * 3 for l in range(14)])
+    expected = dln.inference_spectrum(net)
+    monkeypatch.setattr("dlntheory.spectrum.DENSE", 8)
+    found = dln.inference_spectrum(net)
+    np.testing.assert_allclose(found.smallest, expected.smallest, rtol=1e-5)
+
+
+def test_depth_1_has_no_spectrum():
+    with pytest.raises(ValueError, match="`net` has depth 1 and so no hidden activities"):
+        dln.inference_spectrum(Case(1).net)
+    assert dln.inference_spectrum(Case(1).net, nudge=dln.SoftOutput(2.0)).largest == 3
+
+
+@pytest.mark.parametrize("coordinates", ["activities", "errors"])
+def test_predicted_numbers_of_steps_are_what_it_takes(coordinates):
+    """Of a start along the slowest mode; item by item, the rate, the best step, and the number of steps."""
+    case = Case(3, "square", "mixed", "scalars")
+    spectrum = dln.inference_spectrum(case.net, case.covariance_list, coordinates=coordinates)
+    method = {"activities": "gradient", "errors": "error_coordinates"}[coordinates]
+    options = {"covariances": case.covariance_list, "method": method, "start": "random"}
+    best = spectrum.steps_to(1e-10)
+    ran = dln.simulate_inference(*case.data, 10**6, spectrum.best_step, tolerance=1e-10, **options).steps
+    assert 0.5 * best < ran <= 1.3 * best
+    for factor in (0.5, 1.1):
+        step = factor * spectrum.best_step
+        if step < spectrum.stability_limit:
+            other = dln.simulate_inference(*case.data, 10**6, step, tolerance=1e-10, **options).steps
+            assert other > ran
+            assert 0.5 * spectrum.steps_to(1e-10, step) < other <= 1.3 * spectrum.steps_to(1e-10, step)
+    pair = (spectrum.momentum_step, spectrum.best_momentum)
+    fast = dln.simulate_inference(*case.data, 10**6, *pair, tolerance=1e-10, **options).steps
+    assert fast < ran
+    assert 0.5 * spectrum.steps_to(1e-10, *pair) < fast <= 1.3 * spectrum.steps_to(1e-10, *pair)
+
+
+def test_the_number_of_steps_bounds_every_mode():
+    """The share left of every mode, by the closed form from a start along each eigenvector."""
+    from dlntheory.responses import binary, responses
+
+    spectrum = dln.inference_spectrum(CHAIN.net)
+    values = jnp.linspace(spectrum.smallest, spectrum.largest, 201)
+    for momentum in (0.0, 0.3, float(spectrum.best_momentum), 0.8):
+        for step in (spectrum.best_step, spectrum.momentum_step):
+            steps = spectrum.steps_to(1e-6, step, momentum)
+            if np.isfinite(steps):
+                left = responses(values, step, jnp.asarray(momentum), binary(steps)).left
+                assert jnp.max(jnp.abs(left)) <= 1e-6
+    assert spectrum.steps_to(1e-6, 1.01 * spectrum.stability_limit) == np.inf
+    assert spectrum.steps_to(2.0) == 0
