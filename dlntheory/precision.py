@@ -91,7 +91,7 @@ def interference_free_covariances(
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
-        >>> found = interference_free_covariances(net, [1.0], [3.0])
+        >>> found = interference_free_covariances(net, [1.0], [4.0])
         >>> found.outcome, found.covariances.round(6).tolist()
         ('converged', [1.0, 2.0])
         >>> interference_free_covariances(net, [1.0], [-3.0]).outcome
