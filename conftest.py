@@ -1,6 +1,7 @@
 """What every test shares, and every example in docstrings, README.md and docs/."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Set before JAX and NumPy are imported; the workers, and the processes that tests start, inherit it.
@@ -11,7 +12,8 @@ for variable, value in {
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",  # the workers share the cores
     "OPENBLAS_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    # The second compiles a third faster; --xla_backend_optimization_level=0 would halve it, but loses digits.
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false --xla_cpu_use_fusion_emitters=false",
 }.items():
     os.environ.setdefault(variable, value)
 
@@ -39,3 +41,10 @@ def scratch_directory_of_docstrings(request: pytest.FixtureRequest) -> None:
     """The examples of a docstring may write files: they run in a directory of their own."""
     if isinstance(request.node, pytest.DoctestItem):
         request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_programs_end_with_the_module() -> Iterator[None]:
+    """Each takes several mappings of memory, and Linux ends a process that has 65 530 of them."""
+    yield
+    jax.clear_caches()

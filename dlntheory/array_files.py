@@ -7,7 +7,7 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,20 +47,33 @@ def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], Any]:
 def write_arrays(path: Any, arrays: dict[str, np.ndarray], note: Any) -> None:
     """Write named arrays and a note, anything that JSON can say, to a file that `read_arrays` reads."""
     path = as_path(path)
-    encode = _by_suffix(path, ENCODERS)
-    write_atomically(path, encode(Contents(arrays, json.dumps(note))))
+    write_atomically(path, encode_arrays(path, arrays, note))
+
+
+def encode_arrays(path: Path, arrays: dict[str, np.ndarray], note: Any) -> bytes:
+    """What `write_arrays` writes to a file of that name."""
+    return _by_suffix(path, ENCODERS)(Contents(arrays, json.dumps(note)))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` first, then move it there, so that nobody sees half a file."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"`path` is {path}, in a folder that does not exist.")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    write_together({path: data})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write every file beside its place first, then move all of them there: none, if one cannot be written."""
+    temporaries = {}
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+        for path, data in files.items():
+            if not path.parent.is_dir():
+                raise FileNotFoundError(f"`path` is {path}, in a folder that does not exist.")
+            temporaries[path] = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+            temporaries[path].write_bytes(data)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def as_path(path: Any) -> Path:

@@ -166,12 +166,12 @@ def solve_problem(problem: Problem, solver: str) -> Equilibrium:
 
 def _solve(problem: Problem, solver: str) -> Equilibrium:
     if solver != "auto":
-        return _equilibrate(problem, solver)
-    cheap = _equilibrate(problem, cheapest_route(problem.layers))
+        return equilibrate(problem, solver)
+    cheap = equilibrate(problem, cheapest_route(problem.layers))
     safe = jnp.all(cheap.accuracy <= safe_accuracy(cheap.accuracy.dtype))
     if is_concrete(safe):
-        return cheap if safe else _equilibrate(problem, "square_root")
-    return jax.lax.cond(safe, lambda: cheap, lambda: _equilibrate(problem, "square_root"))
+        return cheap if safe else equilibrate(problem, "square_root")
+    return jax.lax.cond(safe, lambda: cheap, lambda: equilibrate(problem, "square_root"))
 
 
 def cheapest_route(layers: tuple[Layer, ...]) -> str:
@@ -221,7 +221,8 @@ def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
 
 
 @eqx.filter_jit
-def _equilibrate(problem: Problem, route: str) -> Equilibrium:
+def equilibrate(problem: Problem, route: str) -> Equilibrium:
+    """The equilibrium of a checked problem by one route, however inaccurate."""
     settled = settle(problem, partial(solve_system, route))
     single = problem.x.ndim == 1
 

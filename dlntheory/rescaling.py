@@ -14,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .algebra import Matrix, inner, pinv, pinv_product
+from .algebra import Matrix, default_rcond, inner, pinv, pinv_product
 from .checks import as_number, one_of
 from .layers import Layer
 from .learning_rules import Signals
@@ -57,9 +57,26 @@ class SpectralRegularisation(eqx.Module):
 
     def __call__(self, correlation: jax.Array) -> jax.Array:
         """``correlation + ε I``."""
-        values = self._values(correlation)
-        shift = jnp.maximum(0, self.a * jnp.max(values) - jnp.min(values))
+        shift = self.shift(self._values(correlation))
         return correlation + shift * jnp.eye(correlation.shape[0], dtype=correlation.dtype)
+
+    def shift(self, values: jax.Array) -> jax.Array:
+        """``ε`` of a spectrum, or of any part of it that has its ends."""
+        return jnp.maximum(0, self.a * jnp.max(values) - jnp.min(values))
+
+    def inverse(self, correlation: jax.Array, rcond: float | None = None) -> jax.Array:
+        r"""``(correlation + ε I)⁺``.
+
+        The symmetric part's smallest eigenvalue is at least ``a λ_max``. If that is positive, ``xᵀ (Σ + ε I) x > 0``
+        for every ``x ≠ 0``, so the matrix is nonsingular, and an LU factorisation does. (If it is not, the matrix may
+        be singular by coincidence, and its inverse then not finite.)
+        """
+        regular = self(correlation)
+        if self.spectrum != "symmetric" or self.a <= default_rcond(correlation) or rcond is not None:
+            return pinv(regular, rcond)
+        zero = jnp.all(correlation == 0)
+        inverted = jnp.linalg.inv(jnp.where(zero, jnp.eye(len(regular), dtype=regular.dtype), regular))
+        return jnp.where(zero, jnp.zeros_like(inverted), inverted)
 
     def _values(self, correlation: jax.Array) -> jax.Array:
         if self.spectrum == "symmetric":
@@ -82,7 +99,10 @@ def learning_rates(layers: Sequence[Layer], signals: Signals, positive: bool = F
 
 
 def decorrelations(
-    layers: Sequence[Layer], signals: Signals, regularise: Any = None, rcond: float | None = None
+    layers: Sequence[Layer],
+    signals: Signals,
+    regularise: Any = None,
+    rcond: float | None = None,
 ) -> list[Matrix]:
     r"""``A_l = (mean_b φ_l(x̂_{l-1}) φ_l(a_{l-1})ᵀ)⁺``, of a regularised mean if asked."""
     samples = signals.residual.shape[1]
@@ -92,7 +112,7 @@ def decorrelations(
         if regularise is None:
             factors.append(samples * pinv_product(left, right, rcond))
         else:
-            factors.append(pinv(regularise(left @ right.T / samples), rcond))
+            factors.append(regularise.inverse(left @ right.T / samples, rcond))
     return factors
 
 

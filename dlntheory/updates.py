@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from .algebra import Matrix, is_concrete, sign
 from .checks import as_number, one_of
+from .covariance import Covariances
 from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, Settled, SoftOutput, as_problem, solve_problem
 from .learning_rules import (
     FISHERS,
@@ -30,7 +31,7 @@ class Options(eqx.Module):
 
     solver: str = eqx.field(static=True, default="auto")
     rcond: float | None = eqx.field(static=True, default=None)
-    regularisation: SpectralRegularisation | None = eqx.field(static=True, default=None)
+    regularisation: Any = eqx.field(static=True, default=None)
     fisher: str = eqx.field(static=True, default="layerwise")
 
 
@@ -56,6 +57,22 @@ def prepare(
     given: dict[str, Any],
 ) -> Learning:
     """Check everything, and find the equilibrium that predictive coding learns at."""
+    options = as_options(rule, rescaling, given)
+    problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
+    check_rescalable(rule, rescaling, problem.covariances)
+    result = solve_problem(problem, options.solver) if rule == "pc" else None
+    return Learning(problem, result, options, rule, rescaling)
+
+
+def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances) -> None:
+    """Refuse a rescaling of predictive coding with a matrix among the covariances."""
+    matrix = any(jnp.ndim(each) == 2 for each in covariances if each is not None)
+    if rule == "pc" and rescaling is not None and matrix:
+        raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
+
+
+def as_options(rule: str, rescaling: str | None, given: dict[str, Any]) -> Options:
+    """Check a rule, its rescaling and its options; ``covariances`` and ``nudge`` are checked with the network."""
     one_of("rule", rule, RULES)
     one_of("rescaling", rescaling, RESCALINGS)
     if rule == "natural" and rescaling is not None:
@@ -63,16 +80,10 @@ def prepare(
     for name in given:
         if name not in OPTIONS:
             raise TypeError(f"`{name}` is no option here; wanted one of {', '.join(OPTIONS)}.")
-    options = Options(
+    return Options(
         one_of("solver", given.get("solver", "auto"), SOLVERS), _as_rcond(given.get("rcond")),
         _as_regularisation(given.get("regularisation")), one_of("fisher", given.get("fisher", "layerwise"), FISHERS),
     )  # fmt: skip
-    problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
-    if rule != "pc":
-        return Learning(problem, None, options, rule, rescaling)
-    if rescaling is not None and any(jnp.ndim(each) == 2 for each in problem.covariances if each is not None):
-        raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
-    return Learning(problem, solve_problem(problem, options.solver), options, rule, rescaling)
 
 
 def _as_rcond(rcond: Any) -> float | None:

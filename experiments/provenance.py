@@ -1,5 +1,7 @@
-"""Where results come from: the command, the date, the versions and the machine."""
+"""Where results come from: the command, the date, the versions and the machine; and what code they depend on."""
 
+import functools
+import hashlib
 import os
 import platform
 import re
@@ -8,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
 PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "numpy", "scipy", "matplotlib", "python-flint")
 
 
@@ -17,10 +20,30 @@ def configuration(command: str, **choices: Any) -> dict[str, Any]:
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count()},
         **choices,
     }
+
+
+def choices(config: dict[str, Any]) -> dict[str, Any]:
+    """What was chosen: a configuration without what `configuration` says of when and where."""
+    circumstances = configuration("")
+    return {name: value for name, value in config.items() if name not in circumstances}
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of the packages that numbers may depend on."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+@functools.cache
+def source_digest() -> str:
+    """A digest of the code of the library and of the experiments, and of the versions of what they stand on."""
+    total = hashlib.sha256(repr(versions()).encode())
+    for path in sorted([*(ROOT / "dlntheory").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]):
+        total.update(path.read_bytes())
+    return total.hexdigest()[:24]
 
 
 def _version(package: str) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlntheory.array_files import read_arrays, write_arrays, write_atomically
-from dlntheory.report.pictures import save_picture
+from dlntheory.array_files import encode_arrays, read_arrays, write_together
+from dlntheory.report.pictures import UNDATED, encode_picture
 
 from .provenance import configuration as configuration
 
@@ -25,13 +25,24 @@ class Result:
     arrays: Mapping[str, np.ndarray]
 
 
-def save(folder: Path, result: Result) -> list[Path]:
-    """Write the data. The arrays carry the configuration too, so that the two never disagree."""
+def save(folder: Path, result: Result, pictures: Mapping[str, bytes] | None = None) -> list[Path]:
+    """Write the data, and pictures by name: all or none.
+
+    The arrays carry the configuration too, so that the two never disagree.
+    """
+    files = {
+        CONFIG: f"{json.dumps(result.config, indent=2)}\n".encode(),
+        ARRAYS: encode_arrays(folder / ARRAYS, dict(result.arrays), result.config),
+    }
+    return save_files(folder, files | dict(pictures or {}))
+
+
+def save_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files into a folder, all or none."""
     folder.mkdir(parents=True, exist_ok=True)
-    config, arrays = folder / CONFIG, folder / ARRAYS
-    write_arrays(arrays, dict(result.arrays), result.config)
-    write_atomically(config, f"{json.dumps(result.config, indent=2)}\n".encode())
-    return [config, arrays]
+    paths = {folder / name: data for name, data in files.items()}
+    write_together(paths)
+    return list(paths)
 
 
 def load(folder: Path) -> Result:
@@ -42,10 +53,6 @@ def load(folder: Path) -> Result:
     return Result(config, arrays)
 
 
-def save_figure(folder: Path, name: str, figure: Figure) -> list[Path]:
-    """Write a figure as PNG and PDF."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{suffix}" for suffix in ("png", "pdf")]
-    for path in paths:
-        save_picture(figure, path)
-    return paths
+def pictures(name: str, figure: Figure) -> dict[str, bytes]:
+    """A figure as PNG and PDF, by the files' names."""
+    return {f"{name}{suffix}": encode_picture(figure, suffix) for suffix in UNDATED}

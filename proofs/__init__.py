@@ -1,6 +1,6 @@
 """Proofs of what the library computes, run on the library's own kernels: see README.md."""
 
-from . import covariance, equilibrium, errata, hypotheses, inference, learning, theorems
+from . import covariance, dynamics, equilibrium, errata, hypotheses, inference, learning, theorems
 from .counterexamples import Refutation
 from .framework import DEPTHS as DEPTHS
 from .framework import Proof
@@ -13,9 +13,11 @@ from .numbers import on_numbers as on_numbers
 from .shared import plain as plain
 
 PROOFS: dict[str, Proof] = {
-    proof.name: proof for part in (covariance, equilibrium, learning, theorems, inference) for proof in part.PROOFS
+    proof.name: proof
+    for part in (covariance, equilibrium, learning, theorems, inference, dynamics)
+    for proof in part.PROOFS
 }
 """Every proof, by name."""
 
-REFUTATIONS: tuple[Refutation, ...] = (*errata.REFUTATIONS, *hypotheses.REFUTATIONS)
+REFUTATIONS: tuple[Refutation, ...] = (*errata.REFUTATIONS, *hypotheses.REFUTATIONS, *dynamics.REFUTATIONS)
 """Every exact counterexample."""

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import typer
 
 from .align import align
+from .claims import claims
 from .figure import figure
+from .figures import figures
 from .prove import prove
+from .train_linear import train_linear
 from .verify import verify
 
 app = typer.Typer(
@@ -23,6 +26,9 @@ EXAMPLES: dict[Callable[..., None], str] = {
     verify: "dlntheory verify weights.npz --inputs x.npy --targets y.npy",
     align: "dlntheory align weights.npz --inputs x.npy --targets y.npy --plot alignment.png",
     figure: "dlntheory figure 2 --quick --out figures",
+    figures: "dlntheory figures --all --quick --out figures",
+    claims: "dlntheory claims --results figures",
+    train_linear: "dlntheory train-linear --widths 20,40,20 --inputs x.npy --targets y.npy --rule pc --out trained.npz",
     prove: "dlntheory prove theorem-1 --latex",
 }
 for command, example in EXAMPLES.items():

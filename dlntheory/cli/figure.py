@@ -1,17 +1,45 @@
 """`dlntheory figure`: the papers' figures, and some that are in no paper, as data and as pictures."""
 
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from .inputs import Json, Seed, refusals, refuse, use_double_precision
+from .inputs import (
+    Json,
+    Seed,
+    file_refusals,
+    refusals,
+    refuse,
+    use_all_cores,
+    use_double_precision,
+    use_one_lapack_thread,
+)
 from .output import print_json, track
 
 EXPERIMENTS = "experiments.sample_efficiency"
 """Where the paper's figures are: beside the library, not in it, since they stand on it."""
-STUDIES = "experiments.inference"
+STUDIES = "experiments.studies"
 """Where figures with a name are."""
+STORE = ".parts"
+"""The folder, among the results, of what has been computed until everything is saved."""
+
+Full = Annotated[bool, typer.Option("--full/--quick", help="The paper's sizes, or small ones in seconds.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of MNIST in IDX format, for the panels that need it.", show_default="left out"),
+]
+
+
+class Choices(NamedTuple):
+    """What a figure is run with."""
+
+    full: bool
+    setting: str | None
+    seed: int
+    data_dir: Path | None
 
 
 def figure(
@@ -19,12 +47,14 @@ def figure(
         str,
         typer.Argument(help="The figure's number in Sample Efficiency, or a name; see docs/figures.md.", metavar="N"),
     ],
-    full: Annotated[bool, typer.Option("--full/--quick", help="The paper's sizes, or small ones in seconds.")] = True,
+    full: Full = True,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="figures/figureN")] = None,
     setting: Annotated[
-        str | None, typer.Option(help="Figure 2: 'appendix' or 'text'; see docs/figures.md.", show_default="appendix")
+        str | None,
+        typer.Option(help="'appendix' or 'text', where the paper says two things.", show_default="the figure's first"),
     ] = None,
     seed: Seed = 0,
+    data_dir: DataDir = None,
     redraw: Annotated[
         Path | None, typer.Option(help="Draw the data of this folder again; compute nothing.", show_default="no")
     ] = None,
@@ -32,31 +62,23 @@ def figure(
 ) -> None:
     """Compute and draw a figure of the paper Sample Efficiency, or one with a name.
 
-    Writes config.json, arrays.npz, and the figure as PNG and PDF.
+    Writes config.json, arrays.npz, and the figure as PNG and PDF: all or none. A figure that was interrupted goes on
+    with what it had computed.
 
     Exit code 0: drawn; 2: bad usage or input, or no source checkout.
     """
-    number = int(name) if name.isdecimal() else name
-    module, results = _load(number)
-    label = f"figure{number}" if isinstance(number, int) else number
+    use_one_lapack_thread()
     use_double_precision()
+    use_all_cores()
+    number = as_number(name)
+    module = load(number)
     if redraw is not None:
-        folder, files = out or redraw, []
-        with refusals("--redraw"):
-            result = results.load(redraw)
-            if result.config.get("figure") != number:
-                raise ValueError(f"{redraw} holds figure {result.config.get('figure')}; wanted {number}.")
+        result, files = redrawn(module, number, redraw, out or redraw)
     else:
-        folder = out or Path("figures") / label
-        config = _configure(module, results, number, full, setting, seed)
-        with refusals("--out"):
-            folder.mkdir(parents=True, exist_ok=True)
-        result = results.Result(config, module.run(config, lambda steps: track(steps, "Computing")))
-        with refusals("--out"):
-            files = results.save(folder, result)
-    picture = module.draw(result.config, result.arrays)
-    with refusals("--out"):
-        files += results.save_figure(folder, label, picture)
+        folder = out or Path("figures") / label(number)
+        config = configure(module, number, Choices(full, setting, seed, data_dir))
+        result, files = computed(module, number, config, folder, folder / STORE)
+        shutil.rmtree(folder / STORE, ignore_errors=True)
     if json:
         summary = module.summarise(result.config, result.arrays)
         print_json({"figure": number, "files": list(map(str, files)), "config": result.config, "summary": summary})
@@ -64,35 +86,85 @@ def figure(
         typer.echo("\n".join(map(str, files)))
 
 
-def _load(number: int | str) -> tuple[Any, Any]:
-    """The figure's module, and the one that saves and loads results."""
+def as_number(name: str) -> int | str:
+    """A figure's number, if it is one."""
+    return int(name) if name.isdecimal() else name
+
+
+def label(number: int | str) -> str:
+    """What a figure's files and folder are called."""
+    return f"figure{number}" if isinstance(number, int) else number
+
+
+def load(number: int | str) -> Any:
+    """The figure."""
+    figures = source(EXPERIMENTS if isinstance(number, int) else STUDIES)
+    with refusals("N"):
+        return figures.load_figure(number)
+
+
+def source(module: str) -> Any:
+    """A module of the experiments, which are no part of the installed package."""
     from importlib import import_module
 
+    package = EXPERIMENTS.partition(".")[0]
     try:
-        figures = import_module(EXPERIMENTS if isinstance(number, int) else STUDIES)
-        results = import_module(f"{EXPERIMENTS.partition('.')[0]}.results")
+        return import_module(module if module.startswith(f"{package}.") else f"{package}.{module}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != EXPERIMENTS.partition(".")[0]:
+        if (error.name or "").partition(".")[0] != package:
             raise
         refuse("figures need the source: clone the repository, and run `make env` there.", error)
-    with refusals("N"):
-        return figures.load_figure(number), results
 
 
-def _configure(
-    module: Any, results: Any, number: int | str, full: bool, setting: str | None, seed: int
-) -> dict[str, Any]:
+def configure(module: Any, number: int | str, choices: Choices) -> dict[str, Any]:
+    """Everything that the figure's arrays depend on, and where they come from."""
     from ..checks import one_of
 
     with refusals("--setting"):
-        setting = one_of("setting", setting or module.SETTINGS[0], module.SETTINGS)
-    size = "full" if full else "quick"
-    return results.configuration(
-        f"dlntheory figure {number} --{size} --setting {setting} --seed {seed}",
-        figure=number,
-        size=size,
-        setting=setting,
-        seed=seed,
-        dtype="float64",
-        **module.configure(not full, setting, seed),
-    )
+        setting = one_of("setting", choices.setting or module.SETTINGS[0], module.SETTINGS)
+    size = "full" if choices.full else "quick"
+    command = f"dlntheory figure {number} --{size} --setting {setting} --seed {choices.seed}"
+    data: dict[str, Any] = {}
+    if choices.data_dir is not None:
+        if not getattr(module, "needs_data", False):
+            refuse(f"--data-dir: figure {number} reads no data set.")
+        data["data_dir"] = choices.data_dir
+        command += f" --data-dir {choices.data_dir}"
+    with refusals("--data-dir"):
+        chosen = module.configure(not choices.full, setting, choices.seed, **data)
+    own = {"figure": number, "size": size, "setting": setting, "seed": choices.seed, "dtype": "float64"}
+    config: dict[str, Any] = source("results").configuration(command, **own, **chosen)
+    return config
+
+
+def computed(
+    module: Any, number: int | str, config: dict[str, Any], folder: Path, store: Path
+) -> tuple[Any, list[Path]]:
+    """Compute a figure, except for what the store has already, and save it."""
+    name, results = label(number), source("results")
+
+    def show(steps: Sequence[Any], part: str) -> Iterable[Any]:
+        return track(steps, f"Computing {name} {part}".rstrip())
+
+    if left_out := config.get("left_out"):
+        typer.echo(f"figure {number}: left out {', '.join(left_out)}, for want of --data-dir.", err=True)
+    with file_refusals("--out"):
+        folder.mkdir(parents=True, exist_ok=True)  # refused now, and not after an hour
+        store.mkdir(parents=True, exist_ok=True)
+    with file_refusals():
+        result = source("parts").compute(module, config, show, store)
+    pictures = results.pictures(name, module.draw(result.config, result.arrays))
+    with file_refusals("--out"):
+        return result, results.save(folder, result, pictures)
+
+
+def redrawn(module: Any, number: int | str, saved: Path, folder: Path) -> tuple[Any, list[Path]]:
+    """Draw saved data."""
+    results = source("results")
+    with refusals("--redraw"):
+        result = results.load(saved)
+        if result.config.get("figure") != number:
+            raise ValueError(f"{saved} holds figure {result.config.get('figure')}; wanted {number}.")
+    pictures = results.pictures(label(number), module.draw(result.config, result.arrays))
+    with file_refusals("--out"):
+        return result, results.save_files(folder, pictures)

@@ -1,7 +1,8 @@
 """What the commands take: a file of weights and two of data, and their refusal in terms of the command line."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -36,12 +37,37 @@ def use_double_precision() -> None:
     jax.config.update("jax_enable_x64", True)
 
 
+def use_all_cores() -> None:
+    """Make each core a device of JAX, for computations that share their work out; too late where JAX has begun."""
+    import jax
+
+    with suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+
+
+def use_one_lapack_thread() -> None:
+    """Keep LAPACK to one thread, unless the environment says more; its threads starve where cores are shared.
+
+    LAPACK reads this once, as NumPy is imported.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 @contextmanager
 def refusals(name: str = "") -> Iterator[None]:
     """Turn what the library refuses into one line on the standard error, and exit code 2."""
     try:
         yield
     except (ValueError, TypeError, ArithmeticError, ImportError, OSError) as error:
+        refuse(f"{name}: {error}" if name else str(error), error)
+
+
+@contextmanager
+def file_refusals(name: str = "") -> Iterator[None]:
+    """Turn what the file system refuses into one line, and exit code 2; anything else is an error of ours."""
+    try:
+        yield
+    except OSError as error:
         refuse(f"{name}: {error}" if name else str(error), error)
 
 

@@ -27,10 +27,14 @@ def check_picture(path: Path) -> None:
 
 def save_picture(figure: Figure, path: Path) -> None:
     """Write a figure, whole or not at all, in the format that the suffix says."""
+    write_atomically(path, encode_picture(figure, path.suffix.lower()))
+
+
+def encode_picture(figure: Figure, suffix: str) -> bytes:
+    """The figure in the format that the suffix says."""
     buffer = io.BytesIO()
-    suffix = path.suffix.lower()
     figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=UNDATED[suffix])
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def alignment_picture(record: dict[str, Any]) -> Figure:

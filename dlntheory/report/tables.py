@@ -234,6 +234,22 @@ def _remarks(record: dict[str, Any]) -> Iterator[str]:
         yield f"Up to {undefined} samples have no residual or do not move; their alignment is undefined, and left out."
 
 
+def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
+    """Everything that `dlntheory train-linear` says."""
+    drawn = "all samples" if record["batch"] is None else f"batches of {record['batch']}"
+    yield f"{network_title(record)}, {drawn}, learning rate {record['learning_rate']:g}\n"
+    table = _table(rule_name(record["rule"], record["rescaling"]), ">step", ">loss", ">error", ">alignment")
+    for line in record["training"]:
+        table.add_row(str(line["step"]), _size(line["loss"]), _size(line["error"]), fixed(line["alignment"]))
+    yield table
+    if record["outcome"] != "finished":
+        yield f"\nDiverged: numbers were finite for {record['finite_steps']} steps of {record['steps']}."
+
+
+def _size(value: float) -> str:
+    return f"{value:.3e}" if math.isfinite(value) else "∞"
+
+
 def _table(title: str, *columns: str) -> Table:
     """A table; ``>`` before a column's name aligns it to the right."""
     table = Table(

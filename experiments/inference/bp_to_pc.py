@@ -5,7 +5,8 @@ of strength β/(1 − β): the same way in other steps, predictive coding at β 
 meets predictive coding at β = 1 and leads elsewhere, to centred nudging's errors D_lᵀS⁻¹r with feedforward activities.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_align
 from dlntheory.alignment import cosine
 from dlntheory.embedded import normal_data
 from dlntheory.report.pictures import COLOURS
+
+from ..parts import Track
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 FULL = {"width": 128, "hidden": [1, 4, 8], "batch": 1, "seeds": 10, "points": 41}
@@ -33,7 +36,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     return {**sizes, "seeds": seeds, "initialisation": setting, "strengths": strengths}
 
 
-def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """Alignments by number of hidden layers, seed, curve and strength; and of BP, PC and centred nudging."""
     cases = [(hidden, seed) for hidden in config["hidden"] for seed in config["seeds"]]
     found = {case: alignments(config, *case) for case in track(cases)}

@@ -5,7 +5,8 @@ steps, the step size, the momentum and the depth; dots are simulated, full lines
 leading order, and the dotted line is the equilibrium.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, energy_propagation, equilibrium, finite_time_activities, simulate_inference
 from dlntheory.embedded import normal_data
+
+from ..parts import Track
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 PANELS = ("steps", "step_size", "momentum", "depth")
@@ -42,7 +45,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     return {**(QUICK if quick else FULL), "initialisation": setting, "base": BASE, "varied": VARIED, "data_seed": seed}
 
 
-def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """The batch's mean energy by layer, for each panel and value: three ways, and at equilibrium."""
     cases = [(panel, value) for panel in PANELS for value in config["varied"][panel]]
     return {f"{panel}_{value}": profiles(config, {**config["base"], panel: value}) for panel, value in track(cases)}

@@ -4,7 +4,8 @@ Time counts from 0, so that the spike meets the error. The dotted line is backpr
 of the first layer's update, relative to the largest layer's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from dlntheory import (
 )
 from dlntheory.embedded import normal_data
 from dlntheory.report.pictures import COLOURS
+
+from ..parts import Track
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 FULL = {
@@ -50,7 +53,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     return {**sizes, "seeds": seeds, "initialisation": setting, "step_size": 0.1, "decay": 0.1}
 
 
-def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By seed, method and number of steps: alignment, and the first layer's share of the update; and BP's."""
     found = [measure(config, seed) for seed in track(config["seeds"])]
     names = ("alignment", "share", "backpropagation", "bp_share")

@@ -5,7 +5,8 @@ and data is positive, and what the two remedies cost: the size of the update tha
 and the spread of the covariances or rates over the layers.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, adaptive_learning_rates, interference_free_covariances, weight_updates
 from dlntheory.embedded import normal_data
+
+from ..parts import Track
 
 SETTINGS = ("both",)
 INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "Norm-preserving"}
@@ -28,7 +31,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     return {**sizes, "seeds": seeds, "initialisations": list(INITIALISATIONS)}
 
 
-def run(config: dict[str, Any], track: Callable[[list[Any]], Iterable[Any]] = iter) -> dict[str, np.ndarray]:
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """`MEASURES` by initialisation and depth or width."""
     by_depth = [(config["square"],) * depth for depth in config["depths"]]
     by_width = [(width,) for width in config["widths"]]

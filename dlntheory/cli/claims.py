@@ -1,0 +1,50 @@
+"""`dlntheory claims`: what the paper Sample Efficiency says in its text, decided by data."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .figure import EXPERIMENTS, source
+from .inputs import Json, refusals, use_double_precision, use_one_lapack_thread
+from .output import print_json, print_tables, track
+
+RESULTS = "docs/results/figures"
+"""Where the figures' data stand in a checkout."""
+
+
+def claims(
+    results: Annotated[
+        Path | None, typer.Option(help="Folder that `figures --out` wrote.", show_default=RESULTS)
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Folder for claims.md and claims.json.", show_default="none")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="A page in Markdown with a place for the table.", show_default="none")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Decide the claims in the text of the paper Sample Efficiency by the figures' data and by computation.
+
+    A claim holds, fails, or holds only under a condition, which is found from the data. Where a figure's data are
+    missing, its claims say which command makes them.
+
+    Exit code 0: decided; 2: bad usage or input, or no source checkout.
+    """
+    use_one_lapack_thread()
+    use_double_precision()
+    package, pages = source(f"{EXPERIMENTS}.claims"), source(f"{EXPERIMENTS}.claims.page")
+    with refusals("--results"):
+        data = package.Results.load(results or source("provenance").ROOT / RESULTS)
+    records: list[dict[str, Any]] = [claim.record(data) for claim in track(package.CLAIMS, "Deciding")]
+    with refusals("--page" if page else "--write"):
+        files = pages.write(records, write, page)
+    if json:
+        print_json({"counts": pages.counts(records), "claims": records, "files": list(map(str, files))})
+    elif files:
+        typer.echo("\n".join(map(str, files)))
+    else:
+        from ..report.claims import claims_report
+
+        print_tables(claims_report(records, pages.summary(records)))

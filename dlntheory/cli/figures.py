@@ -1,0 +1,81 @@
+"""`dlntheory figures`: several figures at once, and a page that shows them."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .figure import (
+    EXPERIMENTS,
+    STORE,
+    STUDIES,
+    Choices,
+    DataDir,
+    Full,
+    as_number,
+    computed,
+    configure,
+    label,
+    load,
+    source,
+)
+from .inputs import Json, Seed, file_refusals, refuse, use_all_cores, use_double_precision, use_one_lapack_thread
+from .output import print_json
+
+
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Numbers and names, as of `figure`.", metavar="[N]...")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every figure.")] = False,
+    full: Full = True,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("figures"),
+    every_setting: Annotated[
+        bool, typer.Option("--every-setting", help="Each in every setting that it has; see docs/figures.md.")
+    ] = False,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Compute and draw several figures, each in a folder of its own, and write a page with all that are in OUT.
+
+    What was interrupted goes on with what it had computed.
+
+    Exit code 0: drawn; 2: bad usage or input, or no source checkout.
+    """
+    if every == bool(names):
+        refuse("wanted the figures' numbers and names, or --all.")
+    use_one_lapack_thread()
+    use_double_precision()
+    use_all_cores()
+    tasks = [
+        (number, setting)
+        for number in (all_figures() if every else map(as_number, names or []))
+        for setting in load(number).SETTINGS[: None if every_setting else 1]
+    ]
+    files = [run(number, setting, Choices(full, setting, seed, data_dir), out) for number, setting in tasks]
+    with file_refusals("--out"):
+        page = source("page").write(out)
+    shutil.rmtree(out / STORE, ignore_errors=True)
+    if json:
+        print_json({"page": str(page), "files": [str(path) for paths in files for path in paths]})
+    else:
+        typer.echo(page)
+
+
+def all_figures() -> list[int | str]:
+    """The paper's figures, and those with a name."""
+    return [*source(EXPERIMENTS).FIGURES, *source(STUDIES).FIGURES]
+
+
+def run(number: int | str, setting: str, choices: Choices, out: Path) -> list[Path]:
+    """Compute and save one figure; the files, none where it needs data that are not given."""
+    module = load(number)
+    if choices.data_dir is None and getattr(module, "only_data", False):
+        typer.echo(f"figure {number} is left out: it reads a data set, whose folder --data-dir gives.", err=True)
+        return []
+    if not getattr(module, "needs_data", False):
+        choices = choices._replace(data_dir=None)
+    name = label(number) if setting == module.SETTINGS[0] else f"{label(number)}-{setting}"
+    return computed(module, number, configure(module, number, choices), out / name, out / STORE)[1]

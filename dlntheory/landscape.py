@@ -1,0 +1,198 @@
+r"""The landscape of learning: Hessians of the loss and of the equilibrated energy in the weights, and their saddles.
+
+At a critical point of the equilibrated energy ``E*`` of a network with ``L ≥ 2`` layers, every hidden prediction error
+vanishes, since the updates of two neighbouring layers differ by ``mean(e_l ε*_lᵀ)``. Hence ``λ = r``, ``W_Lᵀ r = 0``
+and ``E* = loss``: it is a critical point of the loss, too. Since ``E* ≤ loss`` everywhere, no direction curves ``E*``
+more than the loss there. And it is either a strict saddle of ``E*`` or a global minimum of the loss. The proof is in
+docs/dynamics.md.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .algebra import is_concrete
+from .checks import as_count, as_list, one_of
+from .equilibria import as_problem, equilibrium
+from .gradient_flow import stacked, stacked_updates
+from .network import LinearNetwork
+
+GRADIENTS = ("bp", "pc")
+"""The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""
+
+
+def loss_hessian(net: LinearNetwork, x: Any, y: Any) -> Float[Array, "P P"]:
+    r"""The second derivatives of the loss ``½ mean(‖y − ŷ‖²)`` in all weights.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+
+    Returns:
+        ``(P, P)``, symmetric; the weights are stacked row by row, from ``W_1`` to ``W_L``.
+
+    Raises:
+        ValueError: for shapes that do not match, NaN or infinity.
+        TypeError: for something that does not hold real numbers.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[0.0]], [[0.0]]])
+        >>> loss_hessian(net, [1.0], [3.0]).tolist()
+        [[0.0, -3.0], [-3.0, 0.0]]
+    """
+    return _hessian(net, x, y, "bp", {})
+
+
+def energy_hessian(
+    net: LinearNetwork, x: Any, y: Any, covariances: Any = None, solver: str = "auto"
+) -> Float[Array, "P P"]:
+    r"""The second derivatives of the equilibrated energy ``mean(E*)``, ``E* = ½ rᵀ S⁻¹ r``, in all weights.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        covariances: as in `equilibrium`.
+        solver: as in `equilibrium`.
+
+    Returns:
+        ``(P, P)``, symmetric; the weights are stacked row by row, from ``W_1`` to ``W_L``.
+
+    Raises:
+        ValueError: as `equilibrium`.
+        TypeError: as `equilibrium`.
+
+    Source:
+        Innocenti et al. 2024; THEORY section 5.9.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[0.0]], [[0.0]]])
+        >>> energy_hessian(net, [1.0], [3.0]).tolist()
+        [[0.0, -3.0], [-3.0, -9.0]]
+    """
+    settled = equilibrium(net, x, y, covariances, solver=solver)  # "auto", traced, would compile every route
+    route = settled.solver if is_concrete(settled.route) else solver
+    return _hessian(net, x, y, "pc", {"covariances": covariances, "solver": route})
+
+
+def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> jax.Array:
+    problem = as_problem(net, x, y, options.get("covariances"), None)
+    return _derivative(LinearNetwork(problem.layers), problem.x, problem.y, rule, options)
+
+
+@eqx.filter_jit
+def _derivative(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> jax.Array:
+    """Minus the derivative of the updates, which are minus the gradient."""
+    slopes = jax.jacfwd(lambda vector: stacked_updates(net, x, y, rule, None, options, vector))(stacked(net)[0])
+    return 0.0 - (slopes + slopes.T) / 2
+
+
+def origin_hessian(x: Any, y: Any, widths: Any, rule: str = "pc") -> Float[Array, "P P"]:
+    r"""The Hessian where all weights are zero, in closed form.
+
+    For ``L ≥ 2`` the energy's block of ``W_L`` is ``−mean(y yᵀ) ⊗ I``, and the loss's is zero. For ``L = 2`` both have
+    ``−mean(y_i x_a) δ_jk`` between ``(W_2)_ij`` and ``(W_1)_ka``. All else is zero. So the origin is a strict saddle of
+    the energy at every depth, but of the loss only for ``L = 2``; above, its Hessian vanishes.
+
+    Args:
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        widths: ``(n_0, …, n_L)``.
+        rule: ``"bp"`` for the loss, ``"pc"`` for the energy.
+
+    Returns:
+        ``(P, P)``, stacked as in `loss_hessian`.
+
+    Raises:
+        ValueError: for shapes that do not match, NaN or infinity, or an unknown rule.
+        TypeError: for something that does not hold real numbers.
+
+    Source:
+        Innocenti et al. 2024; THEORY section 5.9.
+
+    Example:
+        >>> origin_hessian([1.0], [3.0], widths=[1, 1, 1, 1]).tolist()
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, -9.0]]
+    """
+    one_of("rule", rule, GRADIENTS)
+    sizes = [as_count(f"widths[{index}]", size) for index, size in enumerate(as_list("widths", widths, "numbers"))]
+    origin = LinearNetwork.from_weights([jnp.zeros(shape) for shape in zip(sizes[1:], sizes, strict=False)])
+    problem = as_problem(origin, x, y, None, None)
+    inputs, targets = jnp.atleast_2d(problem.x).T, jnp.atleast_2d(problem.y).T
+    count = inputs.shape[1]
+    if origin.depth == 1:
+        return jnp.kron(jnp.eye(sizes[1], dtype=inputs.dtype), inputs @ inputs.T / count)
+    below, last = sum(a * b for a, b in zip(sizes[1:-1], sizes, strict=False)), sizes[-1] * sizes[-2]
+    hessian = jnp.zeros((below + last, below + last), inputs.dtype)
+    units = jnp.eye(sizes[-2], dtype=inputs.dtype)
+    if rule == "pc":
+        hessian = hessian.at[below:, below:].set(-jnp.kron(targets @ targets.T / count, units))
+    if origin.depth == 2:
+        crossed = -jnp.einsum("ia,jk->ijka", targets @ inputs.T / count, units).reshape(last, below)
+        hessian = hessian.at[below:, :below].set(crossed).at[:below, below:].set(crossed.T)
+    return hessian
+
+
+class Curvature(NamedTuple):
+    r"""The lowest eigenvalue of a Hessian.
+
+    Attributes:
+        value: the eigenvalue.
+        direction: its eigenvector of unit norm, ``L`` arrays shaped like the weights: at a saddle, the way out.
+        rounding: what rounding explains of the value.
+    """
+
+    value: float
+    direction: tuple[Float[Array, "_ _"], ...]
+    rounding: float
+
+    @property
+    def strict(self) -> bool:
+        """Whether it is negative beyond rounding: a critical point is then a strict saddle."""
+        return self.value < -self.rounding
+
+
+def lowest_curvature(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any) -> Curvature:
+    """The lowest eigenvalue of the Hessian of the loss or of the equilibrated energy, and its direction.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``.
+        rule: ``"bp"`` for the loss, ``"pc"`` for the energy.
+        **options: of `energy_hessian`.
+
+    Returns:
+        The `Curvature`.
+
+    Raises:
+        ValueError: as `energy_hessian`, or for an unknown rule.
+        TypeError: as `energy_hessian`.
+
+    Source:
+        THEORY section 5.9.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[0.0]], [[0.0]], [[0.0]]])
+        >>> [lowest_curvature(net, [1.0], [3.0], rule).value for rule in ("bp", "pc")]
+        [0.0, -9.0]
+    """
+    values, vectors, rounding = spectrum(net, x, y, rule, options)
+    restore = stacked(net)[1]
+    return Curvature(float(values[0]), restore(jnp.asarray(vectors[:, 0], net.dtype)), rounding)
+
+
+def spectrum(
+    net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Eigenvalues from the lowest up, eigenvectors, and what rounding explains of an eigenvalue."""
+    one_of("rule", rule, GRADIENTS)
+    matrix = loss_hessian(net, x, y) if rule == "bp" else energy_hessian(net, x, y, **options)
+    values, vectors = np.linalg.eigh(np.asarray(matrix, np.float64))
+    rounding = len(values) * float(jnp.finfo(matrix.dtype).eps) * float(np.abs(values).max())
+    return values, vectors, rounding

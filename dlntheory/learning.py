@@ -1,0 +1,306 @@
+r"""Training of a linear network: one learning rule, minibatch after minibatch, in one compiled loop.
+
+A step is ``W_l ← W_l + η ΔW_l``, with the updates of `dlntheory.updates`. It is measured by the distance of the whole
+map from that of the data, ``‖W_data − W_{L:1}‖²`` (squared Frobenius norm), and by the loss of its minibatch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .alignment import cosine, first_order_change
+from .checks import as_array, as_count, as_key, as_real, same_batch, widest
+from .covariance import Covariances, as_covariances
+from .equilibria import REFUSED, Problem, as_nudge, cheapest_route, equilibrate
+from .layers import Layer
+from .network import LinearNetwork, as_network, cast
+from .updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
+
+Layers = tuple[Layer, ...]
+
+
+class Algorithm(eqx.Module):
+    """A learning rule with its rescaling and options, as `sweep` takes it.
+
+    Args:
+        rule: ``"bp"``, ``"pc"`` or ``"natural"``.
+        rescaling: ``None``, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
+        **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest.
+
+    Raises:
+        ValueError: for an unknown rule, rescaling or option's value.
+        TypeError: for an unknown option.
+
+    Example:
+        >>> Algorithm("pc", "decorrelated", regularisation=1e-5).name
+        'pc, decorrelated'
+    """
+
+    rule: str = eqx.field(static=True)
+    rescaling: str | None = eqx.field(static=True)
+    given: dict[str, Any]
+
+    def __init__(self, rule: str = "pc", rescaling: str | None = None, **options: Any):
+        as_options(rule, rescaling, options)
+        self.rule, self.rescaling, self.given = rule, rescaling, options
+
+    @property
+    def name(self) -> str:
+        """The rule, and the rescaling if there is one."""
+        return self.rule if self.rescaling is None else f"{self.rule}, {self.rescaling}"
+
+    def learner(self, net: LinearNetwork) -> "Learner":
+        """The algorithm with its options checked against a network."""
+        options = as_options(self.rule, self.rescaling, self.given)
+        if options.solver == "auto":
+            options = replace(options, solver=cheapest_route(net.layers))
+        covariances = as_covariances(net.layers, self.given.get("covariances"), net.dtype)
+        check_rescalable(self.rule, self.rescaling, covariances)
+        return Learner(self.rule, self.rescaling, options, covariances, as_nudge(self.given.get("nudge"), net.dtype))
+
+
+class Learner(eqx.Module):
+    """An algorithm, checked."""
+
+    rule: str = eqx.field(static=True)
+    rescaling: str | None = eqx.field(static=True)
+    options: Options
+    covariances: Covariances
+    nudge: Any
+
+
+class Step(NamedTuple):
+    """The layers after a step; of the minibatch before it, the loss, the alignment, and the equilibrium's accuracy."""
+
+    layers: Layers
+    loss: jax.Array
+    alignment: jax.Array
+    accuracy: jax.Array
+
+
+def take_step(learner: Learner, layers: Layers, x: jax.Array, y: jax.Array, learning_rate: jax.Array) -> Step:
+    """Learn a minibatch ``(B, n_0)``, ``(B, n_L)``; where the equilibrium is inaccurate, the new weights are NaN."""
+    problem = Problem(layers, learner.covariances, x, y, learner.nudge)
+    result = equilibrate(problem, learner.options.solver) if learner.rule == "pc" else None
+    learning = Learning(problem, result, learner.options, learner.rule, learner.rescaling)
+    signals = signals_of(learning)
+    changes = changes_of(learning, signals)
+    accuracy = jnp.zeros_like(learning_rate) if result is None else jnp.max(result.accuracy)
+    rate = jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))
+    moved = tuple(_moved(layer, change, rate) for layer, change in zip(layers, changes, strict=True))
+    loss = jnp.sum(signals.residual**2) / (2 * len(x))
+    alignment = jnp.mean(cosine(signals.residual, first_order_change(layers, changes, signals.feedforward)))
+    return Step(moved, loss, alignment, accuracy)
+
+
+def _moved(layer: Layer, change: jax.Array, learning_rate: jax.Array) -> Layer:
+    """``W + η ΔW``, and the learned bias alike."""
+    weight, bias = layer.split(change)
+    layer = eqx.tree_at(lambda it: it.weight, layer, layer.weight + learning_rate * weight)
+    if bias is None:
+        return layer
+    return eqx.tree_at(lambda it: it.bias, layer, layer.bias + learning_rate * bias)
+
+
+def map_error(layers: Sequence[Layer], target: Float[Array, "m n"]) -> Float[Array, ""]:
+    """``‖W_data − W_{L:1}‖²``, of the linear part where layers have biases."""
+    product = layers[0].matrix()
+    for layer in layers[1:]:
+        product = layer.apply(product)
+    return jnp.sum((target - product) ** 2)
+
+
+class Training(eqx.Module):
+    r"""A network's training.
+
+    Attributes:
+        net: the network at the end. If training diverged, its weights are not finite.
+        error: ``‖W_data − W_{L:1}‖²`` before the first step and after each, ``(T + 1,)``; ``None`` without a target.
+        loss: ``½ ‖y − ŷ‖²``, the mean over each minibatch, before its step, ``(T,)``.
+        alignment: the mean target alignment of the updates of the steps ``0, k, 2k, …`` as they begin,
+            ``(⌈T/k⌉,)``; ``None`` if not asked for.
+        steps: after how many steps everything was still finite. From there on, error and loss are infinity.
+        accuracy: the largest estimate of an equilibrium's relative error in those steps; 0 without inference.
+    """
+
+    net: LinearNetwork
+    error: Float[Array, " _"] | None
+    loss: Float[Array, " T"]
+    alignment: Float[Array, " _"] | None
+    steps: Int[Array, ""]
+    accuracy: Float[Array, ""]
+
+    @property
+    def outcome(self) -> str:
+        """``"finished"``, or ``"diverged"``: numbers overflowed, or inference was left without a digit."""
+        return "finished" if int(self.steps) == len(self.loss) else "diverged"
+
+
+class Feed(eqx.Module):
+    """Minibatches ``(T, B, n)``; or a data set ``(N, n)`` and the samples of each step ``(T, B)``, ``None`` for all."""
+
+    x: jax.Array
+    y: jax.Array
+    samples: jax.Array | None
+
+    def minibatch(self, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The minibatch of a step."""
+        if self.x.ndim == 3:
+            return self.x[step], self.y[step]
+        if self.samples is None:
+            return self.x, self.y
+        chosen = self.samples[step]
+        return self.x[chosen], self.y[chosen]
+
+
+def train(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    learning_rate: Any,
+    rule: str = "pc",
+    rescaling: str | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    key: Any = 0,
+    target: Any = None,
+    alignment_every: int | None = None,
+    **options: Any,
+) -> Training:
+    r"""Train a linear network: ``W_l ← W_l + η ΔW_l`` for every minibatch.
+
+    Args:
+        net: the network.
+        x: minibatches ``(T, B, n_0)``, in the order in which they are learned; or a data set ``(N, n_0)``.
+        y: targets, ``(T, B, n_L)`` or ``(N, n_L)``.
+        learning_rate: ``η``, positive.
+        rule: as in `weight_updates`.
+        rescaling: as in `weight_updates`.
+        steps: how many; needed with a data set, at most ``T`` with minibatches, and ``T`` if ``None``.
+        batch: with a data set, how many samples each step draws, with replacement; all of them if ``None``.
+        key: a JAX random key, or an integer seed, of those draws.
+        target: ``W_data``, ``(n_L, n_0)``, to measure the error of the whole map.
+        alignment_every: ``k``, to measure the alignment of every ``k``-th update.
+        **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest.
+
+    Returns:
+        The trained network, its curves, and how it ended.
+
+    Raises:
+        ValueError: for shapes that do not match, NaN or infinity, a learning rate that is not positive, numbers of
+            steps or samples that cannot be, or an unknown rule, rescaling or option's value.
+        TypeError: for something that does not hold real numbers, or an unknown option.
+
+    Source:
+        Sample Efficiency, equations 10 and 13, sections 3.2 and 3.3, appendix A.3.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> trained = train(net, [[1.0]], [[3.0]], learning_rate=0.1, rule="bp", steps=100, target=[[3.0]])
+        >>> trained.outcome, trained.error.round(4)[:3].tolist(), float(trained.net([1.0])[0].round(4))
+        ('finished', [4.0, 2.4336, 1.1571], 3.0)
+    """
+    net = as_network("net", net)
+    learner = Algorithm(rule, rescaling, **options).learner(net)
+    x, y = as_data(net, x, y)
+    steps = _as_steps(x, steps)
+    if alignment_every is not None:
+        as_count("alignment_every", alignment_every)
+    samples = _draw(x, steps, batch, as_key("key", key))
+    rate = as_real("learning_rate", learning_rate, net.dtype, positive=True)
+    parts = net, learner, x, y, rate, as_target(net, target)
+    net, learner, x, y, rate, target = cast(parts, widest(parts))
+    return trained(net, learner, Feed(x, y, samples), rate, target, steps, alignment_every)
+
+
+@eqx.filter_jit
+def trained(
+    net: LinearNetwork,
+    learner: Learner,
+    feed: Feed,
+    learning_rate: jax.Array,
+    target: jax.Array | None,
+    steps: int,
+    alignment_every: int | None,
+) -> Training:
+    """Checked arguments, all of one dtype, in one compiled loop."""
+    wanted = jnp.zeros((net.widths[-1], net.widths[0]), feed.x.dtype) if target is None else target
+
+    def learn(layers: Layers, time: jax.Array) -> tuple[Layers, tuple[Any, ...]]:
+        step = take_step(learner, layers, *feed.minibatch(time), learning_rate)
+        alignment = None if alignment_every is None else step.alignment
+        return step.layers, (map_error(step.layers, wanted), step.loss, alignment, step.accuracy)
+
+    first = map_error(net.layers, wanted)
+    layers, (errors, loss, alignment, accuracy) = jax.lax.scan(learn, net.layers, jnp.arange(steps))
+    errors = jnp.concatenate([first[None], errors])
+    finite = finite_steps(errors, loss)
+    return Training(
+        net=eqx.tree_at(lambda it: it.layers, net, layers),
+        error=None if target is None else until(finite, errors),
+        loss=until(finite, loss),
+        alignment=None if alignment_every is None else alignment[::alignment_every],
+        steps=finite,
+        accuracy=jnp.max(jnp.where(jnp.arange(steps) < finite, accuracy, jnp.zeros_like(accuracy))),
+    )
+
+
+def finite_steps(errors: Float[Array, " _"], loss: Float[Array, " T"]) -> Int[Array, ""]:
+    """After how many steps everything was still finite: the loss of a step is known before it, the error after it."""
+    finite = jnp.isfinite(errors[1:]) & jnp.isfinite(loss)
+    return jnp.sum(jnp.cumprod(finite.astype(int)))
+
+
+def until(steps: jax.Array, curve: Float[Array, " _"]) -> Float[Array, " _"]:
+    """A curve that is infinity where training has diverged."""
+    kept = (jnp.arange(len(curve)) <= steps) & jnp.isfinite(curve)
+    return jnp.where(kept, curve, jnp.full_like(curve, jnp.inf))
+
+
+def as_data(net: LinearNetwork, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+    """Check minibatches or a data set."""
+    x, y = (as_array(name, value, net.dtype) for name, value in (("x", x), ("y", y)))
+    for name, array, width in (("x", x, net.widths[0]), ("y", y, net.widths[-1])):
+        if array.ndim not in (2, 3) or array.shape[-1] != width:
+            wanted = f"(steps, batch, {width}) or (samples, {width})"
+            raise ValueError(f"`{name}` has shape {array.shape}; wanted {wanted}.")
+        if array.size == 0:
+            raise ValueError(f"`{name}` is empty, shape {array.shape}; wanted at least one sample.")
+    same_batch(x, y)
+    return x, y
+
+
+def as_target(net: LinearNetwork, target: Any) -> jax.Array | None:
+    """Check the map of the data."""
+    if target is None:
+        return None
+    array, shape = as_array("target", target, net.dtype), (net.widths[-1], net.widths[0])
+    if array.shape != shape:
+        raise ValueError(f"`target` has shape {array.shape}; wanted {shape}, the map from inputs to targets.")
+    return array
+
+
+def _as_steps(x: jax.Array, steps: int | None) -> int:
+    if x.ndim == 2:
+        if steps is None:
+            raise ValueError("`steps` is None; wanted a number of steps with a data set.")
+        return as_count("steps", steps)
+    count = len(x) if steps is None else as_count("steps", steps)
+    if count > len(x):
+        raise ValueError(f"`steps` is {steps} but `x` has {len(x)} minibatches; wanted no more steps than that.")
+    return count
+
+
+def _draw(x: jax.Array, steps: int, batch: int | None, key: jax.Array) -> jax.Array | None:
+    """The samples of each step, ``(T, B)``; ``None`` where nothing is drawn."""
+    if batch is None:
+        return None
+    as_count("batch", batch)
+    if x.ndim == 3:
+        raise ValueError(f"`batch` is {batch}, and `x` has shape {x.shape}, minibatches; wanted None.")
+    return jax.random.randint(key, (steps, batch), 0, len(x))

@@ -1,0 +1,178 @@
+"""Many runs in one compiled program: blocks of runs one after another on every device, all runs of a block at once.
+
+The runs of a block share a seed, hence their minibatches: what depends on those alone is computed once a block. On
+processors a block is small enough for the cache; other devices take several blocks at once.
+
+JAX's calls of LAPACK may wait for each other for ever if they split a batch among the threads that they run on. They
+do not split what takes less than `UNSPLIT` multiplications, nor a single matrix. So blocks are small enough for
+Cholesky factors not to be split, what else needs LAPACK is computed in turn, and rules made of it take single runs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from .cholesky import BLOCK
+from .learning import Layers, Learner, map_error, take_step
+
+AXIS = "runs"
+AT_ONCE = 64
+"""How many runs a processor's core learns at once, at most."""
+AT_ONCE_ELSEWHERE = 8192
+UNSPLIT = 200_000
+
+
+class Data(NamedTuple):
+    """Minibatches ``(S, T, B, n)`` and the maps of the data ``(S, n_L, n_0)``, by seed."""
+
+    x: Any
+    y: Any
+    targets: Any
+
+
+class Work(NamedTuple):
+    """Blocks of runs of one algorithm, device after device, each device's own ones first; padded to one shape.
+
+    Layers and learning rates by block and run, seeds by block, and by device the number of groups that hold any.
+    """
+
+    layers: Any
+    rates: Any
+    seeds: Any
+    groups: Any
+
+
+class Found(NamedTuple):
+    """By block, layers afterwards; error and loss by step and run; the largest estimated error of an equilibrium."""
+
+    layers: Any
+    errors: Any
+    loss: Any
+    accuracy: Any
+
+
+class InTurn(eqx.Module):
+    """A regularisation whose matrices are inverted one after another where there are many."""
+
+    regularisation: Any = eqx.field(static=True)
+
+    def inverse(self, correlation: jax.Array, rcond: float | None = None) -> jax.Array:
+        """As that of the regularisation."""
+        return jax.custom_batching.sequential_vmap(lambda each: self.regularisation.inverse(each, rcond))(correlation)
+
+
+def prepared(learner: Learner, platform: str) -> Learner:
+    """The learner as the program runs it."""
+    regularisation = learner.options.regularisation
+    if platform != "cpu" or regularisation is None:
+        return learner
+    return replace(learner, options=replace(learner.options, regularisation=InTurn(regularisation)))
+
+
+def at_once(learner: Learner, outputs: int, platform: str) -> int:
+    """How many runs a device learns at once."""
+    if platform != "cpu":
+        return AT_ONCE_ELSEWHERE
+    decorrelated = learner.rescaling == "decorrelated" and learner.options.regularisation is None
+    if learner.rule == "natural" or decorrelated or learner.options.solver == "square_root":
+        return 1
+    if learner.rule == "bp":
+        return AT_ONCE
+    largest = BLOCK if learner.options.solver == "hessian" else min(BLOCK, outputs)
+    return max(1, min(AT_ONCE, (UNSPLIT - 1) // largest**3))
+
+
+def learn_block(
+    learner: Learner, data: Data, span: tuple[Any, Any], length: int, layers: Layers, rates: jax.Array, seed: jax.Array
+) -> Found:
+    """The steps of a span ``(start, count)``, at most ``length``, of the runs of a block."""
+    start, count = span
+    step_all = jax.vmap(partial(take_step, learner), in_axes=(0, None, None, 0))
+    measure_all = jax.vmap(map_error, in_axes=(0, None))
+
+    def learn(time: jax.Array, found: Found) -> Found:
+        step = step_all(found.layers, data.x[seed, start + time], data.y[seed, start + time], rates)
+        error = measure_all(step.layers, data.targets[seed])
+        finite = jnp.isfinite(error) & jnp.isfinite(step.loss)
+        accuracy = jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy)
+        return Found(step.layers, found.errors.at[time].set(error), found.loss.at[time].set(step.loss), accuracy)
+
+    unknown = jnp.full((length, *rates.shape), jnp.nan, rates.dtype)
+    return jax.lax.fori_loop(0, count, learn, Found(layers, unknown, unknown, jnp.zeros_like(rates)))
+
+
+@lru_cache(maxsize=8)
+def compile_program(mesh: Mesh, length: int, groups: tuple[int, ...]) -> Callable[..., tuple[Found, ...]]:
+    """The program ``(learners, works, data, span) → founds`` for spans of at most ``length`` steps.
+
+    For each learner, every device goes through its blocks in groups of so many.
+    """
+
+    def work_through(learner: Learner, work: Work, group: int, data: Data, span: tuple[Any, Any]) -> Found:
+        block = partial(learn_block, learner, data, span, length)
+        learn = jax.vmap(block) if group > 1 else _one(block)
+
+        def advance(index: jax.Array, found: Found) -> Found:
+            parts = jax.tree.map(
+                lambda whole: jax.lax.dynamic_slice_in_dim(whole, index * group, group), (found.layers, *work[1:3])
+            )
+            return jax.tree.map(
+                lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, index * group, 0),
+                found,
+                learn(*parts),
+            )
+
+        blocks, runs = work.rates.shape
+        unknown = jnp.full((blocks, length, runs), jnp.nan, work.rates.dtype)
+        found = Found(work.layers, unknown, unknown, jnp.zeros_like(work.rates))
+        return jax.lax.fori_loop(0, work.groups[0], advance, found)
+
+    def local(
+        learners: Sequence[Learner], works: Sequence[Work], data: Data, span: tuple[Any, Any]
+    ) -> tuple[Found, ...]:
+        triples = zip(learners, works, groups, strict=True)
+        return tuple(work_through(*triple, data, span) for triple in triples)
+
+    own, shared = PartitionSpec(AXIS), PartitionSpec()
+    specs = (shared, own, shared, shared)
+    return jax.jit(jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=own, check_vma=False))
+
+
+def _one(block: Callable[..., Found]) -> Callable[..., Found]:
+    """Of a group of one block."""
+
+    def learn(*parts: Any) -> Found:
+        return jax.tree.map(lambda each: each[None], block(*jax.tree.map(lambda each: each[0], parts)))
+
+    return learn
+
+
+def place(tree: Any, mesh: Mesh, *, own: bool) -> Any:
+    """Put arrays that every process holds onto the devices: to each its own part of the first axis, or everything."""
+    sharding = NamedSharding(mesh, PartitionSpec(AXIS) if own else PartitionSpec())
+
+    def put(array: Any) -> jax.Array:
+        host = np.asarray(array)
+        return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+    return jax.tree.map(put, tree)
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays from all devices, those of other processes too, as NumPy arrays."""
+
+    def get(array: jax.Array) -> np.ndarray:
+        if array.is_fully_addressable:
+            return np.asarray(array)
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+
+    return jax.tree.map(get, tree)

@@ -1,0 +1,273 @@
+"""Many trainings at once: learning rates × seeds × algorithms in one compiled program, on all devices.
+
+All runs of a seed start from the same network and learn the same minibatches. A sweep goes on in chunks of steps.
+After each, runs that have diverged are retired and the others move up, so that they cost nothing; and a checkpoint is
+written.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
+
+from .array_files import as_path
+from .checks import as_array, as_count, as_list, widest
+from .condensing import condense
+from .layers import Layer
+from .learning import Algorithm, Learner, map_error
+from .network import LinearNetwork, as_network, cast
+from .sweep_program import AXIS, Data, at_once, compile_program, fetch, place, prepared
+from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
+
+Progress = Callable[[int, int, int], None]
+"""Called with the number of steps done, that of all steps, and that of the runs that still go on."""
+CHUNK = 50
+"""Steps between two checkpoints."""
+
+
+class Sweep(eqx.Module):
+    r"""What `sweep` found, by algorithm ``A``, learning rate ``R`` and seed ``S``.
+
+    Attributes:
+        algorithms: the names of the algorithms.
+        learning_rates: ``(R,)``.
+        error: ``‖W_data − W_{L:1}‖²`` before the first step and after each, ``(A, R, S, T + 1)``; ``None`` without
+            targets.
+        loss: ``½ ‖y − ŷ‖²``, the mean over each minibatch, before its step, ``(A, R, S, T)``.
+        steps: after how many steps everything was still finite, ``(A, R, S)``. From there on, error and loss are
+            infinity.
+        accuracy: the largest estimate of an equilibrium's relative error in those steps, ``(A, R, S)``; 0 for rules
+            without inference.
+        layers: the layers at the end, for each algorithm, with leading axes ``(R, S)``; not finite where a run
+            diverged.
+    """
+
+    algorithms: tuple[str, ...] = eqx.field(static=True)
+    learning_rates: Float[Array, " R"]
+    error: Float[Array, "A R S _"] | None
+    loss: Float[Array, "A R S T"]
+    steps: Int[Array, "A R S"]
+    accuracy: Float[Array, "A R S"]
+    layers: tuple[tuple[Layer, ...], ...]
+
+    @property
+    def final(self) -> Float[Array, "A R S"]:
+        """The error after the last step, or without targets the loss before it."""
+        return (self.loss if self.error is None else self.error)[..., -1]
+
+    @property
+    def best(self) -> Int[Array, " A"]:
+        """For each algorithm, the index of the learning rate with the lowest mean of `final` over the seeds."""
+        return jnp.argmin(jnp.mean(self.final, axis=-1), axis=-1)
+
+    def network(self, algorithm: int, rate: int, seed: int) -> LinearNetwork:
+        """The network at the end of a run, by its indices."""
+        return LinearNetwork(jax.tree.map(lambda leaf: leaf[rate, seed], self.layers[algorithm]))
+
+
+def sweep(
+    nets: Any,
+    x: Any,
+    y: Any,
+    learning_rates: Any,
+    algorithms: Any = ("bp", "pc"),
+    targets: Any = None,
+    chunk: int = CHUNK,
+    devices: Sequence[jax.Device] | None = None,
+    checkpoint: Any = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    r"""Train every network with every algorithm at every learning rate.
+
+    Each run is what `train` does, to rounding: minibatches that are larger than need be are replaced by smaller ones
+    with the same second moments (`dlntheory.condensing`).
+
+    Args:
+        nets: ``S`` networks of the same layers, one a seed.
+        x: minibatches by seed, ``(S, T, B, n_0)``.
+        y: targets, ``(S, T, B, n_L)``.
+        learning_rates: ``(R,)``, positive.
+        algorithms: each a rule's name, a pair of a rule and a rescaling, or an `Algorithm`, which has options too.
+        targets: ``W_data`` of every seed, ``(S, n_L, n_0)``, to measure the error of the whole map.
+        chunk: the number of steps after which diverged runs are retired and a checkpoint is written.
+        devices: the devices that share the runs; all that JAX has if ``None``. Numbers do not depend on them beyond
+            rounding. Under ``jax.distributed`` every process calls this with the same arguments, and returns the same.
+        checkpoint: an ``.npz`` file that is written after every chunk, and gone on from if it is there: a sweep that
+            was killed ends with the arrays of one that was not. It stays, and a finished one is only read.
+        progress: called after every chunk with the number of steps done, that of all steps, and that of the runs that
+            still go on.
+
+    Returns:
+        The curves, how long each run stayed finite, and the layers at the end.
+
+    Raises:
+        ValueError: for networks that differ in more than their numbers, shapes that do not match, NaN or infinity,
+            learning rates that are not positive, unknown algorithms, or a checkpoint of something else.
+        TypeError: for something that does not hold real numbers, or is no network or algorithm.
+        FileNotFoundError: for a checkpoint in a folder that does not exist.
+
+    Source:
+        Sample Efficiency, appendices A.3 and J.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> x = jnp.ones((1, 100, 1, 1))
+        >>> found = sweep([net], x, 3 * x, [0.01, 0.1, 1.0, 10.0], ["bp", "pc"], targets=[[[3.0]]])
+        >>> found.steps[:, :, 0].tolist()  # both diverge at rate 10, and backpropagation at rate 1 already
+        [[100, 100, 5, 4], [100, 100, 100, 23]]
+        >>> found.learning_rates[found.best].tolist()
+        [0.1, 1.0]
+    """
+    nets = [as_network(f"nets[{index}]", net) for index, net in enumerate(as_list("nets", nets, "networks"))]
+    if not nets:
+        raise ValueError("`nets` is empty; wanted a network a seed.")
+    layers, data = _stacked(nets), _as_data(nets, x, y, targets)
+    rates, chosen = _as_rates(learning_rates, nets[0]), _as_algorithms(algorithms)
+    as_count("chunk", chunk)
+    mesh = Mesh(np.array(_as_devices(devices)), (AXIS,))
+    path = None if checkpoint is None else _as_checkpoint(checkpoint)
+    learners = tuple(each.learner(nets[0]) for each in chosen)
+    layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))
+    errors = fetch(jax.jit(jax.vmap(map_error))(layers, data.targets))
+    runs = [Runs(layers, errors, rates, data.x.shape[1]) for _ in chosen]
+    key = fingerprint(numbers, chunk)
+    start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
+    for done in _advance(runs, start, learners, data, chunk, mesh):
+        if path is not None and jax.process_index() == 0:
+            save_checkpoint(path, key, done, runs)
+        if progress is not None:
+            progress(done, data.x.shape[1], sum(int(np.sum(each.steps == done)) for each in runs))
+    return _result(runs, chosen, rates, len(nets), targets is not None)
+
+
+def _advance(
+    runs: list[Runs],
+    done: int,
+    learners: tuple[Learner, ...],
+    data: Data,
+    chunk: int,
+    mesh: Mesh,
+) -> Iterator[int]:
+    """Chunk after chunk, how many steps are done, until none are left or no run goes on."""
+    platform, (seeds, steps) = mesh.devices.flat[0].platform, data.x.shape[:2]
+    rates = len(runs[0].rates) // seeds
+    blocks = [share_out(mesh.size, at_once(each, data.y.shape[-1], platform), rates, seeds) for each in learners]
+    program = compile_program(mesh, min(chunk, steps), tuple(each.group for each in blocks))
+    learners = tuple(prepared(learner, platform) for learner in learners)
+    learners, data = place((learners, data), mesh, own=False)
+    while done < steps and any((each.steps == done).any() for each in runs):
+        count = min(chunk, steps - done)
+        dealt = [each.deal(done, own) for each, own in zip(runs, blocks, strict=True)]
+        works = place([work for _, work in dealt], mesh, own=True)
+        founds = fetch(program(learners, works, data, place((done, count), mesh, own=False)))
+        for each, (places, _), found in zip(runs, dealt, founds, strict=True):
+            each.collect(done, count, places, found)
+        done += count
+        yield done
+
+
+def _result(runs: list[Runs], algorithms: list[Algorithm], rates: np.ndarray, seeds: int, measured: bool) -> Sweep:
+    """The runs by algorithm, learning rate and seed."""
+
+    def by_axes(name: str) -> jax.Array:
+        stacked = np.stack([getattr(each, name) for each in runs])
+        return jnp.asarray(stacked.reshape(len(runs), len(rates), seeds, *stacked.shape[2:]))
+
+    return Sweep(
+        algorithms=tuple(each.name for each in algorithms),
+        learning_rates=jnp.asarray(rates),
+        error=by_axes("errors") if measured else None,
+        loss=by_axes("loss"),
+        steps=by_axes("steps"),
+        accuracy=by_axes("accuracy"),
+        layers=tuple(
+            jax.tree.map(lambda leaf: jnp.asarray(leaf.reshape(len(rates), seeds, *leaf.shape[1:])), each.layers)
+            for each in runs
+        ),
+    )
+
+
+def _stacked(nets: list[LinearNetwork]) -> tuple[Layer, ...]:
+    """The layers of all networks, with a leading axis."""
+    kinds = [jax.tree.flatten(jax.tree.map(jnp.shape, net.layers)) for net in nets]
+    for index, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            raise ValueError(
+                f"`nets[{index}]` has layers {nets[index].layers} but `nets[0]` has {nets[0].layers}; "
+                "wanted networks that differ in their numbers alone."
+            )
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *(n.layers for n in nets))
+
+
+def _as_data(nets: list[LinearNetwork], x: Any, y: Any, targets: Any) -> Data:
+    """Check the data, and condense it where no layer has a bias."""
+    net = nets[0]
+    inputs, outputs = net.widths[0], net.widths[-1]
+    x, y = (np.asarray(as_array(name, value, net.dtype)) for name, value in (("x", x), ("y", y)))
+    for name, array, width in (("x", x, inputs), ("y", y, outputs)):
+        if array.ndim != 4 or array.shape[0] != len(nets) or array.shape[3] != width or not array.size:
+            wanted = f"({len(nets)}, steps, batch, {width}): seeds as `nets`, at least one step and sample"
+            raise ValueError(f"`{name}` has shape {array.shape}; wanted {wanted}.")
+    if x.shape[:3] != y.shape[:3]:
+        raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same steps and samples.")
+    if targets is None:
+        targets = np.zeros((len(nets), outputs, inputs), x.dtype)
+    maps = np.asarray(as_array("targets", targets, net.dtype))
+    if maps.shape != (len(nets), outputs, inputs):
+        raise ValueError(f"`targets` has shape {maps.shape}; wanted {(len(nets), outputs, inputs)}, a map a seed.")
+    if all(layer.bias is None for layer in net.layers):
+        x, y = condense(x, y)
+    return Data(x, y, maps)
+
+
+def _as_rates(learning_rates: Any, net: LinearNetwork) -> np.ndarray:
+    rates = np.asarray(as_array("learning_rates", learning_rates, net.dtype))
+    if rates.ndim != 1 or not rates.size:
+        raise ValueError(f"`learning_rates` has shape {rates.shape}; wanted (rates,), at least one.")
+    if not (rates > 0).all():
+        raise ValueError(f"`learning_rates` holds {rates.min()}; wanted positive numbers.")
+    return rates
+
+
+def _as_algorithms(algorithms: Any) -> list[Algorithm]:
+    """Check and convert: rules, pairs of a rule and a rescaling, or algorithms."""
+    chosen = []
+    for index, each in enumerate(as_list("algorithms", algorithms, "algorithms")):
+        if isinstance(each, Algorithm):
+            chosen.append(each)
+        elif isinstance(each, str):
+            chosen.append(Algorithm(each))
+        elif isinstance(each, tuple | list) and len(each) == 2:
+            chosen.append(Algorithm(*each))
+        else:
+            raise TypeError(f"`algorithms[{index}]` is {each!r}; wanted a rule, (rule, rescaling), or an Algorithm.")
+    if not chosen:
+        raise ValueError("`algorithms` is empty; wanted at least one.")
+    return chosen
+
+
+def _as_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
+    chosen = jax.devices() if devices is None else as_list("devices", devices, "devices of JAX")
+    if not chosen:
+        raise ValueError("`devices` is empty; wanted at least one device, or None for all.")
+    return chosen
+
+
+def _as_checkpoint(path: Any) -> Path:
+    path = as_path(path)
+    if path.suffix.lower() != ".npz":
+        raise ValueError(f"`checkpoint` is {path}; wanted a file that ends in .npz.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"`checkpoint` is {path}, in a folder that does not exist.")
+    return path
+
+
+def _as_numpy(trees: Any) -> Any:
+    """All arrays as NumPy's, of the highest precision among them."""
+    return jax.tree.map(np.asarray, cast(trees, widest(trees)))

@@ -1,0 +1,141 @@
+"""Sweeps against a loop over single runs: both compiled before, both of the same library code, timed in turn.
+
+Each case runs in a process of its own (``python -m experiments.benchmarks.sweeps CASE``), which gives JAX a device a
+core.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dlntheory as dln
+from dlntheory.learning import Feed, trained
+
+from . import timing
+from .report import number, table
+
+ROOT = Path(__file__).parents[2]
+WIDTH, STEPS, RATES, SEEDS = 20, 500, 100, 10
+QUICK = (4, 10, 4, 2)
+LOOPED = 20
+"""The loop takes every so-manieth run; its runs take the same time."""
+BARS = {1: 5.0, 64: 1.5}
+"""How many times the loop's throughput, by batch."""
+REGULARISATION = 1e-5
+CASES = {
+    f"{rule}{', rescaled' if rescaling else ''}, batch {batch}": (batch, rule, rescaling)
+    for batch, rescalings in {1: (None, "adaptive"), 64: (None, "decorrelated")}.items()
+    for rescaling in rescalings
+    for rule in ("bp", "pc")
+}
+
+Row = dict[str, Any]
+
+
+def run(quick: bool = False) -> list[Row]:
+    """A row for each algorithm and batch."""
+    return [in_fresh_process(case, quick) for case in list(CASES)[:: 4 if quick else 1]]
+
+
+def in_fresh_process(case: str, quick: bool) -> Row:
+    """The case's row."""
+    command = [sys.executable, "-m", "experiments.benchmarks.sweeps", case, *(["--quick"] if quick else [])]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found: Row = json.loads(done.stdout)
+    return found
+
+
+def measure(case: str, quick: bool) -> Row:
+    """Steps of all runs in a second, by sweep and by loop, and how many times more the sweep makes."""
+    batch, rule, rescaling = CASES[case]
+    width, steps, rates, seeds = QUICK if quick else (WIDTH, STEPS, RATES, SEEDS)
+    options = {"regularisation": REGULARISATION} if rescaling == "decorrelated" else {}
+    algorithm = dln.Algorithm(rule, rescaling, **options)
+    candidates = {
+        "sweep": sweep_of(algorithm, width, steps, rates, seeds, batch),
+        "loop": loop_of(algorithm, width, steps, batch, 3 if quick else rates * seeds // LOOPED),
+    }
+    runs = {"sweep": rates * seeds, "loop": 3 if quick else rates * seeds // LOOPED}
+    first = timing.first_calls(candidates)
+    samples = timing.interleaved(candidates, 2 if quick else 5)
+    throughput = {name: runs[name] * steps / statistics.median(times) for name, times in samples.items()}
+    ratio = throughput["sweep"] / throughput["loop"]
+    return {
+        "case": case,
+        "devices": len(jax.devices()),
+        "steps_a_second": throughput,
+        "first_call_s": first,
+        "ratio": ratio,
+        "bar": BARS[batch],
+        "verdict": "not judged" if quick else "pass" if ratio >= BARS[batch] else "FAIL",
+    }
+
+
+def data(width: int, steps: int, seeds: int, batch: int) -> tuple[list[dln.LinearNetwork], np.ndarray, np.ndarray]:
+    """Networks with one hidden layer, minibatches, and the maps that made their targets."""
+    draw = np.random.default_rng(0)
+    nets = [dln.LinearNetwork.random([width] * 3, "norm_preserving", key=seed) for seed in range(seeds)]
+    return nets, draw.normal(size=(seeds, steps, batch, width)), draw.normal(size=(seeds, width, width)) / width**0.5
+
+
+def sweep_of(algorithm: dln.Algorithm, width: int, steps: int, rates: int, seeds: int, batch: int) -> Callable[[], Any]:
+    """The whole sweep, its checks included, at rates where no run diverges."""
+    nets, x, maps = data(width, steps, seeds, batch)
+    y, chosen = np.einsum("stbi,soi->stbo", x, maps), np.logspace(-3.5, -1.5, rates)
+    return lambda: dln.sweep(nets, x, y, chosen, [algorithm], targets=maps).loss
+
+
+def loop_of(algorithm: dln.Algorithm, width: int, steps: int, batch: int, runs: int) -> Callable[[], Any]:
+    """Run after run, each a call of the same compiled program, on one device."""
+    nets, x, maps = data(width, steps, 1, batch)
+    learner, target = algorithm.learner(nets[0]), jnp.asarray(maps[0])
+    feed = Feed(jnp.asarray(x[0]), jnp.asarray(x[0] @ maps[0].T), None)
+    chosen = [jnp.asarray(rate) for rate in np.logspace(-3.5, -1.5, runs)]
+
+    def loop() -> Any:
+        return [trained(nets[0], learner, feed, rate, target, steps, None).loss for rate in chosen]
+
+    return loop
+
+
+def markdown(rows: list[Row]) -> str:
+    """A row for each case."""
+    header = ["algorithm", "devices", "sweep, steps/s", "loop, steps/s", "sweep / loop", "bar", ""]
+    return table(header, [_line(row) for row in rows])
+
+
+def digest(rows: list[Row]) -> str:
+    """All of it."""
+    return markdown(rows)
+
+
+def _line(row: Row) -> list[Any]:
+    throughputs = [f"{row['steps_a_second'][name]:,.0f}" for name in ("sweep", "loop")]
+    ratio, bar = number(row["ratio"]), f"at least {row['bar']:g}"
+    return [row["case"], row["devices"], *throughputs, ratio, bar, row["verdict"]]
+
+
+def main() -> None:
+    """Time one case and print its row as JSON."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    print(json.dumps(measure(arguments.case, arguments.quick)))
+
+
+if __name__ == "__main__":
+    main()

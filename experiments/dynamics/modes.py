@@ -1,0 +1,177 @@
+"""Singular modes learned in time by backpropagation and predictive coding: the modes' equations, and training.
+
+A and B: the singular values that a network has learned, with two and three layers; lines are integrated equations,
+dots gradient descent on the whole network from the same aligned weights. C: when half of a singular value is learned,
+against its size. D: the imbalance of the first two layers, summed over the modes, which backpropagation conserves.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dlntheory import (
+    DataModes,
+    LinearNetwork,
+    aligned_network,
+    data_modes,
+    imbalances,
+    mode_dynamics,
+    mode_learning_time,
+)
+from dlntheory.gradient_flow import stacked, stacked_updates, with_weights
+from dlntheory.report.pictures import COLOURS
+
+from ..parts import Track
+
+SETTINGS = ("white",)
+RULES = ("bp", "pc")
+NAMES = {"bp": "BP", "pc": "PC"}
+FULL = {"width": 16, "batch": 64, "depths": [2, 3], "modes": 6, "learning_rate": 2e-3, "values": 41, "points": 201}
+QUICK = {"width": 6, "batch": 12, "depths": [2, 3], "modes": 3, "learning_rate": 1e-2, "values": 9, "points": 41}
+INITIAL = 0.1
+"""Every weight of every mode at the start."""
+TIMES = (0.1, 50.0)
+TARGETS, VALUES = (-0.5, 0.7), (-1.0, 1.0)
+"""Powers of ten of the singular values that a network learns, and of those that learning times are shown for."""
+EVERY = 8
+"""Of the points of a trajectory, one in so many is drawn as a dot."""
+
+
+def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
+    """Sizes, and the singular values of the map to be learned."""
+    sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
+    targets = np.logspace(*TARGETS, sizes.pop("modes"))[::-1].tolist()
+    return {**sizes, "targets": targets, "inputs": setting, "initial": INITIAL, "data_seed": seed}
+
+
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+    """Products and imbalances in time, twice, and times to learn a mode; by depth and rule."""
+    x, y = samples(config)
+    modes = data_modes(x, y)
+    rate, values = config["learning_rate"], np.logspace(*VALUES, config["values"])
+    times = np.unique(np.round(np.geomspace(*TIMES, config["points"]) / rate)) * rate
+    arrays = {"times": times, "values": values}
+    for depth, rule in track([(depth, rule) for depth in config["depths"] for rule in RULES]):
+        initial = [config["initial"]] * depth
+        theory = mode_dynamics(modes.singular_values, initial, times, rule)
+        found = {
+            "theory": theory.products,
+            "theory_imbalance": theory.imbalances[..., 0].sum(axis=1),
+            "learning_time": mode_learning_time(values, initial, rule),
+            **trained(config, modes, x, y, depth, rule, times),
+        }
+        arrays |= {f"{name}_{rule}_{depth}": np.asarray(each) for name, each in found.items()}
+    return arrays
+
+
+def samples(config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """White inputs, and what a map with the chosen singular values makes of them."""
+    rng = np.random.default_rng(config["data_seed"])
+    width, count = config["width"], len(config["targets"])
+    x = np.linalg.qr(rng.normal(size=(config["batch"], width)))[0] * np.sqrt(config["batch"])
+    outputs, inputs = (np.linalg.qr(rng.normal(size=(width, width)))[0][:, :count] for _ in range(2))
+    return x, x @ inputs @ np.diag(config["targets"]) @ outputs.T
+
+
+def trained(
+    config: dict[str, Any], modes: DataModes, x: Any, y: Any, depth: int, rule: str, times: np.ndarray
+) -> dict[str, Any]:
+    """Gradient descent on the whole network, looked at at the given times."""
+    count = len(config["targets"])
+    start = jnp.full((modes.singular_values.size, depth), config["initial"])
+    net = aligned_network(modes, start, key=config["data_seed"])
+    restore = stacked(net)[1]
+    path = descended(net, jnp.asarray(x), jnp.asarray(y), rule, config["learning_rate"], times)
+    nets = [with_weights(net, restore(weights)) for weights in path]
+    maps = jnp.stack([each(modes.inputs.T).T for each in nets])
+    learned = jnp.einsum("ok,tok->tk", modes.outputs, maps)[:, :count]
+    half = np.array(config["targets"]) / 2
+    reached = [np.interp(each, path, times) for each, path in zip(half, np.asarray(learned).T, strict=True)]
+    return {
+        "trained": learned,
+        "trained_learning_time": reached,
+        "trained_imbalance": jnp.stack([jnp.trace(imbalances(each)[0]) for each in nets]),
+    }
+
+
+@eqx.filter_jit
+def step(net: LinearNetwork, x: Any, y: Any, rule: str, rate: Any, vector: jax.Array, count: Any) -> jax.Array:
+    """So many steps of gradient descent."""
+    return jax.lax.fori_loop(0, count, lambda _, w: w + rate * stacked_updates(net, x, y, rule, None, {}, w), vector)
+
+
+def descended(net: LinearNetwork, x: Any, y: Any, rule: str, rate: float, times: np.ndarray) -> list[jax.Array]:
+    """All weights in one vector, at the given times."""
+    path = [stacked(net)[0]]
+    for between in np.diff(times, prepend=0):
+        path.append(step(net, x, y, rule, jnp.asarray(rate), path[-1], jnp.asarray(round(between / rate))))
+    return path[1:]
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """How far training is from the equations, and how learning times depend on the singular value."""
+    count = len(config["targets"])
+    rows = []
+    for depth in config["depths"]:
+        for rule in RULES:
+            predicted, found, imbalance, times = (
+                arrays[f"{what}_{rule}_{depth}"] for what in ("theory", "trained", "theory_imbalance", "learning_time")
+            )
+            row = {
+                "rule": rule,
+                "layers": depth,
+                "largest_difference": float(np.abs(predicted[:, :count] - found).max()),
+                "learning_times": [float(times[0]), float(times[-1])],
+                "exponent": float(np.polyfit(np.log(arrays["values"]), np.log(times), 1)[0]),
+                "imbalance": float(imbalance[-1]),
+            }
+            rows.append(row)
+    return rows
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """Modes of each depth above; learning times and imbalances below."""
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    panels = figure.subplots(2, 2).flat
+    for axes, depth in zip(panels, config["depths"], strict=False):
+        draw_modes(axes, config, arrays, depth)
+    below = list(figure.axes)[2:]
+    for depth, style in zip(config["depths"], ("-", "--"), strict=True):
+        for rule in RULES:
+            look: dict[str, Any] = {"linestyle": style, "color": COLOURS[rule]}
+            label = f"{NAMES[rule]}, {depth} layers"
+            below[0].loglog(arrays["values"], arrays[f"learning_time_{rule}_{depth}"], label=label, **look)
+            below[0].plot(config["targets"], arrays[f"trained_learning_time_{rule}_{depth}"], ".", color=COLOURS[rule])
+            below[1].semilogx(arrays["times"], arrays[f"theory_imbalance_{rule}_{depth}"], label=label, **look)
+            dots = arrays[f"trained_imbalance_{rule}_{depth}"]
+            below[1].plot(arrays["times"][::EVERY], dots[::EVERY], ".", color=COLOURS[rule])
+    below[0].set(xlabel="singular value $s$", ylabel="time to learn half of it")
+    below[1].set(xlabel="time (steps × learning rate)", ylabel=r"$\|W_2\|^2 - \|W_1\|^2$")
+    for letter, axes in zip("ABCD", figure.axes, strict=True):
+        axes.set_title(letter, loc="left", fontweight="bold")
+        axes.spines[["top", "right"]].set_visible(False)
+    below[0].legend(frameon=False, fontsize=8)
+    figure.suptitle(f"Modes in time: equations (lines) and training (dots); weights start at {config['initial']}")
+    return figure
+
+
+def draw_modes(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray], depth: int) -> None:
+    """The singular values that have been learned; full lines predictive coding, dashed backpropagation."""
+    count = len(config["targets"])
+    colours = colormaps["viridis"](np.linspace(0, 0.85, count))
+    for rule, style, mark in (("pc", "-", "."), ("bp", "--", "x")):
+        for k, colour in enumerate(colours):
+            axes.plot(arrays["times"], arrays[f"theory_{rule}_{depth}"][:, k], style, color=colour, linewidth=1)
+            dots = arrays[f"trained_{rule}_{depth}"][:, k]
+            axes.plot(arrays["times"][::EVERY], dots[::EVERY], mark, color=colour, markersize=4)
+        axes.plot([], [], style, marker=mark, color="0.3", label=NAMES[rule])
+    axes.set(xlabel="time (steps × learning rate)", ylabel="learned singular value", xscale="log")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", title=f"{depth} layers", title_fontsize=8)

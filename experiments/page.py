@@ -1,0 +1,58 @@
+"""A page in Markdown that shows every figure in a folder, and what each cost."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from dlntheory.array_files import write_atomically
+
+from .results import CONFIG, load
+
+PAGE = "README.md"
+
+
+def write(folder: Path) -> Path:
+    """Write the page, from the results that stand in the folder's folders."""
+    found = sorted((path.parent for path in folder.glob(f"*/{CONFIG}")), key=_natural)
+    write_atomically(folder / PAGE, page(found).encode())
+    return folder / PAGE
+
+
+def page(folders: list[Path]) -> str:
+    """The page that shows the results of these folders."""
+    return "\n\n".join(["# Figures", *(section(each) for each in folders)]) + "\n"
+
+
+def section(folder: Path) -> str:
+    """One figure: its picture, and where it comes from."""
+    config = load(folder).config
+    number = config["figure"]
+    name = f"figure{number}" if isinstance(number, int) else number
+    machine = config["machine"]
+    lines = [
+        f"## {title(number)}, setting {config['setting']}",
+        f"![{name}]({folder.name}/{name}.png)",
+        f"`{config['command']}`, {config['date']}, on {machine['cores']} cores of {machine['cpu']}.",
+        costs(config["seconds"]),
+    ]
+    if config.get("left_out"):
+        lines.append(f"Left out, as their data were not given: {', '.join(config['left_out'])}.")
+    return "\n\n".join(lines)
+
+
+def title(number: int | str) -> str:
+    """What the page calls a figure."""
+    return f"Figure {number}" if isinstance(number, int) else number.capitalize().replace("-", " ")
+
+
+def costs(seconds: dict[str, float]) -> str:
+    """Of each panel, how long it took."""
+    total = f"Computed in {sum(seconds.values()):.1f} s"
+    panels = ", ".join(f"{panel} {spent:.1f} s" for panel, spent in seconds.items() if panel)
+    return f"{total}: {panels}." if panels else f"{total}."
+
+
+def _natural(path: Path) -> list[Any]:
+    """A key that sorts figure2 before figure10, and both before those with a name."""
+    parts = re.split(r"(\d+)", path.name)
+    return [len(parts) == 1, *(int(part) if index % 2 else part for index, part in enumerate(parts))]

@@ -1,0 +1,189 @@
+"""A nonlinear autoencoder of MNIST, trained by BP and PC, plain and rescaled (figures 3D, 4D and 9).
+
+Rectifiers after the hidden layers, a sigmoid at the output, no biases (equation 12 has none), weights normal with
+variance ``1/n_in`` (appendices A.3, B and J.2). The error is the mean squared error of a pixel, on every fifth test
+image. One run is one compiled program, which takes as many rounds of inference as its own weights ask for; the runs of
+a curve go to a thread a core, since a step of one image leaves most of a machine idle.
+"""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+
+from dlntheory import SpectralRegularisation
+from dlntheory.array_files import read_arrays, write_arrays
+from dlntheory.initialisation import random_weights
+
+from ..mnist import Images, fingerprint, load_images, pixels
+from ..parts import Track
+from .error_coordinates import RELU, SIGMOID, Inference
+from .nonlinear_training import Learner, train
+from .single_step import CURVES, colour_of
+
+FULL: dict[str, Any] = {
+    "hidden": [128, 32, 128],
+    "learning_rates": [10 ** (exponent / 2) for exponent in range(-8, 3)],
+    "seeds": 3,
+    "steps": 200,
+    "steps_a_block": 5,
+    "train_images": 60_000,
+    "test_images_apart": 5,
+}
+QUICK: dict[str, Any] = {
+    "hidden": [16, 8, 16],
+    "learning_rates": [0.01, 0.1, 1.0],
+    "seeds": 2,
+    "steps": 20,
+    "steps_a_block": 5,
+    "train_images": 2_000,
+    "test_images_apart": 50,
+}
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """Test error along training, and at its end by learning rate.
+
+    Attributes:
+        batch: images a step.
+        curves: names in `single_step.CURVES`.
+    """
+
+    batch: int
+    curves: tuple[str, ...]
+    needs_data = True
+
+    def configure(self, quick: bool, setting: str, seed: int, data_dir: Path) -> dict[str, Any]:
+        """Sizes, seeds and rates, the regularisation of the paper's deepest networks, and where inference ends."""
+        sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
+        load_images(data_dir)  # refused now, and not when it is its turn
+        return {
+            **sizes,
+            "batch": self.batch,
+            "curves": list(self.curves),
+            "seeds": list(range(seed, seed + sizes["seeds"])),
+            "init": "lecun_normal",
+            "regularisation": 1e-4,
+            "inference": asdict(Inference()),
+            "dtype": "float32",  # half the time of float64, and the curves agree
+            "data": fingerprint(data_dir),
+            "data_dir": str(data_dir),
+        }
+
+    def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+        """By curve, learning rate and seed: the test error, every step's residual, and the mean rounds of inference."""
+        images = load_images(Path(config["data_dir"]))
+        found = [self._curve(config, name, images, track, folder) for name in config["curves"]]
+        return {
+            "steps": np.arange(0, config["steps"] + 1, config["steps_a_block"]),
+            "learning_rates": np.array(config["learning_rates"]),
+            **{name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "rounds")},
+        }
+
+    def _curve(
+        self, config: dict[str, Any], name: str, images: Images, track: Track, folder: Path | None
+    ) -> Mapping[str, np.ndarray]:
+        """The runs of a curve; in ``folder`` it is kept as soon as it is complete."""
+        path = folder and folder / f"{name}.npz"
+        if path and path.exists():
+            return read_arrays(path)[0]
+        runs = [(rate, seed) for rate in config["learning_rates"] for seed in config["seeds"]]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            waiting = [threads.submit(train_once, config, name, images, *run) for run in runs]
+            try:
+                histories = [each.result() for each in track(waiting)]
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                raise
+        shape = (len(config["learning_rates"]), len(config["seeds"]), -1)
+        columns = [np.array(column).reshape(shape) for column in zip(*histories, strict=True)]
+        arrays = dict(zip(("errors", "residuals", "rounds"), columns, strict=True))
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_arrays(path, arrays, None)
+        return arrays
+
+    def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Each curve at its best learning rate: the error at the end, and the share of steps short of equilibrium."""
+        rows = []
+        for curve, errors, residuals in zip(config["curves"], arrays["errors"], arrays["residuals"], strict=True):
+            best = best_rate(errors)
+            final = errors[best, :, -1]
+            unsettled = ~(residuals[best] <= config["inference"]["tolerance"])
+            rows.append(
+                {
+                    "curve": curve,
+                    "learning_rate": float(arrays["learning_rates"][best]),
+                    "mean": float(final.mean()),
+                    "std": float(final.std()),
+                    "unsettled": float(unsettled.mean()),
+                }
+            )
+        return rows
+
+    def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """The test error along training, of each curve at its best learning rate."""
+        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
+            best = best_rate(errors)
+            rate = f"{CURVES[name].label} ({arrays['learning_rates'][best]:.2g})"
+            _draw_band(axes, arrays["steps"], errors[best], rate, name)
+        axes.set(xlabel="training step", ylabel="test error (mean squared, a pixel)")
+        _legend(axes, config)
+
+    def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """The test error at the end, by learning rate; runs that ended in NaN are left out."""
+        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
+            _draw_band(axes, arrays["learning_rates"], errors[:, :, -1].T, CURVES[name].label, name)
+        axes.set(xlabel="learning rate", ylabel=f"test error after {config['steps']} steps", xscale="log")
+        _legend(axes, config)
+
+
+ONLINE = Autoencoder(1, ("bp", "pc", "bp_adaptive", "pc_adaptive"))
+BATCH = Autoencoder(64, ("bp", "pc", "bp_decorrelated", "pc_decorrelated"))
+
+
+def train_once(config: dict[str, Any], name: str, images: Images, rate: float, seed: int) -> list[np.ndarray]:
+    """The history of one run; every curve has the same weights and images for a seed."""
+    curve, dtype = CURVES[name], config["dtype"]
+    width = images.train.shape[1]
+    widths = (width, *config["hidden"], width)
+    weights = random_weights(widths, config["init"], jax.random.key(seed), None, jnp.dtype(dtype))
+    learner = Learner(
+        activations=(RELU,) * len(config["hidden"]) + (SIGMOID,),
+        rule=curve.rule,
+        rescaling=curve.rescaling,
+        inference=Inference(**config["inference"]),
+        regularisation=SpectralRegularisation(config["regularisation"]),
+    )
+    order = np.random.default_rng(seed).permutation(min(config["train_images"], len(images.train)))
+    blocks = (config["steps"] // config["steps_a_block"], config["steps_a_block"], config["batch"])
+    batches = pixels(images.train[np.resize(order, np.prod(blocks))], dtype).reshape(*blocks, width)
+    test = pixels(images.test[:: config["test_images_apart"]], dtype)
+    history = train(learner, weights, batches, test, jnp.asarray(rate, dtype))
+    return [np.asarray(history.errors), np.asarray(history.residuals), np.mean(history.rounds, keepdims=True)]
+
+
+def best_rate(errors: np.ndarray) -> int:
+    """The learning rate with the lowest mean error at the end."""
+    final = errors[:, :, -1].mean(axis=1)
+    return int(np.argmin(np.where(np.isfinite(final), final, np.inf)))
+
+
+def _draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
+    """Mean and standard deviation over the seeds, which are the rows."""
+    mean, spread, colour = rows.mean(axis=0), rows.std(axis=0), colour_of(name)
+    axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
+    axes.fill_between(positions, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def _legend(axes: Axes, config: dict[str, Any]) -> None:
+    title = f"batch {config['batch']}, {len(config['seeds'])} seeds"
+    axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)

@@ -1,0 +1,23 @@
+"""Figure 4: rescaling the weight update for batch training."""
+
+from .autoencoder import BATCH
+from .panels import Panel, PanelFigure
+from .single_step import SingleStep
+from .training import DEEP, batches
+
+DECORRELATED = ("bp", "pc", "bp_decorrelated", "pc_decorrelated", "pc_decorrelated_printed")
+
+FIGURE = PanelFigure(
+    "Rescaling the weight update for batch training",
+    rows=(
+        (
+            Panel("A", "One step, Kaiming", SingleStep("batch_size", DECORRELATED)),
+            Panel("B", "In batches, 1 hidden layer", batches((20,))),
+        ),
+        (
+            Panel("C", f"In batches, {DEEP} hidden layers", batches((20,) * DEEP)),
+            Panel("D", "Autoencoder of MNIST", BATCH),
+        ),
+    ),
+    SETTINGS=("appendix", "text"),
+)

@@ -1,0 +1,211 @@
+"""Target alignment after one training step, as one property of the network or of the batch varies.
+
+The paper describes these experiments twice. Appendix A (setting ``appendix``): targets ``y = W_data x``, and batches of
+128 except in figure 3. Section 3.1.3 (setting ``text``): targets independent of the inputs, and single samples except
+where the batch size varies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+
+from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_alignment, weight_updates
+from dlntheory.alignment import cosine, finite_change, first_order_change
+from dlntheory.embedded import normal_data
+from dlntheory.network import feedforward
+from dlntheory.report.pictures import COLOURS
+
+from ..parts import Track
+
+FULL: dict[str, Any] = {
+    "square": 512,
+    "depth": [1, 2, 3, 4, 5, 6, 7, 8],
+    "width": [128, 256, 512, 1024],
+    "condition_number": [1, 2, 10, 50, 1e3, 1e4, 1e5, 1e7, 1e9, 1e12],
+    "batch_size": [1, 32, 64, 128, 256, 480, 550, 1000, 2048],
+    "batch": 128,
+    "seeds": 10,
+}
+QUICK: dict[str, Any] = {
+    "square": 32,
+    "depth": [1, 3],
+    "width": [16, 32],
+    "condition_number": [1, 10, 1e3, 1e12],
+    "batch_size": [1, 40],
+    "batch": 8,
+    "seeds": 3,
+}
+AXES = {
+    "depth": "number of hidden layers",
+    "width": "width of the hidden layer",
+    "condition_number": "condition number of the weights",
+    "batch_size": "batch size",
+}
+"""What may vary, and how the axis is labelled."""
+
+
+class Curve(NamedTuple):
+    """A learning rule on a kind of network; ``transposed`` is the decorrelation matrix as the paper prints it."""
+
+    label: str
+    style: str
+    rule: str
+    rescaling: str | None = None
+    residual: bool = False
+    transposed: bool = False
+
+
+CURVES = {
+    "bp": Curve("BP", "o-", "bp"),
+    "pc": Curve("PC", "o-", "pc"),
+    "bp_adaptive": Curve("BP, rescaled", "o--", "bp", "adaptive"),
+    "pc_adaptive": Curve("PC, rescaled", "o--", "pc", "adaptive"),
+    "pc_adaptive_positive": Curve("PC, rescaled, positive", "o:", "pc", "adaptive_positive"),
+    "pc_adaptive_printed": Curve("PC, as printed", "x:", "pc", "adaptive_positive"),
+    "bp_decorrelated": Curve("BP, rescaled", "o--", "bp", "decorrelated"),
+    "pc_decorrelated": Curve("PC, rescaled", "o--", "pc", "decorrelated"),
+    "pc_decorrelated_printed": Curve("PC, as printed", "x:", "pc", "decorrelated", transposed=True),
+    "residual_bp": Curve("BP, ResNet", "s--", "bp", residual=True),
+    "residual_pc": Curve("PC, ResNet", "s--", "pc", residual=True),
+    "residual_pc_adaptive": Curve("PC, rescaled, ResNet", "s--", "pc", "adaptive", residual=True),
+    "residual_pc_adaptive_printed": Curve("PC, as printed, ResNet", "s:", "pc", "adaptive_positive", residual=True),
+}
+
+
+@dataclass(frozen=True)
+class SingleStep:
+    """Alignment against one property.
+
+    Attributes:
+        axis: the property that varies, one of `AXES`.
+        curves: names in `CURVES`.
+        init: the initialisation of the weights.
+        single: whether the batch is one sample in every setting.
+        learning_rate: the step's size, by default that of appendix B.1; ``None`` for an infinitesimal step.
+    """
+
+    axis: str
+    curves: tuple[str, ...] = ("bp", "pc")
+    init: str = "kaiming_uniform"
+    single: bool = False
+    learning_rate: float | None = 1e-4
+
+    def configure(self, quick: bool, setting: str, seed: int) -> dict[str, Any]:
+        """Sizes, seeds and the learning rate."""
+        sizes = QUICK if quick else FULL
+        return {
+            "axis": self.axis,
+            "values": list(sizes[self.axis]),
+            "curves": list(self.curves),
+            "init": self.init,
+            "square": sizes["square"],
+            "batch": 1 if self.single or setting == "text" else sizes["batch"],
+            "linear_targets": setting == "appendix",
+            "seeds": list(range(seed, seed + sizes["seeds"])),
+            "learning_rate": self.learning_rate,
+        }
+
+    def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+        """Alignment by curve, value of the property, and seed; a mean over the batch."""
+        cases = [(value, seed) for value in config["values"] for seed in config["seeds"]]  # each shape compiles once
+        found = np.array([alignments(config, *case) for case in track(cases)])
+        by_value = found.reshape(len(config["values"]), len(config["seeds"]), len(config["curves"]))
+        return {"values": np.array(config["values"]), "alignment": np.moveaxis(by_value, 2, 0)}
+
+    def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Mean and spread over the seeds of every point of every curve."""
+        return [
+            {"curve": curve, config["axis"]: float(value), "mean": float(points.mean()), "std": float(points.std())}
+            for curve, rows in zip(config["curves"], arrays["alignment"], strict=True)
+            for value, points in zip(arrays["values"], rows, strict=True)
+        ]
+
+    def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Every curve with its spread."""
+        for name, points in zip(config["curves"], arrays["alignment"], strict=True):
+            curve = CURVES[name]
+            draw_curve(axes, arrays["values"], points, curve.label, curve.style, colour_of(name))
+        label_axis(axes, config, arrays["values"])
+        lowest = min(0.0, float(np.nanmin(arrays["alignment"].mean(axis=-1))) - 0.05)
+        axes.set(ylabel="target alignment", ylim=(lowest, 1.03))
+        targets = r"$y = W_\mathrm{data}\,x$" if config["linear_targets"] else "independent $y$"
+        batch = "" if config["axis"] == "batch_size" else f"batch {config['batch']}, "
+        step = "" if config["learning_rate"] else ", infinitesimal step"
+        title = f"{batch}{targets}, {len(config['seeds'])} seeds{step}"
+        axes.legend(
+            frameon=False, fontsize=7, title=title, title_fontsize=7, alignment="left", handlelength=3, loc="lower left"
+        )
+
+
+def alignments(config: dict[str, Any], value: float, seed: int) -> list[float]:
+    """The batch's mean alignment after one step of every curve, from the same weights and data."""
+    dense, x, y = problem(config, value, seed)
+    skips = LinearNetwork([Residual(weight) for weight in dense.weights]) if residual(config) else dense
+    rate = config["learning_rate"]
+    curves = [CURVES[name] for name in config["curves"]]
+    return [float(alignment(skips if curve.residual else dense, x, y, curve, rate)) for curve in curves]
+
+
+def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetwork, jax.Array, jax.Array]:
+    """The network, the inputs and the targets, where the property has that value."""
+    hidden = [config["square"]]
+    if config["axis"] == "depth":
+        hidden *= int(value)
+    elif config["axis"] == "width":
+        hidden = [int(value)]
+    widths = [config["square"], *hidden, config["square"]]
+    condition = value if config["axis"] == "condition_number" else None
+    net = LinearNetwork.random(widths, config["init"], key=seed, condition_number=condition)
+    samples = int(value) if config["axis"] == "batch_size" else config["batch"]
+    return net, *normal_data(net, samples, seed, linear=config["linear_targets"])
+
+
+def residual(config: dict[str, Any]) -> bool:
+    """Whether a curve is about residual networks."""
+    return any(CURVES[name].residual for name in config["curves"])
+
+
+def alignment(net: LinearNetwork, x: jax.Array, y: jax.Array, curve: Curve, learning_rate: float | None) -> jax.Array:
+    """The batch's mean alignment after one step."""
+    if not curve.transposed:
+        return target_alignment(net, x, y, curve.rule, curve.rescaling, learning_rate).mean()
+    factors = decorrelation_matrices(net, x, y, curve.rule)
+    changes = [change @ factor.T for change, factor in zip(weight_updates(net, x, y, curve.rule), factors, strict=True)]
+    predicted = feedforward(net.layers, x.T)
+    if learning_rate is None:
+        moved = first_order_change(net.layers, changes, predicted)
+    else:
+        moved = finite_change(net.layers, changes, predicted, learning_rate)
+    return cosine(y.T - predicted[-1], moved).mean()
+
+
+def colour_of(name: str) -> str:
+    """The rule's colour; green for what is printed wrongly."""
+    if "printed" in name:
+        return "tab:green"
+    return COLOURS[CURVES[name].rule]
+
+
+def draw_curve(axes: Axes, positions: np.ndarray, points: np.ndarray, label: str, style: str, colour: str) -> None:
+    """Mean and standard deviation over the last axis."""
+    mean, spread = points.mean(axis=-1), points.std(axis=-1)
+    axes.plot(positions, mean, style, color=colour, markersize=4, label=label)
+    axes.fill_between(positions, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def label_axis(axes: Axes, config: dict[str, Any], values: np.ndarray) -> None:
+    """Scale, ticks and label of the property; dashed lines mark the square network, and batches as large as it."""
+    axes.set_xlabel(AXES[config["axis"]])
+    if config["axis"] == "depth":
+        axes.set_xticks(np.arange(values.min(), values.max() + 1))
+        return
+    axes.set_xscale("log", base=2 if config["axis"] == "width" else 10)
+    if config["axis"] == "width":
+        axes.set_xticks(values, [str(value) for value in values])
+    if config["axis"] != "condition_number":
+        axes.axvline(config["square"], color="0.6", linestyle="--", linewidth=1, zorder=0)

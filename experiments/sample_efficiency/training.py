@@ -1,0 +1,191 @@
+"""Training of linear networks (figures 2E–H, 3B–C, 4B–C, 7, 8, 10): curves, and the error at the end by learning rate.
+
+The task is ``y = W_data x`` with normal inputs (appendices A.1 and A.3); the error is ``‖W_data − W_{L:1}‖²`` (section
+3.1.3; its mean over the entries, of which A.3 speaks, is 1/400 of it). All algorithms learn the same minibatches from
+the same weights. No number of steps is given for online training; it is 500, as in batches.
+
+The paper gives some ranges of learning rates twice: in the text, and in appendix J (settings ``text`` and
+``appendix``). Of figure 8 it gives none of its own, so these are the text's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from dlntheory import Algorithm, LinearNetwork, sweep
+
+from ..parts import Track
+from .autoencoder import best_rate
+from .single_step import CURVES, colour_of
+
+Range = tuple[float, float, int]
+"""The decimal exponents of the lowest and the highest learning rate, and how many there are."""
+
+PLAIN = ("bp", "pc")
+ADAPTIVE = ("bp", "pc", "bp_adaptive", "pc_adaptive", "pc_adaptive_positive")
+DECORRELATED = ("bp", "pc", "bp_decorrelated", "pc_decorrelated")
+DEEP = 8
+"""Hidden layers of the deep networks."""
+REGULARISATION = {1: 1e-5, DEEP: 1e-4}
+"""By hidden layers (section 3.3)."""
+
+FULL: dict[str, Any] = {"square": 20, "steps": 500, "chunk": 50, "seeds": 10}
+QUICK: dict[str, Any] = {"square": 6, "steps": 40, "chunk": 20, "seeds": 2}
+QUICK_WIDTHS = {15: 5, 20: 6, 40: 8}
+QUICK_BATCH, QUICK_DEEP, QUICK_RATES = 16, 3, 6
+
+
+@dataclass(frozen=True)
+class Training:
+    """A learning-rate sweep.
+
+    Attributes:
+        curves: names in `single_step.CURVES`.
+        batch: samples a step.
+        hidden: the widths of the hidden layers.
+        init: the initialisation of the weights.
+        ranges: the learning rates by setting.
+    """
+
+    curves: tuple[str, ...]
+    batch: int
+    ranges: Mapping[str, Range] = field(hash=False)
+    hidden: tuple[int, ...] = (20,)
+    init: str = "norm_preserving"
+
+    def configure(self, quick: bool, setting: str, seed: int) -> dict[str, Any]:
+        """Sizes, seeds and learning rates."""
+        sizes = QUICK if quick else FULL
+        low, high, count = self.ranges[setting if setting in self.ranges else "appendix"]
+        hidden = [QUICK_WIDTHS[width] for width in self.hidden[:QUICK_DEEP]] if quick else list(self.hidden)
+        return {
+            "curves": list(self.curves),
+            "init": self.init,
+            "square": sizes["square"],
+            "hidden": hidden,
+            "batch": min(self.batch, QUICK_BATCH) if quick else self.batch,
+            "steps": sizes["steps"],
+            "chunk": sizes["chunk"],
+            "seeds": list(range(seed, seed + sizes["seeds"])),
+            "learning_rates": np.logspace(low, high, min(count, QUICK_RATES) if quick else count).tolist(),
+            "regularisation": REGULARISATION[len(self.hidden)],
+        }
+
+    def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+        """Error by curve, learning rate, seed and step; infinity from where a run diverged."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        progress = iter(track(range(-(-config["steps"] // config["chunk"]))))
+        nets, x, y, maps = task(config)
+        found = sweep(
+            nets,
+            x,
+            y,
+            config["learning_rates"],
+            [algorithm(name, config) for name in config["curves"]],
+            targets=maps,
+            chunk=config["chunk"],
+            checkpoint=None if folder is None else folder / "sweep.npz",
+            progress=lambda *_: next(progress, None),
+        )
+        for _ in progress:  # what was done before, or need not be done
+            pass
+        return {
+            "steps": np.arange(config["steps"] + 1),
+            "learning_rates": np.asarray(found.learning_rates),
+            "errors": np.asarray(found.error),
+            "finite_steps": np.asarray(found.steps),
+            "accuracy": np.asarray(found.accuracy),
+        }
+
+    def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Each curve at its best learning rate: the error at the end; and the share of all runs that diverged."""
+        rows = []
+        for index, curve in enumerate(config["curves"]):
+            best = best_rate(arrays["errors"][index])
+            final = arrays["errors"][index, best, :, -1]
+            diverged = arrays["finite_steps"][index] < config["steps"]
+            rows.append(
+                {
+                    "curve": curve,
+                    "learning_rate": float(arrays["learning_rates"][best]),
+                    "mean": float(final.mean()),
+                    "std": float(final.std()),
+                    "diverged": float(diverged.mean()),
+                }
+            )
+        return rows
+
+    def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """The error along training, of each curve at its best learning rate."""
+        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
+            best = best_rate(errors)
+            label = f"{CURVES[name].label} ({arrays['learning_rates'][best]:.2g})"
+            draw_band(axes, arrays["steps"], errors[best], label, name)
+        axes.set(xlabel="training step", ylabel=r"$\|W_\mathrm{data} - W_{L:1}\|^2$", yscale="log")
+        _legend(axes, config)
+
+    def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """The error at the end, by learning rate, where no seed has diverged and it has not grown tenfold."""
+        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
+            final, first = errors[..., -1], errors[..., 0].mean()
+            shown = final.max(axis=1) < 10 * first
+            draw_band(axes, arrays["learning_rates"][shown], final[shown].T, CURVES[name].label, name)
+        axes.set(xlabel="learning rate", ylabel=f"error after {config['steps']} steps", xscale="log", yscale="log")
+        _legend(axes, config)
+
+
+def task(config: dict[str, Any]) -> tuple[list[LinearNetwork], np.ndarray, np.ndarray, np.ndarray]:
+    """The networks, inputs, targets and maps of every seed."""
+    square, shape = config["square"], (config["steps"], config["batch"], config["square"])
+    widths = [square, *config["hidden"], square]
+    nets = [LinearNetwork.random(widths, config["init"], key=seed) for seed in config["seeds"]]
+    draws = [np.random.default_rng(seed) for seed in config["seeds"]]
+    maps = np.stack([draw.standard_normal((square, square)) / np.sqrt(square) for draw in draws])
+    x = np.stack([draw.standard_normal(shape) for draw in draws])
+    return nets, x, np.einsum("stbi,soi->stbo", x, maps), maps
+
+
+def algorithm(name: str, config: dict[str, Any]) -> Algorithm:
+    """The algorithm of a curve."""
+    curve = CURVES[name]
+    if curve.rescaling != "decorrelated":
+        return Algorithm(curve.rule, curve.rescaling)
+    return Algorithm(curve.rule, curve.rescaling, regularisation=config["regularisation"])
+
+
+def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
+    """Mean and standard deviation over the rows; downwards only to the least of them, as the scale is logarithmic."""
+    mean, spread, colour = rows.mean(axis=0), rows.std(axis=0), colour_of(name)
+    axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
+    low = np.maximum(mean - spread, rows.min(axis=0))
+    axes.fill_between(positions, low, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def _legend(axes: Axes, config: dict[str, Any]) -> None:
+    title = f"batch {config['batch']}, {len(config['seeds'])} seeds"
+    axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)
+
+
+def plain(hidden: tuple[int, ...], init: str) -> Training:
+    """BP and PC in batches (figures 2 and 7)."""
+    return Training(PLAIN, 64, {"appendix": (-3.5, 0.5, 100), "text": (-3.5, 0.3, 100)}, hidden, init)
+
+
+def online(hidden: tuple[int, ...]) -> Training:
+    """All four models and the positive variant, one sample a step (figures 3, 8 and 10)."""
+    return Training(ADAPTIVE, 1, _ranges(hidden, (-3.5, -0.04, 100)), hidden)
+
+
+def batches(hidden: tuple[int, ...]) -> Training:
+    """All four models in batches (figures 4, 8 and 10)."""
+    return Training(DECORRELATED, 64, _ranges(hidden, (-3.5, 0.4, 100)), hidden)
+
+
+def _ranges(hidden: tuple[int, ...], text: Range) -> dict[str, Range]:
+    """Appendix J.3 gives deep networks a range of their own."""
+    return {"appendix": (-5.0, 0.0, 10) if len(hidden) == DEEP else text, "text": text}

@@ -1,0 +1,111 @@
+"""`dlntheory train-linear`: what it reports is what `train` finds, and bad input ends with 2.
+
+Oracles: `train` and least squares by the normal equations.
+"""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import dlntheory as dln
+from dlntheory.cli import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["train-linear", *map(str, arguments)])
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Data and weights in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(30, 4)), draw.normal(size=(30, 3))
+    np.save("x.npy", x)
+    np.save("y.npy", y)
+    np.save("short.npy", y[:7])
+    np.save("wide.npy", draw.normal(size=(30, 5)))
+    net = dln.LinearNetwork.random([4, 6, 3], key=1)
+    dln.save_weights("weights.npz", net)
+    return net, x, y
+
+
+DATA = ("--inputs", "x.npy", "--targets", "y.npy")
+
+
+def test_the_report_is_that_of_train(files):
+    net, x, y = files
+    done = run("weights.npz", *DATA, "--steps", 25, "--learning-rate", 0.1, "--every", 10, "--json", "--out", "new.npz")
+    assert done.exit_code == 0
+    record = json.loads(done.stdout)
+    best = np.linalg.solve(x.T @ x, x.T @ y).T
+    found = dln.train(net, x, y, 0.1, steps=25, target=best, alignment_every=10)
+    assert [line["step"] for line in record["training"]] == [0, 10, 20, 25]
+    np.testing.assert_allclose([line["error"] for line in record["training"]], found.error[np.array([0, 10, 20, 25])])
+    np.testing.assert_allclose([line["loss"] for line in record["training"][:3]], found.loss[::10])
+    np.testing.assert_allclose([line["alignment"] for line in record["training"][:3]], found.alignment)
+    last = record["training"][-1]
+    assert last["alignment"] is None
+    saved = dln.load_weights("new.npz")
+    np.testing.assert_allclose(last["loss"], np.sum(np.square(y - saved(x))) / 60)
+    np.testing.assert_array_equal(saved.weights[0], found.net.weights[0])
+    assert (record["outcome"], record["widths"], record["samples"]) == ("finished", [4, 6, 3], 30)
+
+
+def test_a_random_network_in_batches_as_text(files):
+    options = (
+        "--widths",
+        "4,5,3",
+        "--init",
+        "norm_preserving",
+        "--rescaling",
+        "decorrelated",
+        "--regularisation",
+        1e-3,
+    )
+    done = run(*DATA, *options, "--batch", 8, "--steps", 20, "--seed", 2)
+    assert done.exit_code == 0
+    assert "4,5,3: widths 4-5-3, 30 samples, batches of 8" in done.stdout
+    assert "PC, decorrelated" in done.stdout
+    assert len(re.findall(r"^ +\d+ +\d\.\d{3}e", done.stdout, re.MULTILINE)) == 11
+
+
+def test_divergence_ends_with_1_and_saves_nothing(files, tmp_path):
+    done = run("weights.npz", *DATA, "--rule", "bp", "--learning-rate", 100, "--steps", 30, "--out", "new.npz")
+    assert done.exit_code == 1
+    assert re.search(r"Diverged: numbers were finite for \d+ steps of 30", done.stdout)
+    assert "∞" in done.stdout
+    assert not (tmp_path / "new.npz").exists()
+
+
+BAD = {
+    "no inputs": (["weights.npz", "--targets", "y.npy"], "--inputs is missing"),
+    "no targets": (["weights.npz", "--inputs", "x.npy"], "--targets is missing"),
+    "no network": ([*DATA], "wanted either WEIGHTS or --widths"),
+    "two networks": (["weights.npz", *DATA, "--widths", "4,3"], "wanted either WEIGHTS or --widths"),
+    "order of none": ([*DATA, "--widths", "4,3", "--order", "W1"], "--order needs WEIGHTS"),
+    "no weights": (["none.npz", *DATA], "WEIGHTS: .*none.npz"),
+    "widths": ([*DATA, "--widths", "4,x"], "--widths is '4,x'; wanted whole numbers"),
+    "one width": ([*DATA, "--widths", "4"], "`widths` is"),
+    "init": ([*DATA, "--widths", "4,3", "--init", "zero"], "`init` is 'zero'"),
+    "other widths": ([*DATA, "--widths", "5,3"], "--inputs: `inputs` has shape"),
+    "other samples": (["weights.npz", "--inputs", "x.npy", "--targets", "short.npy"], "30 samples but --targets has 7"),
+    "not numpy": (["weights.npz", "--inputs", "weights.npz", "--targets", "y.npy"], "--inputs: .*cannot be read as .npy"),
+    "rule": (["weights.npz", *DATA, "--rule", "hebb"], "`rule` is 'hebb'"),
+    "rescaling": (["weights.npz", *DATA, "--rescaling", "more"], "`rescaling` is 'more'"),
+    "rate": (["weights.npz", *DATA, "--learning-rate", "-1"], "`learning_rate` is -1.0; wanted a positive number"),
+    "regularisation": (["weights.npz", *DATA, "--regularisation", "-1"], "`regularisation` is -1.0"),
+    "out": (["weights.npz", *DATA, "--out", "new.txt"], "--out: new.txt ends in '.txt'"),
+    "out's folder": (["weights.npz", *DATA, "--out", "none/new.npz"], "--out: none/new.npz is in a folder"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_input_ends_with_2(files, arguments, message):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert re.search(message, done.stderr)

@@ -1,0 +1,272 @@
+"""Hessians, critical points, and escapes.
+
+Oracles: automatic differentiation of the energy as a dense formula; closed forms at the origin; root finding for critical
+points that no formula has given; the flow itself for escapes; fractions.
+"""
+
+import itertools
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from closeness import assert_close, bound, epsilon
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.flatten_util import ravel_pytree
+from scipy.optimize import least_squares
+
+import dlntheory as dln
+from dlntheory.gradient_flow import stacked, with_weights
+
+SHAPES = ((3, 4, 3), (3, 2, 2, 3), (3, 3, 4, 3))
+
+
+def data(n_in=3, n_out=3, noise=0.0, seed=0, samples=12):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(samples, n_in))
+    return x, x @ rng.normal(size=(n_in, n_out)) + noise * rng.normal(size=(samples, n_out))
+
+
+def random_network(widths, seed=0):
+    rng = np.random.default_rng(seed)
+    return dln.LinearNetwork.from_weights(
+        [rng.normal(size=(after, before)) * 0.7 for before, after in itertools.pairwise(widths)]
+    )
+
+
+def objective(weights, x, y, rule):
+    """The loss, or ½ mean(rᵀ S⁻¹ r) with a dense S: from the definition D_l = W_L … W_{l+1}."""
+    downstream, S = jnp.eye(y.shape[1]), 0
+    for weight in reversed(weights):
+        S = S + downstream @ downstream.T
+        downstream = downstream @ weight
+    residual = y.T - downstream @ x.T
+    weighted = residual if rule == "bp" else jnp.linalg.solve(S, residual)
+    return jnp.sum(residual * weighted) / (2 * len(x))
+
+
+def hessian(net, x, y, rule):
+    return dln.loss_hessian(net, x, y) if rule == "bp" else dln.energy_hessian(net, x, y)
+
+
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_hessians_are_second_derivatives(rule):
+    net, (x, y) = random_network(SHAPES[1]), data(noise=0.5)
+    start, restore = ravel_pytree(net.weights)
+    wanted = jax.hessian(lambda vector: objective(restore(vector), x, y, rule))(start)
+    found = hessian(net, x, y, rule)
+    assert_close(found, wanted, condition=100)
+    np.testing.assert_array_equal(found, found.T)
+
+
+def test_hessian_of_a_single_sample_and_of_covariances():
+    net, (x, y) = random_network(SHAPES[0]), data()
+    assert_close(dln.energy_hessian(net, x[0], y[0]), dln.energy_hessian(net, x[:1], y[:1]), condition=100)
+    tripled = [3.0] * net.depth
+    assert_close(dln.energy_hessian(net, x, y, covariances=tripled), dln.energy_hessian(net, x, y) / 3, condition=100)
+
+
+def test_hessians_compile():
+    net, (x, y) = random_network(SHAPES[0]), data()
+    compiled = jax.jit(partial(dln.energy_hessian, net, solver="covariance"))
+    assert_close(compiled(x, y), dln.energy_hessian(net, x, y), condition=100)
+    assert_close(jax.jit(partial(dln.loss_hessian, net))(x, y), dln.loss_hessian(net, x, y), condition=100)
+    closed = jax.jit(partial(dln.origin_hessian, widths=SHAPES[0]))
+    assert_close(closed(x, y), dln.origin_hessian(x, y, SHAPES[0]))
+
+
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+@pytest.mark.parametrize("widths", [(3, 2), (3, 4, 2), (3, 2, 2, 2)], ids=str)
+def test_the_origin_in_closed_form(widths, rule):
+    x, y = data(3, 2, noise=0.5)
+    origin = dln.LinearNetwork.from_weights([np.zeros(shape) for shape in zip(widths[1:], widths, strict=False)])
+    closed = dln.origin_hessian(x, y, widths, rule)
+    assert_close(hessian(origin, x, y, rule), closed, condition=10)
+    lowest = dln.lowest_curvature(origin, x, y, rule)
+    assert_close(lowest.value, np.linalg.eigvalsh(closed)[0], condition=10)
+    assert lowest.strict == (len(widths) == 3 or (len(widths) > 3 and rule == "pc"))
+    if len(widths) == 4:
+        wanted = -np.linalg.norm(y.T @ y / len(x), 2) if rule == "pc" else 0.0
+        assert_close(lowest.value, wanted, condition=10)
+    elif len(widths) == 3:
+        crossed, own = y.T @ x / len(x), (y.T @ y / len(x) if rule == "pc" else np.zeros((2, 2)))
+        block = np.block([[own, crossed], [crossed.T, np.zeros((3, 3))]])
+        assert_close(lowest.value, -np.linalg.eigvalsh(block)[-1], condition=10)
+
+
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_the_direction_is_an_eigenvector(rule):
+    net, (x, y) = random_network(SHAPES[1]), data()
+    lowest = dln.lowest_curvature(net, x, y, rule)
+    vector = ravel_pytree(lowest.direction)[0]
+    assert [each.shape for each in lowest.direction] == [each.shape for each in net.weights]
+    assert_close(jnp.linalg.norm(vector), 1.0)
+    assert_close(hessian(net, x, y, rule) @ vector, lowest.value * vector, condition=100)
+
+
+def gradient_size(net, x, y, rule):
+    return max(float(jnp.abs(each).max()) for each in dln.weight_updates(net, x, y, rule=rule))
+
+
+def is_minimum_of_the_loss(net, x, y):
+    """Whether no network with these widths has a lower loss: the best projection of the least-squares map."""
+    fitted = np.asarray(x @ np.linalg.lstsq(x, y, rcond=None)[0])
+    values = np.linalg.svd(fitted, compute_uv=False)
+    least = (np.sum((y - fitted) ** 2) + np.sum(values[min(net.widths) :] ** 2)) / (2 * len(x))
+    loss = np.sum((y - np.asarray(net(x))) ** 2) / (2 * len(x))
+    assert loss >= least * (1 - 1e-9) - 1e-12
+    return loss <= least * (1 + 1e-6) + 1e-12
+
+
+def assert_theorem(net, x, y, size=1.0):
+    """Critical points of the energy: no hidden errors, E* = loss, less curvature, and strict saddles or minima of the loss."""
+    assert gradient_size(net, x, y, "pc") < 1e-7 * size
+    result = dln.equilibrium(net, x, y)
+    assert max(float(jnp.abs(each).max()) for each in result.errors[:-1]) < 1e-3 * size  # their squares vanish
+    assert gradient_size(net, x, y, "bp") < 1e-3 * size
+    assert_close(result.energy.mean(), jnp.sum(result.residual**2) / (2 * len(x)), tolerance=1e-6)
+    energy, loss = (hessian(net, x, y, rule) for rule in ("pc", "bp"))
+    assert np.linalg.eigvalsh(loss - energy)[0] > -1e-3 * size * np.linalg.norm(loss)
+    strict = np.linalg.eigvalsh(energy)[0] < -1e-6
+    assert strict or is_minimum_of_the_loss(net, x, y)
+    return strict
+
+
+@given(st.sampled_from(SHAPES), st.sets(st.integers(0, 2), max_size=2), st.integers(0, 2**31))
+@settings(max_examples=40)
+def test_rank_deficient_saddles_are_strict(widths, modes, seed):
+    """Not only of zero rank, and not only balanced: hidden layers in any basis, with weights that reach no output."""
+    rng = np.random.default_rng(seed)
+    x, y = data(seed=seed)
+    net = dln.critical_network(x, y, widths, sorted(modes))
+    weights = [np.asarray(each) for each in net.weights]
+    if len(weights) > 2:  # what the first hidden layer adds, the second does not read
+        unread = np.eye(widths[1])[:, len(modes) :]
+        weights[0] = weights[0] + unread @ rng.normal(size=(unread.shape[1], widths[0]))
+    for l in range(len(weights) - 1):
+        basis = np.linalg.qr(rng.normal(size=(widths[l + 1],) * 2))[0] * rng.uniform(0.5, 2, widths[l + 1])
+        weights[l], weights[l + 1] = basis @ weights[l], weights[l + 1] @ np.linalg.inv(basis)
+    net = dln.LinearNetwork.from_weights(weights)
+    best = modes == set(range(min(widths)))
+    assert assert_theorem(net, x, y, size=10 * np.abs(y).max() ** 2) or best
+
+
+def test_saddles_of_the_loss_are_not_all_strict():
+    """Best modes realised, three layers: flat for backpropagation, strict for predictive coding at the next mode's size."""
+    x, y = data()
+    for widths, strict in (((3, 4, 3), True), ((3, 3, 4, 3), False)):
+        saddle = dln.critical_network(x, y, widths, [0])
+        assert dln.lowest_curvature(saddle, x, y, "bp").strict == strict
+        lowest = dln.lowest_curvature(saddle, x, y, "pc")
+        assert lowest.strict
+        variances = np.linalg.eigvalsh(y.T @ y / len(x))
+        assert lowest.value <= -variances[1] * (1 - 1e-9)
+    assert_close(lowest.value, -variances[1], condition=1e3)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_critical_points_that_root_finding_finds(noise):
+    """Wherever it starts, what it ends at obeys the theorem: strict saddles of the energy, or minima of the loss."""
+    x, y = data(2, 2, noise, seed=3)
+    start, restore = stacked(random_network((2, 1, 2)))
+
+    @jax.jit
+    def gradient(vector):
+        return jax.grad(lambda each: objective(restore(each), x, y, "pc"))(vector)
+
+    derivative = jax.jit(jax.jacfwd(gradient))
+    kinds = []
+    for seed in range(30):
+        drawn = np.random.default_rng(seed).normal(size=start.size)
+        found = least_squares(gradient, drawn, derivative, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=300)
+        if np.abs(found.fun).max() < 1e-10 and np.abs(found.x).max() < 1e2:  # not a way to infinity
+            net = with_weights(random_network((2, 1, 2)), restore(jnp.asarray(found.x)))
+            kinds.append(assert_theorem(net, x, y))
+    assert any(kinds)
+    if not noise:
+        assert not all(kinds)
+
+
+def test_with_noise_the_energy_may_rest_at_a_minimum_of_the_loss_that_is_not_its_own():
+    """One hidden unit; the second target is noise of variance n. Next to it, the energy is ½(n + b²(1/a² − n/(1 + a²)))."""
+    x = np.array([[1.0], [1.0], [-1.0], [-1.0]])
+    for n, a, strict in ((1.5, 1.0, False), (1.5, 2.0, True), (3.0, 1.0, True)):
+        y = np.c_[x[:, 0], np.sqrt(n) * np.array([1.0, -1.0, 1.0, -1.0])]
+        net = dln.LinearNetwork.from_weights([[[1 / a]], [[a], [0.0]]])
+        assert gradient_size(net, x, y, "pc") < 1e-12
+        assert is_minimum_of_the_loss(net, x, y)
+        found = dln.energy_hessian(net, x, y)
+        assert_close(found[2, 2], 1 / a**2 - n / (1 + a**2), condition=10)
+        assert dln.lowest_curvature(net, x, y, "pc").strict == strict
+
+
+def displacement(net, size, seed=0):
+    rng = np.random.default_rng(seed)
+    drawn = [rng.normal(size=weight.shape) for weight in net.weights]
+    return [size * each / np.sqrt(sum(np.sum(one**2) for one in drawn)) for each in drawn]
+
+
+@pytest.mark.parametrize(("rule", "modes"), [("bp", ()), ("pc", ()), ("bp", (0,)), ("pc", (0,))])
+def test_escape_times(rule, modes):
+    """Predicted and followed: the difference is of the order of the radius; the slope in ln σ is 1/|λ|."""
+    x, y = data()
+    saddle = dln.critical_network(x, y, SHAPES[0], modes)
+    rate = -dln.lowest_curvature(saddle, x, y, rule).value
+    sizes, radius = (1e-6, 1e-9), 1e-2
+    predicted = [dln.escape_time(saddle, x, y, displacement(saddle, size), radius, rule) for size in sizes]
+    followed = [dln.simulated_escape_time(saddle, x, y, displacement(saddle, size), radius, rule) for size in sizes]
+    np.testing.assert_allclose(followed, predicted, atol=5 * radius / rate)
+    np.testing.assert_allclose([*np.diff(predicted), *np.diff(followed)], np.log(1e3) / rate, rtol=1e-2)
+
+
+def test_no_escape():
+    """From a flat saddle the linear theory sees no way, and backpropagation takes a power of the displacement."""
+    net = dln.LinearNetwork.from_weights([[[0.0]]] * 3)
+    times = []
+    for size in (1e-2, 1e-3):
+        moved = [[[size]]] * 3
+        assert dln.escape_time(net, [1.0], [1.0], moved, 0.5, "bp") == np.inf
+        times.append(dln.simulated_escape_time(net, [1.0], [1.0], moved, 0.5, "bp"))
+    assert_close(times[1] / times[0], 10.0, tolerance=0.05)
+    assert dln.escape_time(net, [1.0], [1.0], [[[0.0]]] * 3, 0.5) == np.inf
+    assert dln.escape_time(net, [1.0], [1.0], [[[1.0]]] * 3, 0.5) == 0
+    assert dln.simulated_escape_time(net, [1.0], [1.0], [[[0.0]]] * 3, 0.5) == np.inf
+
+
+def test_critical_networks():
+    x, y = data(noise=0.7)
+    for modes in ([], [0], [2, 1], [0, 1, 2]):
+        net = dln.critical_network(x, y, [3, 4, 3, 3], modes)
+        assert gradient_size(net, x, y, "bp") < bound(epsilon(x), 1e3)
+        assert np.linalg.matrix_rank(net(np.eye(3))) == len(modes)
+    assert gradient_size(net, x, y, "pc") > 1e-3  # the noise is no mode that can be realised
+    assert gradient_size(dln.critical_network(*data(), [3, 4, 3, 3], [0]), *data(), "pc") < bound(epsilon(x), 1e3)
+
+
+NET = partial(dln.LinearNetwork.random, [3, 4, 3])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: dln.loss_hessian(NET(), *data(2)), ValueError, "`x` has shape"),
+        (lambda: dln.energy_hessian(NET(), *data(), covariances=[1.0]), ValueError, "`covariances` has 1"),
+        (lambda: dln.energy_hessian(NET(), *data(), solver="best"), ValueError, "`solver` is 'best'"),
+        (lambda: dln.lowest_curvature(NET(), *data(), "natural"), ValueError, "`rule` is 'natural'"),
+        (lambda: dln.origin_hessian(*data(), [3, 4, 2]), ValueError, "`y` has shape"),
+        (lambda: dln.origin_hessian(*data(), [3, 3.5, 3]), TypeError, r"`widths\[1\]` is 3.5"),
+        (lambda: dln.origin_hessian(*data(), [3, 4, 3], "natural"), ValueError, "`rule` is 'natural'"),
+        (lambda: dln.critical_network(*data(), [3, 4, 2]), ValueError, "`widths` is"),
+        (lambda: dln.critical_network(*data(), [3, 4, 3], [3]), ValueError, "`modes` is"),
+        (lambda: dln.critical_network(*data(), [3, 1, 3], [0, 1]), ValueError, "at most 1"),
+        (lambda: dln.critical_network(*data(), [3, 4, 3], [0, 0]), ValueError, "different"),
+        (lambda: dln.escape_time(NET(), *data(), [np.ones((4, 3))], 1.0), ValueError, "`displacement` has shapes"),
+        (lambda: dln.escape_time(NET(), *data(), [np.ones((4, 3)), np.ones((3, 4))], 0.0), ValueError, "`radius` is 0.0"),
+        (lambda: dln.simulated_escape_time(NET(), *data(), [[1.0]], -1.0), ValueError, "`radius` is -1.0"),
+    ],
+)  # fmt: skip
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
