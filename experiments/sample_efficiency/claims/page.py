@@ -62,14 +62,19 @@ def filled(text: str, records: Sequence[Record]) -> str:
     return f"{before}{BEGIN}\n\n{table(records)}\n\n{END}{after}"
 
 
+def as_json(records: Sequence[Record]) -> str:
+    """The counts and the records, one a line."""
+    lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+    return f'{{"counts": {json.dumps(counts(records))},\n"claims": [\n{lines}\n]}}\n'
+
+
 def write(records: Sequence[Record], folder: Path | None = None, text: Path | None = None) -> list[Path]:
     """Write claims.md and claims.json into a folder, and the table into its place in a page: all or none."""
     files: dict[Path, bytes] = {}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        record = {"counts": counts(records), "claims": records}
         files[folder / "claims.md"] = page(records).encode()
-        files[folder / "claims.json"] = f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode()
+        files[folder / "claims.json"] = as_json(records).encode()
     if text is not None:
         files[text] = filled(text.read_text(encoding="utf-8"), records).encode()
     write_together(files)

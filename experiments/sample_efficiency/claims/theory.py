@@ -276,14 +276,11 @@ def products() -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray]]:
 @claim("2.3", f"1 − alignment of the worst sample < {EXACT}")
 def natural_gradient_is_perfectly_aligned(_: Results) -> Iterable[Case]:
     """Natural gradients guarantee maximally aligned updates."""
-    for linear in (True, False):
+    for name, net in (("no bottleneck", network()), ("a bottleneck", network(width=NARROW))):
         for samples in (SMALL, LARGE):
-            where, x, y = data(network(), samples, linear)
-            alignment = dln.target_alignment(network(), x, y, "natural")
-            yield below({**where, "network": "no bottleneck"}, worst(alignment), EXACT)
-            if samples == LARGE:
-                alignment = dln.target_alignment(network(width=NARROW), x, y, "natural")
-                yield below({**where, "network": "a bottleneck"}, worst(alignment), EXACT)
+            for linear in (True, False):
+                where, x, y = data(net, samples, linear)
+                yield below({**where, "network": name}, worst(dln.target_alignment(net, x, y, "natural")), EXACT)
 
 
 @claim("3.2, 3.3 and J.2", f"1 − cosine between rescaled PC's and the natural gradient's < {EXACT}")

@@ -105,8 +105,9 @@ class Claim:
             return Verdict("no data", f"wanted: {missing}")
 
     def record(self, results: Results) -> dict[str, Any]:
-        """The claim and its verdict, as JSON has them."""
+        """The claim and its verdict, as JSON has them; of each case, the factors that differ between cases."""
         found = self.decide(results)
+        factors = varying([case.where for case in found.cases])
         return {
             "id": self.id,
             "section": self.section,
@@ -117,8 +118,14 @@ class Claim:
             "kind": found.kind,
             "numbers": found.numbers,
             "cases": [
-                {"where": dict(case.where), "value": case.value, "threshold": case.threshold}
-                | {"error": case.error, "holds": case.holds, "clear": case.clear}
+                {
+                    "where": {name: case.where[name] for name in factors if name in case.where},
+                    "value": float(f"{case.value:.6g}"),
+                    "threshold": case.threshold,
+                    "standard_error": float(f"{case.error:.2g}"),
+                    "holds": case.holds,
+                    "clear": case.clear,
+                }
                 for case in found.cases
             ],
         }
