@@ -66,7 +66,7 @@ class Sweep(eqx.Module):
         """For each algorithm, the index of the learning rate with the lowest mean of `final` over the seeds."""
         return jnp.argmin(jnp.mean(self.final, axis=-1), axis=-1)
 
-    def network(self, algorithm: int, rate: int, seed: int) -> LinearNetwork:
+    def network(self, algorithm: int, rate: Any, seed: int) -> LinearNetwork:
         """The network at the end of a run, by its indices."""
         return LinearNetwork(jax.tree.map(lambda leaf: leaf[rate, seed], self.layers[algorithm]))
 
@@ -134,7 +134,7 @@ def sweep(
     path = None if checkpoint is None else _as_checkpoint(checkpoint)
     learners = tuple(each.learner(nets[0]) for each in chosen)
     layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))
-    errors = fetch(jax.jit(jax.vmap(map_error))(layers, data.targets))
+    errors = fetch(_first_errors(layers, data.targets))
     runs = [Runs(layers, errors, rates, data.x.shape[1]) for _ in chosen]
     key = fingerprint(numbers, chunk)
     start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
@@ -144,6 +144,9 @@ def sweep(
         if progress is not None:
             progress(done, data.x.shape[1], sum(int(np.sum(each.steps == done)) for each in runs))
     return _result(runs, chosen, rates, len(nets), targets is not None)
+
+
+_first_errors = jax.jit(jax.vmap(map_error))
 
 
 def _advance(

@@ -63,7 +63,7 @@ def train_linear(
         _check_out(out)
     x = read_batch("--inputs", inputs, net.widths[0], net.dtype)
     y = read_batch("--targets", targets, net.widths[-1], net.dtype)
-    record = {
+    record: dict[str, Any] = {
         "name": widths if weights is None else weights.name, "rule": rule, "rescaling": rescaling,
         "regularisation": regularisation, "learning_rate": learning_rate, "steps": steps, "batch": batch, "seed": seed,
     }  # fmt: skip

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from dlntheory import Algorithm, LinearNetwork, sweep
+from dlntheory import Algorithm, LinearNetwork, SpectralRegularisation, sweep
+from dlntheory.report.tables import chain
 
 from ..parts import Track
 from .autoencoder import best_rate
@@ -155,7 +156,8 @@ def algorithm(name: str, config: dict[str, Any]) -> Algorithm:
     curve = CURVES[name]
     if curve.rescaling != "decorrelated":
         return Algorithm(curve.rule, curve.rescaling)
-    return Algorithm(curve.rule, curve.rescaling, regularisation=config["regularisation"])
+    regularisation = SpectralRegularisation(config["regularisation"], curve.spectrum)
+    return Algorithm(curve.rule, curve.rescaling, regularisation=regularisation)
 
 
 def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
@@ -167,7 +169,8 @@ def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, n
 
 
 def _legend(axes: Axes, config: dict[str, Any]) -> None:
-    title = f"batch {config['batch']}, {len(config['seeds'])} seeds"
+    widths = chain([config["square"], *config["hidden"], config["square"]])
+    title = f"{widths}, batch {config['batch']}, {len(config['seeds'])} seeds"
     axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)
 
 
