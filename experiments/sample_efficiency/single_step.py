@@ -50,7 +50,10 @@ AXES = {
 
 
 class Curve(NamedTuple):
-    """A learning rule on a kind of network; ``transposed`` is the decorrelation matrix as the paper prints it."""
+    """A learning rule on a kind of network; ``transposed`` is the decorrelation matrix as the paper prints it.
+
+    ``spectrum`` is what regularises decorrelation in training.
+    """
 
     label: str
     style: str
@@ -58,6 +61,7 @@ class Curve(NamedTuple):
     rescaling: str | None = None
     residual: bool = False
     transposed: bool = False
+    spectrum: str = "symmetric"
 
 
 CURVES = {
@@ -70,6 +74,8 @@ CURVES = {
     "bp_decorrelated": Curve("BP, rescaled", "o--", "bp", "decorrelated"),
     "pc_decorrelated": Curve("PC, rescaled", "o--", "pc", "decorrelated"),
     "pc_decorrelated_printed": Curve("PC, as printed", "x:", "pc", "decorrelated", transposed=True),
+    "pc_decorrelated_singular": Curve("PC, by singular values", "o-.", "pc", "decorrelated", spectrum="singular"),
+    "pc_decorrelated_eigen": Curve("PC, by eigenvalues", "o:", "pc", "decorrelated", spectrum="eigen"),
     "residual_bp": Curve("BP, ResNet", "s--", "bp", residual=True),
     "residual_pc": Curve("PC, ResNet", "s--", "pc", residual=True),
     "residual_pc_adaptive": Curve("PC, rescaled, ResNet", "s--", "pc", "adaptive", residual=True),
