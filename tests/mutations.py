@@ -262,6 +262,11 @@ WOUNDS = (
     Wound(
         "cholesky.py", "substitution with the wrong sign",
         "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",
+        _tests("test_cholesky", "test_triangular_inverses", ["33"]),
+    ),
+    Wound(
+        "cholesky.py", "substitution row by row with the wrong sign",
+        "left = left - lower[index, column] * row", "left = left + lower[index, column] * row",
         equilibrium("covariance-square-3-dense-B3-float64"),
     ),
     Wound(
@@ -277,7 +282,7 @@ WOUNDS = (
     Wound(
         "equilibria.py", "nothing is refused",
         "if not np.asarray(accurate).all():", "if False:",
-        accuracy("test_growing_weights_are_beyond_the_covariance_route"),
+        _tests("test_transformations", "test_where_eager_code_raises_compiled_code_is_nan"),
     ),
     Wound(
         "equilibria.py", "drop the ½ of the energy",
