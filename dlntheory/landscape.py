@@ -121,7 +121,9 @@ def origin_hessian(x: Any, y: Any, widths: Any, rule: str = "pc") -> Float[Array
     """
     one_of("rule", rule, GRADIENTS)
     sizes = [as_count(f"widths[{index}]", size) for index, size in enumerate(as_list("widths", widths, "numbers"))]
-    origin = LinearNetwork.from_weights([jnp.zeros(shape) for shape in zip(sizes[1:], sizes, strict=False)])
+    origin = LinearNetwork.from_weights(
+        [jnp.zeros(shape, jnp.float32) for shape in zip(sizes[1:], sizes, strict=False)]
+    )
     problem = as_problem(origin, x, y, None, None)
     inputs, targets = jnp.atleast_2d(problem.x).T, jnp.atleast_2d(problem.y).T
     count = inputs.shape[1]

@@ -23,6 +23,7 @@ from dlntheory import learning_rules, rescaling
 from dlntheory.cli import app
 from experiments import mnist, results
 from experiments.sample_efficiency import autoencoder, figure9
+from experiments.sample_efficiency.curves import best_rate
 from experiments.sample_efficiency.error_coordinates import (
     IDENTITY,
     RELU,
@@ -385,7 +386,7 @@ def test_what_is_no_set_of_images_is_refused(data):
 
 def test_a_curve_of_nan_has_no_best_rate_but_a_finite_one():
     errors = np.array([[[0.2, np.nan]], [[0.2, 0.1]], [[0.2, 0.15]]])
-    assert autoencoder.best_rate(errors) == 1
+    assert best_rate(errors) == 1
 
 
 MNIST = Path(os.environ.get("MNIST_DIR", Path(__file__).parents[2] / "shared" / "data" / "mnist"))

@@ -77,6 +77,11 @@ def test_hessians_compile():
     assert_close(closed(x, y), dln.origin_hessian(x, y, SHAPES[0]))
 
 
+def test_the_origin_keeps_the_precision_of_the_data():
+    x, y = (each.astype(np.float32) for each in data(3, 2))
+    assert dln.origin_hessian(x, y, (3, 4, 2)).dtype == np.float32
+
+
 @pytest.mark.parametrize("rule", ["bp", "pc"])
 @pytest.mark.parametrize("widths", [(3, 2), (3, 4, 2), (3, 2, 2, 2)], ids=str)
 def test_the_origin_in_closed_form(widths, rule):

@@ -28,12 +28,12 @@ from dlntheory import (
 )
 from dlntheory.gradient_flow import stacked, stacked_updates, with_weights
 from dlntheory.report.pictures import COLOURS
+from dlntheory.report.tables import LABELS
 
 from ..parts import Track
 
 SETTINGS = ("white",)
 RULES = ("bp", "pc")
-NAMES = {"bp": "BP", "pc": "PC"}
 FULL = {"width": 16, "batch": 64, "depths": [2, 3], "modes": 6, "learning_rate": 2e-3, "values": 41, "points": 201}
 QUICK = {"width": 6, "batch": 12, "depths": [2, 3], "modes": 3, "learning_rate": 1e-2, "values": 9, "points": 41}
 INITIAL = 0.1
@@ -147,7 +147,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     for depth, style in zip(config["depths"], ("-", "--"), strict=True):
         for rule in RULES:
             look: dict[str, Any] = {"linestyle": style, "color": COLOURS[rule]}
-            label = f"{NAMES[rule]}, {depth} layers"
+            label = f"{LABELS[rule]}, {depth} layers"
             below[0].loglog(arrays["values"], arrays[f"learning_time_{rule}_{depth}"], label=label, **look)
             below[0].plot(config["targets"], arrays[f"trained_learning_time_{rule}_{depth}"], ".", color=COLOURS[rule])
             below[1].semilogx(arrays["times"], arrays[f"theory_imbalance_{rule}_{depth}"], label=label, **look)
@@ -172,6 +172,6 @@ def draw_modes(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarr
             axes.plot(arrays["times"], arrays[f"theory_{rule}_{depth}"][:, k], style, color=colour, linewidth=1)
             dots = arrays[f"trained_{rule}_{depth}"][:, k]
             axes.plot(arrays["times"][::EVERY], dots[::EVERY], mark, color=colour, markersize=4)
-        axes.plot([], [], style, marker=mark, color="0.3", label=NAMES[rule])
+        axes.plot([], [], style, marker=mark, color="0.3", label=LABELS[rule])
     axes.set(xlabel="time (steps × learning rate)", ylabel="learned singular value", xscale="log")
     axes.legend(frameon=False, fontsize=8, loc="upper left", title=f"{depth} layers", title_fontsize=8)

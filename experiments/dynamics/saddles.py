@@ -24,12 +24,12 @@ from dlntheory import (
     simulated_escape_time,
 )
 from dlntheory.report.pictures import COLOURS
+from dlntheory.report.tables import LABELS
 
 from ..parts import Track
 
 SETTINGS = ("normal",)
 RULES = ("bp", "pc")
-NAMES = {"bp": "BP", "pc": "PC"}
 FULL = {"width": 6, "samples": 64, "seeds": 3, "depths": [2, 3, 4], "sizes": 7, "initials": 25}
 QUICK = {"width": 3, "samples": 16, "seeds": 1, "depths": [2, 3], "sizes": 2, "initials": 7}
 SADDLES: dict[str, list[int]] = {"origin": [], "first mode": [0]}
@@ -120,7 +120,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     for style, depth in zip(("-", "--", ":"), config["depths"], strict=False):
         for rule in RULES:
             times = arrays[f"learning_time_{rule}_{depth}"]
-            label = f"{NAMES[rule]}, {depth} layers"
+            label = f"{LABELS[rule]}, {depth} layers"
             panels[3].loglog(arrays["initials"], times, style, color=COLOURS[rule], label=label)
     panels[3].set(xlabel="initial weights", ylabel="time to learn half of a mode")
     panels[3].legend(frameon=False, fontsize=8)
@@ -138,7 +138,7 @@ def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.nda
             values = arrays[name("spectrum", depth, saddle, rule)]
             spread = np.linspace(-0.3, 0.3, len(values))
             axes.plot(len(labels) + spread, values, ".", color=COLOURS[rule], markersize=3)
-            labels.append(f"{NAMES[rule]}\n$L = {depth}$")
+            labels.append(f"{LABELS[rule]}\n$L = {depth}$")
     axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     axes.set_xticks(range(len(labels)), labels, fontsize=8)
     axes.set(ylabel="eigenvalues of the Hessian", yscale="symlog")
@@ -153,7 +153,7 @@ def draw_escapes(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
             predicted, followed = arrays[name("escape", depth, saddle, rule)].mean(axis=1)
             line, style = (predicted, "-") if np.isfinite(predicted).all() else (followed, ":")
             axes.plot(arrays["sizes"], line, style, color=COLOURS[rule], linewidth=1)
-            label = f"{NAMES[rule]}, $L = {depth}$, {saddle}"
+            label = f"{LABELS[rule]}, $L = {depth}$, {saddle}"
             axes.plot(arrays["sizes"], followed, mark, color=COLOURS[rule], markersize=4, label=label)
     axes.set(xscale="log", yscale="log", xlabel="distance from the saddle at the start", ylabel="time to leave it")
     axes.legend(frameon=False, fontsize=7)

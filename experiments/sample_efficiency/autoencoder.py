@@ -24,9 +24,10 @@ from dlntheory.initialisation import random_weights
 
 from ..mnist import Images, fingerprint, load_images, pixels
 from ..parts import Track
+from .curves import at_best, draw_band, draw_best, draw_legend
 from .error_coordinates import RELU, SIGMOID, Inference
 from .nonlinear_training import Learner, train
-from .single_step import CURVES, colour_of
+from .single_step import CURVES
 
 FULL: dict[str, Any] = {
     "hidden": [128, 32, 128],
@@ -73,7 +74,7 @@ class Autoencoder:
             "init": "lecun_normal",
             "regularisation": 1e-4,
             "inference": asdict(Inference()),
-            "dtype": "float32",  # half the time of float64, and the curves agree
+            "dtype": "float32",
             "data": fingerprint(data_dir),
             "data_dir": str(data_dir),
         }
@@ -96,13 +97,12 @@ class Autoencoder:
         if path and path.exists():
             return read_arrays(path)[0]
         runs = [(rate, seed) for rate in config["learning_rates"] for seed in config["seeds"]]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        threads = ThreadPoolExecutor(os.cpu_count() or 1)
+        try:
             waiting = [threads.submit(train_once, config, name, images, *run) for run in runs]
-            try:
-                histories = [each.result() for each in track(waiting)]
-            except BaseException:
-                threads.shutdown(cancel_futures=True)
-                raise
+            histories = [each.result() for each in track(waiting)]
+        finally:
+            threads.shutdown(cancel_futures=True)  # an error or an interruption ends what has not begun
         shape = (len(config["learning_rates"]), len(config["seeds"]), -1)
         columns = [np.array(column).reshape(shape) for column in zip(*histories, strict=True)]
         arrays = dict(zip(("errors", "residuals", "rounds"), columns, strict=True))
@@ -114,36 +114,23 @@ class Autoencoder:
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Each curve at its best learning rate: the error at the end, and the share of steps short of equilibrium."""
         rows = []
-        for curve, errors, residuals in zip(config["curves"], arrays["errors"], arrays["residuals"], strict=True):
-            best = best_rate(errors)
-            final = errors[best, :, -1]
+        for (best, row), residuals in zip(at_best(config, arrays), arrays["residuals"], strict=True):
             unsettled = ~(residuals[best] <= config["inference"]["tolerance"])
-            rows.append(
-                {
-                    "curve": curve,
-                    "learning_rate": float(arrays["learning_rates"][best]),
-                    "mean": float(final.mean()),
-                    "std": float(final.std()),
-                    "unsettled": float(unsettled.mean()),
-                }
-            )
+            rows.append({**row, "unsettled": float(unsettled.mean())})
         return rows
 
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error along training, of each curve at its best learning rate."""
-        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
-            best = best_rate(errors)
-            rate = f"{CURVES[name].label} ({arrays['learning_rates'][best]:.2g})"
-            _draw_band(axes, arrays["steps"], errors[best], rate, name)
+        draw_best(axes, config, arrays)
         axes.set(xlabel="training step", ylabel="test error (mean squared, a pixel)")
-        _legend(axes, config)
+        draw_legend(axes, config)
 
     def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error at the end, by learning rate; runs that ended in NaN are left out."""
         for name, errors in zip(config["curves"], arrays["errors"], strict=True):
-            _draw_band(axes, arrays["learning_rates"], errors[:, :, -1].T, CURVES[name].label, name)
+            draw_band(axes, arrays["learning_rates"], errors[:, :, -1].T, CURVES[name].label, name)
         axes.set(xlabel="learning rate", ylabel=f"test error after {config['steps']} steps", xscale="log")
-        _legend(axes, config)
+        draw_legend(axes, config)
 
 
 ONLINE = Autoencoder(1, ("bp", "pc", "bp_adaptive", "pc_adaptive"))
@@ -169,21 +156,3 @@ def train_once(config: dict[str, Any], name: str, images: Images, rate: float, s
     test = pixels(images.test[:: config["test_images_apart"]], dtype)
     history = train(learner, weights, batches, test, jnp.asarray(rate, dtype))
     return [np.asarray(history.errors), np.asarray(history.residuals), np.mean(history.rounds, keepdims=True)]
-
-
-def best_rate(errors: np.ndarray) -> int:
-    """The learning rate with the lowest mean error at the end."""
-    final = errors[:, :, -1].mean(axis=1)
-    return int(np.argmin(np.where(np.isfinite(final), final, np.inf)))
-
-
-def _draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
-    """Mean and standard deviation over the seeds, which are the rows."""
-    mean, spread, colour = rows.mean(axis=0), rows.std(axis=0), colour_of(name)
-    axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
-    axes.fill_between(positions, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
-
-
-def _legend(axes: Axes, config: dict[str, Any]) -> None:
-    title = f"batch {config['batch']}, {len(config['seeds'])} seeds"
-    axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)

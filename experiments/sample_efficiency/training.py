@@ -20,8 +20,8 @@ from dlntheory import Algorithm, LinearNetwork, SpectralRegularisation, sweep
 from dlntheory.report.tables import chain
 
 from ..parts import Track
-from .autoencoder import best_rate
-from .single_step import CURVES, colour_of
+from .curves import at_best, draw_band, draw_best, draw_legend
+from .single_step import CURVES
 
 Range = tuple[float, float, int]
 """The decimal exponents of the lowest and the highest learning rate, and how many there are."""
@@ -105,28 +105,13 @@ class Training:
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Each curve at its best learning rate: the error at the end; and the share of all runs that diverged."""
-        rows = []
-        for index, curve in enumerate(config["curves"]):
-            best = best_rate(arrays["errors"][index])
-            final = arrays["errors"][index, best, :, -1]
-            diverged = arrays["finite_steps"][index] < config["steps"]
-            rows.append(
-                {
-                    "curve": curve,
-                    "learning_rate": float(arrays["learning_rates"][best]),
-                    "mean": float(final.mean()),
-                    "std": float(final.std()),
-                    "diverged": float(diverged.mean()),
-                }
-            )
-        return rows
+        diverged = (arrays["finite_steps"] < config["steps"]).mean(axis=(1, 2))
+        pairs = zip(at_best(config, arrays), diverged, strict=True)
+        return [{**row, "diverged": float(share)} for (_, row), share in pairs]
 
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The error along training, of each curve at its best learning rate."""
-        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
-            best = best_rate(errors)
-            label = f"{CURVES[name].label} ({arrays['learning_rates'][best]:.2g})"
-            draw_band(axes, arrays["steps"], errors[best], label, name)
+        draw_best(axes, config, arrays)
         axes.set(xlabel="training step", ylabel=r"$\|W_\mathrm{data} - W_{L:1}\|^2$", yscale="log")
         _legend(axes, config)
 
@@ -160,18 +145,8 @@ def algorithm(name: str, config: dict[str, Any]) -> Algorithm:
     return Algorithm(curve.rule, curve.rescaling, regularisation=regularisation)
 
 
-def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
-    """Mean and standard deviation over the rows; downwards only to the least of them, as the scale is logarithmic."""
-    mean, spread, colour = rows.mean(axis=0), rows.std(axis=0), colour_of(name)
-    axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
-    low = np.maximum(mean - spread, rows.min(axis=0))
-    axes.fill_between(positions, low, mean + spread, color=colour, alpha=0.15, linewidth=0)
-
-
 def _legend(axes: Axes, config: dict[str, Any]) -> None:
-    widths = chain([config["square"], *config["hidden"], config["square"]])
-    title = f"{widths}, batch {config['batch']}, {len(config['seeds'])} seeds"
-    axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)
+    draw_legend(axes, config, f"{chain([config['square'], *config['hidden'], config['square']])}, ")
 
 
 def plain(hidden: tuple[int, ...], init: str) -> Training:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autoencoder import best_rate
+from ..curves import best_rate
 from .data import INITIALISATIONS, NoData, PanelData, Results
 
 

@@ -1,0 +1,47 @@
+"""Curves of training, each algorithm at its best learning rate: what the sweeps of linear and nonlinear networks share.
+
+Errors are ``(learning rate, seed, step)``.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from .single_step import CURVES, colour_of
+
+
+def best_rate(errors: np.ndarray) -> int:
+    """The learning rate with the lowest mean error at the end."""
+    final = errors[:, :, -1].mean(axis=1)
+    return int(np.argmin(np.where(np.isfinite(final), final, np.inf)))
+
+
+def at_best(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Of each curve, the index of its best learning rate, and the error at the end there."""
+    for curve, errors in zip(config["curves"], arrays["errors"], strict=True):
+        best = best_rate(errors)
+        final, rate = errors[best, :, -1], float(arrays["learning_rates"][best])
+        yield best, {"curve": curve, "learning_rate": rate, "mean": float(final.mean()), "std": float(final.std())}
+
+
+def draw_best(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """The error along training, of each curve at its best learning rate."""
+    for (best, row), errors in zip(at_best(config, arrays), arrays["errors"], strict=True):
+        label = f"{CURVES[row['curve']].label} ({row['learning_rate']:.2g})"
+        draw_band(axes, arrays["steps"], errors[best], label, row["curve"])
+
+
+def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
+    """Mean and standard deviation over the rows; not below the least of them, as the scale may be logarithmic."""
+    mean, spread, colour = rows.mean(axis=0), rows.std(axis=0), colour_of(name)
+    axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
+    low = np.maximum(mean - spread, rows.min(axis=0))
+    axes.fill_between(positions, low, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def draw_legend(axes: Axes, config: dict[str, Any], network: str = "") -> None:
+    """The curves, under the network, the batch and the number of seeds."""
+    title = f"{network}batch {config['batch']}, {len(config['seeds'])} seeds"
+    axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)
