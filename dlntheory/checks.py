@@ -135,7 +135,12 @@ def as_real(name: str, value: Any, dtype: Any, *, positive: bool = False) -> jax
         raise ValueError(f"`{name}` has shape {array.shape}; wanted one number.")
     if positive and is_concrete(array) and not array > 0:
         raise ValueError(f"`{name}` is {float(array)}; wanted a positive number.")
-    return array.astype(dtype)
+    return (nan_unless(array > 0, array) if positive else array).astype(dtype)
+
+
+def nan_unless(valid: Any, array: jax.Array) -> jax.Array:
+    """Make a value that is out of its range NaN where it is traced, and nothing can be raised."""
+    return array if is_concrete(array) else jnp.where(valid, array, jnp.full_like(array, jnp.nan))
 
 
 def as_number(name: str, value: Any) -> float:

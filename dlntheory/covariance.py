@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from .algebra import Matrix, Size, identity, is_concrete
-from .checks import as_array, as_list
+from .checks import as_array, as_list, nan_unless
 from .layers import Layer
 from .network import LinearNetwork, align_dtypes, as_network
 
@@ -104,7 +105,9 @@ def _as_covariance(name: str, value: Any, size: int, dtype: Any) -> jax.Array:
         raise ValueError(f"`{name}` has shape {array.shape}; wanted a positive number or ({size}, {size}).")
     if is_concrete(array):
         _check_positive_definite(name, np.asarray(array))
-    return array
+        return array
+    pivots = jnp.diagonal(jnp.linalg.cholesky(jax.lax.stop_gradient(array))) if array.ndim else array
+    return nan_unless((pivots > 0).all(), array)
 
 
 def _check_positive_definite(name: str, array: np.ndarray) -> None:

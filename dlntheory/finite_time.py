@@ -1,11 +1,12 @@
 r"""Inference in closed form at finite time: the interface, and the series that large networks take.
 
 Where the Hessian is too large to decompose, ``p_T(H)`` and ``q_T(H)`` are Chebyshev series on an interval that holds
-its spectrum: products with ``H`` alone, a few times ``√κ`` or ``√T``, whichever is less. What a truncated series leaves
-out is at most the sum of the coefficients left out, since no Chebyshev polynomial exceeds one there.
+its spectrum: products with ``H`` alone, a few times ``√κ`` or ``√T``, whichever is less. A step close to the stability
+limit leaves a spike ``1/T`` wide at the end of the interval, and takes ``√T``. The nodes include both ends; between
+them the series is compared with the responses themselves.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,23 +16,24 @@ import numpy as np
 from .algebra import is_concrete
 from .checks import as_count, one_of
 from .descent import energy_gradient
-from .equilibria import Problem, as_problem
-from .inference import as_momentum, as_step_size, warn_unstable
-from .modes import InferenceModes, as_counted, drive, finish
+from .inference import warn_caller
+from .modes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
 from .network import LinearNetwork
-from .relaxation import Inference, Relaxation, as_inference, as_start, norm, residual_norm, starting_point
+from .relaxation import Inference, Relaxation, as_inference, norm, stationary
 from .responses import binary, responses
 from .spectrum import extreme_vectors, rayleigh_quotient
 
 SOLVERS = ("auto", "modes", "series")
 DECOMPOSED = 2048
 """Up to so many hidden units ``solver="auto"`` decomposes the Hessian."""
-MARGIN = 1e-6
-"""By what share the interval is wider than the spectrum found."""
-SHORTEST, LONGEST = 64, 2**16
-"""Coefficients of the shortest series tried, and of the longest."""
 ROUNDING = 64
 """Coefficients below so many machine epsilons of the largest value are noise."""
+FEWEST, MOST = 64, 2**16
+"""Coefficients of the shortest series tried, and of the longest."""
+BETWEEN = np.concatenate(
+    [np.geomspace(1e-9, 0.1, 60), np.pi - np.geomspace(1e-9, 0.1, 60), np.pi * (np.arange(120) * (5**0.5 - 1) / 2 % 1)]
+)
+"""Angles where a series is compared with what it stands for: some near both ends, some anywhere."""
 
 
 def finite_time_activities(
@@ -52,6 +54,10 @@ def finite_time_activities(
     Without momentum ``z_T = z* + (I − γH)ᵀ (z_0 − z*)``, with ``H`` the energy's Hessian in the hidden activities and
     ``z*`` the equilibrium. To ask for many times of one network, keep its `InferenceModes`.
 
+    Up to 32 steps, or twice the depth if that is more, the steps are simulated, and every layer keeps its digits
+    however little has reached it. Afterwards the error is a few epsilons of the whole movement, not of each layer's
+    share, times the number of steps for a step size next to the stability limit.
+
     Args:
         net: the network.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
@@ -62,8 +68,9 @@ def finite_time_activities(
         start: as in `simulate_inference`.
         covariances: as in `equilibrium`.
         nudge: as in `equilibrium`.
-        solver: ``"modes"`` decomposes the Hessian; ``"series"`` multiplies by it (not in traced programs), and bounds
-            what it leaves out in ``truncation``; ``"auto"`` decomposes up to 2048 hidden units.
+        solver: ``"modes"`` decomposes the Hessian; ``"series"`` multiplies by it (not in traced programs), and tells
+            what it leaves out in ``truncation``; ``"auto"`` decomposes up to 2048 hidden units, and more where the
+            series does not end.
         key: as in `simulate_inference`.
 
     Returns:
@@ -74,7 +81,8 @@ def finite_time_activities(
         TypeError: as `simulate_inference`.
 
     Warns:
-        UserWarning: for a step size above the stability limit. Not in traced programs.
+        UserWarning: for a step size above the stability limit, or with ``"series"`` where ``truncation`` exceeds the
+            root of the machine epsilon. Not in traced programs.
 
     Source:
         THEORY section 5.3.
@@ -87,84 +95,99 @@ def finite_time_activities(
     """
     one_of("solver", solver, SOLVERS)
     steps = as_count("steps", steps, minimum=0)
-    problem = as_problem(net, x, y, covariances, nudge)
-    concrete = is_concrete((problem, step_size, momentum, start, key))
+    descent = as_descent(net, x, y, step_size, momentum, start, covariances, nudge, key)
+    concrete = is_concrete(descent)
     if solver == "series" and not concrete:
         raise TypeError("`solver` is 'series' in a traced program, which cannot choose a length; wanted 'modes'.")
-    small = sum(as_inference(problem).sizes) <= DECOMPOSED
-    if solver == "modes" or (solver == "auto" and (small or not concrete)):
-        return InferenceModes(net, x, y, step_size, momentum, start, covariances, nudge, key).at(steps)
-    return _by_series(problem, steps, step_size, momentum, start, key)
+    if is_early(descent, steps):
+        return simulated(descent, steps)
+    small = sum(as_inference(descent.problem).sizes) <= DECOMPOSED
+    if solver == "series" or (solver == "auto" and concrete and not small):
+        relaxation = _by_series(descent, steps)
+        unresolved = bool(relaxation.truncation > stationary(relaxation.truncation.dtype))
+        if solver == "series" and unresolved:
+            message = (
+                f"The series leaves out {float(relaxation.truncation):.1g} of the result; solver='modes' does not."
+            )
+            warn_caller(message)
+        if solver == "series" or not unresolved:
+            return relaxation
+    return by_modes(descent, decompose(descent.problem), steps)
 
 
-def _by_series(problem: Problem, steps: int, step_size: Any, momentum: Any, start: Any, key: Any) -> Relaxation:
-    dtype = problem.x.dtype
-    step_size = as_step_size(step_size, "gradient", dtype)
-    velocity = as_momentum(momentum, dtype)
-    momentum = jnp.zeros((), dtype) if velocity is None else velocity
-    given, key = as_start(start, problem, key)
-    unstable = steps > 0 and warn_unstable(problem, step_size, momentum)
-    inference = as_inference(problem)
+def _by_series(descent: Descent, steps: int) -> Relaxation:
+    inference = as_inference(descent.problem)
     if not inference.sizes:
-        return Relaxation(**_finish(problem, [], [], unstable), count=as_counted(steps), problem=problem)
+        return concluded(descent, steps, [])
     vectors = extreme_vectors(inference, "activities")
     low, high = (float(rayleigh_quotient(inference, "activities", vector)) for vector in vectors)
-    interval = low * (1 - MARGIN), high * (1 + MARGIN)
-    first = starting_point(inference, given, key)
+    margin = ROUNDING * float(np.finfo(descent.step_size.dtype).eps)
+    interval = low * (1 - margin), high * (1 + margin)
+    left, gained = series(descent, steps, interval)
     forces = drive(inference)
-    noise = ROUNDING + (steps if unstable else 0)  # the power of a number above one loses a digit a step
-    (left, left_tail), (gained, gained_tail) = _coefficients(steps, step_size, momentum, interval, noise)
-    moved = apply_series(inference, interval, *padded(gained), forces)
-    lost = gained_tail * norm(forces)
-    if given != "forward":
-        kept = apply_series(inference, interval, *padded(left), first)
-        moved, lost = [one + other for one, other in zip(moved, kept, strict=True)], lost + left_tail * norm(first)
-    fields = _finish(problem, moved, first, unstable)
+    moved = apply_series(inference, interval, *padded(gained.coefficients), forces)
+    lost = gained.lost * norm(forces)
+    if descent.start is not None:
+        kept = apply_series(inference, interval, *padded(left.coefficients), descent.start)
+        moved = [one + other for one, other in zip(moved, kept, strict=True)]
+        lost = lost + left.lost * norm(descent.start)
     size = norm(moved)
-    fields["truncation"] = lost / jnp.where(size > 0, size, jnp.ones_like(size))
-    return Relaxation(**fields, count=as_counted(steps), problem=problem)
+    return concluded(descent, steps, moved, lost / jnp.where(size > 0, size, jnp.ones_like(size)))
 
 
-@eqx.filter_jit
-def _finish(problem: Problem, hidden: list[jax.Array], first: list[jax.Array], unstable: bool) -> dict[str, Any]:
-    inference = as_inference(problem)
-    before = residual_norm(inference, inference.precisions, first)
-    return finish(inference, hidden, before, unstable, problem.x.ndim == 1)
+class Series(NamedTuple):
+    """Chebyshev coefficients that count, by how much their sum is off, and whether more of them would not help."""
+
+    coefficients: np.ndarray
+    lost: float
+    ended: bool
 
 
-def _coefficients(
-    steps: int, step_size: jax.Array, momentum: jax.Array, interval: tuple[float, float], noise: int
-) -> tuple[tuple[np.ndarray, float], tuple[np.ndarray, float]]:
-    """The series of ``p_T`` and ``q_T``, each with the sum of what it leaves out."""
-    length, bits = SHORTEST, jnp.asarray(binary(steps))
-    epsilon = noise * float(np.finfo(step_size.dtype).eps)
+def series(descent: Descent, steps: int, interval: tuple[float, float]) -> tuple[Series, Series]:
+    """The series of ``p_T`` and ``q_T``, as long as they need to be, or as long as they may."""
+    bits, dtype = jnp.asarray(binary(steps)), descent.step_size.dtype
+    middle, half = sum(interval) / 2, (interval[1] - interval[0]) / 2
+
+    def at(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points = jnp.asarray(np.clip(middle + half * np.cos(angles), *interval), dtype)
+        left, gained = responses(points, descent.step_size, descent.momentum, bits)
+        return np.asarray(left), np.asarray(gained)
+
+    (left_between, gained_between), length = at(BETWEEN), FEWEST
     while True:
-        nodes = np.cos(np.pi * (np.arange(length) + 0.5) / length)
-        middle, half = sum(interval) / 2, (interval[1] - interval[0]) / 2
-        values = responses(jnp.asarray(middle + half * nodes, step_size.dtype), step_size, momentum, bits)
-        found = [truncated(np.asarray(each), epsilon, unit) for each, unit in zip(values, (1.0, 0.0), strict=True)]
-        if all(done for _, _, done in found) or length == LONGEST:
-            return found[0][:2], found[1][:2]
+        left_values, gained_values = at(np.pi * np.arange(length + 1) / length)
+        sizes = np.abs(left_values)  # a power loses a digit of its base a step, and a coefficient is a mean
+        magnified = 2 * steps * float(sizes.mean() / max(1.0, sizes.max()))
+        epsilon = (ROUNDING + magnified) * float(np.finfo(dtype).eps)
+        left = truncated(left_values, left_between, epsilon, 1.0)
+        gained = truncated(gained_values, gained_between, epsilon, 0.0)
+        if (left.ended and gained.ended) or length == MOST:
+            return left, gained
         length *= 2
 
 
-def truncated(values: np.ndarray, epsilon: float, unit: float) -> tuple[np.ndarray, float, bool]:
-    """Chebyshev coefficients from values at the nodes: those that count, the sum of the others, and whether it ends."""
+def truncated(values: np.ndarray, between: np.ndarray, epsilon: float, unit: float) -> Series:
+    """A series from values at the nodes, ends included; what is lost is measured at the angles between them, too."""
     from scipy.fft import dct
 
-    coefficients = dct(values) / len(values)
-    coefficients[0] /= 2
+    if not np.isfinite(values).all():
+        return Series(np.full(1, np.nan, values.dtype), np.nan, ended=True)
+    coefficients = dct(values, type=1) / (len(values) - 1)
+    coefficients[[0, -1]] /= 2
     sizes = np.abs(coefficients)
-    counting = np.flatnonzero(sizes > epsilon * max(unit, np.abs(values).max()))
+    noise = epsilon * max(unit, np.abs(values).max())
+    counting = np.flatnonzero(sizes > noise)
     kept = int(counting[-1]) + 1 if len(counting) else 1
-    ended = kept <= 3 * len(values) // 4 or not np.isfinite(values).all()
-    return coefficients[:kept], float(sizes[kept:].sum()), ended
+    tail = float(sizes[kept:].sum())
+    off = np.abs(np.cos(np.outer(BETWEEN, np.arange(kept))) @ coefficients[:kept] - between).max()
+    resolved = kept <= 3 * len(values) // 4 and off <= tail + ROUNDING * noise
+    return Series(coefficients[:kept], tail + float(off), bool(resolved))
 
 
 def padded(coefficients: np.ndarray) -> tuple[jax.Array, jax.Array]:
     """Zeros up to a power of two, so that few programs are compiled; and how many there are."""
     length = len(coefficients)
-    filled = np.zeros(max(SHORTEST, 1 << (length - 1).bit_length()), coefficients.dtype)
+    filled = np.zeros(max(FEWEST, 1 << (length - 1).bit_length()), coefficients.dtype)
     filled[:length] = coefficients
     return jnp.asarray(filled), jnp.asarray(length)
 

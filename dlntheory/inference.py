@@ -1,18 +1,23 @@
 """Predictive-coding inference at finite time, simulated: the interface."""
 
+import inspect
+import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 
 from .algebra import is_concrete
-from .checks import as_count, as_real, one_of
+from .checks import as_count, as_real, nan_unless, one_of
 from .descent import precision
 from .equilibria import Problem, as_problem
 from .network import LinearNetwork
 from .relaxation import (
+    Inference,
     Relaxation,
     as_inference,
     as_start,
@@ -52,7 +57,7 @@ def simulate_inference(
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
         steps: how many steps, or at most how many with a ``tolerance``; zero returns the start.
-        step_size: ``γ``, positive. Not needed by conjugate gradients and Newton's method (whose step it shortens).
+        step_size: ``γ``, positive. Conjugate gradients ignore it; it multiplies Newton's step, 1 by default.
         momentum: ``μ``, from 0 to 1; with ``"gradient"``, ``"nesterov"`` and ``"error_coordinates"``.
         start: ``"forward"`` (the feedforward pass), ``"zero"``, ``"random"`` (standard normal), or ``L + 1``
             activities shaped like ``relaxation.activities``, of which those that are clamped do not matter.
@@ -63,17 +68,23 @@ def simulate_inference(
         method: ``"gradient"`` (heavy-ball momentum), ``"nesterov"``, ``"adam"``, ``"error_coordinates"`` (gradient
             descent with the hidden errors as variables), ``"cg"`` and ``"cg_activities"`` (conjugate gradients in the
             errors and in the activities), ``"newton"``.
-        tolerance: stop where ``residual_norm`` is this small; ``None`` to take every step.
-        key: an integer seed or a JAX random key, for a random start.
+        tolerance: stop where ``residual_norm`` is this small; ``None`` to take every step. A run with one has no
+            reverse-mode derivative, only a forward one.
+        key: an integer seed or a JAX random key, of use to a random start only.
 
     Returns:
         The `Relaxation`. Its outcome is ``"converged"`` where ``residual_norm`` is at most the tolerance, or without
-        one the root of the machine epsilon; ``"diverged"`` where the step size exceeds the stability limit or the
-        residual has grown a thousandfold; ``"not finite"``; or ``"step limit"``.
+        one the root of the machine epsilon; ``"diverged"`` where the step size exceeds the stability limit, whatever
+        the residual, or the residual has grown a thousandfold; ``"not finite"``; or ``"step limit"``. In traced
+        programs, and with `Decaying` or covariances by time, no limit is known, and the residual alone decides.
+
+        In traced programs an option out of its range makes the result NaN, except for a tolerance, which no residual
+        then meets.
 
     Raises:
         ValueError: for shapes that do not match, negative steps, covariances or a step size that are not positive, a
-            momentum outside [0, 1), a schedule longer than the run, or options that the method has no use for.
+            momentum outside [0, 1), a schedule longer than the run, or a momentum or a schedule that the method has no
+            use for. From JAX, for the reverse-mode derivative of a run with a tolerance.
         TypeError: for a number of steps that is not whole, or something that does not hold real numbers.
 
     Warns:
@@ -104,7 +115,7 @@ def simulate_inference(
     )
     _check_options(method, settings)
     start, key = as_start(start, problem, key)
-    unstable = _is_unstable(problem, settings, method, steps)
+    unstable = _is_unstable(problem, settings, method) and steps > 0
     concrete = is_concrete((problem, settings, start, key))
     fields, last = _simulate(method, problem, settings, start, key, jnp.asarray(steps) if concrete else steps, unstable)
     return Relaxation(**fields, problem=Problem(problem.layers, last, problem.x, problem.y, problem.nudge))
@@ -126,7 +137,7 @@ def as_momentum(momentum: Any, dtype: Any) -> jax.Array | None:
     array = as_real("momentum", momentum, dtype)
     if is_concrete(array) and not 0 <= array < 1:
         raise ValueError(f"`momentum` is {float(array)}; wanted a number from 0 to below 1.")
-    return array
+    return nan_unless((array >= 0) & (array < 1), array)
 
 
 def _check_options(method: str, settings: Settings) -> None:
@@ -136,28 +147,39 @@ def _check_options(method: str, settings: Settings) -> None:
         raise ValueError(f"`schedule` is given with {method!r}; wanted None, as its steps need a constant energy.")
 
 
-def _is_unstable(problem: Problem, settings: Settings, method: str, steps: int) -> bool:
-    """Warn where the step size exceeds the stability limit. A schedule that never passes has none."""
+def _is_unstable(problem: Problem, settings: Settings, method: str) -> bool:
+    """Warn where the step size exceeds the stability limit, unless a schedule or the method leaves it unknown."""
     passes = settings.schedule is None or settings.schedule.passes
-    if method not in ("gradient", "nesterov", "error_coordinates") or not passes or steps == 0:
+    if method == "adam" or method in CONJUGATE or not passes:
         return False
-    coordinates = RULES[method].coordinates
-    return warn_unstable(problem, settings.step_size, settings.momentum, coordinates, method == "nesterov")
+    return warn_unstable(problem, settings.step_size, settings.momentum, method)
 
 
-def warn_unstable(
-    problem: Problem, step_size: jax.Array, momentum: Any, coordinates: str = "activities", nesterov: bool = False
-) -> bool:
+def warn_unstable(problem: Problem, step_size: jax.Array, momentum: Any, method: str = "gradient") -> bool:
     """Tell whether a step size exceeds the stability limit, and warn; traced programs cannot."""
     if not is_concrete((problem, step_size, momentum)) or len(as_inference(problem).layers) == 1:
         return False
-    momentum = 0.0 if momentum is None else float(momentum)
-    limit = stability_limit(largest_eigenvalue(as_inference(problem), coordinates), momentum, nesterov)
+    limit = _stability_limit(as_inference(problem), 0.0 if momentum is None else float(momentum), method)
     if float(step_size) <= limit:
         return False
     message = f"`step_size` is {float(step_size):.6g}, above the stability limit {limit:.6g}: inference diverges."
-    warnings.warn(message, UserWarning, stacklevel=4)
+    warn_caller(message)
     return True
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the line that called this package, past the libraries that wrap its classes and functions."""
+    inside = tuple(str(Path(module).parent) + os.sep for module in (__file__, eqx.__file__, jaxtyping.__file__))
+    files = [frame.filename for frame in inspect.stack(context=0)]
+    level = next((level for level, file in enumerate(files) if not file.startswith(inside)), len(files))
+    warnings.warn(message, UserWarning, stacklevel=level + 1)
+
+
+def _stability_limit(inference: Inference, momentum: float, method: str) -> float:
+    """Newton's step is the whole way times the step size, whatever the spectrum."""
+    if method == "newton":
+        return 2.0
+    return stability_limit(largest_eigenvalue(inference, RULES[method].coordinates), momentum, method == "nesterov")
 
 
 @eqx.filter_jit
@@ -167,7 +189,7 @@ def _simulate(
     """The fields of the relaxation, and the covariances of its last time."""
     inference = as_inference(problem)
     first = starting_point(inference, start, key)
-    before = residual_norm(inference, precisions_at(inference, settings, 0, steps), first)
+    before = residual_norm(inference, first)
     hidden, count = run_method(method, inference, settings, first, steps)
     precisions = precisions_at(inference, settings, count, steps)
     fields = conclude(inference, precisions, hidden, problem.x.ndim == 1)

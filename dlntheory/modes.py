@@ -2,15 +2,19 @@ r"""Inference in closed form at any time, by the modes of the Hessian.
 
 With constant precisions inference is linear, so after ``T`` steps ``u_T = p_T(H) u_0 + q_T(H) b``, where ``b`` is minus
 the energy's gradient at the feedforward pass. One decomposition ``H = V Λ Vᵀ`` serves every ``T``.
+
+Modes are large numbers that add up to small ones in layers that the error has hardly reached. Early times are
+therefore simulated, step by step.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .algebra import is_concrete
 from .checks import as_count
 from .equilibria import Problem, as_problem
 from .hessian import hessian_blocks
@@ -28,15 +32,37 @@ from .relaxation import (
     stationary,
 )
 from .responses import binary, divided_differences, responses
+from .simulation import Settings, descend_by
 from .spectrum import split
 from .system import scale_all
+
+EARLY = 32
+"""Up to so many steps, and in deep networks up to twice their depth, inference is simulated."""
+
+
+class Descent(eqx.Module):
+    """Checked gradient descent with momentum; ``start`` is ``None`` at the feedforward pass."""
+
+    problem: Problem
+    step_size: jax.Array
+    momentum: jax.Array
+    start: list[jax.Array] | None
+    unstable: bool = eqx.field(static=True)
+
+
+class Decomposition(NamedTuple):
+    """``H = V Λ Vᵀ``; the derivative goes through ``H``."""
+
+    hessian: Float[Array, "N N"]
+    eigenvalues: Float[Array, " N"]
+    eigenvectors: Float[Array, "N N"]
 
 
 class InferenceModes(eqx.Module):
     r"""The modes of inference in a network: gradient descent with heavy-ball momentum after any number of steps.
 
     The decomposition of the Hessian, ``N × N`` for ``N`` hidden units, is made once; then ``at(T)`` costs one product
-    with its eigenvectors, whatever ``T``.
+    with its eigenvectors, whatever ``T``. Early times are simulated, as in `finite_time_activities`.
 
     Args:
         net: the network.
@@ -70,14 +96,8 @@ class InferenceModes(eqx.Module):
         [1.0, 1.5, 1.75, 2.0]
     """
 
-    problem: Problem
-    step_size: jax.Array
-    momentum: jax.Array
-    start: Float[Array, "N B"] | None
-    hessian: Float[Array, "N N"]
-    eigenvalues: Float[Array, " N"]
-    eigenvectors: Float[Array, "N N"]
-    unstable: bool = eqx.field(static=True)
+    descent: Descent
+    decomposition: Decomposition
 
     def __init__(
         self,
@@ -91,15 +111,18 @@ class InferenceModes(eqx.Module):
         nudge: Any = None,
         key: Any = 0,
     ):
-        self.problem = as_problem(net, x, y, covariances, nudge)
-        dtype = self.problem.x.dtype
-        self.step_size = as_step_size(step_size, "gradient", dtype)
-        velocity = as_momentum(momentum, dtype)
-        self.momentum = jnp.zeros((), dtype) if velocity is None else velocity
-        given, key = as_start(start, self.problem, key)
-        self.unstable = warn_unstable(self.problem, self.step_size, self.momentum)
-        self.hessian, self.eigenvalues, self.eigenvectors = _decompose(self.problem)
-        self.start = None if given == "forward" else _stacked_start(self.problem, given, key)
+        self.descent = as_descent(net, x, y, step_size, momentum, start, covariances, nudge, key)
+        self.decomposition = decompose(self.descent.problem)
+
+    @property
+    def eigenvalues(self) -> Float[Array, " N"]:
+        """``λ``, ascending."""
+        return self.decomposition.eigenvalues
+
+    @property
+    def eigenvectors(self) -> Float[Array, "N N"]:
+        """``V``."""
+        return self.decomposition.eigenvectors
 
     def at(self, steps: Any) -> Relaxation:
         """Inference after ``steps`` steps.
@@ -115,8 +138,36 @@ class InferenceModes(eqx.Module):
             TypeError: for one that is not whole.
         """
         steps = as_count("steps", steps, minimum=0)
-        fields = _at(self, jnp.asarray(binary(steps)), steps > 0 and self.unstable)
-        return Relaxation(**fields, count=as_counted(steps), problem=self.problem)
+        if is_early(self.descent, steps):
+            return simulated(self.descent, steps)
+        return by_modes(self.descent, self.decomposition, steps)
+
+
+def as_descent(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    step_size: Any,
+    momentum: Any,
+    start: Any,
+    covariances: Any,
+    nudge: Any,
+    key: Any,
+) -> Descent:
+    """Check the arguments, and warn of an unstable step size."""
+    problem = as_problem(net, x, y, covariances, nudge)
+    dtype = problem.x.dtype
+    step_size = as_step_size(step_size, "gradient", dtype)
+    given = as_momentum(momentum, dtype)
+    momentum = jnp.zeros((), dtype) if given is None else given
+    start, key = as_start(start, problem, key)
+    unstable = warn_unstable(problem, step_size, momentum)
+    return Descent(problem, step_size, momentum, None if start == "forward" else _start(problem, start, key), unstable)
+
+
+def is_early(descent: Descent, steps: int) -> bool:
+    """Whether so few steps are simulated."""
+    return steps <= max(EARLY, 2 * len(descent.problem.layers))
 
 
 def as_counted(steps: int) -> jax.Array:
@@ -146,49 +197,66 @@ def dense_hessian(inference: Inference) -> Float[Array, "N N"]:
 
 
 @eqx.filter_jit
-def _decompose(problem: Problem) -> tuple[jax.Array, jax.Array, jax.Array]:
+def decompose(problem: Problem) -> Decomposition:
+    """The eigenvalues and eigenvectors of the Hessian."""
     hessian = dense_hessian(as_inference(problem))
     if not hessian.size:
-        return hessian, hessian[0:0, 0:0].ravel(), hessian
-    return hessian, *jnp.linalg.eigh(jax.lax.stop_gradient(hessian))
+        return Decomposition(hessian, hessian.ravel(), hessian)
+    return Decomposition(hessian, *jnp.linalg.eigh(jax.lax.stop_gradient(hessian)))
 
 
 @eqx.filter_jit
-def _stacked_start(problem: Problem, start: Any, key: Any) -> jax.Array | None:
-    columns = starting_point(as_inference(problem), start, key)
-    return jnp.concatenate(columns) if columns else None
+def _start(problem: Problem, start: Any, key: Any) -> list[jax.Array]:
+    return starting_point(as_inference(problem), start, key)
+
+
+def simulated(descent: Descent, steps: int) -> Relaxation:
+    """Inference after a few steps, one by one."""
+    counted = jnp.asarray(steps) if is_concrete(descent) else steps
+    return concluded(descent, steps, _simulate(descent, counted))
 
 
 @eqx.filter_jit
-def _at(modes: InferenceModes, bits: jax.Array, unstable: bool) -> dict[str, Any]:
-    inference = as_inference(modes.problem)
-    hidden, before = [], jnp.ones((), modes.step_size.dtype)
-    if inference.sizes:
-        forces = jnp.concatenate(drive(inference))
-        moved = propagate(
-            bits,
-            modes.eigenvalues,
-            modes.eigenvectors,
-            modes.hessian,
-            forces,
-            modes.start,
-            modes.step_size,
-            modes.momentum,
-        )
-        hidden = split(inference.sizes, moved)
-    if modes.start is not None:
-        before = residual_norm(inference, inference.precisions, split(inference.sizes, modes.start))
-    return finish(inference, hidden, before, unstable, modes.problem.x.ndim == 1)
+def _simulate(descent: Descent, steps: Any) -> list[jax.Array]:
+    inference = as_inference(descent.problem)
+    settings = Settings(descent.step_size, descent.momentum, None, None)
+    first = starting_point(inference, "forward", None) if descent.start is None else descent.start
+    return descend_by("gradient", inference, settings, first, steps)[0] if first else first
 
 
-def finish(
-    inference: Inference, hidden: list[jax.Array], before: jax.Array, unstable: bool, single: bool
-) -> dict[str, Any]:
-    """The fields of a `Relaxation` in closed form."""
-    fields = conclude(inference, inference.precisions, hidden, single)
+def by_modes(descent: Descent, decomposition: Decomposition, steps: int) -> Relaxation:
+    """Inference after any number of steps."""
+    return concluded(descent, steps, _move(descent, decomposition, jnp.asarray(binary(steps))))
+
+
+@eqx.filter_jit
+def _move(descent: Descent, decomposition: Decomposition, bits: jax.Array) -> list[jax.Array]:
+    inference = as_inference(descent.problem)
+    if not inference.sizes:
+        return []
+    hessian, eigenvalues, eigenvectors = decomposition
+    forces = jnp.concatenate(drive(inference))
+    start = None if descent.start is None else jnp.concatenate(descent.start)
+    moved = propagate(bits, eigenvalues, eigenvectors, hessian, forces, start, descent.step_size, descent.momentum)
+    return split(inference.sizes, moved)
+
+
+def concluded(descent: Descent, steps: int, hidden: list[jax.Array], truncation: Any = 0.0) -> Relaxation:
+    """The relaxation that ends in the given deviations."""
+    fields = _conclude(descent, hidden, jnp.asarray(truncation), steps > 0 and descent.unstable)
+    return Relaxation(**fields, count=as_counted(steps), problem=descent.problem)
+
+
+@eqx.filter_jit
+def _conclude(descent: Descent, hidden: list[jax.Array], truncation: jax.Array, unstable: bool) -> dict[str, Any]:
+    inference = as_inference(descent.problem)
+    before = jnp.ones((), descent.step_size.dtype)
+    if descent.start is not None:
+        before = residual_norm(inference, descent.start)
+    fields = conclude(inference, inference.precisions, hidden, descent.problem.x.ndim == 1)
     residual = fields["residual_norm"]
     status = judge(residual, before, stationary(residual.dtype), unstable)
-    return fields | {"status": status, "truncation": jnp.zeros_like(residual)}
+    return fields | {"status": status, "truncation": truncation.astype(residual.dtype)}
 
 
 @jax.custom_jvp

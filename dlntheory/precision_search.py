@@ -37,21 +37,25 @@ class Reduced(eqx.Module):
 
     ``p_l = ‖φ_l(x̂_{l-1})‖² + Σ_{k<l} Σ_k v_{lk}ᵀ λ`` with ``(Σ_k Σ_k D_k D_kᵀ) λ = r`` and
     ``v_{lk} = D_k W_{l-1:k+1}ᵀ φ_lᵀ φ_l(x̂_{l-1})``: no layer is passed through again.
+
+    Products and covariances are in units of ``exp(unit)``, so that data of any size make the same problem.
     """
 
     sizes: Float[Array, " L"]
     couplings: Float[Array, "L L n"]
     grams: Float[Array, "L n n"]
     residual: Float[Array, " n"]
+    unit: Float[Array, ""]
 
     def products(self, covariances: Float[Array, " L"]) -> Float[Array, " L"]:
-        """``p_1 … p_L``."""
+        """``p_1 … p_L`` of covariances, both in the problem's unit."""
         multiplier = solve(jnp.tensordot(covariances, self.grams, 1), self.residual[:, None])[:, 0]
         return self.sizes + self.couplings @ multiplier @ covariances
 
     def excess(self, logs: Float[Array, " L"]) -> Float[Array, " L"]:
         """``p_l / Σ_l − 1`` of the covariances with the given logarithms; zero is what is wanted."""
-        return self.products(jnp.exp(logs)) / jnp.exp(logs) - 1
+        covariances = jnp.exp(logs - self.unit)
+        return self.products(covariances) / covariances - 1
 
     def slopes(self, logs: Float[Array, " L"]) -> Float[Array, "L L"]:
         """The derivative of `excess`."""
@@ -70,11 +74,15 @@ def reduce_problem(problem: Problem) -> Reduced:
         row = [downstream.T @ each for downstream, each in zip(maps, pulled, strict=False)]
         couplings.append([*(each[:, 0] for each in row), *couplings[0][index:]])
     residual = signals.residual[:, 0]
+    sizes = jnp.stack(products(layers, signals))
+    largest = jax.lax.stop_gradient(jnp.max(sizes))
+    scale = jnp.where(largest > 0, largest, jnp.ones_like(largest))
     return Reduced(
-        sizes=jnp.stack(products(layers, signals)),
-        couplings=jnp.stack([jnp.stack(row) for row in couplings]),
+        sizes=sizes / scale,
+        couplings=jnp.stack([jnp.stack(row) for row in couplings]) / jnp.sqrt(scale),
         grams=jnp.stack([downstream.T @ downstream for downstream in maps]),
-        residual=residual if problem.nudge is None else problem.nudge * residual,
+        residual=(residual if problem.nudge is None else problem.nudge * residual) / jnp.sqrt(scale),
+        unit=jnp.log(scale),
     )
 
 

@@ -6,6 +6,7 @@ with one term for each choice of the ``L − l`` steps that moved it. Energy los
 With momentum ``μ``, each share is followed by ``μ`` times itself, and so on.
 """
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -20,6 +21,7 @@ from .equilibria import Problem, SoftOutput, as_problem
 from .inference import as_momentum, as_step_size
 from .network import LinearNetwork
 from .relaxation import as_inference
+from .responses import binary
 
 
 def energy_propagation(
@@ -41,7 +43,7 @@ def energy_propagation(
         net: the network.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
-        steps: ``T``, not negative.
+        steps: ``T``, not negative; its size costs nothing.
         step_size: ``γ``, positive.
         momentum: ``μ``, from 0 to 1, of heavy-ball descent.
         covariances: as in `equilibrium`.
@@ -69,32 +71,47 @@ def energy_propagation(
             "`nudge` is a SoftOutput; wanted None or a number, a clamp whose error is there from the start."
         )
     dtype = problem.x.dtype
-    velocity = as_momentum(momentum, dtype)
-    ways = arrivals(len(problem.layers), steps, jnp.zeros((), dtype) if velocity is None else velocity)
-    return _energies(problem, ways, as_step_size(step_size, "gradient", dtype))
+    given = as_momentum(momentum, dtype)
+    momentum = jnp.zeros((), dtype) if given is None else given
+    shares = arrivals(len(problem.layers), steps, momentum, as_step_size(step_size, "gradient", dtype))
+    return _energies(problem, shares)
+
+
+def arrivals(depth: int, steps: int, momentum: jax.Array, step_size: Any = 1.0) -> Float[Array, " L"]:
+    r"""What has come down of the output's error to layers ``1 … L``: ``γ^{L−l} C(T, L−l)`` without momentum.
+
+    The coefficients of a power of polynomials in the step down, with no term that is negative: no digit is lost.
+    """
+    return _arrivals(depth, jnp.asarray(binary(steps)), momentum, jnp.asarray(step_size, momentum.dtype))
+
+
+@partial(jax.jit, static_argnums=0)
+def _arrivals(depth: int, bits: jax.Array, momentum: jax.Array, step_size: jax.Array) -> Float[Array, " L"]:
+    """By squaring the step of ``(ways, velocity)``, ``[[1 + γs, μ], [γs, μ]]``, with ``s`` for one layer down."""
+    below = jnp.zeros(depth, momentum.dtype).at[1:2].set(step_size)
+    here = jnp.zeros(depth, momentum.dtype).at[0].set(1)
+    step = jnp.stack([jnp.stack([here + below, momentum * here]), jnp.stack([below, momentum * here])])
+    unit = jnp.multiply.outer(jnp.eye(2, dtype=momentum.dtype), here)
+    apart = jnp.subtract.outer(jnp.arange(depth), jnp.arange(depth)).T
+
+    def times(one: jax.Array, other: jax.Array) -> jax.Array:
+        shifted = other[..., apart] * (apart >= 0).astype(other.dtype)[None, None]
+        return jnp.einsum("ikm,kjmn->ijn", one, shifted)
+
+    def square(result: jax.Array, bit: jax.Array) -> tuple[jax.Array, None]:
+        squared = times(result, result)
+        return jnp.where(bit, times(squared, step), squared), None
+
+    return jax.lax.scan(square, unit, bits)[0][0, 0, ::-1]
 
 
 @eqx.filter_jit
-def arrivals(depth: int, steps: int, momentum: jax.Array) -> Float[Array, " L"]:
-    r"""In how many ways the output's error has come down to layers ``1 … L``: ``C(T, L − l)`` without momentum."""
-
-    def step(_: Any, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        ways, velocity = state
-        velocity = momentum * velocity + jnp.concatenate([ways[1:], jnp.zeros_like(ways[:1])])
-        return ways + velocity, velocity
-
-    start = jnp.zeros(depth, momentum.dtype).at[-1].set(1)
-    return jax.lax.fori_loop(0, steps, step, (start, jnp.zeros_like(start)))[0]
-
-
-@eqx.filter_jit
-def _energies(problem: Problem, ways: jax.Array, step_size: jax.Array) -> Float[Array, "*B L"]:
+def _energies(problem: Problem, shares: jax.Array) -> Float[Array, "*B L"]:
     inference = as_inference(problem)
     errors = [inference.output]
     for layer, precision in zip(reversed(inference.layers[1:]), reversed(inference.precisions), strict=False):
         errors.append(layer.transpose(scale(precision, errors[-1])))
     pairs = zip(reversed(errors), inference.precisions, strict=True)
     whole = jnp.stack([column_products(error, scale(precision, error)) / 2 for error, precision in pairs], axis=-1)
-    shares = ways * step_size ** jnp.arange(len(ways) - 1, -1, -1, dtype=ways.dtype)
     energies = whole * shares[None] ** 2
     return energies[0] if problem.x.ndim == 1 else energies

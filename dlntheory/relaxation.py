@@ -74,7 +74,8 @@ class Relaxation(eqx.Module):
         energy_by_layer: ``½ ε_lᵀ Σ_l⁻¹ ε_l``, ``(B, L)``.
         energy: their sum, and the soft output's term, ``(B,)``.
         residual_norm: the norm of the energy's gradient in the free activities, over the whole batch, relative to that
-            of the feedforward pass: 1 at a forward start, 0 at equilibrium.
+            of the feedforward pass: 1 at a forward start, 0 at equilibrium. Whatever the schedule, with the constant
+            precisions: those of the equilibrium.
         count: the number of steps taken, as an array.
         status: index of the outcome among converged, step limit, diverged, not finite.
         truncation: a bound of the share of the activities' movement that a truncated series leaves out; 0 where
@@ -122,12 +123,15 @@ def measure(inference: Inference, precisions: Precisions, hidden: Sequence[Matri
     errors = prediction_errors(inference.layers, hidden, inference.output)
     weighted = scale_all(precisions, errors)
     energies = [column_products(*pair) / 2 for pair in zip(errors, weighted, strict=True)]
-    return Measured(errors, weighted, energies, residual_norm(inference, precisions, hidden))
+    return Measured(errors, weighted, energies, residual_norm(inference, hidden))
 
 
-def residual_norm(inference: Inference, precisions: Precisions, hidden: Sequence[Matrix]) -> jax.Array:
-    """The norm of the energy's gradient, relative to that of the feedforward pass."""
-    gradient = energy_gradient(inference.layers, precisions, hidden, inference.output)
+def residual_norm(inference: Inference, hidden: Sequence[Matrix]) -> jax.Array:
+    """The norm of the energy's gradient, relative to that of the feedforward pass.
+
+    With the constant precisions: under those of a schedule that decays, every state would look stationary.
+    """
+    gradient = energy_gradient(inference.layers, inference.precisions, hidden, inference.output)
     return relative_norm(gradient, reference_norm(inference))
 
 
@@ -215,8 +219,9 @@ def judge(residual: jax.Array, before: jax.Array, tolerance: Any, unstable: bool
     converged, step_limit, diverged, not_finite = range(len(OUTCOMES))
     grown = residual > GROWTH * jnp.maximum(before, jnp.ones_like(before))
     status = jnp.where(grown, diverged, step_limit)
-    status = jnp.where(residual <= tolerance, converged, jnp.where(unstable, diverged, status))
-    return jnp.where(jnp.isfinite(residual) | jnp.asarray(unstable), status, not_finite)
+    status = jnp.where(residual <= tolerance, converged, status)
+    status = jnp.where(jnp.isfinite(residual), status, not_finite)
+    return jnp.where(unstable, diverged, status)
 
 
 def stationary(dtype: Any) -> float:

@@ -15,13 +15,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .algebra import is_concrete
-from .checks import as_array, as_number
+from .checks import as_array, as_number, nan_unless
 
 
 class Schedule(eqx.Module):
     """The precisions of every layer at every time.
 
-    ``passes`` tells whether they are 1 from some time on.
+    ``passes`` tells whether they are 1 after ``L`` steps, so that the constant ones decide whether inference is stable.
     """
 
     passes: eqx.AbstractClassVar[bool]
@@ -98,7 +98,7 @@ class Prescribed(Schedule):
     """Covariances by time and layer, ``(T', L)``; 1 from time ``T'`` on."""
 
     covariances: Float[Array, "T L"]
-    passes = True
+    passes = False
 
     def precisions(self, time: Any, steps: Any, depth: int, step_size: Any) -> Float[Array, " L"]:
         """The inverse of a row."""
@@ -126,7 +126,7 @@ def as_schedule(schedule: Any, steps: int, depth: int, dtype: Any) -> Schedule |
         raise ValueError(f"`schedule` covers {len(table)} steps but the run has {steps}; wanted no more than the run.")
     if is_concrete(table) and not (np.asarray(table) > 0).all():
         raise ValueError(f"`schedule` holds {float(jnp.min(table))}; wanted positive covariances.")
-    return Prescribed(jnp.asarray(table, dtype))
+    return Prescribed(jnp.asarray(nan_unless(table > 0, table), dtype))
 
 
 def schedule_at(

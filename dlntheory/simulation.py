@@ -127,6 +127,11 @@ def descend_by(
         precisions = precisions_at(inference, settings, time, steps)
         return coordinates.gradient(inference.layers, precisions, state, inference.output)
 
+    def constant_gradient(run: Run) -> list[jax.Array]:
+        if settings.schedule is None:
+            return run.gradient
+        return coordinates.gradient(inference.layers, inference.precisions, run.state, inference.output)
+
     def advance(run: Run) -> Run:
         moves, memory = rule.move(settings, run.gradient, run.memory, run.time)
         state = [each + move for each, move in zip(run.state, moves, strict=True)]
@@ -138,7 +143,7 @@ def descend_by(
         run = jax.lax.fori_loop(0, steps, lambda _, run: advance(run), run)
     else:
         unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = jax.lax.while_loop(lambda run: unfinished(run.time, run.gradient), advance, run)
+        run = jax.lax.while_loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run)
     return list(coordinates.to_hidden(inference.layers, run.state)), run.time
 
 
@@ -168,7 +173,7 @@ def _unfinished(
             return relative_norm(coordinates.in_activities(inference.layers, gradient), reference)
 
         residual = jax.lax.cond(own > tolerance, lambda: own, in_activities)
-        return (time < steps) & (residual > tolerance) & jnp.isfinite(residual)
+        return (time < steps) & ~(residual <= tolerance) & jnp.isfinite(residual)
 
     return unfinished
 

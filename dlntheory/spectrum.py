@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .algebra import is_concrete
-from .checks import as_real, one_of, widest
+from .checks import as_real, nan_unless, one_of, widest
 from .covariance import as_covariances, forward_covariance
 from .descent import COORDINATES, Precisions, from_errors
 from .equilibria import Problem, as_nudge
@@ -99,7 +99,7 @@ class Spectrum(eqx.Module):
         reached at the best momentum only, and otherwise on the safe side.
 
         Args:
-            tolerance: between 0 and 1.
+            tolerance: above 0 and below 1. Out of that range the result is NaN in traced programs.
             step_size: `best_step` if ``None``.
             momentum: ``μ`` of heavy-ball descent.
 
@@ -107,7 +107,7 @@ class Spectrum(eqx.Module):
             A whole number, infinity where inference does not converge; an array in traced programs.
 
         Raises:
-            ValueError: for a tolerance that is not positive.
+            ValueError: for a tolerance out of its range.
             TypeError: for something that is not a real number.
 
         Example:
@@ -116,6 +116,9 @@ class Spectrum(eqx.Module):
             4
         """
         tolerance = as_real("tolerance", tolerance, self.largest.dtype, positive=True)
+        if is_concrete(tolerance) and not tolerance < 1:
+            raise ValueError(f"`tolerance` is {float(tolerance)}; wanted a number above 0 and below 1.")
+        tolerance = nan_unless(tolerance < 1, tolerance)
         rate = self.rate(step_size, momentum)
         polynomial = jnp.where(as_real("momentum", momentum, rate.dtype) > 0, 1 + rate, jnp.zeros_like(rate))
         steps = jnp.maximum(jnp.log(tolerance) / jnp.log(rate), jnp.zeros_like(rate))

@@ -3,6 +3,9 @@
 Oracles: the simulation, a matrix power of the oracle's Hessian, and derivatives by central differences.
 """
 
+import math
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +17,7 @@ from relaxing import CHAIN, STEP, forward_rows, free_rows
 
 import dlntheory as dln
 
-TIMES = (0, 1, 10, 1000)
+TIMES = (0, 1, 10, 33, 1000)
 MOMENTA = (0.3, 0.9)
 
 
@@ -38,7 +41,7 @@ def test_the_closed_form_is_the_simulation(case, start):
 def test_the_series_is_the_modes():
     """And leaves out no more than it says, but for rounding."""
     for start in ("forward", "random"):
-        for steps in (0, 3, 1000):
+        for steps in (0, 50, 1000):
             options = {"momentum": 0.3, "start": start, **CHAIN.options}
             expected = dln.finite_time_activities(*CHAIN.data, steps, STEP, **options)
             found = dln.finite_time_activities(*CHAIN.data, steps, STEP, **options, solver="series")
@@ -106,10 +109,10 @@ def test_the_closed_form_holds_over_the_grid(case):
     hessian, gradients = oracles.quadratic(problem)
     start = np.hstack(forward_rows(problem))
     target = -np.linalg.solve(hessian, gradients.T).T
-    left = np.linalg.matrix_power(np.eye(len(hessian)) - STEP * hessian, 25)
+    left = np.linalg.matrix_power(np.eye(len(hessian)) - STEP * hessian, 40)
     expected = target + (start - target) @ left.T
     with uncompiled():
-        found = dln.finite_time_activities(*case.data, 25, STEP, **case.options)
+        found = dln.finite_time_activities(*case.data, 40, STEP, **case.options)
     assert_close(np.hstack(free_rows(case, found.activities)), expected, float(np.linalg.cond(hessian)))
 
 
@@ -119,7 +122,7 @@ FUNCTIONS = {
     ),
     "spiking": lambda net, x, y, step: dln.simulate_inference(net, x, y, 6, step, schedule="spiking").energy / 1e3,
     "cg": lambda net, x, y, step: dln.simulate_inference(net, x, y, 2, method="cg").activities,
-    "modes": lambda net, x, y, step: dln.finite_time_activities(net, x, y, 6, step, 0.5, "random").activities,
+    "modes": lambda net, x, y, step: dln.finite_time_activities(net, x, y, 40, step, 0.5, "random").activities,
     "spectrum": lambda net, x, y, step: dln.inference_spectrum(net).best_step,
     "errors' spectrum": lambda net, x, y, step: dln.inference_spectrum(net, coordinates="errors").largest,
 }
@@ -161,3 +164,64 @@ def test_the_series_needs_concrete_numbers():
         jax.jit(lambda x: dln.finite_time_activities(net, x, y, 5, STEP, solver="series").energy)(x)
     with pytest.raises(ValueError, match="`solver` is 'krylov'"):
         dln.finite_time_activities(*case.data, 5, STEP, solver="krylov")
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize(("steps", "excess"), [(10**5, 1e-5), (10**6, 0.0), (10**6, -1e-6)])
+def test_the_series_sees_the_spike_next_to_the_stability_limit(steps, excess, momentum):
+    """It is ``1/T`` wide and stands at the end of the spectrum, where few nodes are; it costs ``T`` epsilons."""
+    case = Case(3)
+    step = (1 + excess) * (1 + momentum) * float(dln.inference_spectrum(case.net).stability_limit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = dln.finite_time_activities(*case.data, steps, step, momentum)
+        found = dln.finite_time_activities(*case.data, steps, step, momentum, solver="series")
+    assert expected.residual_norm > 1e-6
+    assert relative_error(found.activities, expected.activities) < float(found.truncation) + bound(epsilon(1.0), steps)
+    assert float(found.truncation) < 1e-6
+
+
+def test_a_spike_too_narrow_for_any_series_is_told_of():
+    case = Case(3)
+    limit = float(dln.inference_spectrum(case.net).stability_limit)
+    with pytest.warns(UserWarning, match="The series leaves out") as caught:
+        found = dln.finite_time_activities(*case.data, 10**12, limit, solver="series")
+    assert found.truncation > 1e-8
+    assert caught[0].filename == __file__
+
+
+def test_early_times_are_exact_in_every_layer():
+    net = dln.LinearNetwork.random([16] * 10, "norm_preserving", key=0)
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 16))
+    modes = dln.InferenceModes(net, x, y, 0.01)
+    for steps in (3, 10, 32):
+        expected = dln.simulate_inference(net, x, y, steps, 0.01)
+        for found in (modes.at(steps), dln.finite_time_activities(net, x, y, steps, 0.01, solver="series")):
+            for own, other in zip(found.errors, expected.errors, strict=True):
+                assert norm([own - other]) <= bound(epsilon(1.0), 10) * norm([other])
+
+
+def test_an_unstable_step_is_warned_of_where_it_is_asked_for():
+    case = Case(3)
+    for run in (
+        lambda: dln.InferenceModes(*case.data, 9.0),
+        lambda: dln.finite_time_activities(*case.data, 5, 9.0),
+        lambda: dln.simulate_inference(*case.data, 5, 9.0),
+    ):
+        with pytest.warns(UserWarning, match="above the stability limit") as caught:
+            run()
+        assert [each.filename for each in caught] == [__file__]
+
+
+def test_leading_order_takes_any_number_of_steps():
+    """Against whole numbers."""
+    net = dln.LinearNetwork.random([4] * 6, "norm_preserving", key=0)
+    x, y = np.random.default_rng(0).normal(size=(2, 4))
+    below = range(len(net.weights) - 1, -1, -1)
+
+    def ways(steps):
+        return np.array([float(math.comb(steps, layers)) for layers in below]) ** 2
+
+    unit = dln.energy_propagation(net, x, y, 5, 1.0) / ways(5)
+    for steps in (7, 2**40):
+        np.testing.assert_allclose(dln.energy_propagation(net, x, y, steps, 1.0), unit * ways(steps), rtol=1e-12)

@@ -64,6 +64,34 @@ def test_scheduled_steps_are_those_of_a_plain_simulation(name):
     assert_close(np.array(found_covariances), np.array([p[0, 0] for p in last.precisions]))
 
 
+@pytest.mark.parametrize("tolerance", [None, 1e-6])
+def test_precisions_that_decay_do_not_pass_for_convergence(tolerance):
+    """They stop the state wherever it is; how far from the equilibrium it is, the constant ones tell."""
+    case = Case(3)
+    found = dln.simulate_inference(*case.data, 2000, STEP, schedule=dln.Decaying(0.5), tolerance=tolerance)
+    at_rest = dln.simulate_inference(*case.data, 0, STEP, start=found.activities)
+    assert found.outcome == "step limit"
+    assert found.residual_norm > 0.1
+    np.testing.assert_allclose(found.residual_norm, at_rest.residual_norm, rtol=1e-12)
+
+
+def test_prescribed_covariances_leave_the_limit_unknown():
+    """A step far above the constant limit is stable with large covariances, and one far below is not with small ones."""
+    case, table = Case(3), np.ones((400, 3))
+    slow = dln.simulate_inference(*case.data, 400, 5.0, schedule=100 * table)
+    plain = dln.simulate_inference(*case.data, 400, 0.05)
+    assert_close(slow.activities, plain.activities, 10)
+    assert slow.outcome == plain.outcome
+    fast = dln.simulate_inference(*case.data, 8, 0.05, schedule=1e-3 * table[:8])
+    assert fast.outcome == "diverged", "by its numbers"
+
+
+def test_a_spike_passes_and_so_the_limit_is_known():
+    with pytest.warns(UserWarning, match="above the stability limit"):
+        found = dln.simulate_inference(*Case(3).data, 10, 5.0, schedule="spiking")
+    assert found.outcome == "diverged"
+
+
 def test_the_unit_schedule_is_none():
     plain = dln.simulate_inference(*CHAIN.data, 3, STEP)
     assert_close(dln.simulate_inference(*CHAIN.data, 3, STEP, schedule="unit").activities, plain.activities)

@@ -107,4 +107,3 @@ def test_the_number_of_steps_bounds_every_mode():
                 left = responses(values, step, jnp.asarray(momentum), binary(steps)).left
                 assert jnp.max(jnp.abs(left)) <= 1e-6
     assert spectrum.steps_to(1e-6, 1.01 * spectrum.stability_limit) == np.inf
-    assert spectrum.steps_to(2.0) == 0

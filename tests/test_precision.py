@@ -210,8 +210,21 @@ def test_the_reduced_products_are_those_of_the_equilibrium(kind):
         )
         for each, a, b in pairs
     ]
-    found = reduce_problem(as_problem(net, x, y, None, None)).products(jnp.asarray(covariances))
+    reduced = reduce_problem(as_problem(net, x, y, None, None))
+    unit = jnp.exp(reduced.unit)
+    found = unit * reduced.products(covariances / unit)
     np.testing.assert_allclose(found[:2], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-75, 1e100, 1e150])
+def test_a_solution_does_not_depend_on_the_datas_unit(size):
+    """The residual and the activities grow alike, and the covariances with their square."""
+    net = dln.LinearNetwork.random([4] * 4, init="norm_preserving", key=0)
+    x, offset = np.random.default_rng(0).normal(size=(2, 4))
+    y = np.asarray(net(x)) + 0.1 * offset
+    plain, scaled = (dln.interference_free_covariances(net, unit * x, unit * y) for unit in (1.0, size))
+    assert scaled.outcome == "converged"
+    np.testing.assert_allclose(np.sqrt(scaled.covariances) / size, np.sqrt(plain.covariances), rtol=1e-10)
 
 
 def test_nudging_less_gives_a_solution_where_the_clamp_has_none():

@@ -20,7 +20,7 @@ Gauss–Newton matrix, renewed each round.
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,19 +105,55 @@ def backpropagation(weights: Sequence[Array], activations: Sequence[Activation],
     return Signals(states[:-1], signals)
 
 
+def equilibrate(
+    weights: Sequence[Array], activations: Sequence[Activation], x: Array, y: Array, settings: Inference
+) -> Equilibrium:
+    """Infer from the feedforward states, as `Inference` says."""
+    clamped = _clamp(weights, activations, x, y)
+    start, scale = _start(clamped, settings)
+
+    def unsettled(now: _Progress) -> Array:
+        return (jnp.linalg.norm(now.missing) > settings.tolerance * scale) & (now.rounds < settings.rounds)
+
+    end = jax.lax.while_loop(unsettled, lambda now: _round(clamped, settings, now), start)
+    last = _sweep(clamped, end.errors, end.gates)
+    residual = jnp.linalg.norm(end.missing) / scale
+    return Equilibrium(Signals(last.states, last.signals), clamped.split(end.errors), end.gates, residual, end.rounds)
+
+
+class _Clamped(NamedTuple):
+    """A network with its input and its target, and what the clamped input makes of the first layer once for all."""
+
+    weights: list[Array]
+    activations: list[Activation]
+    x: Array
+    y: Array
+    first: Array
+    drive: Array
+
+    @property
+    def hidden(self) -> list[slice]:
+        """Where each hidden layer's errors are, in a row of all."""
+        ends = [0, *itertools.accumulate(weight.shape[0] for weight in self.weights[:-1])]
+        return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+    def split(self, errors: Array) -> list[Array]:
+        """The errors by hidden layer."""
+        return [errors[:, each] for each in self.hidden]
+
+
 class _Sweep(NamedTuple):
-    """One pass up and one down: by layer, the states that enter it, its ``z`` and ``δ``; and the errors' pull."""
+    """One pass up and one down: by layer, the states that enter it, slopes and ``δ``; the errors' pull; the gates."""
 
     states: list[Array]
-    inputs: list[Array]
     slopes: list[Array]
     signals: list[Array]
-    pull: list[Array]
+    pull: Array
     gates: list[Array]
 
 
-class _Carry(NamedTuple):
-    """The state of inference between rounds; ``missing`` is the residual of each sample, not yet relative."""
+class _Progress(NamedTuple):
+    """Inference between rounds; ``missing`` is the residual of each sample, not yet relative."""
 
     errors: Array
     gates: list[Array]
@@ -126,82 +162,60 @@ class _Carry(NamedTuple):
     rounds: Array
 
 
-def equilibrate(
-    weights: Sequence[Array], activations: Sequence[Activation], x: Array, y: Array, settings: Inference
-) -> Equilibrium:
-    """Infer from the feedforward states, as `Inference` says."""
-    weights, depth = list(weights), len(weights)
-    hidden = range(depth - 1)
-    first = x @ weights[0].T  # the input is clamped: these never change
-    drive = activations[0].value(first)
-    ends = [0]
-    for weight in weights[:-1]:
-        ends.append(ends[-1] + weight.shape[0])
+def _clamp(weights: Sequence[Array], activations: Sequence[Activation], x: Array, y: Array) -> _Clamped:
+    first = x @ weights[0].T
+    return _Clamped(list(weights), list(activations), x, y, first, activations[0].value(first))
 
-    def split(stacked: Array) -> list[Array]:
-        return [stacked[:, start:end] for start, end in itertools.pairwise(ends)]
 
-    def sweep(errors: Sequence[Array], gates: Sequence[Array], speeds: Sequence[Array]) -> _Sweep:
-        """Forward, then backward with the gates moved by ``speeds``."""
-        states, inputs = [x, drive + errors[0]], [first]
-        for l in range(1, depth):
-            inputs.append(states[l] @ weights[l].T)
-            states.append(activations[l].value(inputs[l]) + (errors[l] if l < depth - 1 else 0))
-        missing = [*errors, y - states.pop()]
-        slopes, signals, pull, moved = [], [], [], list(gates)
-        for l in reversed(range(depth)):
-            slope = activations[l].slope(inputs[l])
-            if activations[l].kinked and l:
-                slope = moved[l] = _moved(gates[l], inputs[l], missing[l], speeds[l])
-            slopes.insert(0, slope)
-            signals.insert(0, slope * missing[l])
-            if l:
-                pull.insert(0, signals[0] @ weights[l])
-        return _Sweep(states, inputs, slopes, signals, pull, moved)
-
-    def settle(carry: _Carry) -> _Carry:
-        """One round: the metric at these errors, and steps with it; samples that lost ground get shorter ones."""
-        metric = _inverse(_curvature(weights, sweep(split(carry.errors), carry.gates, still).slopes))
-        speeds = [carry.step_sizes * speed for speed in _gate_speeds(weights, metric, ends)]
-
-        def step(_: Array, state: tuple[Any, ...]) -> tuple[Any, ...]:
-            errors, gates, _ = state
-            now = sweep(split(errors), gates, speeds)
-            force = errors - jnp.concatenate(now.pull, axis=1)
-            turned = [(new - old) * error for new, old, error in zip(now.gates, gates, split(errors), strict=True)]
-            missing = jnp.sqrt(sum(jnp.sum(each**2, axis=1) for each in [force, *turned]))
-            return errors - carry.step_sizes * (force @ metric), now.gates, missing
-
-        state = (carry.errors, carry.gates, carry.missing)
-        errors, gates, missing = jax.lax.fori_loop(0, settings.steps, step, state)
-        lost = (missing > carry.missing)[:, None]
-        shorter = jnp.maximum(settings.shortening * carry.step_sizes, settings.shortest * settings.step_size)
-        step_sizes = jnp.where(lost, shorter, carry.step_sizes)
-        return _Carry(errors, gates, step_sizes, missing, carry.rounds + 1)
-
-    def residual(carry: _Carry) -> Array:
-        return jnp.linalg.norm(carry.missing) / scale
-
-    def unsettled(carry: _Carry) -> Array:
-        return (residual(carry) > settings.tolerance) & (carry.rounds < settings.rounds)
-
-    still = [jnp.zeros((1, weight.shape[0]), x.dtype) for weight in weights[:-1]]
-    states, inputs = feedforward(weights, activations, x)
-    gates = [activations[l].slope(inputs[l]) for l in hidden]
-    errors = [jnp.zeros_like(states[l + 1]) for l in hidden]
-    pull = jnp.concatenate(sweep(errors, gates, still).pull, axis=1)
+def _start(clamped: _Clamped, settings: Inference) -> tuple[_Progress, Array]:
+    """The feedforward states, and the norm of the force on the errors there."""
+    states, inputs = feedforward(clamped.weights, clamped.activations, clamped.x)
+    gates = [activation.slope(z) for activation, z in zip(clamped.activations[:-1], inputs[:-1], strict=True)]
+    errors = jnp.concatenate([jnp.zeros_like(state) for state in states[1:-1]], axis=1)
+    pull = _sweep(clamped, errors, gates).pull
     size = jnp.linalg.norm(pull)
-    scale = jnp.where(size > 0, size, jnp.ones_like(size))
-    start = _Carry(
-        errors=jnp.concatenate(errors, axis=1),
-        gates=gates,
-        step_sizes=jnp.full((len(x), 1), settings.step_size, x.dtype),
-        missing=jnp.linalg.norm(pull, axis=1),
-        rounds=jnp.zeros((), int),
-    )
-    end = jax.lax.while_loop(unsettled, settle, start)
-    last = sweep(split(end.errors), end.gates, still)
-    return Equilibrium(Signals(last.states, last.signals), split(end.errors), end.gates, residual(end), end.rounds)
+    step_sizes = jnp.full((len(errors), 1), settings.step_size, errors.dtype)
+    start = _Progress(errors, gates, step_sizes, jnp.linalg.norm(pull, axis=1), jnp.zeros((), int))
+    return start, jnp.where(size > 0, size, jnp.ones_like(size))
+
+
+def _round(clamped: _Clamped, settings: Inference, now: _Progress) -> _Progress:
+    """The metric at these errors, and steps with it; a sample that lost ground gets shorter ones."""
+    metric = _inverse(_curvature(clamped.weights, _sweep(clamped, now.errors, now.gates).slopes))
+    speeds = [now.step_sizes * speed[None] for speed in _gate_speeds(clamped, metric)]
+
+    def step(_: Array, state: tuple[Array, list[Array], Array]) -> tuple[Array, list[Array], Array]:
+        errors, gates, _ = state
+        sweep = _sweep(clamped, errors, gates, speeds)
+        force = errors - sweep.pull
+        layers = zip(sweep.gates, gates, clamped.split(errors), strict=True)
+        turned = [(new - old) * error for new, old, error in layers]
+        missing = jnp.sqrt(sum(jnp.sum(each**2, axis=1) for each in [force, *turned]))
+        return errors - now.step_sizes * (force @ metric), sweep.gates, missing
+
+    errors, gates, missing = jax.lax.fori_loop(0, settings.steps, step, (now.errors, now.gates, now.missing))
+    shorter = jnp.maximum(settings.shortening * now.step_sizes, settings.shortest * settings.step_size)
+    step_sizes = jnp.where((missing > now.missing)[:, None], shorter, now.step_sizes)
+    return _Progress(errors, gates, step_sizes, missing, now.rounds + 1)
+
+
+def _sweep(clamped: _Clamped, errors: Array, gates: Sequence[Array], speeds: Sequence[Array] | None = None) -> _Sweep:
+    """Forward, then backward with the gates moved by ``speeds``, if there are any."""
+    missing = clamped.split(errors)
+    states, inputs = [clamped.x, clamped.drive + missing[0]], [clamped.first]
+    for weight, activation, error in zip(clamped.weights[1:-1], clamped.activations[1:-1], missing[1:], strict=True):
+        inputs.append(states[-1] @ weight.T)
+        states.append(activation.value(inputs[-1]) + error)
+    inputs.append(states[-1] @ clamped.weights[-1].T)
+    missing.append(clamped.y - clamped.activations[-1].value(inputs[-1]))
+    slopes = [activation.slope(z) for activation, z in zip(clamped.activations, inputs, strict=True)]
+    moved = list(gates)
+    for l in range(1, len(gates)):
+        if clamped.activations[l].kinked:
+            moved[l] = slopes[l] = gates[l] if speeds is None else _moved(gates[l], inputs[l], missing[l], speeds[l])
+    signals = [slope * error for slope, error in zip(slopes, missing, strict=True)]
+    pull = [signal @ weight for signal, weight in zip(signals[1:], clamped.weights[1:], strict=True)]
+    return _Sweep(states, slopes, signals, jnp.concatenate(pull, axis=1), moved)
 
 
 def _moved(gate: Array, z: Array, error: Array, speed: Array) -> Array:
@@ -210,13 +224,12 @@ def _moved(gate: Array, z: Array, error: Array, speed: Array) -> Array:
     return jnp.clip(gate + speed * z / (jnp.abs(error) + tiny), 0, 1)
 
 
-def _gate_speeds(weights: Sequence[Array], metric: Array, ends: Sequence[int]) -> list[Array]:
+def _gate_speeds(clamped: _Clamped, metric: Array) -> list[Array]:
     """Half over ``q_i = w_iᵀ M w_i``, by hidden layer; ``M`` is how the layer's input yields. It damps critically."""
-    speeds = [jnp.zeros((1, weights[0].shape[0]), metric.dtype)]
-    for l, weight in enumerate(weights[1:-1]):
-        block = metric[ends[l] : ends[l + 1], ends[l] : ends[l + 1]]
-        yields = jnp.sum((weight @ block) * weight, axis=1)
-        speeds.append(jnp.where(yields > 0, 1 / (2 * yields), jnp.zeros_like(yields))[None])
+    speeds = [jnp.zeros_like(clamped.first[0])]  # the input does not yield
+    for weight, below in zip(clamped.weights[1:-1], clamped.hidden[:-1], strict=True):
+        yields = jnp.sum((weight @ metric[below, below]) * weight, axis=1)
+        speeds.append(jnp.where(yields > 0, 1 / (2 * yields), jnp.zeros_like(yields)))
     return speeds
 
 
