@@ -26,6 +26,8 @@ from .spectrum import extreme_vectors, rayleigh_quotient
 SOLVERS = ("auto", "modes", "series")
 DECOMPOSED = 2048
 """Up to so many hidden units ``solver="auto"`` decomposes the Hessian."""
+DECOMPOSABLE = 8192
+"""Up to so many it does where the series does not end: a Hessian of half a gibibyte."""
 ROUNDING = 64
 """Coefficients below so many machine epsilons of the largest value are noise."""
 FEWEST, MOST = 64, 2**16
@@ -69,8 +71,8 @@ def finite_time_activities(
         covariances: as in `equilibrium`.
         nudge: as in `equilibrium`.
         solver: ``"modes"`` decomposes the Hessian; ``"series"`` multiplies by it (not in traced programs), and tells
-            what it leaves out in ``truncation``; ``"auto"`` decomposes up to 2048 hidden units, and more where the
-            series does not end.
+            what it leaves out in ``truncation``; ``"auto"`` decomposes up to 2048 hidden units, and up to 8192 where
+            the series does not end.
         key: as in `simulate_inference`.
 
     Returns:
@@ -81,8 +83,8 @@ def finite_time_activities(
         TypeError: as `simulate_inference`.
 
     Warns:
-        UserWarning: for a step size above the stability limit, or with ``"series"`` where ``truncation`` exceeds the
-            root of the machine epsilon. Not in traced programs.
+        UserWarning: for a step size above the stability limit, or for a series whose ``truncation`` exceeds the root
+            of the machine epsilon. Not in traced programs.
 
     Source:
         THEORY section 5.3.
@@ -101,18 +103,16 @@ def finite_time_activities(
         raise TypeError("`solver` is 'series' in a traced program, which cannot choose a length; wanted 'modes'.")
     if is_early(descent, steps):
         return simulated(descent, steps)
-    small = sum(as_inference(descent.problem).sizes) <= DECOMPOSED
-    if solver == "series" or (solver == "auto" and concrete and not small):
-        relaxation = _by_series(descent, steps)
-        unresolved = bool(relaxation.truncation > stationary(relaxation.truncation.dtype))
-        if solver == "series" and unresolved:
-            message = (
-                f"The series leaves out {float(relaxation.truncation):.1g} of the result; solver='modes' does not."
-            )
-            warn_caller(message)
-        if solver == "series" or not unresolved:
-            return relaxation
-    return by_modes(descent, decompose(descent.problem), steps)
+    units = sum(as_inference(descent.problem).sizes)
+    if solver == "modes" or (solver == "auto" and (units <= DECOMPOSED or not concrete)):
+        return by_modes(descent, decompose(descent.problem), steps)
+    relaxation = _by_series(descent, steps)
+    if relaxation.truncation <= stationary(relaxation.truncation.dtype):
+        return relaxation
+    if solver == "auto" and units <= DECOMPOSABLE:
+        return by_modes(descent, decompose(descent.problem), steps)
+    warn_caller(f"The series leaves out {float(relaxation.truncation):.1g} of the result; solver='modes' does not.")
+    return relaxation
 
 
 def _by_series(descent: Descent, steps: int) -> Relaxation:

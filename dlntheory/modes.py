@@ -171,8 +171,8 @@ def is_early(descent: Descent, steps: int) -> bool:
 
 
 def as_counted(steps: int) -> jax.Array:
-    """A number of steps as an array: whole where 32 bits hold it, otherwise a float."""
-    return jnp.asarray(steps if steps < 2**31 else float(steps))
+    """A number of steps as an array: whole where JAX's integers hold it, otherwise a float."""
+    return jnp.asarray(steps if steps <= jnp.iinfo(jnp.asarray(0).dtype).max else float(steps))
 
 
 def drive(inference: Inference) -> list[jax.Array]:

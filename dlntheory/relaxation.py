@@ -78,7 +78,7 @@ class Relaxation(eqx.Module):
             precisions: those of the equilibrium.
         count: the number of steps taken, as an array.
         status: index of the outcome among converged, step limit, diverged, not finite.
-        truncation: a bound of the share of the activities' movement that a truncated series leaves out; 0 where
+        truncation: an estimate of the share of the activities' movement that a truncated series leaves out; 0 where
             nothing is truncated.
         problem: the checked arguments; under a schedule, with the covariances of the last time.
     """

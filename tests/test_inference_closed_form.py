@@ -190,6 +190,19 @@ def test_a_spike_too_narrow_for_any_series_is_told_of():
     assert caught[0].filename == __file__
 
 
+def test_auto_decomposes_where_the_series_does_not_end(monkeypatch):
+    case = Case(3)
+    limit = float(dln.inference_spectrum(case.net).stability_limit)
+    modes = dln.finite_time_activities(*case.data, 10**12, limit, solver="modes")
+    monkeypatch.setattr("dlntheory.finite_time.DECOMPOSED", 0)
+    found = dln.finite_time_activities(*case.data, 10**12, limit)
+    assert found.truncation == 0 and found.steps == 10**12
+    assert relative_error(found.activities, modes.activities) == 0
+    monkeypatch.setattr("dlntheory.finite_time.DECOMPOSABLE", 0)
+    with pytest.warns(UserWarning, match="The series leaves out"):
+        assert dln.finite_time_activities(*case.data, 10**12, limit).truncation > 1e-8
+
+
 def test_early_times_are_exact_in_every_layer():
     net = dln.LinearNetwork.random([16] * 10, "norm_preserving", key=0)
     x, y = np.random.default_rng(0).normal(size=(2, 3, 16))
