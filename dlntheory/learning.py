@@ -4,7 +4,7 @@ A step is ``W_l ← W_l + η ΔW_l``, with the updates of `dlntheory.updates`. I
 map from that of the data, ``‖W_data − W_{L:1}‖²`` (squared Frobenius norm), and by the loss of its minibatch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -115,16 +115,23 @@ def map_error(layers: Sequence[Layer], target: Float[Array, "m n"]) -> Float[Arr
     return jnp.sum((target - product) ** 2)
 
 
+def after_every(every: Any, step: Any, measure: Callable[[], jax.Array]) -> jax.Array:
+    """What is measured after every so-manieth step, and 0 after the others, which it costs nothing."""
+    like = jax.eval_shape(measure)
+    return jax.lax.cond((step + 1) % every == 0, measure, lambda: jnp.zeros(like.shape, like.dtype))
+
+
 class Training(eqx.Module):
     r"""A network's training.
 
     Attributes:
         net: the network at the end. If training diverged, its weights are not finite.
-        error: ``‖W_data − W_{L:1}‖²`` before the first step and after each, ``(T + 1,)``; ``None`` without a target.
+        error: ``‖W_data − W_{L:1}‖²`` before the first step and after each ``k``-th, ``(⌊T/k⌋ + 1,)``; ``None`` without
+            a target.
         loss: ``½ ‖y − ŷ‖²``, the mean over each minibatch, before its step, ``(T,)``.
         alignment: the mean target alignment of the updates of the steps ``0, k, 2k, …`` as they begin,
             ``(⌈T/k⌉,)``; ``None`` if not asked for.
-        steps: after how many steps everything was still finite. From there on, error and loss are infinity.
+        steps: after how many steps everything measured was still finite. From there on, error and loss are infinity.
         accuracy: the largest estimate of an equilibrium's relative error in those steps; 0 without inference.
     """
 
@@ -170,6 +177,7 @@ def train(
     key: Any = 0,
     target: Any = None,
     alignment_every: int | None = None,
+    error_every: int = 1,
     **options: Any,
 ) -> Training:
     r"""Train a linear network: ``W_l ← W_l + η ΔW_l`` for every minibatch.
@@ -186,6 +194,7 @@ def train(
         key: a JAX random key, or an integer seed, of those draws.
         target: ``W_data``, ``(n_L, n_0)``, to measure the error of the whole map.
         alignment_every: ``k``, to measure the alignment of every ``k``-th update.
+        error_every: ``k``, to measure the error after every ``k``-th step only.
         **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest.
 
     Returns:
@@ -211,11 +220,12 @@ def train(
     steps = _as_steps(x, steps)
     if alignment_every is not None:
         as_count("alignment_every", alignment_every)
+    as_count("error_every", error_every)
     samples = _draw(x, steps, batch, as_key("key", key))
     rate = as_real("learning_rate", learning_rate, net.dtype, positive=True)
     parts = net, learner, x, y, rate, as_target(net, target)
     net, learner, x, y, rate, target = cast(parts, widest(parts))
-    return trained(net, learner, Feed(x, y, samples), rate, target, steps, alignment_every)
+    return trained(net, learner, Feed(x, y, samples), rate, target, steps, alignment_every, error_every)
 
 
 @eqx.filter_jit
@@ -227,6 +237,7 @@ def trained(
     target: jax.Array | None,
     steps: int,
     alignment_every: int | None,
+    error_every: int = 1,
 ) -> Training:
     """Checked arguments, all of one dtype, in one compiled loop."""
     wanted = jnp.zeros((net.widths[-1], net.widths[0]), feed.x.dtype) if target is None else target
@@ -234,7 +245,8 @@ def trained(
     def learn(layers: Layers, time: jax.Array) -> tuple[Layers, tuple[Any, ...]]:
         step = take_step(learner, layers, *feed.minibatch(time), learning_rate)
         alignment = None if alignment_every is None else step.alignment
-        return step.layers, (map_error(step.layers, wanted), step.loss, alignment, step.accuracy)
+        error = after_every(error_every, time, lambda: map_error(step.layers, wanted))
+        return step.layers, (error, step.loss, alignment, step.accuracy)
 
     first = map_error(net.layers, wanted)
     layers, (errors, loss, alignment, accuracy) = jax.lax.scan(learn, net.layers, jnp.arange(steps))
@@ -242,7 +254,7 @@ def trained(
     finite = finite_steps(errors, loss)
     return Training(
         net=eqx.tree_at(lambda it: it.layers, net, layers),
-        error=None if target is None else until(finite, errors),
+        error=None if target is None else until(finite, errors)[::error_every],
         loss=until(finite, loss),
         alignment=None if alignment_every is None else alignment[::alignment_every],
         steps=finite,

@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from .cholesky import BLOCK
-from .learning import Layers, Learner, map_error, take_step
+from .learning import Layers, Learner, after_every, map_error, take_step
 
 AXIS = "runs"
 AT_ONCE = 64
@@ -89,23 +89,31 @@ def at_once(learner: Learner, outputs: int, platform: str) -> int:
     return max(1, min(AT_ONCE, (UNSPLIT - 1) // largest**3))
 
 
+class Span(NamedTuple):
+    """The first step, the number of steps, and after every how-manieth step of all the error is measured."""
+
+    start: Any
+    count: Any
+    error_every: Any
+
+
 def learn_block(
-    learner: Learner, data: Data, span: tuple[Any, Any], length: int, layers: Layers, rates: jax.Array, seed: jax.Array
+    learner: Learner, data: Data, span: Span, length: int, layers: Layers, rates: jax.Array, seed: jax.Array
 ) -> Found:
-    """The steps of a span ``(start, count)``, at most ``length``, of the runs of a block."""
-    start, count = span
+    """The steps of a span, at most ``length``, of the runs of a block; an error that is not measured is 0."""
     step_all = jax.vmap(partial(take_step, learner), in_axes=(0, None, None, 0))
     measure_all = jax.vmap(map_error, in_axes=(0, None))
 
     def learn(time: jax.Array, found: Found) -> Found:
-        step = step_all(found.layers, data.x[seed, start + time], data.y[seed, start + time], rates)
-        error = measure_all(step.layers, data.targets[seed])
+        now = span.start + time
+        step = step_all(found.layers, data.x[seed, now], data.y[seed, now], rates)
+        error = after_every(span.error_every, now, lambda: measure_all(step.layers, data.targets[seed]))
         finite = jnp.isfinite(error) & jnp.isfinite(step.loss)
         accuracy = jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy)
         return Found(step.layers, found.errors.at[time].set(error), found.loss.at[time].set(step.loss), accuracy)
 
     unknown = jnp.full((length, *rates.shape), jnp.nan, rates.dtype)
-    return jax.lax.fori_loop(0, count, learn, Found(layers, unknown, unknown, jnp.zeros_like(rates)))
+    return jax.lax.fori_loop(0, span.count, learn, Found(layers, unknown, unknown, jnp.zeros_like(rates)))
 
 
 @lru_cache(maxsize=8)
@@ -115,7 +123,7 @@ def compile_program(mesh: Mesh, length: int, groups: tuple[int, ...]) -> Callabl
     For each learner, every device goes through its blocks in groups of so many.
     """
 
-    def work_through(learner: Learner, work: Work, group: int, data: Data, span: tuple[Any, Any]) -> Found:
+    def work_through(learner: Learner, work: Work, group: int, data: Data, span: Span) -> Found:
         block = partial(learn_block, learner, data, span, length)
         learn = jax.vmap(block) if group > 1 else _one(block)
 
@@ -134,9 +142,7 @@ def compile_program(mesh: Mesh, length: int, groups: tuple[int, ...]) -> Callabl
         found = Found(work.layers, unknown, unknown, jnp.zeros_like(work.rates))
         return jax.lax.fori_loop(0, work.groups[0], advance, found)
 
-    def local(
-        learners: Sequence[Learner], works: Sequence[Work], data: Data, span: tuple[Any, Any]
-    ) -> tuple[Found, ...]:
+    def local(learners: Sequence[Learner], works: Sequence[Work], data: Data, span: Span) -> tuple[Found, ...]:
         triples = zip(learners, works, groups, strict=True)
         return tuple(work_through(*triple, data, span) for triple in triples)
 

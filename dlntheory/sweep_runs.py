@@ -55,6 +55,10 @@ class Runs:
         self.accuracy = np.zeros(count, rates.dtype)
         self.steps = np.zeros(count, int)
 
+    def going_on(self, done: int) -> int:
+        """How many runs were finite in all steps that are done."""
+        return int((self.steps == done).sum())
+
     def deal(self, done: int, blocks: Blocks) -> tuple[np.ndarray, Work]:
         """The runs that still go on in blocks, −1 where there is none; and what the devices need of them."""
         rows = []
@@ -72,7 +76,7 @@ class Runs:
         return places, Work(layers, self.rates[stand_ins], self.seeds[stand_ins[:, 0]], groups)
 
     def collect(self, done: int, count: int, places: np.ndarray, found: Found) -> None:
-        """Take in what ``count`` steps gave."""
+        """Take in the curves of ``count`` steps."""
         runs, there = places[places >= 0], places >= 0
 
         def of_runs(by_block: np.ndarray) -> np.ndarray:
@@ -85,7 +89,11 @@ class Runs:
         self.loss[runs, done : done + count] = np.where(until & np.isfinite(loss), loss, np.inf)
         self.accuracy[runs] = np.maximum(self.accuracy[runs], found.accuracy[there])
         self.steps[runs] = done + finite
-        for leaf, new in zip(jax.tree.leaves(self.layers), jax.tree.leaves(found.layers), strict=True):
+
+    def keep(self, places: np.ndarray, layers: Any) -> None:
+        """Take in the layers."""
+        runs, there = places[places >= 0], places >= 0
+        for leaf, new in zip(jax.tree.leaves(self.layers), jax.tree.leaves(layers), strict=True):
             leaf[runs] = new[there]
 
     def state(self) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from .condensing import condense
 from .layers import Layer
 from .learning import Algorithm, Learner, map_error
 from .network import LinearNetwork, as_network, cast
-from .sweep_program import AXIS, Data, at_once, compile_program, fetch, place, prepared
+from .sweep_program import AXIS, Data, Span, at_once, compile_program, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
 
 Progress = Callable[[int, int, int], None]
@@ -37,11 +37,11 @@ class Sweep(eqx.Module):
     Attributes:
         algorithms: the names of the algorithms.
         learning_rates: ``(R,)``.
-        error: ``‖W_data − W_{L:1}‖²`` before the first step and after each, ``(A, R, S, T + 1)``; ``None`` without
-            targets.
+        error: ``‖W_data − W_{L:1}‖²`` before the first step and after each ``k``-th, ``(A, R, S, ⌊T/k⌋ + 1)``; ``None``
+            without targets.
         loss: ``½ ‖y − ŷ‖²``, the mean over each minibatch, before its step, ``(A, R, S, T)``.
-        steps: after how many steps everything was still finite, ``(A, R, S)``. From there on, error and loss are
-            infinity.
+        steps: after how many steps everything measured was still finite, ``(A, R, S)``. From there on, error and loss
+            are infinity.
         accuracy: the largest estimate of an equilibrium's relative error in those steps, ``(A, R, S)``; 0 for rules
             without inference.
         layers: the layers at the end, for each algorithm, with leading axes ``(R, S)``; not finite where a run
@@ -58,7 +58,7 @@ class Sweep(eqx.Module):
 
     @property
     def final(self) -> Float[Array, "A R S"]:
-        """The error after the last step, or without targets the loss before it."""
+        """The error that was measured last; without targets the last loss."""
         return (self.loss if self.error is None else self.error)[..., -1]
 
     @property
@@ -82,6 +82,7 @@ def sweep(
     devices: Sequence[jax.Device] | None = None,
     checkpoint: Any = None,
     progress: Progress | None = None,
+    error_every: int = 1,
 ) -> Sweep:
     r"""Train every network with every algorithm at every learning rate.
 
@@ -102,6 +103,8 @@ def sweep(
             was killed ends with the arrays of one that was not. It stays, and a finished one is only read.
         progress: called after every chunk with the number of steps done, that of all steps, and that of the runs that
             still go on.
+        error_every: ``k``, to measure the error only after every ``k``-th step. In small networks that learn single
+            samples, measuring it after every step takes half of the time.
 
     Returns:
         The curves, how long each run stayed finite, and the layers at the end.
@@ -130,20 +133,22 @@ def sweep(
     layers, data = _stacked(nets), _as_data(nets, x, y, targets)
     rates, chosen = _as_rates(learning_rates, nets[0]), _as_algorithms(algorithms)
     as_count("chunk", chunk)
+    as_count("error_every", error_every)
     mesh = Mesh(np.array(_as_devices(devices)), (AXIS,))
     path = None if checkpoint is None else _as_checkpoint(checkpoint)
     learners = tuple(each.learner(nets[0]) for each in chosen)
     layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))
-    errors = fetch(_first_errors(layers, data.targets))
-    runs = [Runs(layers, errors, rates, data.x.shape[1]) for _ in chosen]
-    key = fingerprint(numbers, chunk)
+    errors, steps = fetch(_first_errors(layers, data.targets)), data.x.shape[1]
+    runs = [Runs(layers, errors, rates, steps) for _ in chosen]
+    key = "" if path is None else fingerprint(numbers, chunk, error_every)
     start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
-    for done in _advance(runs, start, learners, data, chunk, mesh):
+    spans = [Span(first, min(chunk, steps - first), error_every) for first in range(start, steps, chunk)]
+    for done in _advance(runs, spans, learners, data, chunk, mesh, always=path is not None):
         if path is not None and jax.process_index() == 0:
             save_checkpoint(path, key, done, runs)
         if progress is not None:
-            progress(done, data.x.shape[1], sum(int(np.sum(each.steps == done)) for each in runs))
-    return _result(runs, chosen, rates, len(nets), targets is not None)
+            progress(done, steps, sum(each.going_on(done) for each in runs))
+    return _result(runs, chosen, rates, len(nets), error_every if targets is not None else None)
 
 
 _first_errors = jax.jit(jax.vmap(map_error))
@@ -151,31 +156,51 @@ _first_errors = jax.jit(jax.vmap(map_error))
 
 def _advance(
     runs: list[Runs],
-    done: int,
+    spans: list[Span],
     learners: tuple[Learner, ...],
     data: Data,
     chunk: int,
     mesh: Mesh,
+    always: bool,
 ) -> Iterator[int]:
-    """Chunk after chunk, how many steps are done, until none are left or no run goes on."""
+    """Span after span, until none are left or no run goes on.
+
+    Layers stay on the devices as long as no run is retired, unless they are ``always`` fetched.
+
+    Yields:
+        How many steps are done.
+    """
     platform, (seeds, steps) = mesh.devices.flat[0].platform, data.x.shape[:2]
     rates = len(runs[0].rates) // seeds
     blocks = [share_out(mesh.size, at_once(each, data.y.shape[-1], platform), rates, seeds) for each in learners]
     program = compile_program(mesh, min(chunk, steps), tuple(each.group for each in blocks))
     learners = tuple(prepared(learner, platform) for learner in learners)
     learners, data = place((learners, data), mesh, own=False)
-    while done < steps and any((each.steps == done).any() for each in runs):
-        count = min(chunk, steps - done)
-        dealt = [each.deal(done, own) for each, own in zip(runs, blocks, strict=True)]
-        works = place([work for _, work in dealt], mesh, own=True)
-        founds = fetch(program(learners, works, data, place((done, count), mesh, own=False)))
-        for each, (places, _), found in zip(runs, dealt, founds, strict=True):
-            each.collect(done, count, places, found)
-        done += count
+    places, works = [], None
+    for span in spans:
+        going_on = sum(each.going_on(span.start) for each in runs)
+        if not going_on:
+            return
+        if works is None:
+            dealt = [each.deal(span.start, own) for each, own in zip(runs, blocks, strict=True)]
+            places, works = [where for where, _ in dealt], place(tuple(work for _, work in dealt), mesh, own=True)
+        founds = program(learners, works, data, place(span, mesh, own=False))
+        for each, where, curves in zip(runs, places, fetch([it._replace(layers=()) for it in founds]), strict=True):
+            each.collect(span.start, span.count, where, curves)
+        works = tuple(work._replace(layers=it.layers) for work, it in zip(works, founds, strict=True))
+        done = span.start + span.count
+        retired = going_on - sum(each.going_on(done) for each in runs)
+        if always or retired or span is spans[-1]:
+            for each, where, layers in zip(runs, places, fetch([it.layers for it in works]), strict=True):
+                each.keep(where, layers)
+        if retired:
+            works = None
         yield done
 
 
-def _result(runs: list[Runs], algorithms: list[Algorithm], rates: np.ndarray, seeds: int, measured: bool) -> Sweep:
+def _result(
+    runs: list[Runs], algorithms: list[Algorithm], rates: np.ndarray, seeds: int, error_every: int | None
+) -> Sweep:
     """The runs by algorithm, learning rate and seed."""
 
     def by_axes(name: str) -> jax.Array:
@@ -185,7 +210,7 @@ def _result(runs: list[Runs], algorithms: list[Algorithm], rates: np.ndarray, se
     return Sweep(
         algorithms=tuple(each.name for each in algorithms),
         learning_rates=jnp.asarray(rates),
-        error=by_axes("errors") if measured else None,
+        error=None if error_every is None else by_axes("errors")[..., ::error_every],
         loss=by_axes("loss"),
         steps=by_axes("steps"),
         accuracy=by_axes("accuracy"),

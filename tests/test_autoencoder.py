@@ -325,13 +325,14 @@ def test_figure_9(data, tmp_path):
     assert set(result.config["panels"]) == {"A", "B"}
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".npz", ".png", ".pdf"}
     for letter in "AB":
-        assert result.arrays[f"{letter}/errors"].shape == (4, 2, 2, 3)  # curves, rates, seeds, blocks
+        assert result.arrays[f"{letter}/final"].shape == (4, 2, 2)  # curves, rates, seeds
+        assert result.arrays[f"{letter}/errors"].shape == (4, 2, 3)  # at the best rate: curves, seeds, blocks
         assert result.arrays[f"{letter}/residuals"].shape == (4, 2, 2, 4)
         starts = result.arrays[f"{letter}/errors"][..., 0]
-        np.testing.assert_array_equal(starts, np.broadcast_to(starts[:1, :1], starts.shape))  # the same weights
+        np.testing.assert_array_equal(starts, np.broadcast_to(starts[:1], starts.shape))  # the same weights
     rows = json.loads(done.stdout)["summary"]["B"]
     assert [row["curve"] for row in rows] == ["bp", "pc", "bp_decorrelated", "pc_decorrelated"]
-    errors = result.arrays["B/errors"][1, :, :, -1].mean(axis=1)
+    errors = result.arrays["B/final"][1].mean(axis=1)
     assert rows[1]["learning_rate"] == TOY["learning_rates"][int(np.argmin(errors))]
     np.testing.assert_allclose(rows[1]["mean"], errors.min(), rtol=1e-6)
     axes = figure9.FIGURE.draw(result.config, result.arrays).axes
@@ -385,8 +386,7 @@ def test_what_is_no_set_of_images_is_refused(data):
 
 
 def test_a_curve_of_nan_has_no_best_rate_but_a_finite_one():
-    errors = np.array([[[0.2, np.nan]], [[0.2, 0.1]], [[0.2, 0.15]]])
-    assert best_rate(errors) == 1
+    assert best_rate(np.array([[np.nan], [0.1], [0.15]])) == 1
 
 
 MNIST = Path(os.environ.get("MNIST_DIR", Path(__file__).parents[2] / "shared" / "data" / "mnist"))

@@ -17,6 +17,7 @@ from dlntheory.cli import app
 from experiments import results as saved
 from experiments.sample_efficiency.claims import CLAIMS, Results, conditions, page, theory, verdicts
 from experiments.sample_efficiency.claims.verdicts import Case, above, below, verdict_of
+from experiments.sample_efficiency.curves import kept
 
 COMMITTED = Path(__file__).parents[1] / "docs/results/figures"
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -261,7 +262,8 @@ def trained(number, world, rate=1, setting="appendix"):
         for index, curve in enumerate(curves):
             errors[index, rate] = [[10 ** -world(curve, time, batch) for time in TIMES]] * 2
             errors[index, rate - 1] = 100.0
-        arrays |= {f"{letter}/errors": errors, f"{letter}/learning_rates": np.array([0.1, 0.2, 0.4])}
+        panel = {"learning_rates": np.array([0.1, 0.2, 0.4]), **kept(errors)}
+        arrays |= {f"{letter}/{name}": array for name, array in panel.items()}
     return saved.Result({"command": "", "figure": number, "setting": setting, "panels": configs}, arrays)
 
 

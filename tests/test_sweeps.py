@@ -135,6 +135,20 @@ def test_the_chunk_does_not_matter(alone):
     assert_close(sweep(rates=RATES[:3], chunk=STEPS + 10).error, alone.error[:, :3])
 
 
+def test_an_error_that_is_not_measured_changes_nothing_else(alone, tmp_path):
+    found = sweep(error_every=4, checkpoint=tmp_path / "sweep.npz")
+    assert_close(found.error[:, :3], alone.error[:, :3, :, ::4])
+    assert (np.asarray(found.error[:, 3, :, -1]) == np.inf).all()  # those runs have diverged
+    assert_close(found.loss[:, :3], alone.loss[:, :3])
+    assert_same(found.layers[0][0].weight[:3], alone.layers[0][0].weight[:3])
+    np.testing.assert_array_equal(found.steps[:, :3], STEPS)
+    assert (np.asarray(found.steps[:, 3]) - np.asarray(alone.steps[:, 3]) <= 1).all()
+    nets, x, y, maps = problem()
+    one = dln.train(nets[1], x[1], y[1], RATES[1], "pc", target=maps[1], error_every=4)
+    assert_close(one.error, alone.error[1, 1, 1, ::4], 1e3)
+    assert sweep(error_every=5).error.shape[-1] == 3  # after steps 0, 5 and 10
+
+
 def test_without_targets(alone):
     nets, x, y, _ = problem()
     found = dln.sweep(nets, x, y, RATES, SMALL, chunk=CHUNK)
@@ -170,6 +184,7 @@ CHANGES = {
     "option": lambda: sweep(["bp", dln.Algorithm("pc", nudge=0.5)], checkpoint="sweep.npz"),
     "data": lambda: sweep(data=problem(noise=1e-9), checkpoint="sweep.npz"),
     "chunk": lambda: sweep(chunk=6, checkpoint="sweep.npz"),
+    "error_every": lambda: sweep(error_every=2, checkpoint="sweep.npz"),
 }
 
 
@@ -304,6 +319,7 @@ BAD = {
     "odd algorithm": ({"algorithms": [3]}, TypeError, r"`algorithms\[0\]` is 3"),
     "one string": ({"algorithms": "bp"}, TypeError, "`algorithms` is a str"),
     "chunk": ({"chunk": 0}, ValueError, "`chunk` is 0"),
+    "error_every": ({"error_every": 0}, ValueError, "`error_every` is 0"),
     "checkpoint's name": ({"checkpoint": "sweep.txt"}, ValueError, r"`checkpoint` is sweep\.txt; wanted a file that ends"),
     "checkpoint's folder": ({"checkpoint": "none/sweep.npz"}, FileNotFoundError, "`checkpoint` is none/sweep.npz, in a folder"),
     "no devices": ({"devices": []}, ValueError, "`devices` is empty"),

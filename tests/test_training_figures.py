@@ -9,9 +9,10 @@ import slow_training
 
 from experiments import parts
 from experiments.sample_efficiency import load_figure, training
+from experiments.sample_efficiency.curves import kept
 from experiments.sample_efficiency.training import CURVES, Training, plain
 
-TOY = {"square": 3, "steps": 6, "chunk": 2, "seeds": 2}
+TOY = {"square": 3, "steps": 6, "chunk": 2, "error_every": 2, "seeds": 2}
 BATCH = Training(("bp", "pc", "bp_decorrelated", "pc_decorrelated"), 5, {"appendix": (-2, -0.5, 3)}, (4,))
 ONLINE = Training(
     ("bp", "pc", "bp_adaptive", "pc_adaptive", "pc_adaptive_positive"), 1, {"appendix": (-2, -1, 3)}, (4,)
@@ -30,16 +31,22 @@ def test_its_curves_are_the_slow_loop(study, monkeypatch):
     config = study.configure(True, "appendix", 3)
     config["regularisation"] = 1e-2  # what is inverted is then well conditioned
     arrays = study.run(config)
-    assert arrays["errors"].shape == (len(study.curves), 3, 2, 7)
+    assert arrays["final"].shape == (len(study.curves), 3, 2)
+    assert arrays["errors"].shape == (len(study.curves), 2, 4)
+    assert arrays["steps"].tolist() == [0, 2, 4, 6]
     nets, x, y, maps = training.task(config)
     assert config["seeds"] == [3, 4]
     np.testing.assert_allclose(y, x @ np.swapaxes(maps, 1, 2)[:, None])
     for c, name in enumerate(config["curves"]):
         rule, rescaling = CURVES[name].rule, CURVES[name].rescaling
-        for r, rate in enumerate(config["learning_rates"]):
-            for s, net in enumerate(nets):
-                _, errors, _ = slow_training.train(net.weights, x[s], y[s], rate, rule, rescaling, maps[s], 1e-2)
-                np.testing.assert_allclose(arrays["errors"][c, r, s], errors, rtol=1e-7)
+        expected = np.array([
+            [slow_training.train(net.weights, x[s], y[s], rate, rule, rescaling, maps[s], 1e-2)[1]
+             for s, net in enumerate(nets)]
+            for rate in config["learning_rates"]
+        ])  # fmt: skip
+        np.testing.assert_allclose(arrays["final"][c], expected[:, :, -1], rtol=1e-7)
+        best = int(np.argmin(expected[:, :, -1].mean(axis=1)))
+        np.testing.assert_allclose(arrays["errors"][c], expected[best][:, ::2], rtol=1e-7)
 
 
 def test_killed_it_resumes_with_the_same_arrays(tmp_path):
@@ -71,7 +78,7 @@ def test_progress_goes_over_all_chunks_even_where_all_runs_diverge():
     wild = Training(("bp",), 5, {"appendix": (6, 7, 2)}, (4,))
     arrays = wild.run(wild.configure(True, "appendix", 0), track)
     assert seen == [0, 1, 2]
-    assert np.isinf(arrays["errors"][..., -1]).all()
+    assert np.isinf(arrays["final"]).all()
 
 
 def test_the_paper_s_settings():
@@ -122,8 +129,7 @@ def test_it_draws_the_best_rate_and_what_did_not_diverge():
     errors = np.full((5, 3, 2, 7), 2.0)
     errors[0, 1] = 1.0  # the best
     errors[1, 2, 0] = np.inf  # one seed diverged
-    arrays = {"steps": np.arange(7), "learning_rates": np.array([0.01, 0.1, 1.0]), "errors": errors,
-              "finite_steps": np.where(np.isinf(errors[..., -1]), 3, 6)}  # fmt: skip
+    arrays = {"steps": np.arange(7), "learning_rates": np.array([0.01, 0.1, 1.0]), **kept(errors)}
     left, right = Figure().subplots(1, 2)
     ONLINE.draw(left, config, arrays)
     ONLINE.draw_sweep(right, config, arrays)

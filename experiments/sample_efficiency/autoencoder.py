@@ -24,7 +24,7 @@ from dlntheory.initialisation import random_weights
 
 from ..mnist import Images, fingerprint, load_images, pixels
 from ..parts import Track
-from .curves import at_best, draw_band, draw_best, draw_legend
+from .curves import at_best, draw_band, draw_best, draw_legend, kept
 from .error_coordinates import RELU, SIGMOID, Inference
 from .nonlinear_training import Learner, train
 from .single_step import CURVES
@@ -80,13 +80,15 @@ class Autoencoder:
         }
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-        """By curve, learning rate and seed: the test error, every step's residual, and the mean rounds of inference."""
+        """The test error; by curve, learning rate and seed, every step's residual, and the mean rounds of inference."""
         images = load_images(Path(config["data_dir"]))
         found = [self._curve(config, name, images, track, folder) for name in config["curves"]]
+        all_of = {name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "rounds")}
         return {
             "steps": np.arange(0, config["steps"] + 1, config["steps_a_block"]),
             "learning_rates": np.array(config["learning_rates"]),
-            **{name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "rounds")},
+            **all_of,
+            **kept(all_of["errors"]),
         }
 
     def _curve(
@@ -127,8 +129,8 @@ class Autoencoder:
 
     def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error at the end, by learning rate; runs that ended in NaN are left out."""
-        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
-            draw_band(axes, arrays["learning_rates"], errors[:, :, -1].T, CURVES[name].label, name)
+        for name, final in zip(config["curves"], arrays["final"], strict=True):
+            draw_band(axes, arrays["learning_rates"], final.T, CURVES[name].label, name)
         axes.set(xlabel="learning rate", ylabel=f"test error after {config['steps']} steps", xscale="log")
         draw_legend(axes, config)
 

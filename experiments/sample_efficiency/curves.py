@@ -1,6 +1,7 @@
 """Curves of training, each algorithm at its best learning rate: what the sweeps of linear and nonlinear networks share.
 
-Errors are ``(learning rate, seed, step)``.
+Of all runs the errors at their end are kept, ``(curve, rate, seed)``; along training those of each curve at its best
+learning rate, ``(curve, seed, time)``. All that is drawn and claimed comes from these.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,25 +13,32 @@ from matplotlib.axes import Axes
 from .single_step import CURVES, colour_of
 
 
-def best_rate(errors: np.ndarray) -> int:
-    """The learning rate with the lowest mean error at the end."""
-    final = errors[:, :, -1].mean(axis=1)
-    return int(np.argmin(np.where(np.isfinite(final), final, np.inf)))
+def kept(errors: np.ndarray) -> dict[str, np.ndarray]:
+    """What is kept of errors ``(curve, rate, seed, time)``."""
+    final = errors[..., -1]
+    at_best = [curve[best_rate(each)] for curve, each in zip(errors, final, strict=True)]
+    return {"final": final, "errors": np.stack(at_best)}
+
+
+def best_rate(final: np.ndarray) -> int:
+    """The learning rate with the lowest mean error at the end, of a curve's errors ``(rate, seed)``."""
+    mean = final.mean(axis=1)
+    return int(np.argmin(np.where(np.isfinite(mean), mean, np.inf)))
 
 
 def at_best(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Of each curve, the index of its best learning rate, and the error at the end there."""
-    for curve, errors in zip(config["curves"], arrays["errors"], strict=True):
-        best = best_rate(errors)
-        final, rate = errors[best, :, -1], float(arrays["learning_rates"][best])
-        yield best, {"curve": curve, "learning_rate": rate, "mean": float(final.mean()), "std": float(final.std())}
+    for curve, final in zip(config["curves"], arrays["final"], strict=True):
+        best = best_rate(final)
+        rate, ends = float(arrays["learning_rates"][best]), final[best]
+        yield best, {"curve": curve, "learning_rate": rate, "mean": float(ends.mean()), "std": float(ends.std())}
 
 
 def draw_best(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """The error along training, of each curve at its best learning rate."""
-    for (best, row), errors in zip(at_best(config, arrays), arrays["errors"], strict=True):
+    for (_, row), errors in zip(at_best(config, arrays), arrays["errors"], strict=True):
         label = f"{CURVES[row['curve']].label} ({row['learning_rate']:.2g})"
-        draw_band(axes, arrays["steps"], errors[best], label, row["curve"])
+        draw_band(axes, arrays["steps"], errors, label, row["curve"])
 
 
 def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:

@@ -117,5 +117,5 @@ def draw_definition(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
 
 
 def _arrow(axes: Axes, vector: np.ndarray, colour: str, style: str, label: str) -> None:
-    axes.annotate("", vector, (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linestyle": style})
+    axes.annotate("", tuple(vector), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linestyle": style})
     axes.plot(*zip((0, 0), vector, strict=True), linestyle=style, color=colour, label=label)

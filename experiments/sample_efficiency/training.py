@@ -20,7 +20,7 @@ from dlntheory import Algorithm, LinearNetwork, SpectralRegularisation, sweep
 from dlntheory.report.tables import chain
 
 from ..parts import Track
-from .curves import at_best, draw_band, draw_best, draw_legend
+from .curves import at_best, draw_band, draw_best, draw_legend, kept
 from .single_step import CURVES
 
 Range = tuple[float, float, int]
@@ -34,8 +34,8 @@ DEEP = 8
 REGULARISATION = {1: 1e-5, DEEP: 1e-4}
 """By hidden layers (section 3.3)."""
 
-FULL: dict[str, Any] = {"square": 20, "steps": 500, "chunk": 50, "seeds": 10}
-QUICK: dict[str, Any] = {"square": 6, "steps": 40, "chunk": 20, "seeds": 2}
+FULL: dict[str, Any] = {"square": 20, "steps": 500, "chunk": 50, "error_every": 5, "seeds": 10}
+QUICK: dict[str, Any] = {"square": 6, "steps": 40, "chunk": 20, "error_every": 1, "seeds": 2}
 QUICK_WIDTHS = {15: 5, 20: 6, 40: 8}
 QUICK_BATCH, QUICK_DEEP, QUICK_RATES = 16, 3, 6
 
@@ -71,13 +71,14 @@ class Training:
             "batch": min(self.batch, QUICK_BATCH) if quick else self.batch,
             "steps": sizes["steps"],
             "chunk": sizes["chunk"],
+            "error_every": sizes["error_every"],
             "seeds": list(range(seed, seed + sizes["seeds"])),
             "learning_rates": np.logspace(low, high, min(count, QUICK_RATES) if quick else count).tolist(),
             "regularisation": REGULARISATION[len(self.hidden)],
         }
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-        """Error by curve, learning rate, seed and step; infinity from where a run diverged."""
+        """What `curves.kept` keeps of the errors, infinity where a run diverged; and the worst estimate of accuracy."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         progress = iter(track(range(-(-config["steps"] // config["chunk"]))))
@@ -92,20 +93,20 @@ class Training:
             chunk=config["chunk"],
             checkpoint=None if folder is None else folder / "sweep.npz",
             progress=lambda *_: next(progress, None),
+            error_every=config["error_every"],
         )
         for _ in progress:  # what was done before, or need not be done
             pass
         return {
-            "steps": np.arange(config["steps"] + 1),
+            "steps": np.arange(0, config["steps"] + 1, config["error_every"]),
             "learning_rates": np.asarray(found.learning_rates),
-            "errors": np.asarray(found.error),
-            "finite_steps": np.asarray(found.steps),
-            "accuracy": np.asarray(found.accuracy),
+            **kept(np.asarray(found.error)),
+            "accuracy": np.asarray(found.accuracy).max(axis=2),
         }
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Each curve at its best learning rate: the error at the end; and the share of all runs that diverged."""
-        diverged = (arrays["finite_steps"] < config["steps"]).mean(axis=(1, 2))
+        diverged = np.isinf(arrays["final"]).mean(axis=(1, 2))
         pairs = zip(at_best(config, arrays), diverged, strict=True)
         return [{**row, "diverged": float(share)} for (_, row), share in pairs]
 
@@ -117,8 +118,8 @@ class Training:
 
     def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The error at the end, by learning rate, where no seed has diverged and it has not grown tenfold."""
-        for name, errors in zip(config["curves"], arrays["errors"], strict=True):
-            final, first = errors[..., -1], errors[..., 0].mean()
+        first = arrays["errors"][0, :, 0].mean()  # of every curve
+        for name, final in zip(config["curves"], arrays["final"], strict=True):
             shown = final.max(axis=1) < 10 * first
             draw_band(axes, arrays["learning_rates"][shown], final[shown].T, CURVES[name].label, name)
         axes.set(xlabel="learning rate", ylabel=f"error after {config['steps']} steps", xscale="log", yscale="log")

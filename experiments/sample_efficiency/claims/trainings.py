@@ -41,7 +41,7 @@ def trainings(results: Results, figure: int, letters: str = "ABCDEFGHIJKLMNOPQRS
 def training(panel: PanelData) -> Training:
     """The panel as a training."""
     config, arrays = panel.config, panel.arrays
-    best = {name: best_rate(errors) for name, errors in zip(config["curves"], arrays["errors"], strict=True)}
+    named = list(zip(config["curves"], arrays["errors"], arrays["final"], strict=True))
     return Training(
         where={
             "initialisation": INITIALISATIONS[config["init"]],
@@ -50,7 +50,7 @@ def training(panel: PanelData) -> Training:
             "batch": config["batch"],
             "rates": f"of the {panel.setting}",
         },
-        errors={name: arrays["errors"][index, best[name]] for index, name in enumerate(config["curves"])},
+        errors={name: errors for name, errors, _ in named},
         learning_rates=arrays["learning_rates"],
-        best=best,
+        best={name: best_rate(final) for name, _, final in named},
     )
