@@ -196,7 +196,8 @@ def test_auto_decomposes_where_the_series_does_not_end(monkeypatch):
     modes = dln.finite_time_activities(*case.data, 10**12, limit, solver="modes")
     monkeypatch.setattr("dlntheory.finite_time.DECOMPOSED", 0)
     found = dln.finite_time_activities(*case.data, 10**12, limit)
-    assert found.truncation == 0 and found.steps == 10**12
+    assert found.truncation == 0
+    assert found.steps == 10**12
     assert relative_error(found.activities, modes.activities) == 0
     monkeypatch.setattr("dlntheory.finite_time.DECOMPOSABLE", 0)
     with pytest.warns(UserWarning, match="The series leaves out"):
