@@ -90,7 +90,7 @@ class Decaying(Schedule):
         missing = depth - jnp.arange(1, depth + 1)
         since = (time - missing).astype(dtype)
         terms = jnp.maximum(steps - missing + 1, 1).astype(dtype)
-        total = jnp.expm1(-self.k * terms) / np.expm1(-self.k) if self.k else terms
+        total = jnp.expm1(-self.k * terms) / float(np.expm1(-self.k)) if self.k else terms
         return jnp.where(since >= 0, jnp.exp(-self.k * since) / total, jnp.ones_like(total))
 
 

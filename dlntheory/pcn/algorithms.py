@@ -1,0 +1,210 @@
+"""An algorithm is five choices; a table names those of the papers."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import equinox as eqx
+
+from ..checks import as_count, as_number, one_of
+from ..schedules import Decaying, Schedule, Spiking
+from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
+from .losses import CrossEntropy, Loss, SquaredError
+from .outputs import AveragedNudge, CentredNudge, Clamp, Nudge, Output
+from .relaxations import ErrorCoordinates, Gradient, Langevin, Relaxation
+from .updates import AtArrival, AtEquilibrium, Backpropagation, ForwardUpdate, Incremental, Update
+
+
+class Algorithm(eqx.Module):
+    """How a network learns from a batch.
+
+    Args:
+        initial: where inference starts.
+        output: what holds the output.
+        loss: the output's energy.
+        schedule: the precisions by time, ``None`` for ones.
+        relaxation: how the states move.
+        update: when and where the weights learn.
+        steps: inference steps ``T``.
+    """
+
+    initial: Initial = Forward()
+    output: Output = Clamp()
+    loss: Loss = SquaredError()
+    schedule: Schedule | None = None
+    relaxation: Relaxation = Gradient(0.1)
+    update: Update = AtEquilibrium()
+    steps: int = eqx.field(static=True, default=8)
+
+    def __check_init__(self) -> None:
+        as_count("steps", self.steps)
+        if self.relaxation.coordinates == "errors" and not self.output.clamped:
+            raise ValueError("`output` is free with error coordinates; wanted a clamped output.")
+        if self.update.at_forward and not self.initial.forward:
+            raise ValueError(
+                f"`initial` is {type(self.initial).__name__} with a {type(self.update).__name__}, "
+                "which needs the forward pass; wanted Forward."
+            )
+        if self.update.at_arrival and self.relaxation.coordinates == "errors":
+            raise ValueError("`update` is AtArrival with error coordinates, where no error travels; wanted another.")
+        if isinstance(self.update, Incremental) and isinstance(self.output, AveragedNudge):
+            raise ValueError("`output` is AveragedNudge with an incremental update, which has one run; wanted another.")
+
+
+class Preset(NamedTuple):
+    """A row of the table: an algorithm, what it is, and where it is described."""
+
+    algorithm: Algorithm
+    description: str
+    source: str
+
+
+def _table() -> dict[str, Preset]:
+    deeper, benchmarking = "Deeper PCNs, section 4", "Benchmarking PCNs, section 4 and appendix B"
+    plain, momentum = Gradient(0.05), Gradient(0.05, 0.5)
+    spiking = Gradient(0.05, decay_last=True)
+    back, forward = Backpropagation(), ForwardUpdate()
+    pc = Algorithm(relaxation=momentum)
+    rows = {
+        "BP-SE": Preset(Algorithm(update=back, steps=1), "backpropagation of the squared error", benchmarking),
+        "BP-CE": Preset(Algorithm(loss=CrossEntropy(), update=back, steps=1), "of the cross-entropy", benchmarking),
+        "PC-SE": Preset(pc, "predictive coding, squared error at the output", benchmarking),
+        "PC-CE": Preset(_with(pc, loss=CrossEntropy()), "cross-entropy at the output", benchmarking),
+        "PN": Preset(_with(pc, output=Nudge(1, 0.5)), "positive nudging", benchmarking),
+        "NN": Preset(_with(pc, output=Nudge(-1, 0.5)), "negative nudging", benchmarking),
+        "CN": Preset(_with(pc, output=CentredNudge(0.5)), "positive or negative nudging, by epoch", benchmarking),
+        "iPC": Preset(Algorithm(relaxation=plain, update=Incremental()), "weights step with the states", benchmarking),
+        "D": Preset(_with(pc, schedule=Decaying(1.0)), "decaying precision", deeper),
+        "S": Preset(Algorithm(schedule=Spiking(), relaxation=spiking), "spiking precision", deeper),
+        "F": Preset(_with(pc, update=forward), "forward update", deeper),
+        "D+F": Preset(_with(pc, schedule=Decaying(1.0), update=forward), "decaying precision, forward update", deeper),
+        "S+F": Preset(
+            Algorithm(schedule=Spiking(), relaxation=spiking, update=forward),
+            "spiking precision, forward update",
+            deeper,
+        ),
+        "ePC": Preset(Algorithm(relaxation=ErrorCoordinates(0.05)), "descent on the errors", "THEORY, section 5.6"),
+        "MCPC": Preset(
+            Algorithm(relaxation=Langevin(0.01, 0.9)), "Langevin dynamics", "Benchmarking PCNs, appendix C.2"
+        ),
+        "Z-IL": Preset(
+            Algorithm(relaxation=Gradient(1.0), update=AtArrival()),
+            "every layer learns as its error arrives",
+            "Song et al. 2020",
+        ),
+    }
+    frozen = {
+        f"{name}+BF": row._replace(description=f"{row.description}; BatchNorm frozen") for name, row in rows.items()
+    }
+    return rows | frozen
+
+
+def _with(algorithm: Algorithm, **choices: Any) -> Algorithm:
+    return dataclasses.replace(algorithm, **choices)
+
+
+PRESETS = _table()
+"""The algorithms of the papers, by name."""
+
+INITIALS: dict[str, Initial] = {
+    "forward": Forward(),
+    "zero": Zero(),
+    "random": Random(),
+    "null": Null(),
+    "class_average": ClassAverage(),
+}
+
+
+def algorithm(
+    name: str,
+    *,
+    steps: int | None = None,
+    step_size: float | None = None,
+    momentum: float | None = None,
+    beta: float | None = None,
+    beta_rate: float | None = None,
+    decay: float | None = None,
+    initial: str | Initial | None = None,
+) -> Algorithm:
+    """A preset, with other hyperparameters where they are given.
+
+    Args:
+        name: a name from `PRESETS`.
+        steps: inference steps ``T``.
+        step_size: the state learning rate ``γ``.
+        momentum: of the states.
+        beta: the strength of nudging.
+        beta_rate: by how much it grows with every epoch.
+        decay: ``k`` of decaying precision.
+        initial: where inference starts, an object or a name from `INITIALS`.
+
+    Returns:
+        The algorithm.
+
+    Raises:
+        ValueError: for an unknown name, a number out of its range, or one that the preset has no use for.
+        TypeError: for something that is not a number.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.algorithm("PC-SE", steps=5, step_size=0.1).steps
+        5
+    """
+    chosen = PRESETS[one_of("name", name, PRESETS)].algorithm
+    if isinstance(chosen.update, Backpropagation):
+        _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial)
+    if not hasattr(chosen.output, "beta"):
+        _refuse(name, beta=beta, beta_rate=beta_rate)
+    if not isinstance(chosen.schedule, Decaying):
+        _refuse(name, decay=decay)
+    changes: dict[str, Any] = {}
+    if steps is not None:
+        changes["steps"] = as_count("steps", steps)
+    if step_size is not None or momentum is not None:
+        changes["relaxation"] = _moved(chosen.relaxation, step_size, momentum)
+    if beta is not None or beta_rate is not None:
+        given = {"beta": _fraction("beta", beta, 1.0), "rate": _fraction("beta_rate", beta_rate, 1.0)}
+        changes["output"] = dataclasses.replace(chosen.output, **_given(given))
+    if decay is not None:
+        changes["schedule"] = Decaying(decay)
+    if initial is not None:
+        changes["initial"] = initial if isinstance(initial, Initial) else INITIALS[one_of("initial", initial, INITIALS)]
+    return _with(chosen, **changes)
+
+
+def norm_of(name: str) -> str | None:
+    """The batch normalisation that a preset asks of its model: ``"frozen"`` for those with ``+BF``."""
+    one_of("name", name, PRESETS)
+    return "frozen" if name.endswith("+BF") else None
+
+
+def _refuse(name: str, **options: Any) -> None:
+    for option in _given(options):
+        raise ValueError(f"`{option}` is given, but {name} has no use for it; wanted None.")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _moved(relaxation: Relaxation, step_size: float | None, momentum: float | None) -> Relaxation:
+    """The rule with another step size and momentum."""
+    given = {"step_size": _positive("step_size", step_size), "momentum": _fraction("momentum", momentum, 1.0)}
+    return dataclasses.replace(relaxation, **_given(given))
+
+
+def _positive(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    number = as_number(name, value)
+    if number <= 0:
+        raise ValueError(f"`{name}` is {number}; wanted a positive number.")
+    return number
+
+
+def _fraction(name: str, value: Any, largest: float) -> float | None:
+    if value is None:
+        return None
+    number = as_number(name, value)
+    if not 0 <= number <= largest:
+        raise ValueError(f"`{name}` is {number}; wanted a number from 0 to {largest:g}.")
+    return number

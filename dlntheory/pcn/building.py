@@ -1,0 +1,109 @@
+"""Building networks of convolutions, block after block."""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+
+from ..checks import as_count, as_list, one_of
+from .blocks import ACTIVATIONS, Block
+from .layers import BatchNorm, Conv, Dense, Identity
+from .network import Network
+
+NORMS = (None, "standard", "frozen")
+
+
+class Stage(NamedTuple):
+    """A convolution of 3 × 3: its channels, its padding, the window of the max-pooling after it, and its stride."""
+
+    channels: int
+    padding: int = 1
+    pool: int | None = None
+    stride: int = 1
+
+
+class Builder:
+    """Adds blocks one after the other, and keeps track of shapes, sources and random keys."""
+
+    def __init__(self, shape: tuple[int, ...], activation: str, norm: str | None, key: jax.Array, dtype: Any):
+        self.input_shape, self.norm, self.dtype = shape, one_of("norm", norm, NORMS), dtype
+        self.activation = one_of("activation", activation, ACTIVATIONS)
+        self.blocks: list[Block] = []
+        self.sources: list[tuple[int, ...]] = []
+        self.shapes = [(*shape[1:], shape[0])]
+        self.key = key
+
+    def network(self) -> Network:
+        """The network, its last block without activation and normalisation."""
+        return Network(self.blocks, self.input_shape, self.sources)
+
+    def convolve(self, stage: Stage, size: int = 3) -> None:
+        """A convolution of the last state."""
+        self._add(self._convolution(self.shapes[-1][-1], stage, size, self.activation))
+
+    def connect(self, width: int, skip: int | None = None) -> None:
+        """A linear layer on the last state, and on an earlier one if told."""
+        last = width_of(self.shapes[-1])
+        shortcut = None if skip is None else Block(Dense(width_of(self.shapes[skip]), width, self._key(), self.dtype))
+        block = Block(Dense(last, width, self._key(), self.dtype), shortcut=shortcut, activation=self.activation)
+        self._add(block, *(() if skip is None else (skip,)))
+
+    def convolve_with_skip(self, width: int, stride: int, auxiliary: bool) -> None:
+        """Two convolutions, and a skip around them."""
+        start, channels = len(self.blocks), self.shapes[-1][-1]
+        self.convolve(Stage(width, stride=stride))
+        joined = self._convolution(width, Stage(width), 3, self.activation)
+        shortcut = None
+        if stride > 1 or channels != width:
+            shortcut = self._convolution(channels, Stage(width, 0, stride=stride), 1, "identity")
+        if not auxiliary:
+            self._add(_with_shortcut(joined, shortcut), start)
+            return
+        self._add(Block(Identity()) if shortcut is None else shortcut, source=start)
+        self._add(joined, len(self.blocks), source=len(self.blocks) - 1)
+
+    def average(self) -> None:
+        """The last block averages over all positions at its end."""
+        self.blocks[-1] = dataclasses.replace(self.blocks[-1], pool=0)
+        self.shapes[-1] = self.shapes[-1][-1:]
+
+    def _convolution(self, channels: int, stage: Stage, size: int, activation: str) -> Block:
+        norm = None if self.norm is None else BatchNorm(stage.channels, self.norm == "frozen", dtype=self.dtype)
+        bias = norm is None
+        layer = Conv(channels, stage.channels, size, self._key(), stage.stride, stage.padding, self.dtype, bias)
+        return Block(layer, norm, activation=activation, pool=stage.pool)
+
+    def _add(self, block: Block, *others: int, source: int | None = None) -> None:
+        """Append a block that reads the last state, or another, and perhaps a second one."""
+        read = (len(self.blocks) if source is None else source, *others)
+        inputs = (jax.ShapeDtypeStruct((1, *self.shapes[k]), self.dtype) for k in read)
+        smaller = isinstance(block.layer, Conv) and min(self.shapes[read[0]][:2]) < block.layer.smallest
+        shape = (0,) if smaller else eqx.filter_eval_shape(block, *inputs, training=True)[0].shape[1:]
+        if 0 in shape:
+            raise ValueError(f"`input_shape` is {self.input_shape}; wanted larger images, or a block has nothing left.")
+        self.blocks.append(block)
+        self.sources.append(read)
+        self.shapes.append(shape)
+
+    def _key(self) -> jax.Array:
+        self.key, key = jax.random.split(self.key)
+        return key
+
+
+def _with_shortcut(block: Block, shortcut: Block | None) -> Block:
+    return dataclasses.replace(block, shortcut=shortcut)
+
+
+def width_of(shape: tuple[int, ...]) -> int:
+    """The numbers in an array of that shape."""
+    return math.prod(shape)
+
+
+def as_image_shape(shape: Any) -> tuple[int, ...]:
+    """Check the shape of an image."""
+    sizes = tuple(as_count("input_shape", size) for size in as_list("input_shape", shape, "whole numbers"))
+    if len(sizes) != 3:
+        raise ValueError(f"`input_shape` is {sizes}; wanted (channels, height, width).")
+    return sizes

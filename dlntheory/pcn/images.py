@@ -1,0 +1,88 @@
+"""Convolution and pooling of images with channels last, ``(batch, height, width, channels)``.
+
+XLA's own programs are used where they are fast. On CPU two are not: the input gradient of an unpadded convolution,
+and the gradient of max-pooling by selecting and scattering.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Images = Float[Array, "_ _ _ _"]
+"""``(batch, height, width, channels)``."""
+Kernel = Float[Array, "k k channels_in channels_out"]
+
+FEW_CHANNELS = 4
+"""Up to which a convolution is faster on CPU as one matrix product."""
+
+
+def convolve(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:
+    """Cross-correlate images with a kernel, as Equinox and PyTorch do."""
+    size, channels = kernel.shape[0], kernel.shape[2]
+    widens_gradient = size - 1 - padding > padding  # the input gradient then pads more than the convolution did
+    if jax.default_backend() == "cpu" and size > 1 and (widens_gradient or channels < FEW_CHANNELS):
+        return _convolve_patches(x, kernel, stride, padding)
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def _convolve_patches(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:
+    """The convolution as one matrix product with all patches."""
+    size, padded = kernel.shape[0], _pad(x, padding)
+    height, width = ((length - size) // stride + 1 for length in padded.shape[1:3])
+    patches = [
+        padded[:, i : i + stride * (height - 1) + 1 : stride, j : j + stride * (width - 1) + 1 : stride]
+        for i in range(size)
+        for j in range(size)
+    ]
+    columns = jnp.concatenate(patches, axis=-1).reshape(-1, size * size * kernel.shape[2])
+    return (columns @ kernel.reshape(-1, kernel.shape[-1])).reshape(len(x), height, width, -1)
+
+
+def _pad(x: Images, padding: int) -> Images:
+    return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
+
+
+def max_pool(x: Images, size: int) -> Images:
+    """The largest of each window of ``size × size``, without overlap; a rest at the border is dropped.
+
+    The gradient goes to the first of the largest, in the order of rows and columns.
+    """
+    height, width = (length // size for length in x.shape[1:3])
+    return _pool(x[:, : height * size, : width * size], size)
+
+
+@jax.custom_vjp
+def _largest(windows: tuple[Images, ...]) -> Images:
+    largest = windows[0]
+    for window in windows[1:]:
+        largest = jnp.maximum(largest, window)
+    return largest
+
+
+def _largest_forward(windows: tuple[Images, ...]) -> tuple[Images, tuple[Array, ...]]:
+    largest = _largest(windows)
+    taken, first = jnp.zeros(largest.shape, bool), []
+    for window in windows:
+        first.append((window == largest) & ~taken)
+        taken |= first[-1]
+    return largest, tuple(first)
+
+
+def _largest_backward(first: tuple[Array, ...], gradient: Images) -> tuple[tuple[Images, ...]]:
+    return (tuple(jnp.where(mask, gradient, jnp.zeros_like(gradient)) for mask in first),)
+
+
+_largest.defvjp(_largest_forward, _largest_backward)
+
+
+def _pool(x: Images, size: int) -> Images:
+    batch, height, width, channels = x.shape
+    windows = x.reshape(batch, height // size, size, width // size, size, channels)
+    return _largest(tuple(windows[:, :, i, :, j] for i in range(size) for j in range(size)))
+
+
+def average_pool(x: Images) -> Float[Array, "batch channels"]:
+    """The mean over all positions."""
+    return x.mean(axis=(1, 2))

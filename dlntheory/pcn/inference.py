@@ -1,0 +1,315 @@
+"""Inference: the states of a batch relax down the energy.
+
+Under a forward start every error but the output's is zero, and errors travel one block a step. So at time ``t`` only
+the blocks that are at most ``t`` steps away from the output have an error (`Network.waits`): the others are skipped,
+which leaves the numbers as they are. A block that reads the input only is evaluated once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..checks import as_key
+from ..schedules import schedule_at
+from .algorithms import Algorithm
+from .blocks import Statistics, average
+from .derivatives import First, first_pass, loss_of, pull_to_sources
+from .network import Network, States, as_pair, channels_last, running
+from .outputs import Phase, target
+from .relaxations import Variables
+
+UNROLLED = 64
+"""Blocks times steps up to which the program has every step; beyond, it has a loop, and compiles faster."""
+
+
+class Problem(eqx.Module):
+    """One run of inference on a batch; ``x`` has its channels last, ``output`` is where the output is held."""
+
+    network: Network
+    algorithm: Algorithm
+    x: Array
+    output: Array
+    first: First
+
+    @property
+    def travelling(self) -> bool:
+        """Whether errors come from the output alone, and travel one block a step."""
+        rule = self.algorithm.relaxation
+        local = rule.coordinates == "states" and not rule.moves_noise
+        return local and self.algorithm.initial.forward and self.algorithm.output.clamped
+
+    def precisions(self, time: Any) -> Float[Array, " N"]:
+        """The scalar precision of every block at a time."""
+        network, algorithm = self.network, self.algorithm
+        levels = max(network.distances) + 1
+        step = jnp.asarray(algorithm.relaxation.step_size, self.x.dtype)
+        scheduled = schedule_at(algorithm.schedule, time, algorithm.steps, levels, step)
+        if scheduled is None:
+            return jnp.ones((network.depth,), self.x.dtype)
+        return jnp.stack([scheduled[levels - 1 - distance] for distance in network.distances]).astype(self.x.dtype)
+
+
+class Slopes(NamedTuple):
+    """The energy and its derivatives at some states."""
+
+    gradient: States
+    """With respect to every state; zero for an output that is held."""
+    errors: States
+    """Prediction errors."""
+    energy: Float[Array, " N"]
+    """By block, the mean over the batch."""
+    statistics: tuple[Statistics, ...]
+
+
+class Run(NamedTuple):
+    """What a run of inference leaves behind."""
+
+    states: States
+    arrived: States
+    """Every block's error when it first stood there; kept for `AtArrival` only."""
+    energy: Float[Array, "T N"]
+    """At the times ``0 … T−1``."""
+    running: tuple[Statistics, ...]
+
+
+def slopes(problem: Problem, states: States, time: Any) -> Slopes:
+    """The energy's gradient with respect to the states, skipping what cannot have an error yet."""
+    network, precisions = problem.network, problem.precisions(time)
+    gradient: list[Any] = [None] * network.depth
+    errors, energies, statistics = [], [], []
+    for k in reversed(range(network.depth)):
+        terms = _block_terms(problem, states, precisions[k], k)
+        active = time >= network.waits[k] if problem.travelling else True
+        error, own, pulled, energy, moments = _when(active, *terms)
+        gradient[k] = own if gradient[k] is None else gradient[k] + own
+        for source, slope in zip(filter(None, network.sources[k]), pulled, strict=True):
+            before = gradient[source - 1]
+            gradient[source - 1] = slope if before is None else before + slope
+        errors.append(error)
+        energies.append(energy)
+        statistics.append(moments)
+    return Slopes(tuple(gradient), tuple(errors[::-1]), jnp.stack(energies[::-1]), tuple(statistics[::-1]))
+
+
+def _block_terms(
+    problem: Problem, states: States, precision: Array, k: int
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A block's share of everything: computed, and what it is while the block has no error."""
+    network, first = problem.network, problem.first
+    sources, loss = network.read(problem.x, states, k), loss_of(network, problem.algorithm.loss, k)
+    movable = [source > 0 for source in network.sources[k]]
+
+    def conclude(prediction: Array, pull: Any, moments: Statistics) -> Any:
+        error = loss.error(states[k], prediction)
+        slope = precision * error
+        energy = precision * loss.energy(states[k], prediction).mean()
+        own = slope if k < network.depth - 1 or not problem.algorithm.output.clamped else jnp.zeros_like(slope)
+        pulled = zip(pull(slope), movable, strict=True) if any(movable) else ()
+        return error, own, tuple(-slope for slope, moves in pulled if moves), energy, moments
+
+    def compute() -> Any:
+        if network.constant[k]:
+            return conclude(first.predictions[k], None, first.statistics[k])
+        return conclude(*pull_to_sources(network.blocks[k], sources))
+
+    def rest() -> Any:
+        nothing = jnp.zeros_like(states[k])
+        pulled = tuple(jnp.zeros_like(source) for source, moves in zip(sources, movable, strict=True) if moves)
+        return nothing, nothing, pulled, jnp.zeros_like(precision), first.statistics[k]
+
+    return compute, rest
+
+
+def _when(condition: Any, compute: Callable[[], Any], rest: Callable[[], Any]) -> Any:
+    """`jax.lax.cond`, decided here if the condition is known."""
+    if isinstance(condition, bool):
+        return compute() if condition else rest()
+    return jax.lax.cond(condition, compute, rest)
+
+
+def error_slopes(problem: Problem, errors: Variables, time: Any) -> Slopes:
+    """The energy's gradient with respect to the hidden states' errors."""
+    algorithm, precisions = problem.algorithm, problem.precisions(time)
+
+    def total(errors: Variables) -> tuple[Array, Any]:
+        states, statistics = states_of(problem, errors)
+        energies = [(precisions[k] / 2) * jnp.square(error) for k, error in enumerate(errors)]
+        energies = [energy.reshape(len(energy), -1).sum(axis=1) for energy in energies]
+        energies.append(precisions[-1] * algorithm.loss.energy(problem.output, states[-1]))
+        by_block = jnp.stack([energy.mean() for energy in energies])
+        return by_block.sum() * len(problem.x), (by_block, statistics)
+
+    gradient, (energy, statistics) = jax.grad(total, has_aux=True)(errors)
+    return Slopes(gradient, errors, energy, statistics)
+
+
+def states_of(problem: Problem, errors: Variables) -> tuple[States, tuple[Statistics, ...]]:
+    """The states that hidden errors make, with the output's prediction last."""
+    network = problem.network
+    states: list[Array] = []
+    statistics: list[Statistics] = []
+    for k, block in enumerate(network.blocks):
+        prediction, moments = block(*network.read(problem.x, states, k), training=True)
+        states.append(prediction + errors[k] if k < network.depth - 1 else prediction)
+        statistics.append(moments)
+    return tuple(states), tuple(statistics)
+
+
+def prepare(
+    network: Network, algorithm: Algorithm, x: Array, y: Array, first: First, states: States, phase: Phase
+) -> tuple[Problem, States]:
+    """Put the output where a phase wants it."""
+    if not algorithm.output.clamped:
+        return Problem(network, algorithm, x, y, first), states
+    output = target(algorithm.loss, output_prediction(network, x, first, states), y, phase)
+    return Problem(network, algorithm, x, output, first), (*states[:-1], output)
+
+
+def output_prediction(network: Network, x: Array, first: First, states: States) -> Array:
+    """The output block's prediction at some states."""
+    if first.predictions[-1] is not None:
+        return first.predictions[-1]
+    return network.blocks[-1](*network.read(x, states, network.depth - 1), training=True)[0]
+
+
+def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key: jax.Array) -> Run:
+    """Relax for ``T`` steps, by a loop or, where that is short, one step after the other."""
+    algorithm, depth = problem.algorithm, problem.network.depth
+    relaxation, steps = algorithm.relaxation, algorithm.steps
+    variables = _variables(problem, states)
+    arrived = tuple(map(jnp.zeros_like, states)) if algorithm.update.at_arrival else ()
+    carry: Any = (variables, relaxation.start(variables), moments, arrived)
+
+    def step(carry: Any, time: Any) -> tuple[Any, Array]:
+        variables, memory, moments, arrived = carry
+        gradient, found = _evaluate(problem, variables, time)
+        change, memory = relaxation.step(gradient, memory, time, jax.random.fold_in(key, time))
+        variables = jax.tree.map(jnp.add, variables, change)
+        moments = averages(problem.network, moments, found.statistics, learning=False)
+        if arrived:
+            triples = zip(problem.network.waits, arrived, found.errors, strict=True)
+            arrived = tuple(jnp.where(time == wait, new, old) for wait, old, new in triples)
+        return (variables, memory, moments, arrived), found.energy
+
+    if problem.travelling and depth * steps <= UNROLLED:
+        energies = []
+        for time in range(steps):
+            carry, energy = step(carry, time)
+            energies.append(energy)
+        trace = jnp.stack(energies)
+    else:
+        carry, trace = jax.lax.scan(step, carry, jnp.arange(steps))
+    variables, _, moments, arrived = carry
+    return Run(_states(problem, variables), arrived, trace, moments)
+
+
+def averages(
+    network: Network, moments: tuple[Statistics, ...], statistics: tuple[Statistics, ...], learning: bool
+) -> tuple[Statistics, ...]:
+    """The running moments of every block after one more evaluation."""
+    triples = zip(network.blocks, moments, statistics, strict=True)
+    return tuple(average(block, old, new, learning) for block, old, new in triples)
+
+
+def _variables(problem: Problem, states: States) -> Variables:
+    """What relaxes: the states that nothing holds, or the errors of the hidden ones."""
+    network = problem.network
+    if not problem.algorithm.output.clamped:
+        return states
+    if problem.algorithm.relaxation.coordinates == "states":
+        return states[:-1]
+    if problem.algorithm.initial.forward:
+        return tuple(map(jnp.zeros_like, states[:-1]))
+    reads = (network.read(problem.x, states, k) for k in range(network.depth - 1))
+    pairs = zip(network.blocks, reads, states[:-1], strict=False)
+    return tuple(state - block(*read, training=True)[0] for block, read, state in pairs)
+
+
+def _states(problem: Problem, variables: Variables) -> States:
+    """All states, the output's included."""
+    if not problem.algorithm.output.clamped:
+        return variables
+    if problem.algorithm.relaxation.coordinates == "errors":
+        variables = states_of(problem, variables)[0][:-1]
+    return (*variables, problem.output)
+
+
+def _evaluate(problem: Problem, variables: Variables, time: Any) -> tuple[Variables, Slopes]:
+    """The energy's gradient with respect to what relaxes."""
+    if problem.algorithm.relaxation.coordinates == "errors":
+        found = error_slopes(problem, variables, time)
+        return found.gradient, found
+    found = slopes(problem, _states(problem, variables), time)
+    return found.gradient[: len(variables)], found
+
+
+class Inference(eqx.Module):
+    """Inference on a batch: its last states, and the energy on the way.
+
+    Attributes:
+        states: one array a block, ``(batch, ...)``; images with channels last.
+        energy: ``(T + 1, N)``, by time and block, the mean over the batch.
+    """
+
+    states: States
+    energy: Float[Array, "times N"]
+
+
+def relax(network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, epoch: int = 0) -> Inference:
+    """Run inference, and no learning, on a batch; with nudging in two phases, the first.
+
+    Args:
+        network: the network.
+        x: inputs, ``(batch, *network.input_shape)``.
+        y: targets, ``(batch, *network.output_shape)``.
+        algorithm: how states relax.
+        key: an integer seed or a JAX random key.
+        epoch: decides the strength of nudging.
+
+    Returns:
+        The `Inference`.
+
+    Raises:
+        ValueError: for data that does not fit the network.
+        TypeError: for data that does not hold real numbers.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> network = pcn.mlp((4, 3, 2), key=0)
+        >>> run = pcn.relax(network, [[1.0, 0.0, 2.0, 1.0]], [[0.0, 1.0]], pcn.algorithm("PC-SE", steps=5))
+        >>> run.energy.shape
+        (6, 2)
+    """
+    x, y = as_pair(network, x, y)
+    return _relax(network, x, y, traced(algorithm, network.dtype), as_key("key", key), jnp.asarray(epoch))
+
+
+@eqx.filter_jit
+def _relax(network: Network, x: Array, y: Array, algorithm: Algorithm, key: jax.Array, epoch: Array) -> Inference:
+    x = channels_last(x)
+    for_start, for_run, for_output = jax.random.split(key, 3)
+    first = first_pass(network, x, algorithm.initial.forward)
+    memory = algorithm.initial.memory(network, len(x))
+    states = starting_states(network, algorithm, x, y, first, memory, for_start)
+    problem, states = prepare(network, algorithm, x, y, first, states, algorithm.output.phases(epoch, for_output)[0])
+    run = infer(problem, states, running(network), for_run)
+    last = slopes(problem, run.states, algorithm.steps).energy
+    return Inference(run.states, jnp.concatenate([run.energy, last[None]]))
+
+
+def starting_states(
+    network: Network, algorithm: Algorithm, x: Array, y: Array, first: First, memory: Any, key: jax.Array
+) -> States:
+    """The states at time 0; those of a forward start are there already."""
+    if algorithm.initial.forward:
+        return first.predictions
+    return algorithm.initial.states(memory, network, x, y, key)
+
+
+def traced(tree: Any, dtype: Any) -> Any:
+    """The tree with its numbers as arrays: other numbers then need no new program."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype) if isinstance(leaf, int | float) else leaf, tree)

@@ -1,0 +1,138 @@
+"""What a batch teaches: the energy's gradient with respect to the weights, once inference has ended."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .algorithms import Algorithm
+from .blocks import Block, Statistics
+from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
+from .inference import Problem, Run, averages, infer, output_prediction, prepare, starting_states
+from .network import Network, States, running, split
+from .updates import Backpropagation
+
+Gradients = tuple[Any, ...]
+"""One a block, with its structure: the trainable parameters, and ``None`` elsewhere."""
+
+
+class Lesson(NamedTuple):
+    """The gradients of the batch's mean energy, and what the batch leaves behind."""
+
+    gradients: Gradients
+    energy: Float[Array, " N"]
+    """By block, the energy whose gradient that is; of backpropagation, ``½ ‖δ‖²``."""
+    prediction: Array
+    """The output's prediction at the first states."""
+    states: States
+    running: tuple[Statistics, ...]
+
+
+class Keys(NamedTuple):
+    """Randomness of a batch; that of the output is the epoch's."""
+
+    start: jax.Array
+    run: jax.Array
+    output: jax.Array
+
+
+def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any, memory: Any, keys: Keys) -> Lesson:
+    """Run inference in every phase of the output, and take the weighted mean of their gradients."""
+    if isinstance(algorithm.update, Backpropagation):
+        return backpropagate(network, algorithm, x, y)
+    first = first_pass(network, x, algorithm.initial.forward)
+    start = starting_states(network, algorithm, x, y, first, memory, keys.start)
+    prediction = output_prediction(network, x, first, start)
+    moments = running(network)
+    if algorithm.initial.forward:
+        moments = averages(network, moments, first.statistics, learning=False)
+    lessons = []
+    for number, phase in enumerate(algorithm.output.phases(epoch, keys.output)):
+        problem, states = prepare(network, algorithm, x, y, first, start, phase)
+        run = infer(problem, states, moments, jax.random.fold_in(keys.run, number))
+        gradients, energy, statistics = after_inference(problem, run)
+        moments = averages(network, run.running, statistics, learning=True)
+        lessons.append(Lesson(scaled(gradients, phase.weight), energy, prediction, run.states, moments))
+    total = jax.tree.map(lambda *slopes: sum(slopes[1:], slopes[0]), *(lesson.gradients for lesson in lessons))
+    energy = jnp.stack([lesson.energy for lesson in lessons]).mean(axis=0)
+    return lessons[-1]._replace(gradients=total, energy=energy)
+
+
+def parameters(network: Network) -> Gradients:
+    """The trainable parameters of every block."""
+    return tuple(split(block)[0] for block in network.blocks)
+
+
+def with_parameters(network: Network, changed: Gradients) -> Network:
+    """The network with other parameters."""
+    pairs = zip(changed, network.blocks, strict=True)
+    blocks = tuple(eqx.combine(new, split(block)[1]) for new, block in pairs)
+    return eqx.tree_at(lambda net: net.blocks, network, blocks)
+
+
+def after_inference(problem: Problem, run: Run) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
+    """The gradient at the last states, or where the update takes it."""
+    network, steps = problem.network, problem.algorithm.steps
+    precisions = problem.precisions(steps)
+    gradients: list[Any] = []
+    energies, statistics = [], []
+    for k, block in enumerate(network.blocks):
+        loss, state = loss_of(network, problem.algorithm.loss, k), run.states[k]
+        if problem.algorithm.update.at_arrival:
+            error = run.arrived[k]
+            energies.append(jnp.square(error).sum() / (2 * len(error)))
+            gradients.append(descent(problem.first.pulls[k], error))
+            statistics.append(problem.first.statistics[k])
+            continue
+        prediction, pull, moments = _learning_pass(problem, block, run.states, k)
+        energies.append(precisions[k] * loss.energy(state, prediction).mean())
+        gradients.append(descent(pull, precisions[k] * loss.error(state, prediction)))
+        statistics.append(moments)
+    return tuple(gradients), jnp.stack(energies), tuple(statistics)
+
+
+def _learning_pass(problem: Problem, block: Block, states: States, k: int) -> tuple[Array, Any, Statistics]:
+    """A block's prediction as the update wants it; the first pass has it if nothing that it reads has moved."""
+    network, first = problem.network, problem.first
+    reads = [network.distances[source - 1] for source in network.sources[k] if source]
+    resting = problem.travelling and all(distance > problem.algorithm.steps for distance in reads)
+    if problem.algorithm.update.at_forward or network.constant[k] or resting:
+        return first.predictions[k], first.pulls[k], first.statistics[k]
+    return pull_to_parameters(block, network.read(problem.x, states, k))
+
+
+def scaled(tree: Any, factor: Any) -> Any:
+    """The tree times a number."""
+    return jax.tree.map(lambda leaf: factor * leaf, tree)
+
+
+def descent(pull: Any, error: Array) -> Any:
+    """The gradient of the batch's mean energy, from its errors."""
+    (slope,) = pull(error / -len(error))
+    return slope
+
+
+def backpropagate(network: Network, algorithm: Algorithm, x: Array, y: Array) -> Lesson:
+    """The gradient of the loss by one backward pass, block by block."""
+    states: list[Array] = []
+    pulls, statistics = [], []
+    for k, block in enumerate(network.blocks):
+        state, pull, moments = pull_to_both(block, network.read(x, states, k))
+        states.append(state)
+        pulls.append(pull)
+        statistics.append(moments)
+    signals: list[Any] = [None] * network.depth
+    signals[-1] = algorithm.loss.error(y, states[-1])
+    gradients: list[Any] = [None] * network.depth
+    for k in reversed(range(network.depth)):
+        gradient, *pulled = pulls[k](signals[k])
+        gradients[k] = scaled(gradient, -1 / len(x))
+        for source, signal in zip(network.sources[k], pulled, strict=True):
+            if source:
+                before = signals[source - 1]
+                signals[source - 1] = signal if before is None else before + signal
+    energy = jnp.stack([jnp.square(signal).sum() / (2 * len(x)) for signal in signals])
+    averaged = averages(network, running(network), tuple(statistics), learning=True)
+    return Lesson(tuple(gradients), energy, states[-1], tuple(states), averaged)

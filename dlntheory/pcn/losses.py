@@ -1,0 +1,68 @@
+"""Energies of the output: squared error, and cross-entropy."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Loss(eqx.Module):
+    """The energy between a state and its prediction, one number a sample.
+
+    It has the form ``energy(state, prediction)``; its gradient with respect to the prediction is minus the error.
+    """
+
+    @abc.abstractmethod
+    def energy(self, state: Array, prediction: Array) -> Float[Array, " batch"]:
+        """The energy of every sample."""
+
+    @abc.abstractmethod
+    def error(self, state: Array, prediction: Array) -> Array:
+        """Minus the energy's gradient with respect to the prediction."""
+
+    @abc.abstractmethod
+    def mean(self, prediction: Array) -> Array:
+        """The expected state, in the units of a target."""
+
+
+class SquaredError(Loss):
+    r"""``½ ‖x − μ‖²``, the energy of a Gaussian with unit covariance; every hidden state has it."""
+
+    def energy(self, state: Array, prediction: Array) -> Float[Array, " batch"]:
+        """Half the squared error of every sample."""
+        error = state - prediction
+        return jnp.square(error).sum(axis=tuple(range(1, error.ndim))) / 2
+
+    def error(self, state: Array, prediction: Array) -> Array:
+        """``x − μ``."""
+        return state - prediction
+
+    def mean(self, prediction: Array) -> Array:
+        """``μ``."""
+        return prediction
+
+
+class CrossEntropy(Loss):
+    r"""``−Σ x log softmax(μ)``, the energy of a categorical distribution.
+
+    Source:
+        Pinchetti et al. 2022, *Predictive coding beyond Gaussian distributions*; PC-CE in Benchmarking PCNs.
+    """
+
+    def energy(self, state: Array, prediction: Array) -> Float[Array, " batch"]:
+        """The cross-entropy of every sample."""
+        terms = state * jax.nn.log_softmax(prediction)
+        return -terms.sum(axis=tuple(range(1, terms.ndim)))
+
+    def error(self, state: Array, prediction: Array) -> Array:
+        """``x − softmax(μ) Σ x``."""
+        return state - jax.nn.softmax(prediction) * state.sum(axis=-1, keepdims=True)
+
+    def mean(self, prediction: Array) -> Array:
+        """``softmax(μ)``."""
+        return jax.nn.softmax(prediction)
+
+
+LOSSES: dict[str, Loss] = {"squared_error": SquaredError(), "cross_entropy": CrossEntropy()}

@@ -1,0 +1,127 @@
+"""Output conditions: what inference holds the output at, and in which direction the weights then learn."""
+
+import abc
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .losses import Loss
+
+Scalar = Any
+"""A Python number, or a scalar array."""
+
+
+class Phase(NamedTuple):
+    """One run of inference: the strength of the nudge, ``None`` for a clamp, and the weight of its update."""
+
+    nudge: Scalar | None
+    weight: Scalar
+
+
+class Output(eqx.Module):
+    """The runs of inference that a batch takes."""
+
+    clamped = True
+    """Whether the output stays where the condition puts it; otherwise it relaxes with the hidden states."""
+
+    @abc.abstractmethod
+    def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
+        """The runs in an epoch; ``key`` is the same for the whole epoch."""
+
+
+class Clamp(Output):
+    """The output is the target."""
+
+    def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
+        """One run at the target."""
+        return (Phase(None, 1.0),)
+
+
+class Nudge(Output):
+    r"""The output is its prediction, moved a part of the way to the target: ``μ_L + β (y − μ_L)``.
+
+    Negative nudging moves it away, ``μ_L − β (y − μ_L)``, and turns the update round.
+
+    Args:
+        sign: 1 for positive nudging, −1 for negative.
+        beta: the part ``β`` in the first epoch.
+        rate: by how much ``β`` grows with every epoch, up to 1.
+
+    Source:
+        Benchmarking PCNs, appendix B (PN, NN).
+    """
+
+    sign: int = eqx.field(static=True)
+    beta: Scalar
+    rate: Scalar = 0.0
+
+    def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
+        """One run, with the strength of the epoch."""
+        return (Phase(self.sign * strength(self.beta, self.rate, epoch), self.sign),)
+
+
+class CentredNudge(Output):
+    r"""Positive and negative nudging in turn: which one an epoch gets is drawn at random.
+
+    Args:
+        beta: the strength ``β`` in the first epoch.
+        rate: by how much ``β`` grows with every epoch, up to 1.
+
+    Source:
+        Benchmarking PCNs, appendix B (CN).
+    """
+
+    beta: Scalar
+    rate: Scalar = 0.0
+
+    def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
+        """One run, whose sign is the epoch's."""
+        beta = strength(self.beta, self.rate, epoch)
+        sign = jnp.where(jax.random.bernoulli(key), jnp.ones_like(beta), -jnp.ones_like(beta))
+        return (Phase(sign * beta, sign),)
+
+
+class AveragedNudge(Output):
+    r"""Positive and negative nudging on every batch, and the mean of their updates.
+
+    Args:
+        beta: the strength ``β`` in the first epoch.
+        rate: by how much ``β`` grows with every epoch, up to 1.
+
+    Source:
+        Scellier et al. 2024, as Benchmarking PCNs describes it.
+    """
+
+    beta: Scalar
+    rate: Scalar = 0.0
+
+    def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
+        """Two runs."""
+        beta = strength(self.beta, self.rate, epoch)
+        return Phase(beta, 0.5), Phase(-beta, -0.5)
+
+
+class Free(Output):
+    """The output is free, and relaxes with the hidden states: the network generates."""
+
+    clamped = False
+
+    def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
+        """One run."""
+        return (Phase(None, 1.0),)
+
+
+def strength(beta: Scalar, rate: Scalar, epoch: Scalar) -> jax.Array:
+    """``min(β + rate × epoch, 1)``, in the dtype of ``β``."""
+    beta = jnp.asarray(beta)
+    return jnp.minimum(beta + jnp.asarray(rate, beta.dtype) * jnp.asarray(epoch, beta.dtype), 1)
+
+
+def target(loss: Loss, prediction: jax.Array, y: jax.Array, phase: Phase) -> jax.Array:
+    """Where a phase puts the output, given its first prediction."""
+    if phase.nudge is None:
+        return y
+    mean = loss.mean(prediction)
+    return mean + jnp.asarray(phase.nudge, y.dtype) * (y - mean)

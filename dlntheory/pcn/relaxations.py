@@ -1,0 +1,138 @@
+"""How the variables of inference move down the energy.
+
+Time counts from 0, and the step from time ``t`` to ``t + 1`` uses the gradient at time ``t``. Gradients are those of
+one sample's energy; under batch normalisation, of the batch's summed energy.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ..extras import require
+
+Variables = tuple[Array, ...]
+Time = Any
+"""A Python number, or a whole scalar array."""
+Scalar = Any
+"""A Python number, or a scalar array."""
+
+
+class Relaxation(eqx.Module):
+    """A rule that moves the free variables of inference: states, or in error coordinates their errors."""
+
+    step_size: eqx.AbstractVar[Scalar]
+
+    moves_noise = False
+    """Whether variables move where the gradient is zero."""
+    coordinates = "states"
+
+    @abc.abstractmethod
+    def start(self, variables: Variables) -> Any:
+        """What the rule remembers from step to step."""
+
+    @abc.abstractmethod
+    def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
+        """How far the variables move, and the new memory."""
+
+
+class Gradient(Relaxation):
+    r"""Gradient descent with heavy-ball momentum, ``v ← m v + ∇E``, ``x ← x − γ v``.
+
+    Args:
+        step_size: the state learning rate ``γ``.
+        momentum: ``m``, or ``None`` for none.
+        decay_last: whether the step of the last hidden state is ``γ^(t+1)``, as with spiking precision in Deeper PCNs,
+            appendix A.
+    """
+
+    step_size: Scalar
+    momentum: Scalar | None = None
+    decay_last: bool = eqx.field(static=True, default=False)
+
+    def start(self, variables: Variables) -> Variables:
+        """No velocity."""
+        return () if self.momentum is None else jax.tree.map(jnp.zeros_like, variables)
+
+    def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
+        """``−γ v``."""
+        if self.momentum is not None:
+            momentum = self.momentum
+            gradient = memory = jax.tree.map(lambda old, new: momentum * old + new, memory, gradient)
+        change = [-self.step_size * velocity for velocity in gradient]
+        if self.decay_last and change:
+            change[-1] = change[-1] * jnp.power(jnp.asarray(self.step_size, change[-1].dtype), time)
+        return tuple(change), memory
+
+
+class Adam(Relaxation):
+    """Adam, from Optax."""
+
+    step_size: Scalar
+
+    def start(self, variables: Variables) -> Any:
+        """Both moments, zero."""
+        return require("optax", "training").scale_by_adam().init(variables)
+
+    def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
+        """Adam's direction, times the step size."""
+        with jax.numpy_dtype_promotion("standard"):  # which Optax relies on
+            direction, memory = require("optax", "training").scale_by_adam().update(gradient, memory)
+        return tuple(-self.step_size * change for change in direction), memory
+
+
+class Langevin(Relaxation):
+    r"""Langevin dynamics: states sample the posterior instead of finding its mode.
+
+    First order, without momentum: ``Δx = −γ ∇E + sqrt(2γ) σ N``. Second order, with momentum ``m``:
+    ``Δr = −γ ∇E − γ(1 − m) r + sqrt(2(1 − m)γ) σ N`` and ``Δx = γ r``, with the new ``r``.
+
+    Args:
+        step_size: ``γ``.
+        momentum: ``m``, or ``None`` for first order.
+        noise: the standard deviation ``σ``; 1 samples the posterior at its own temperature.
+
+    Source:
+        Benchmarking PCNs, equations 4 to 6 (MCPC).
+    """
+
+    step_size: Scalar
+    momentum: Scalar | None = None
+    noise: Scalar = 1.0
+
+    moves_noise = True
+
+    def start(self, variables: Variables) -> Variables:
+        """No velocity."""
+        return () if self.momentum is None else jax.tree.map(jnp.zeros_like, variables)
+
+    def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
+        """One step of Euler and Maruyama."""
+        keys = jax.random.split(key, max(len(gradient), 1))
+        pairs = zip(keys, gradient, strict=False)
+        noise = tuple(self.noise * jax.random.normal(each, slope.shape, slope.dtype) for each, slope in pairs)
+        step = self.step_size
+        if self.momentum is None:
+            size = jnp.sqrt(2 * jnp.asarray(step))
+            return jax.tree.map(lambda slope, kick: -step * slope + size.astype(kick.dtype) * kick, gradient, noise), ()
+        friction = 1 - self.momentum
+        size = jnp.sqrt(2 * friction * jnp.asarray(step))
+        velocity = jax.tree.map(
+            lambda old, slope, kick: old - step * slope - step * friction * old + size.astype(kick.dtype) * kick,
+            memory,
+            gradient,
+            noise,
+        )
+        return jax.tree.map(lambda speed: step * speed, velocity), velocity
+
+
+class ErrorCoordinates(Gradient):
+    r"""The same descent on the errors ``ε_k`` of the hidden states (ePC), which make ``x_k = μ_k + ε_k``.
+
+    Every step is one forward and one backward pass through the network: the output's error reaches all layers at once.
+    """
+
+    coordinates = "errors"

@@ -1,0 +1,236 @@
+"""Training: one update of the weights from one batch."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..checks import as_array, as_count, as_key, one_of
+from .algorithms import Algorithm
+from .incremental import study_incrementally
+from .inference import traced
+from .learning import Keys, Lesson, parameters, study, with_parameters
+from .losses import LOSSES
+from .network import Network, as_pair, as_samples, channels_last
+from .optimisers import step_weights
+from .updates import AtArrival, Incremental
+
+Metrics = dict[str, Array]
+
+
+class TrainingState(eqx.Module):
+    """All that changes while a network trains.
+
+    Attributes:
+        network: the network.
+        optimiser: the optimiser's state.
+        memory: what the initial state keeps from batch to batch.
+        step: how many batches there have been.
+        key: all randomness of a step follows from it and the step's number.
+    """
+
+    network: Network
+    optimiser: Any
+    memory: Any
+    step: Int[Array, ""]
+    key: jax.Array
+
+
+def start_training(
+    network: Network, algorithm: Algorithm, optimiser: Any, key: Any = 0, batch_size: int = 128
+) -> TrainingState:
+    """The state before the first batch.
+
+    Args:
+        network: the network.
+        algorithm: how it will learn.
+        optimiser: from `adamw`, or any of Optax.
+        key: an integer seed or a JAX random key.
+        batch_size: of the batches to come; a null start needs it.
+
+    Returns:
+        The state.
+
+    Raises:
+        ValueError: for a network that the algorithm cannot train.
+        TypeError: for a key that is none.
+    """
+    if isinstance(algorithm.update, AtArrival) and algorithm.steps <= max(network.waits):
+        raise ValueError(
+            f"`algorithm` has {algorithm.steps} steps; wanted more than {max(network.waits)}, "
+            "or the error does not arrive at every block."
+        )
+    memory = algorithm.initial.memory(network, as_count("batch_size", batch_size))
+    key = as_key("key", key)
+    return TrainingState(network, optimiser.init(parameters(network)), memory, jnp.zeros((), jnp.int32), key)
+
+
+def train_step(
+    state: TrainingState, x: Any, y: Any, algorithm: Algorithm, optimiser: Any, epoch: Any = 0
+) -> tuple[TrainingState, Metrics]:
+    """Learn from one batch.
+
+    Args:
+        state: from `start_training` or the last step.
+        x: inputs, ``(batch, *network.input_shape)``.
+        y: targets, ``(batch, *network.output_shape)``; one-hot for classes.
+        algorithm: how to learn; its numbers are traced, so that others need no new program.
+        optimiser: the same as at the start.
+        epoch: decides the strength and the sign of nudging.
+
+    Returns:
+        The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference, ``energy`` by
+        block at the states where the weights' gradient is taken (of backpropagation, half its squared error signals),
+        and ``update``, the norm of that gradient by block; means over the batch.
+
+    Raises:
+        ValueError: for data that does not fit the network.
+        TypeError: for data that does not hold real numbers.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> algorithm, optimiser = pcn.algorithm("PC-SE", steps=5), pcn.adamw(1e-2)
+        >>> state = pcn.start_training(pcn.mlp((4, 3, 2), key=0), algorithm, optimiser)
+        >>> x, y = [[1.0, 0.0, 2.0, 1.0]], [[0.0, 1.0]]
+        >>> for _ in range(20):
+        ...     state, metrics = pcn.train_step(state, x, y, algorithm, optimiser)
+        >>> float(metrics["accuracy"])
+        1.0
+    """
+    network = state.network
+    x, y = as_pair(network, x, y)
+    algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
+    return _train_step(state, x, y, algorithm, optimiser, jnp.asarray(epoch))
+
+
+def train_steps(
+    state: TrainingState, xs: Any, ys: Any, algorithm: Algorithm, optimiser: Any, epoch: Any = 0
+) -> tuple[TrainingState, Metrics]:
+    """Learn from several batches in one program: `train_step` over the leading axis of ``xs`` and ``ys``.
+
+    Args:
+        state: from `start_training` or the last step.
+        xs: inputs, ``(batches, batch, *network.input_shape)``.
+        ys: targets, ``(batches, batch, *network.output_shape)``.
+        algorithm: how to learn.
+        optimiser: the same as at the start.
+        epoch: decides the strength and the sign of nudging.
+
+    Returns:
+        The new state, and the metrics of every step.
+
+    Raises:
+        ValueError: for data that does not fit the network.
+        TypeError: for data that does not hold real numbers.
+    """
+    network = state.network
+    xs, ys = as_array("xs", xs, network.dtype), as_array("ys", ys, network.dtype)
+    if xs.shape[:1] != ys.shape[:1] or not xs.shape[:1] or not len(xs):
+        raise ValueError(f"`xs` has shape {xs.shape} and `ys` has {ys.shape}; wanted the same number of batches.")
+    as_samples("xs", xs[0], network.input_shape, network.dtype)
+    as_samples("ys", ys[0], network.output_shape, network.dtype)
+    algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
+    return _train_steps(
+        state, xs.astype(network.dtype), ys.astype(network.dtype), algorithm, optimiser, jnp.asarray(epoch)
+    )
+
+
+def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
+    """The forward prediction, with running moments in batch normalisation.
+
+    Args:
+        network: the network.
+        x: inputs, ``(batch, *network.input_shape)``.
+
+    Returns:
+        Outputs, ``(batch, *network.output_shape)``; logits if it learns with cross-entropy.
+
+    Raises:
+        ValueError: for data that does not fit the network.
+        TypeError: for data that does not hold real numbers.
+    """
+    return _predict(network, as_samples("x", x, network.input_shape, network.dtype))
+
+
+def evaluate(network: Network, x: Any, y: Any, loss: str = "squared_error") -> Metrics:
+    """Loss and accuracy of the forward prediction on a batch.
+
+    Args:
+        network: the network.
+        x: inputs, ``(batch, *network.input_shape)``.
+        y: targets, ``(batch, *network.output_shape)``.
+        loss: ``"squared_error"`` or ``"cross_entropy"``.
+
+    Returns:
+        ``loss``, the sum over samples, ``correct``, how many have their largest output where the target has, and
+        ``count``, how many there are: sums of them over batches give those of a data set.
+
+    Raises:
+        ValueError: for data that does not fit the network, or an unknown loss.
+        TypeError: for data that does not hold real numbers.
+    """
+    x, y = as_pair(network, x, y)
+    prediction = _predict(network, x)
+    energy = LOSSES[one_of("loss", loss, LOSSES)].energy(y, prediction)
+    return {"loss": energy.sum(), "correct": hits(prediction, y).sum(), "count": jnp.asarray(len(y))}
+
+
+def hits(prediction: Array, y: Array) -> Array:
+    """Whether the largest output stands where the target's does."""
+    axes = (len(y), -1)
+    return prediction.reshape(axes).argmax(axis=1) == y.reshape(axes).argmax(axis=1)
+
+
+_predict = eqx.filter_jit(lambda network, x: network(x))
+
+
+@eqx.filter_jit
+def _train_step(
+    state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
+) -> tuple[TrainingState, Metrics]:
+    return advance(state, x, y, algorithm, optimiser, epoch)
+
+
+@eqx.filter_jit
+def _train_steps(
+    state: TrainingState, xs: Array, ys: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
+) -> tuple[TrainingState, Metrics]:
+    arrays, rest = eqx.partition(state, eqx.is_array)
+
+    def step(arrays: Any, batch: tuple[Array, Array]) -> tuple[Any, Metrics]:
+        new, metrics = advance(eqx.combine(arrays, rest), *batch, algorithm, optimiser, epoch)
+        return eqx.filter(new, eqx.is_array), metrics
+
+    arrays, metrics = jax.lax.scan(step, arrays, (xs, ys))
+    return eqx.combine(arrays, rest), metrics
+
+
+def advance(
+    state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
+) -> tuple[TrainingState, Metrics]:
+    """`train_step` for checked arguments, to be compiled."""
+    network = state.network
+    for_start, for_run = jax.random.split(jax.random.fold_in(state.key, state.step))
+    keys = Keys(for_start, for_run, jax.random.fold_in(jax.random.fold_in(state.key, epoch), 1))
+    problem = (network, algorithm, channels_last(x), y, epoch, state.memory, keys)
+    if isinstance(algorithm.update, Incremental):
+        lesson, weights, optimiser_state = study_incrementally(*problem, optimiser, state.optimiser)
+    else:
+        lesson = study(*problem)
+        weights, optimiser_state = step_weights(optimiser, lesson.gradients, state.optimiser, parameters(network))
+    network = with_parameters(network, weights).with_running(lesson.running)
+    memory = algorithm.initial.learn(state.memory, y, lesson.states)
+    new = TrainingState(network, optimiser_state, memory, state.step + 1, state.key)
+    return new, _metrics(lesson, algorithm, y)
+
+
+def _metrics(lesson: Lesson, algorithm: Algorithm, y: Array) -> Metrics:
+    squares = [sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(block)) for block in lesson.gradients]
+    return {
+        "loss": algorithm.loss.energy(y, lesson.prediction).mean(),
+        "accuracy": hits(lesson.prediction, y).mean(dtype=y.dtype),
+        "energy": lesson.energy,
+        "update": jnp.sqrt(jnp.stack([jnp.asarray(square, y.dtype) for square in squares])),
+    }

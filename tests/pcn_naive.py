@@ -1,0 +1,77 @@
+"""The slow, obvious twin of nonlinear PC networks: the energy in one function, and everything else by `jax.grad`."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlntheory.pcn.network import channels_last, split
+
+
+def energies(network, loss, x, states, precisions=None, running=False):
+    """The batch's summed energy, by block."""
+    values, found = [channels_last(x), *states], []
+    for k, (block, read) in enumerate(zip(network.blocks, network.sources, strict=True)):
+        prediction, _ = block(*(values[source] for source in read), training=not running)
+        if k == network.depth - 1 and loss == "cross_entropy":
+            energy = -(states[k] * jax.nn.log_softmax(prediction)).sum()
+        else:
+            energy = ((states[k] - prediction) ** 2).sum() / 2
+        found.append(energy if precisions is None else precisions[k] * energy)
+    return jnp.stack(found)
+
+
+def total(network, loss, x, states, precisions=None):
+    return energies(network, loss, x, states, precisions).sum()
+
+
+def forward(network, x):
+    """The states of a forward pass in training."""
+    values = [channels_last(x)]
+    for block, read in zip(network.blocks, network.sources, strict=True):
+        values.append(block(*(values[source] for source in read), training=True)[0])
+    return values[1:]
+
+
+def descend(network, loss, x, states, steps, step_size, momentum=0.0, precisions=lambda time: None):
+    """Gradient descent on all states but the output, at once, by the gradient of the whole energy."""
+    slope = jax.jit(jax.grad(lambda hidden, last, weights: total(network, loss, x, (*hidden, last), weights)))
+    hidden, velocity = tuple(states[:-1]), tuple(jnp.zeros_like(state) for state in states[:-1])
+    for time in range(steps):
+        gradient = slope(hidden, states[-1], precisions(time))
+        velocity = tuple(momentum * old + new for old, new in zip(velocity, gradient, strict=True))
+        hidden = tuple(state - step_size * change for state, change in zip(hidden, velocity, strict=True))
+    return (*hidden, states[-1])
+
+
+def weight_gradients(network, loss, x, states, precisions=None):
+    """The gradient of the batch's mean energy, one tree a block."""
+    parameters, rest = split(network)
+
+    def mean(parameters):
+        return total(eqx.combine(parameters, rest), loss, x, states, precisions) / len(x)
+
+    return tuple(jax.grad(mean)(parameters).blocks)
+
+
+def loss_gradients(network, loss, x, y):
+    """Backpropagation's gradient of the mean loss."""
+    parameters, rest = split(network)
+
+    def mean(parameters):
+        prediction = forward(eqx.combine(parameters, rest), x)[-1]
+        if loss == "cross_entropy":
+            return -(y * jax.nn.log_softmax(prediction)).sum() / len(x)
+        return ((y - prediction) ** 2).sum() / (2 * len(x))
+
+    return tuple(jax.grad(mean)(parameters).blocks)
+
+
+def batch(network, size=5, seed=0, one_hot=True):
+    """Normal inputs, and targets."""
+    for_x, for_y = jax.random.split(jax.random.key(seed))
+    x = jax.random.normal(for_x, (size, *network.input_shape), network.dtype)
+    if not one_hot:
+        return x, jax.random.normal(for_y, (size, *network.output_shape), network.dtype)
+    labels = np.arange(size) % network.output_shape[0]
+    return x, jax.nn.one_hot(labels, network.output_shape[0], dtype=network.dtype)

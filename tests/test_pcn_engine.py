@@ -1,0 +1,441 @@
+"""The engine of nonlinear PC networks against `jax.grad` of the whole energy, and against the linear theory."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import dlntheory as dln
+from dlntheory import pcn
+from dlntheory.pcn import inference, learning
+from dlntheory.pcn.network import channels_last
+from dlntheory.schedules import Decaying, Prescribed, Spiking
+from tests import pcn_naive as naive
+from tests.closeness import assert_close, epsilon, norm, relative_error
+
+F64 = jnp.float64
+NO_MEMORY = ()
+
+
+def network(activation="tanh", widths=(4, 5, 3, 4, 2), seed=0):
+    return pcn.mlp(widths, activation=activation, key=seed, dtype=F64)
+
+
+def lesson(net, algorithm, x, y, epoch=0, seed=0):
+    keys = learning.Keys(*jax.random.split(jax.random.key(seed), 3))
+    memory = algorithm.initial.memory(net, len(x))
+    traced = inference.traced(algorithm, net.dtype)
+    return learning.study(net, traced, channels_last(x), y, jnp.asarray(epoch), memory, keys)
+
+
+def linear(net):
+    """The network of the theory with the same weights."""
+    return dln.LinearNetwork.from_weights(
+        [block.layer.weight for block in net.blocks], [block.layer.bias for block in net.blocks]
+    )
+
+
+def moving(steps=7, step_size=0.1, momentum=0.4, **choices):
+    return pcn.Algorithm(relaxation=pcn.Gradient(step_size, momentum), steps=steps, **choices)
+
+
+# Gradients against jax.grad
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_backpropagation_is_the_gradient_of_the_loss(loss):
+    net = network()
+    x, y = naive.batch(net)
+    found = lesson(net, pcn.PRESETS["BP-SE" if loss == "squared_error" else "BP-CE"].algorithm, x, y)
+    assert_close(found.gradients, naive.loss_gradients(net, loss, x, y), condition=10)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("unrolled", [0, 1000])
+def test_inference_descends_the_energy(loss, unrolled, monkeypatch):
+    """The shortcuts under a forward start change no number, in the loop and without one."""
+    monkeypatch.setattr(inference, "UNROLLED", unrolled)
+    net, choice = network(), pcn.PRESETS["PC-CE" if loss == "cross_entropy" else "PC-SE"].algorithm.loss
+    x, y = naive.batch(net)
+    start = (*naive.forward(net, x)[:-1], y)
+    for steps in (2, 7):
+        expected = naive.descend(net, loss, x, start, steps, 0.1, 0.4)
+        run = pcn.relax(net, x, y, moving(steps, loss=choice))
+        assert_close(run.states, expected, condition=10)
+        assert_close(run.energy[-1], naive.energies(net, loss, x, expected) / len(x), condition=1e3)
+        assert_close(run.energy[0], naive.energies(net, loss, x, start) / len(x), condition=1e3)
+        found = lesson(net, moving(steps, loss=choice), x, y)
+        assert_close(found.gradients, naive.weight_gradients(net, loss, x, expected), condition=100)
+
+
+@pytest.mark.parametrize("name", ["zero", "random"])
+def test_other_starts(name):
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = moving(initial=pcn.Zero() if name == "zero" else pcn.Random(0.5))
+    start = dataclasses.replace(algorithm, relaxation=pcn.Gradient(0.0), steps=1)
+    first = pcn.relax(net, x, y, start).states
+    if name == "zero":
+        assert not norm(first[:-1])
+    else:
+        assert len({float(state[0, 0]) for state in first}) == len(first)
+    assert_close(pcn.relax(net, x, y, algorithm).states, naive.descend(net, "squared_error", x, first, 7, 0.1, 0.4))
+
+
+def test_adam_moves_states_as_optax_does():
+    net = network()
+    x, y = naive.batch(net)
+    states = naive.forward(net, x)
+    hidden = tuple(states[:-1])
+    slope = jax.grad(lambda hidden: naive.total(net, "squared_error", x, (*hidden, y)))
+    with jax.numpy_dtype_promotion("standard"):
+        adam = optax.adam(0.05)
+        memory = adam.init(hidden)
+        for _ in range(6):
+            change, memory = adam.update(slope(hidden), memory)
+            hidden = optax.apply_updates(hidden, change)
+    run = pcn.relax(net, x, y, pcn.Algorithm(relaxation=pcn.Adam(0.05), steps=6))
+    assert_close(run.states[:-1], hidden, condition=1e6)  # Adam divides by the root of a square that nearly vanishes
+
+
+# The linear theory
+
+
+@pytest.mark.parametrize("widths", [(3, 2), (4, 5, 3, 2), (2, 3, 3, 3, 4)])
+@pytest.mark.parametrize("start", ["forward", "zero"])
+def test_linear_inference_converges_to_the_equilibrium(widths, start):
+    net = network("identity", widths)
+    x, y = naive.batch(net, one_hot=False)
+    theory = linear(net)
+    spectrum = dln.inference_spectrum(theory) if net.depth > 1 else None
+    step = spectrum.best_step if spectrum else 0.5
+    algorithm = pcn.Algorithm(
+        initial=pcn.Zero() if start == "zero" else pcn.Forward(), relaxation=pcn.Gradient(float(step)), steps=400
+    )
+    expected = dln.equilibrium(theory, x, y)
+    condition = float(spectrum.largest / spectrum.smallest) if spectrum else 1.0
+    run = pcn.relax(net, x, y, algorithm)
+    assert_close(run.states, expected.activities[1:], condition=condition)
+    found = lesson(net, algorithm, x, y).gradients
+    assert_close([g.layer.weight for g in found], [-u for u in dln.weight_updates(theory, x, y)], 10 * condition)
+    assert_close(float(run.energy[-1].sum()), float(expected.energy.mean()), condition)
+
+
+@pytest.mark.parametrize("schedule", [None, Spiking(), Decaying(0.7)])
+@pytest.mark.parametrize("momentum", [None, 0.5])
+def test_linear_inference_follows_the_theory_at_every_time(schedule, momentum):
+    net = network("identity")
+    x, y = naive.batch(net, one_hot=False)
+    for steps in (1, 3, 6):
+        algorithm = pcn.Algorithm(schedule=schedule, relaxation=pcn.Gradient(0.1, momentum), steps=steps)
+        run = pcn.relax(net, x, y, algorithm)
+        theory = dln.simulate_inference(
+            linear(net), x, y, steps, 0.1, momentum=momentum or 0.0, schedule=schedule or "unit"
+        )
+        assert_close(run.states, theory.activities[1:], condition=10)
+        assert_close(run.energy[-1], theory.energy_by_layer.mean(axis=0), condition=1e3)
+
+
+def test_error_coordinates_have_the_same_equilibrium():
+    net = network("identity", (4, 5, 3, 2))
+    x, y = naive.batch(net, one_hot=False)
+    for initial in (pcn.Forward(), pcn.Random()):
+        algorithm = pcn.Algorithm(initial=initial, relaxation=pcn.ErrorCoordinates(0.4, 0.3), steps=300)
+        expected = dln.equilibrium(linear(net), x, y).activities[1:]
+        assert_close(pcn.relax(net, x, y, algorithm).states, expected, condition=100)
+
+
+def test_a_step_in_error_coordinates_is_backpropagation():
+    """From a forward start, the first step moves every error by the step size times backpropagation's signal."""
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = pcn.Algorithm(relaxation=pcn.ErrorCoordinates(1e-3), steps=1)
+    energy = pcn.relax(net, x, y, algorithm).energy[-1][:-1]
+    signals = lesson(net, pcn.PRESETS["BP-SE"].algorithm, x, y).energy[:-1]
+    assert_close(energy, 1e-6 * signals, condition=1e6)
+
+
+def test_langevin_samples_the_posterior():
+    """On a linear network the posterior is normal, its covariance the inverse of the energy's Hessian."""
+    net = network("identity", (2, 2, 1))
+    x, y = (jnp.tile(part[:1], (4000, 1)) for part in naive.batch(net, one_hot=False))
+    hessian = np.eye(2) + np.asarray(net.blocks[1].layer.weight.T @ net.blocks[1].layer.weight)
+    for relaxation in (pcn.Langevin(0.05), pcn.Langevin(0.05, 0.5)):
+        hidden = pcn.relax(net, x, y, pcn.Algorithm(relaxation=relaxation, steps=400)).states[0]
+        covariance = np.cov(np.asarray(hidden).T)
+        # the sampling error of a covariance is about 1/sqrt(4000/2); the steps' own error is of the order of their size
+        assert relative_error(covariance, np.linalg.inv(hessian)) < 0.15
+        expected = dln.equilibrium(linear(net), x[0], y[0]).activities[1]
+        assert relative_error(hidden.mean(axis=0), expected) < 0.1
+
+
+def test_langevin_without_noise_is_gradient_descent():
+    net = network()
+    x, y = naive.batch(net)
+    quiet = pcn.Algorithm(relaxation=pcn.Langevin(0.1, None, 0.0), steps=5)
+    assert_close(pcn.relax(net, x, y, quiet).states, pcn.relax(net, x, y, moving(5, momentum=None)).states)
+
+
+# Neutral settings
+
+
+def same(one, other):
+    assert_close(one.gradients, other.gradients)
+    assert_close(one.states, other.states)
+
+
+def test_full_nudging_is_the_clamp():
+    net = network()
+    x, y = naive.batch(net)
+    plain = lesson(net, moving(), x, y)
+    same(lesson(net, moving(output=pcn.Nudge(1, 1.0)), x, y), plain)
+    same(lesson(net, moving(output=pcn.Nudge(1, 0.2, 0.1)), x, y, epoch=8), plain)  # grown to 1, and no further
+    same(lesson(net, moving(output=pcn.Nudge(1, 0.2, 0.1)), x, y, epoch=80), plain)
+
+
+def test_unit_precision_is_none():
+    net = network()
+    x, y = naive.batch(net)
+    same(lesson(net, moving(schedule=Prescribed(jnp.ones((3, 4)))), x, y), lesson(net, moving(), x, y))
+
+
+def test_nudging_scales_the_residual():
+    net = network("identity")
+    x, y = naive.batch(net, one_hot=False)
+    beta, prediction = 0.3, net(x)
+    positive = lesson(net, moving(output=pcn.Nudge(1, beta)), x, y)
+    assert_close(positive.states[-1], prediction + beta * (y - prediction))
+    negative = lesson(net, moving(output=pcn.Nudge(-1, beta)), x, y)
+    assert_close(negative.states[-1], prediction - beta * (y - prediction))
+    theory = dln.simulate_inference(linear(net), x, y, 7, 0.1, momentum=0.4, nudge=-beta)
+    assert_close(negative.states, theory.activities[1:], condition=10)
+
+
+def test_centred_nudging_draws_its_sign_by_epoch():
+    net = network()
+    x, y = naive.batch(net)
+    both = [lesson(net, moving(output=pcn.Nudge(sign, 0.3)), x, y) for sign in (1, -1)]
+    algorithm = moving(output=pcn.CentredNudge(0.3))
+    drawn = [lesson(net, algorithm, x, y, seed=seed) for seed in range(8)]
+    signs = {min((0, 1), key=lambda i: relative_error(one.gradients, both[i].gradients)) for one in drawn}
+    assert signs == {0, 1}
+    averaged = lesson(net, moving(output=pcn.AveragedNudge(0.3)), x, y)
+    mean = jax.tree.map(lambda up, down: (up + down) / 2, both[0].gradients, both[1].gradients)
+    assert_close(averaged.gradients, mean)
+
+
+@pytest.mark.parametrize("schedule", [None, Decaying(0.5)])
+def test_incremental_learning_without_learning_is_pc(schedule):
+    """At a zero rate the weights stay, and the last step's gradient is PC's after one step fewer."""
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = moving(6, update=pcn.Incremental(), schedule=schedule)
+    start = pcn.start_training(net, algorithm, optax.sgd(0.0))
+    state, metrics = pcn.train_step(start, x, y, algorithm, optax.sgd(0.0))
+    assert_close(state.network, net)
+    if schedule is None:
+        expected = lesson(net, moving(5), x, y)
+        norms = [norm(block) for block in expected.gradients]
+        assert_close(metrics["update"], np.array(norms), condition=10)
+        assert_close(metrics["energy"], expected.energy, condition=100)
+
+
+def test_incremental_learning_steps_states_and_weights_together():
+    net, rate = network(), 0.05
+    x, y = naive.batch(net)
+    algorithm = moving(3, 0.1, None, update=pcn.Incremental())
+    state = pcn.start_training(net, algorithm, optax.sgd(rate))
+    state, _ = pcn.train_step(state, x, y, algorithm, optax.sgd(rate))
+    expected, states = net, (*naive.forward(net, x)[:-1], y)
+    for _ in range(3):
+        slopes = naive.weight_gradients(expected, "squared_error", x, states)
+        states = naive.descend(expected, "squared_error", x, states, 1, 0.1)
+        pairs = zip(learning.parameters(expected), slopes, strict=True)
+        weights = tuple(jax.tree.map(lambda w, g: w - rate * g, *pair) for pair in pairs)
+        expected = learning.with_parameters(expected, weights)
+    assert_close(state.network, expected, condition=10)
+
+
+# Exactness of the travelling error
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step_size"), [(None, 1.0), (Spiking(), 0.1), (Spiking(), 1e-3)], ids=["unit steps", "0.1", "1e-3"]
+)
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_learning_at_arrival_is_backpropagation(schedule, step_size, loss):
+    net = network()
+    x, y = naive.batch(net)
+    choice = pcn.PRESETS["BP-SE" if loss == "squared_error" else "BP-CE"].algorithm.loss
+    algorithm = pcn.Algorithm(
+        loss=choice, schedule=schedule, relaxation=pcn.Gradient(step_size), update=pcn.AtArrival(), steps=4
+    )
+    found = lesson(net, algorithm, x, y).gradients
+    # an error is a difference of activities: it has lost as many digits as it is smaller than they are
+    assert_close(found, naive.loss_gradients(net, loss, x, y), condition=100 / step_size)
+
+
+def test_arrival_needs_unit_steps_and_no_momentum():
+    net = network()
+    x, y = naive.batch(net)
+    exact = naive.loss_gradients(net, "squared_error", x, y)
+    for relaxation in (pcn.Gradient(0.5),):
+        found = lesson(net, pcn.Algorithm(relaxation=relaxation, update=pcn.AtArrival(), steps=4), x, y)
+        assert relative_error(found.gradients, exact) > 0.1
+
+
+def test_forward_update_keeps_the_first_predictions():
+    net = network()
+    x, y = naive.batch(net)
+    first = naive.forward(net, x)
+    found = lesson(net, moving(update=pcn.ForwardUpdate()), x, y)
+    last = naive.descend(net, "squared_error", x, (*first[:-1], y), 7, 0.1, 0.4)
+    for k, block in enumerate(net.blocks):
+        below = x if k == 0 else first[k - 1]
+        alone = pcn.Network([block], below.shape[1:])
+        expected = naive.weight_gradients(alone, "squared_error", below, (last[k],))
+        assert_close(found.gradients[k], expected[0], condition=100)
+
+
+def test_the_last_hidden_step_decays():
+    net = network()
+    x, y = naive.batch(net)
+    gamma = 0.3
+    states = (*naive.forward(net, x)[:-1], y)
+    for time in range(3):
+        whole = naive.descend(net, "squared_error", x, states, 1, gamma)
+        last = states[2] + (whole[2] - states[2]) * gamma**time
+        states = (*whole[:2], last, y)
+    algorithm = pcn.Algorithm(relaxation=pcn.Gradient(gamma, decay_last=True), steps=3)
+    assert_close(pcn.relax(net, x, y, algorithm).states, states, condition=10)
+
+
+# Memories
+
+
+def test_a_null_start_keeps_the_states():
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = moving(3, initial=pcn.Null())
+    state = pcn.start_training(net, algorithm, optax.sgd(0.0), batch_size=len(x))
+    for steps in (3, 6):  # the second batch goes on where the first ended, without its velocity
+        state, _ = pcn.train_step(state, x, y, algorithm, optax.sgd(0.0))
+        first = naive.descend(net, "squared_error", x, (*naive.forward(net, x)[:-1], y), 3, 0.1, 0.4)
+        expected = first if steps == 3 else naive.descend(net, "squared_error", x, first, 3, 0.1, 0.4)
+        assert_close(state.memory.states, expected, condition=10)
+    with pytest.raises(ValueError, match="batches of one size"):
+        pcn.train_step(state, x[:2], y[:2], algorithm, optax.sgd(0.0))
+
+
+def test_class_averages():
+    net = network()
+    x, y = naive.batch(net)
+    y = y.at[:].set(jnp.eye(2)[np.array([0, 0, 1, 0, 1])])
+    algorithm = moving(3, initial=pcn.ClassAverage(first=2))
+    state = pcn.start_training(net, algorithm, optax.sgd(0.0), batch_size=len(x))
+    state, _ = pcn.train_step(state, x, y, algorithm, optax.sgd(0.0))
+    last = naive.descend(net, "squared_error", x, (*naive.forward(net, x)[:-1], y), 3, 0.1, 0.4)
+    for found, states in zip(state.memory.states, last[1:], strict=True):
+        expected = jnp.stack([states[np.array(members)].mean(axis=0) for members in ([0, 1, 3], [2, 4])])
+        assert_close(found, expected, condition=10)
+    start = algorithm.initial.states(state.memory, net, x, y, jax.random.key(0))
+    assert_close(start[0], naive.forward(net, x)[0])
+    assert_close(start[1], state.memory.states[0][y.argmax(axis=1)])
+    kept = algorithm.initial.learn(state.memory, y[:2], tuple(part[:2] for part in last))
+    assert_close(kept.states[0][1], state.memory.states[0][1])  # no sample of class 1: its mean stays
+
+
+# Training
+
+
+@pytest.mark.parametrize("name", [name for name in pcn.PRESETS if not name.endswith("+BF")])
+def test_every_preset_learns(name):
+    net = pcn.mlp((2, 8, 3), activation="tanh", key=1)
+    angles = np.arange(30) * (2 * np.pi / 30)
+    x = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1).astype(jnp.float32)
+    y = jax.nn.one_hot(np.arange(30) // 10, 3)
+    algorithm = pcn.algorithm(name, **({} if name.startswith("BP") else {"steps": 4}))
+    optimiser = pcn.adamw(3e-2, total_steps=150)
+    state = pcn.start_training(net, algorithm, optimiser, batch_size=30)
+    xs, ys = (jnp.broadcast_to(part, (50, *part.shape)) for part in (x, y))
+    for epoch in range(3):
+        state, metrics = pcn.train_steps(state, xs, ys, algorithm, optimiser, epoch)
+    assert all(np.isfinite(np.asarray(value)).all() for value in metrics.values())
+    result = pcn.evaluate(state.network, x, y)
+    assert float(result["correct"]) >= 24
+
+
+def test_steps_in_one_program_are_steps():
+    net = network()
+    x, y = naive.batch(net, size=6)
+    algorithm, optimiser = moving(), pcn.adamw(1e-2, total_steps=20)
+    one = pcn.start_training(net, algorithm, optimiser)
+    many, metrics = pcn.train_steps(one, x.reshape(3, 2, -1), y.reshape(3, 2, -1), algorithm, optimiser)
+    losses = []
+    for k in range(3):
+        one, found = pcn.train_step(one, x[2 * k : 2 * k + 2], y[2 * k : 2 * k + 2], algorithm, optimiser)
+        losses.append(found["loss"])
+    assert_close(many.network, one.network, condition=100)
+    assert_close(metrics["loss"], jnp.stack(losses), condition=100)
+    assert int(many.step) == 3
+
+
+def test_numbers_of_an_algorithm_need_no_new_program():
+    net = network()
+    x, y = naive.batch(net)
+    traces = []
+
+    class Counting(pcn.Gradient):
+        def step(self, *arguments):
+            traces.append(1)
+            return super().step(*arguments)
+
+    for step_size in (0.1, 0.2):
+        pcn.relax(net, x, y, pcn.Algorithm(relaxation=Counting(step_size), steps=2))
+    assert len(traces) == 2  # two steps, once
+
+
+def test_schedule_of_the_learning_rate():
+    """Against Optax's schedule, with the numbers of Deeper PCNs."""
+    rate, total = 1e-3, 200
+    with jax.numpy_dtype_promotion("standard"):
+        reference = optax.warmup_cosine_decay_schedule(rate, 1.1 * rate, total // 10, total, 0.1 * rate)
+        from dlntheory.pcn.optimisers import warm_up_cosine
+
+        counts = range(0, 230, 7)
+        expected = jnp.stack([jnp.asarray(reference(count), F64) for count in counts])
+        found = jnp.stack([rate * warm_up_cosine(count, total, F64) for count in counts])
+    assert_close(found, expected, tolerance=10 * epsilon(jnp.float32(0)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "BP-SE", "steps": 3}, "`steps` is given, but BP-SE has no use for it"),
+        ({"name": "PC-SE", "beta": 0.5}, "`beta` is given"),
+        ({"name": "PC-SE", "decay": 0.5}, "`decay` is given"),
+        ({"name": "PC-SE", "step_size": -1.0}, "`step_size` is -1.0; wanted a positive number"),
+        ({"name": "PC-SE", "momentum": 2.0}, "`momentum` is 2.0"),
+        ({"name": "PC-SE", "initial": "sideways"}, "`initial` is 'sideways'; wanted one of"),
+        ({"name": "F", "initial": "zero"}, "needs the forward pass"),
+        ({"name": "best"}, "`name` is 'best'; wanted one of"),
+    ],
+)
+def test_bad_algorithms(options, message):
+    with pytest.raises(ValueError, match=message):
+        pcn.algorithm(**options)
+
+
+def test_bad_batches():
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = moving(2)
+    state = pcn.start_training(net, algorithm, pcn.adamw(1e-3))
+    for bad in ((x[:, :3], y), (x, y[:, :1]), (x[:2], y), (x[:0], y[:0]), (x.at[0, 0].set(jnp.nan), y)):
+        with pytest.raises(ValueError, match=r"`[xy]`"):
+            pcn.train_step(state, *bad, algorithm, pcn.adamw(1e-3))
+    with pytest.raises(ValueError, match="does not arrive"):
+        pcn.start_training(net, pcn.algorithm("Z-IL", steps=3), pcn.adamw(1e-3))

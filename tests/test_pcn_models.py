@@ -1,0 +1,244 @@
+"""Convolutional PC networks: their layers against JAX's own, their inference against the naive one, their tables."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dlntheory import pcn
+from dlntheory.pcn import images, inference, learning
+from dlntheory.pcn.blocks import norms
+from dlntheory.pcn.building import Builder, Stage
+from dlntheory.pcn.network import channels_last
+from tests import pcn_naive as naive
+from tests.closeness import assert_close, norm, relative_error
+
+F64 = jnp.float64
+
+
+def normal(*shape, seed=0):
+    return jax.random.normal(jax.random.key(seed), shape, F64)
+
+
+# Images
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+@pytest.mark.parametrize(("size", "stride", "padding"), [(3, 1, 1), (3, 1, 0), (3, 2, 1), (3, 2, 0), (1, 2, 0)])
+def test_convolution(channels, size, stride, padding):
+    x, kernel = normal(2, 7, 6, channels), normal(size, size, channels, 4, seed=1)
+
+    def reference(x, kernel):
+        window = [(padding, padding)] * 2
+        return jax.lax.conv_general_dilated(
+            x, kernel, (stride, stride), window, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    found, pull = jax.vjp(lambda x, kernel: images.convolve(x, kernel, stride, padding), x, kernel)
+    expected, slow = jax.vjp(reference, x, kernel)
+    assert_close(found, expected)
+    assert_close(pull(found), slow(found), condition=10)
+
+
+def test_pooling_gives_its_gradient_to_the_first_of_the_largest():
+    """Against XLA's select-and-scatter, with ties, as after a ReLU, and with a rest at the border."""
+    x = jnp.asarray(np.random.default_rng(0).integers(-1, 2, (3, 7, 9, 2)), F64)
+
+    def reference(x):
+        return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+    found, pull = jax.vjp(lambda x: images.max_pool(x, 2), x)
+    expected, slow = jax.vjp(reference, x)
+    assert_close(found, expected)
+    cotangent = normal(*found.shape)
+    assert_close(pull(cotangent), slow(cotangent))
+
+
+def test_batch_normalisation():
+    layer = eqx.tree_at(lambda n: (n.scale, n.shift), pcn.BatchNorm(3, dtype=F64), (normal(3), normal(3, seed=1)))
+    x = 2 + 3 * normal(4, 5, 6, 3)
+    found, moments = layer(x, training=True)
+    axes = (0, 1, 2)
+    x = np.asarray(x)
+    mean, deviation = x.mean(axes), np.sqrt(x.var(axes) + 1e-5)
+    normalised = (x - mean) / deviation
+    assert_close(found, normalised * np.asarray(layer.scale) + np.asarray(layer.shift), condition=10)
+    running = layer.average(layer.running, moments)
+    assert_close(running.mean, 0.1 * mean)
+    assert_close(running.variance, 0.9 + 0.1 * np.var(x, axes, ddof=1))
+    constant, _ = layer(jnp.ones((1, 1, 1, 3), F64), training=False)
+    assert_close(constant[0, 0, 0], layer.scale / np.sqrt(1 + 1e-5) + layer.shift)
+
+
+# Networks
+
+
+def small(norm=None, skip=None, seed=0):
+    """Two convolutions with pooling, a block with a skip of that kind, and a linear layer."""
+    builder = Builder((2, 8, 8), "tanh", norm, jax.random.key(seed), F64)
+    builder.convolve(Stage(3, 1, 2))
+    if skip is None:
+        builder.convolve(Stage(4, 0))
+    else:
+        builder.convolve_with_skip(4, 2, auxiliary=skip == "auxiliary")
+    builder.convolve(Stage(3))
+    builder.connect(5)
+    builder.connect(3)
+    return builder.network()
+
+
+KINDS = [(None, None), ("standard", None), (None, "plain"), ("frozen", "auxiliary")]
+
+
+@pytest.mark.parametrize(("kind", "skip"), KINDS)
+@pytest.mark.parametrize("unrolled", [0, 1000])
+def test_inference_skips_only_what_has_no_error(kind, skip, unrolled, monkeypatch):
+    monkeypatch.setattr(inference, "UNROLLED", unrolled)
+    net = small(kind, skip)
+    x, y = naive.batch(net, size=3)
+    start = (*naive.forward(net, x)[:-1], y)
+    for steps in (2, 6):
+        algorithm = pcn.Algorithm(relaxation=pcn.Gradient(0.1, 0.5), steps=steps)
+        run = pcn.relax(net, x, y, algorithm)
+        expected = naive.descend(net, "squared_error", x, start, steps, 0.1, 0.5)
+        assert_close(run.states, expected, condition=100)
+        moved = [norm(np.subtract(*pair)) > 1e-9 for pair in zip(expected, start, strict=True)]
+        assert moved == [steps >= distance > 0 for distance in net.distances]
+        if steps == 6:
+            found = study(net, algorithm, x, y).gradients
+            assert_close(found, naive.weight_gradients(net, "squared_error", x, expected), condition=1e3)
+
+
+def study(net, algorithm, x, y):
+    keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
+    return learning.study(net, algorithm, channels_last(x), y, 0, (), keys)
+
+
+@pytest.mark.parametrize(("kind", "skip"), KINDS)
+def test_backpropagation_is_the_gradient_of_the_loss(kind, skip):
+    net = small(kind, skip)
+    x, y = naive.batch(net, size=3)
+    found = study(net, pcn.PRESETS["BP-SE"].algorithm, x, y).gradients
+    assert_close(found, naive.loss_gradients(net, "squared_error", x, y), condition=1e3)
+
+
+def test_learning_at_arrival_is_backpropagation_in_a_chain():
+    """Also with convolutions, pooling and batch normalisation; but not where a skip is shorter than the way around."""
+    algorithm = pcn.Algorithm(relaxation=pcn.Gradient(1.0), update=pcn.AtArrival(), steps=7)
+    for kind, skip, exact in ((None, None, True), ("standard", None, True), (None, "plain", False)):
+        net = small(kind, skip)
+        x, y = naive.batch(net, size=3)
+        error = relative_error(study(net, algorithm, x, y).gradients, naive.loss_gradients(net, "squared_error", x, y))
+        assert (error < 1e-11) == exact
+
+
+@pytest.mark.parametrize("kind", ["standard", "frozen"])
+@pytest.mark.parametrize("unrolled", [0, 1000])
+def test_running_moments(kind, unrolled, monkeypatch):
+    """Standard ones move with every evaluation, the first pass and inference included; frozen ones once a batch."""
+    monkeypatch.setattr(inference, "UNROLLED", unrolled)
+    net, steps = small(kind), 4
+    x, y = naive.batch(net, size=3)
+    algorithm = pcn.Algorithm(relaxation=pcn.Gradient(0.1), steps=steps)
+    optimiser = optax.sgd(0.0)
+    state, _ = pcn.train_step(pcn.start_training(net, algorithm, optimiser), x, y, algorithm, optimiser)
+    start = (*naive.forward(net, x)[:-1], y)
+    visited = [naive.descend(net, "squared_error", x, start, time, 0.1) for time in range(steps + 1)]
+    visited = [start, *visited] if kind == "standard" else visited[-1:]
+    expected = [layer.running for layer in norms(net)]
+    for states in visited:
+        values = [channels_last(x), *states]
+        for k, block in enumerate(block for block in net.blocks if block.norm is not None):
+            moments = block(values[k], training=True)[1][0]
+            expected[k] = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, expected[k], moments)
+    assert_close([layer.running for layer in norms(state.network)], expected, condition=10)
+
+
+def test_a_layer_with_running_moments_predicts_alone():
+    """Predictions of a sample do not depend on the others, as those in training do."""
+    net = small("standard")
+    x, _ = naive.batch(net, size=3)
+    assert_close(pcn.predict(net, x[:1]), pcn.predict(net, x)[:1], condition=10)
+    assert relative_error(naive.forward(net, x[:1])[-1], naive.forward(net, x)[-1][:1]) > 1e-3
+
+
+def test_weight_decay_leaves_running_moments_alone():
+    net = small("standard")
+    parameters = learning.parameters(net)
+    count = len(jax.tree.leaves(parameters))
+    assert count == len(jax.tree.leaves(eqx.filter(net, eqx.is_array))) - 2 * len(norms(net))
+
+
+# Tables
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "shapes"),
+    [
+        ("VGG-5", 5, [(16, 16, 128), (8, 8, 256), (4, 4, 512), (1, 1, 512)]),
+        ("VGG-7", 7, [(16, 16, 128), (16, 16, 128), (8, 8, 256), (6, 6, 256), (3, 3, 512), (1, 1, 512)]),
+        ("VGG-9", 9, [(16, 16, 128)]),
+        ("VGG-10", 10, [(16, 16, 64)]),
+        ("VGG-15", 14, [(32, 32, 64)]),
+        ("AlexNet", 8, [(8, 8, 64), (4, 4, 192), (4, 4, 384), (4, 4, 256), (2, 2, 256), (4096,), (4096,)]),
+        ("ResNet-18", 18, [(32, 32, 64)]),
+    ],
+)
+def test_sizes(name, depth, shapes):
+    net = eqx.filter_eval_shape(lambda: pcn.build(name, (3, 32, 32), 10))
+    assert net.depth == depth
+    assert list(net.state_shapes[: len(shapes)]) == shapes
+    assert net.output_shape == (10,)
+
+
+def test_skips():
+    net = eqx.filter_eval_shape(lambda: pcn.build("VGG-19", (3, 32, 32), 10, skip=True))
+    assert net.depth == 19
+    assert net.sources[16] == (16, 4)
+    plain = eqx.filter_eval_shape(pcn.resnet18)
+    auxiliary = eqx.filter_eval_shape(lambda: pcn.resnet18(auxiliary=True))
+    assert max(plain.distances) == 9  # errors take the skips
+    assert max(auxiliary.distances) == 17
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: pcn.vgg("VGG-6"), "`name` is 'VGG-6'; wanted one of"),
+        (lambda: pcn.vgg("VGG-5", norm="melted"), "`norm` is 'melted'"),
+        (lambda: pcn.vgg("VGG-5", (3, 8, 8)), "larger images"),
+        (lambda: pcn.vgg("VGG-5", (32, 32)), "channels, height, width"),
+        (lambda: pcn.mlp((3, 2), activation="step"), "`activation` is 'step'"),
+        (lambda: pcn.mlp((3,)), "`widths` has 1 entries"),
+        (lambda: pcn.build("MLP", (4,), 2, norm="frozen"), "no batch normalisation"),
+        (lambda: pcn.Network([], (2,)), "`blocks` is empty"),
+        (lambda: pcn.Network([pcn.Block(pcn.Dense(3, 2, jax.random.key(0)))], (4,)), "block 1 cannot read"),
+        (lambda: pcn.Network(small().blocks, (2, 8, 8), [(0,), (0,), (1,), (2,), (3,)]), "block 2 does not lead to the output"),
+    ],
+)
+def test_bad_models(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_new_relaxation_is_one_class():
+    """What docs/pcn.md promises."""
+
+    class Signs(pcn.Relaxation):
+        step_size: float
+
+        def start(self, variables):
+            return ()
+
+        def step(self, gradient, memory, time, key):
+            return tuple(-self.step_size * jnp.sign(slope) for slope in gradient), memory
+
+    net = small()
+    x, y = naive.batch(net, size=3)
+    algorithm = dataclasses.replace(pcn.PRESETS["PC-SE"].algorithm, relaxation=Signs(0.01), steps=2)
+    change = np.abs(np.subtract(pcn.relax(net, x, y, algorithm).states[-2], naive.forward(net, x)[-2]))
+    assert_close(np.unique(change.round(8)), np.array([0.0, 0.02])[-len(np.unique(change.round(8))) :])
