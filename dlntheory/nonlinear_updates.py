@@ -1,0 +1,289 @@
+r"""What backpropagation and predictive coding learn in a nonlinear network, and how it moves the predictions.
+
+The rules are those of linear networks, with Jacobians for maps. A layer ``x_l = T_l φ(x_{l-1}) + b_l`` is updated by
+``(1/B) Σ_b e_l φ(a_{l-1})ᵀ``. Backpropagation takes errors and activities from the feedforward pass,
+``e_l = J_{l+1}ᵀ … J_Lᵀ r`` and ``a = x̂``; predictive coding takes both from the equilibrium, ``e_l = ε*_l`` and
+``a = x*``, and as the energy is stationary there, this is minus its gradient in the weights. Rescalings are those of
+linear networks too, of the features ``φ(x*)`` and ``φ(x̂)``.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from .alignment import cosine
+from .checks import as_real, one_of
+from .learning_rules import Signals, local_updates
+from .nonlinear import nonlinear_equilibrium
+from .nonlinear_network import Activated, Block, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward, learned
+from .rescaling import decorrelations, learning_rates, rescale
+from .updates import Options, as_options, refuse_overflow
+
+RULES = ("bp", "pc")
+INFERENCE = ("tolerance", "steps", "method")
+"""Options that `nonlinear_equilibrium` takes."""
+
+
+class Traces(NamedTuple):
+    """What a local rule multiplies: of each block, the error, the input and the feedforward input; and the residual."""
+
+    errors: tuple[Array, ...]
+    inputs: tuple[Array, ...]
+    predicted: tuple[Array, ...]
+    residual: Array
+
+
+def nonlinear_updates(
+    net: NonlinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+) -> NonlinearNetwork:
+    r"""The updates of a nonlinear network's parameters, averaged over the batch: descent directions.
+
+    - ``"bp"``: minus the gradient of ``½ ‖y − ŷ‖²``.
+    - ``"pc"``: the local rule at equilibrium, minus the gradient of the energy there.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, *shapes[0])`` or ``shapes[0]``.
+        y: targets, ``(B, *shapes[-1])`` or ``shapes[-1]``.
+        rule: ``"bp"`` or ``"pc"``.
+        rescaling: ``None``, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``, as in `weight_updates`, with
+            the features ``φ(x*_{l-1})`` and ``φ(x̂_{l-1})`` for activities; for networks of `Activated` layers.
+        **options: ``tolerance=``, ``steps=`` and ``method=`` as in `nonlinear_equilibrium`; ``rcond=`` and
+            ``regularisation=`` as in `weight_updates`.
+
+    Returns:
+        A pytree like the network, with ``None`` for what is not learned: ``eqx.apply_updates(net, updates)`` takes a
+        step of learning rate one.
+
+    Raises:
+        ValueError: for shapes that do not match the network, NaN or infinity, an unknown rule or rescaling, or a
+            rescaling of a block that is no `Activated` layer.
+        TypeError: for something that does not hold real numbers, or an unknown option.
+        PrecisionError: where updates are not finite.
+
+    Source:
+        Sample Efficiency, equations 2 and 7 with nonlinear layers, 24-27.
+
+    Example:
+        >>> from dlntheory import LinearNetwork
+        >>> net = NonlinearNetwork.from_linear(LinearNetwork.from_weights([[[1.0]], [[1.0]]]), "relu")
+        >>> [block.layer.weight.round(6).tolist() for block in nonlinear_updates(net, [1.0], [3.0]).blocks]
+        [[[1.0]], [[2.0]]]
+    """
+    return refuse_overflow("updates", _updates(*_prepare(net, x, y, rule, rescaling, options)[:-1]))
+
+
+def nonlinear_prediction_change(
+    net: NonlinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str = "pc",
+    rescaling: str | None = None,
+    learning_rate: Any = None,
+    **options: Any,
+) -> Float[Array, "..."]:
+    """How the predictions for the batch's own inputs move under the batch's update.
+
+    Args:
+        net: the network.
+        x: as in `nonlinear_updates`.
+        y: as in `nonlinear_updates`.
+        rule: as in `nonlinear_updates`.
+        rescaling: as in `nonlinear_updates`.
+        learning_rate: ``None`` for continuous time, or the learning rate of a finite step.
+        **options: as in `nonlinear_updates`.
+
+    Returns:
+        Shaped like the targets.
+
+    Raises:
+        ValueError: as `nonlinear_updates`.
+        TypeError: as `nonlinear_updates`.
+        PrecisionError: as `nonlinear_updates`.
+
+    Source:
+        Sample Efficiency, equation 6, with nonlinear layers.
+    """
+    return refuse_overflow("prediction change", _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0])
+
+
+def nonlinear_alignment(
+    net: NonlinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str = "pc",
+    rescaling: str | None = None,
+    learning_rate: Any = None,
+    **options: Any,
+) -> Float[Array, "*B"]:
+    r"""The cosine between each sample's residual ``r = y − ŷ`` and the change of its prediction.
+
+    Of one sample, adaptive predictive coding has one to leading order in ``r``, and exactly where the activations are
+    linear between the feedforward pass and the equilibrium; see the page on nonlinear networks.
+
+    Args:
+        net: the network.
+        x: as in `nonlinear_updates`.
+        y: as in `nonlinear_updates`.
+        rule: as in `nonlinear_updates`.
+        rescaling: as in `nonlinear_updates`.
+        learning_rate: as in `nonlinear_prediction_change`.
+        **options: as in `nonlinear_updates`.
+
+    Returns:
+        ``(B,)``, each from −1 to 1; NaN for a sample without residual or whose prediction does not change.
+
+    Raises:
+        ValueError: as `nonlinear_updates`.
+        TypeError: as `nonlinear_updates`.
+        PrecisionError: as `nonlinear_updates`.
+
+    Source:
+        Sample Efficiency, equation 5, with nonlinear layers.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from dlntheory import LinearNetwork
+        >>> net = NonlinearNetwork.from_linear(LinearNetwork.random([4, 4, 4, 4]), "relu")
+        >>> x, y = jnp.ones(4), net(jnp.ones(4)) + jnp.asarray([0.01, 0.0, 0.0, 0.0])
+        >>> round(float(nonlinear_alignment(net, x, y, "pc", "adaptive", tolerance=1e-10)), 6)
+        1.0
+    """
+    return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[1]
+
+
+def _evaluate(
+    net: NonlinearNetwork,
+    x: Any,
+    y: Any,
+    rule: str,
+    rescaling: str | None,
+    learning_rate: Any,
+    options: dict[str, Any],
+) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
+    net, traces, rescaling, chosen, single = _prepare(net, x, y, rule, rescaling, options)
+    rate = None if learning_rate is None else as_real("learning_rate", learning_rate, traces.residual.dtype)
+    moved, alignment = _change_and_alignment(net, traces, rescaling, chosen, rate)
+    return (moved[0], alignment[0]) if single else (moved, alignment)
+
+
+def _prepare(
+    net: NonlinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
+) -> tuple[NonlinearNetwork, Traces, str | None, Options, bool]:
+    """Check everything, and find what the rule multiplies."""
+    as_nonlinear("net", net)
+    one_of("rule", rule, RULES)
+    inference = {name: options[name] for name in INFERENCE if name in options}
+    chosen = as_options(rule, rescaling, {name: each for name, each in options.items() if name not in INFERENCE})
+    for index, block in enumerate(net.blocks):
+        if rescaling is not None and not isinstance(block, Activated):
+            raise ValueError(
+                f"`rescaling` is {rescaling!r} but `blocks[{index}]` is a {type(block).__name__}, whose features are "
+                "not known; wanted an Activated layer, or None."
+            )
+    x, y, single = as_pair(net, x, y)
+    net = eqx.tree_at(lambda it: it.blocks, net, cast_blocks(net.blocks, x.dtype))
+    if rule == "bp":
+        return net, _backpropagate(net, x, y), rescaling, chosen, single
+    settled = nonlinear_equilibrium(net, x, y, **inference)
+    predicted = _forward(net, x)[:-1]
+    traces = Traces(settled.errors, settled.activities[:-1], predicted, settled.residual)
+    return net, traces, rescaling, chosen, single
+
+
+@eqx.filter_jit
+def _forward(net: NonlinearNetwork, x: Array) -> tuple[Array, ...]:
+    return tuple(forward(net.blocks, x))
+
+
+@eqx.filter_jit
+def _backpropagate(net: NonlinearNetwork, x: Array, y: Array) -> Traces:
+    """The residual, pulled back block by block at the feedforward pass."""
+    predicted = forward(net.blocks, x)
+    errors = [y - predicted[-1]]
+    for block, activity in zip(net.blocks[:0:-1], predicted[-2:0:-1], strict=True):
+        errors.append(jax.vjp(jax.vmap(block), activity)[1](errors[-1])[0])
+    inputs = tuple(predicted[:-1])
+    return Traces(tuple(errors[::-1]), inputs, inputs, errors[0])
+
+
+@eqx.filter_jit
+def _updates(net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options) -> NonlinearNetwork:
+    return updates_of(net, traces, rescaling, options)
+
+
+def updates_of(net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options) -> NonlinearNetwork:
+    """The updates of all blocks."""
+    triples = zip(net.blocks, traces.errors, traces.inputs, strict=True)
+    changes = (
+        [_block_update(*each) for each in triples]
+        if rescaling is None
+        else _layer_updates(net, traces, rescaling, options)
+    )
+    return eqx.tree_at(lambda it: it.blocks, net, tuple(changes))
+
+
+def _block_update(block: Block, errors: Array, inputs: Array) -> Any:
+    """The batch mean of ``(∂f/∂θ)ᵀ e``, of any block; ``None`` for what is not learned."""
+    moving, fixed = eqx.partition(block, learned(block))
+
+    def predict(moving: Any) -> Array:
+        return jax.vmap(eqx.combine(moving, fixed))(inputs)
+
+    [pulled] = jax.vjp(predict, moving)[1](errors / len(errors))
+    return pulled
+
+
+def _layer_updates(net: NonlinearNetwork, traces: Traces, rescaling: str, options: Options) -> list[Any]:
+    """Rescaled updates of layers: what linear networks do, with features for activities."""
+    layers = [block.layer for block in net.blocks]
+    columns = [_columns(each) for each in traces.errors]
+    inputs, predicted = (
+        [_columns(block.activation(each)) for block, each in zip(net.blocks, batch, strict=True)]
+        for batch in (traces.inputs, traces.predicted)
+    )
+    signals = Signals(columns, inputs, [*predicted, None], _columns(traces.residual))
+    if rescaling == "decorrelated":
+        factors = decorrelations(layers, signals, options.regularisation, options.rcond)
+    else:
+        factors = learning_rates(layers, signals, positive=rescaling == "adaptive_positive")
+    changes = rescale(local_updates(layers, signals), factors)
+    return [_as_block(block, change) for block, change in zip(net.blocks, changes, strict=True)]
+
+
+def _as_block(block: Activated, change: Array) -> Any:
+    """A change of the extended weight in the place of the weight and the bias."""
+    weight, bias = block.layer.split(change)
+    empty = eqx.filter(block, False)
+    return eqx.tree_at(
+        lambda it: (it.layer.weight, it.layer.bias), empty, (weight, bias), is_leaf=lambda it: it is None
+    )
+
+
+@eqx.filter_jit
+def _change_and_alignment(
+    net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options, learning_rate: Array | None
+) -> tuple[Array, Array]:
+    """The prediction change, and each sample's alignment."""
+    updates = updates_of(net, traces, rescaling, options)
+    moving, fixed = eqx.partition(
+        net, jax.tree.map(lambda each: each is not None, updates, is_leaf=lambda it: it is None)
+    )
+    x = traces.inputs[0]
+
+    def predict(moving: Any) -> Array:
+        return forward(eqx.combine(moving, fixed).blocks, x)[-1]
+
+    if learning_rate is None:
+        moved = jax.jvp(predict, (moving,), (updates,))[1]
+    else:
+        step = jax.tree.map(lambda p, change: p + learning_rate * change, moving, updates)
+        moved = predict(step) - predict(moving)
+    return moved, cosine(_columns(traces.residual), _columns(moved))
+
+
+def _columns(batch: Array) -> Array:
+    """``(B, …)`` as one column a sample."""
+    return batch.reshape(len(batch), -1).T

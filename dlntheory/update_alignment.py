@@ -1,0 +1,150 @@
+r"""Target alignment of any update of any differentiable model ``f(params, x)``.
+
+In continuous time the predictions move along ``(∂f/∂params) · update``, one forward-mode derivative; a finite step
+applies the update, and evaluates the model again. A cosine with the residual ``y − f(params, x)`` is the alignment.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float
+
+from .alignment import cosine
+from .checks import as_array, as_real
+
+Model = Callable[[Any, Any], Any]
+
+
+def update_prediction_change(
+    f: Model, params: Any, x: Any, update: Any, learning_rate: Any = None
+) -> Float[Array, "B ..."]:
+    r"""How the predictions of a model move when its parameters move along an update.
+
+    In continuous time ``(d/dη) f(params + η update, x)`` at ``η = 0``; for a learning rate ``η``, the difference
+    ``f(params + η update, x) − f(params, x)``, which loses digits where ``η`` is tiny.
+
+    Args:
+        f: the model, ``f(params, x)``, differentiable by JAX; a row of its result is the prediction for one sample.
+        params: a pytree, or any part of a model, such as a dictionary of arrays or an Equinox module.
+        x: what ``f`` takes, a batch.
+        update: a pytree like ``params``, to be added to it (minus the gradient, for gradient descent). ``None`` for
+            an entry, or for a whole branch, leaves it where it is.
+        learning_rate: ``None`` for continuous time, or the learning rate ``η`` of a finite step.
+
+    Returns:
+        As ``f``'s result, ``(B, …)``.
+
+    Raises:
+        ValueError: for an update of another structure or shape, NaN or infinity, or predictions without a batch.
+        TypeError: for an ``f`` that cannot be called, or an update that does not hold real numbers.
+
+    Source:
+        Sample Efficiency, equation 6, for any model.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> def f(params, x):
+        ...     return x * params["gain"] ** 2
+        >>> params, update = {"gain": jnp.asarray(3.0)}, {"gain": jnp.asarray(1.0)}
+        >>> update_prediction_change(f, params, jnp.ones((1, 1)), update).tolist()
+        [[6.0]]
+        >>> update_prediction_change(f, params, jnp.ones((1, 1)), update, learning_rate=1.0).tolist()
+        [[7.0]]
+    """
+    return _evaluate(f, params, x, update, learning_rate)[1]
+
+
+def update_alignment(
+    f: Model, params: Any, x: Any, y: Any, update: Any, learning_rate: Any = None
+) -> Float[Array, " B"]:
+    r"""The cosine between each sample's residual ``y − f(params, x)`` and the change of its prediction.
+
+    One: the update moves the prediction straight towards the target. For a linear network and the updates of
+    `weight_updates` it is `target_alignment`.
+
+    Args:
+        f: as in `update_prediction_change`.
+        params: as in `update_prediction_change`.
+        x: as in `update_prediction_change`.
+        y: targets, shaped like ``f``'s result, ``(B, …)``.
+        update: as in `update_prediction_change`.
+        learning_rate: as in `update_prediction_change`.
+
+    Returns:
+        ``(B,)``, each from −1 to 1; NaN for a sample without residual or whose prediction does not change.
+
+    Raises:
+        ValueError: as `update_prediction_change`; also for targets of another shape.
+        TypeError: as `update_prediction_change`.
+
+    Source:
+        Sample Efficiency, equation 5, for any model.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> def f(params, x):
+        ...     return jnp.tanh(x @ params)
+        >>> params, x, y = jnp.eye(2), jnp.ones((1, 2)), jnp.asarray([[1.0, 0.0]])
+        >>> descent = -jax.grad(lambda params: jnp.sum((y - f(params, x)) ** 2))(params)
+        >>> update_alignment(f, params, x, y, descent).round(6).tolist()
+        [1.0]
+    """
+    predicted, moved = _evaluate(f, params, x, update, learning_rate)
+    y = as_array("y", y, predicted.dtype)
+    if y.shape != predicted.shape:
+        raise ValueError(f"`y` has shape {y.shape}; wanted {predicted.shape}, the shape of the predictions.")
+    residual = y.astype(predicted.dtype) - predicted
+    return cosine(*(each.reshape(len(each), -1).T for each in (residual, moved)))
+
+
+def _evaluate(f: Model, params: Any, x: Any, update: Any, learning_rate: Any) -> tuple[jax.Array, jax.Array]:
+    """The predictions, and how they move."""
+    if not callable(f):
+        raise TypeError(f"`f` is a {type(f).__name__}; wanted a function f(params, x).")
+    start, direction, rebuild = _moving(params, update)
+
+    def predict(moving: list[jax.Array]) -> jax.Array:
+        return as_array("f(params, x)", f(rebuild(moving), x))
+
+    if learning_rate is None:
+        predicted, moved = jax.jvp(predict, (start,), (direction,))
+    else:
+        predicted = predict(start)
+        rate = as_real("learning_rate", learning_rate, predicted.dtype)
+        moved = predict([p + rate.astype(p.dtype) * d for p, d in zip(start, direction, strict=True)]) - predicted
+    if predicted.ndim == 0 or predicted.shape[0] == 0:
+        raise ValueError(f"`f(params, x)` has shape {predicted.shape}; wanted a row for each sample.")
+    return predicted, moved
+
+
+def _moving(params: Any, update: Any) -> tuple[list[jax.Array], list[jax.Array], Callable[[list[jax.Array]], Any]]:
+    """The parameters that move, where to, and a function that puts them back among the others."""
+    structure: Any
+    entries, structure = jax.tree.flatten_with_path(update, is_leaf=lambda each: each is None)
+    try:
+        branches = structure.flatten_up_to(params)
+    except ValueError as error:
+        raise ValueError(f"`update` is not a pytree like `params`: {error}") from error
+    start, direction, places = [], [], []
+    for place, ((path, own), branch) in enumerate(zip(entries, branches, strict=True)):
+        if own is None:
+            continue
+        where = jax.tree_util.keystr(path)
+        parameter = as_array(f"params{where}", branch)
+        move = as_array(f"update{where}", own, parameter.dtype)
+        if move.shape != parameter.shape:
+            raise ValueError(f"`update{where}` has shape {move.shape}; wanted {parameter.shape}, as in `params`.")
+        start.append(parameter)
+        direction.append(move.astype(parameter.dtype))
+        places.append(place)
+    if not places:
+        raise ValueError("`update` moves no parameter; wanted an array for at least one.")
+
+    def rebuild(moving: list[jax.Array]) -> Any:
+        whole = list(branches)
+        for place, moved in zip(places, moving, strict=True):
+            whole[place] = moved
+        return structure.unflatten(whole)
+
+    return start, direction, rebuild

@@ -1,0 +1,344 @@
+"""Nonlinear networks: inference by Newton's method, local updates, and how far the linear theory carries.
+
+Oracles: closed forms of linear networks; automatic differentiation of the energy; small moves around a minimum; inference
+by gradient descent; limits of small residuals.
+"""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from closeness import assert_close
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dlntheory as dln
+from dlntheory.newton import steepest
+from dlntheory.nonlinear import clamp
+from dlntheory.nonlinear_network import ACTIVATIONS, forward
+
+WIDTHS, BATCH = (5, 7, 6, 4), 6
+DRAW = np.random.default_rng(0)
+X, Y = DRAW.normal(size=(BATCH, WIDTHS[0])), DRAW.normal(size=(BATCH, WIDTHS[-1]))
+TIGHT = {"tolerance": 1e-13}
+RESCALINGS = (None, "adaptive", "adaptive_positive", "decorrelated")
+
+
+def network(activation, key=0, init="norm_preserving"):
+    return dln.NonlinearNetwork.from_linear(dln.LinearNetwork.random(WIDTHS, init, key), activation)
+
+
+def mixed():
+    """A linear network with fixed and learned biases and a skip."""
+    weights = dln.LinearNetwork.random((5, 6, 6, 4), "norm_preserving", key=3).weights
+    layers = [dln.Dense(weights[0], np.arange(6.0), learn_bias=True), dln.Residual(weights[1], np.ones(6))]
+    return dln.LinearNetwork([*layers, dln.Dense(weights[2], learn_bias=True)])
+
+
+def modules():
+    """The same chain twice: of layers, and of blocks that are somebody else's."""
+    net = network("tanh")
+    first, *others = (block.layer.weight for block in net.blocks)
+
+    def after_tanh(weight, x):
+        return weight @ jnp.tanh(x)
+
+    linear = eqx.tree_at(lambda it: it.weight, eqx.nn.Linear(5, 7, False, key=jax.random.key(0), dtype=float), first)
+    blocks = [linear, *(jax.tree_util.Partial(after_tanh, weight) for weight in others)]
+    return net, dln.NonlinearNetwork(blocks, input_shape=(5,))
+
+
+def energy(blocks, hidden, x=X, y=Y):
+    """``½ Σ ‖ε‖²`` of every sample, written down once more."""
+    states = [x, *hidden, y]
+    errors = [state - jax.vmap(block)(before) for block, before, state in zip(blocks, states, states[1:], strict=False)]
+    return sum(jnp.sum(error**2, axis=1) for error in errors) / 2
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_prediction_is_that_of_the_formula(activation):
+    net, x = network(activation), X
+    for index, block in enumerate(net.blocks):
+        x = (ACTIVATIONS[activation](x) if index else x) @ block.layer.weight.T
+    assert_close(net(X), x)
+    assert_close(net(X[0]), x[0])
+
+
+def test_a_chain_of_linear_blocks_settles_where_the_closed_form_does():
+    linear = mixed()
+    expected = dln.equilibrium(linear, X, Y)
+    for method in ("newton", "linearised"):
+        found = dln.nonlinear_equilibrium(
+            dln.NonlinearNetwork.from_linear(linear, "identity"), X, Y, **TIGHT, method=method
+        )
+        assert found.outcome == "converged"
+        for name in ("activities", "errors", "residual", "energy"):
+            assert_close(getattr(found, name), getattr(expected, name), condition=10)
+
+
+@pytest.mark.parametrize("rescaling", RESCALINGS)
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_a_chain_of_linear_blocks_learns_what_a_linear_network_learns(rule, rescaling):
+    linear = mixed()
+    net = dln.NonlinearNetwork.from_linear(linear, "identity")
+    found = dln.nonlinear_updates(net, X, Y, rule, rescaling, **TIGHT)
+    weights, biases = (f(linear, X, Y, rule, rescaling) for f in (dln.weight_updates, dln.bias_updates))
+    condition = 1e4 if rescaling == "decorrelated" else 10
+    assert_close([block.layer.weight for block in found.blocks], list(weights), condition)
+    assert_close([block.layer.bias for block in found.blocks], list(biases), condition)
+    for rate in (None,) if rescaling else (None, 0.1):
+        for ours, theirs in (
+            (dln.nonlinear_alignment, dln.target_alignment),
+            (dln.nonlinear_prediction_change, dln.prediction_change),
+        ):
+            assert_close(
+                ours(net, X, Y, rule, rescaling, rate, **TIGHT), theirs(linear, X, Y, rule, rescaling, rate), condition
+            )
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_the_equilibrium_is_a_stationary_point_of_the_energy(activation):
+    """And a minimum: the dense Hessian of each sample is positive definite."""
+    net = network(activation)
+    found = dln.nonlinear_equilibrium(net, X, Y, **TIGHT)
+    assert found.outcome == "converged"
+    hidden = found.activities[1:-1]
+    total = lambda hidden: jnp.sum(energy(net.blocks, hidden))  # noqa: E731
+    start = forward(net.blocks, jnp.asarray(X))[1:-1]
+    reference = jnp.linalg.norm(jnp.concatenate(jax.grad(total)(start), axis=1), axis=1)
+    missing = jnp.linalg.norm(jnp.concatenate(jax.grad(total)(list(hidden)), axis=1), axis=1) / reference
+    assert missing.max() < 1e-12
+    assert_close(found.energy, energy(net.blocks, hidden))
+    for sample in range(1):
+        own = lambda z: energy(net.blocks, [z[None, :7], z[None, 7:]], X[sample, None], Y[sample, None])[0]  # noqa: E731, B023
+        curvature = jax.hessian(own)(jnp.concatenate([each[sample] for each in hidden]))
+        assert jnp.linalg.eigvalsh(curvature).min() > 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_at_kinks_no_small_move_lowers_the_energy(activation):
+    """Units rest on the kinks of rectifiers, where no gradient vanishes."""
+    net = network(activation, key=2)
+    found = dln.nonlinear_equilibrium(net, X, Y, **TIGHT)
+    assert found.outcome == "converged"
+    assert found.pinned.max() > 0
+    hidden = found.activities[1:-1]
+    bound = sum(jnp.sum(each == 0, axis=1) for each in hidden) / 13
+    assert_close(found.pinned, bound.astype(float))
+    draw = np.random.default_rng(5)
+    for size in (1e-2, 1e-4, 1e-6):
+        for _ in range(20):
+            moved = [each + size * draw.normal(size=each.shape) for each in hidden]
+            assert (energy(net.blocks, moved) >= found.energy - 1e-13).all()
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_gradient_descent_ends_there_or_above(activation):
+    """Where it ends in the same minimum, it has the same energy; on kinks it only comes near."""
+    net = network(activation)
+    found = dln.nonlinear_equilibrium(net, X, Y, **TIGHT)
+    start = forward(net.blocks, jnp.asarray(X))
+    clamped = clamp(net.blocks, start[1], jnp.asarray(Y))
+
+    def step(_, hidden):
+        return [z - 0.02 * slope for z, slope in zip(hidden, clamped.gradient(hidden), strict=True)]
+
+    ended = energy(net.blocks, jax.lax.fori_loop(0, 5000, step, start[1:-1]))
+    same = jnp.abs(ended - found.energy) < (1e-9 if activation == "tanh" else 1e-2)
+    assert same.sum() >= BATCH - 1
+    assert (found.energy <= energy(net.blocks, start[1:-1])).all()
+
+
+def test_blocks_of_any_make():
+    """They settle and learn as layers do."""
+    net, other = modules()
+    for method in ("newton", "linearised"):
+        one, two = (dln.nonlinear_equilibrium(each, X, Y, **TIGHT, method=method) for each in (net, other))
+        assert_close(two.errors, one.errors, condition=10)
+    for rule in ("bp", "pc"):
+        one, two = (dln.nonlinear_updates(each, X, Y, rule, **TIGHT) for each in (net, other))
+        assert_close(jax.tree.leaves(two), jax.tree.leaves(one), condition=10)
+        one, two = (dln.nonlinear_alignment(each, X, Y, rule, **TIGHT) for each in (net, other))
+        assert_close(two, one, condition=10)
+
+
+def test_images():
+    """A small convolutional network, its activities not flat."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    conv = eqx.nn.Conv2d(1, 2, 3, key=keys[0], dtype=float)
+    last = eqx.nn.Sequential(
+        [eqx.nn.Lambda(jnp.tanh), eqx.nn.Lambda(jnp.ravel), eqx.nn.Linear(8, 3, key=keys[1], dtype=float)]
+    )
+    net = dln.NonlinearNetwork([conv, last], input_shape=(1, 4, 4))
+    assert net.shapes == ((1, 4, 4), (2, 2, 2), (3,))
+    x, y = (jax.random.normal(key, shape) for key, shape in zip(keys, ((3, 1, 4, 4), (3, 3)), strict=True))
+    found = dln.nonlinear_equilibrium(net, x, y, **TIGHT)
+    assert found.outcome == "converged"
+    assert found.activities[1].shape == (3, 2, 2, 2)
+    updates = dln.nonlinear_updates(net, x, y, **TIGHT)
+
+    def settled_energy(net):
+        states = [x, found.activities[1], y]
+        pairs = zip(net.blocks, states, states[1:], strict=False)
+        return sum(jnp.sum((state - jax.vmap(block)(before)) ** 2) for block, before, state in pairs) / 6
+
+    expected = jax.tree.map(jnp.negative, eqx.filter_grad(settled_energy)(net))
+    assert_close(jax.tree.leaves(updates), jax.tree.leaves(expected))
+    along = dln.update_alignment(lambda net, x: net(x), net, x, y, updates)
+    assert_close(dln.nonlinear_alignment(net, x, y, **TIGHT), along)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_updates_are_gradients(activation):
+    """BP's of the loss; PC's of the energy at the equilibrium, found anew for moved weights."""
+    net = network(activation)
+    loss = lambda net: jnp.sum((Y - net(X)) ** 2) / 2 / BATCH  # noqa: E731
+    expected = jax.tree.map(jnp.negative, jax.grad(loss)(net))
+    assert_close(dln.nonlinear_updates(net, X, Y, "bp"), expected)
+    updates = dln.nonlinear_updates(net, X, Y, **TIGHT)
+    move = jax.tree.map(lambda each: jnp.asarray(DRAW.normal(size=each.shape)), updates)
+    step = 1e-6
+    ends = []
+    for side in (step, -step):
+        moved = jax.tree.map(lambda p, m, side=side: p + side * m, net, move)
+        ends.append(dln.nonlinear_equilibrium(moved, X, Y, **TIGHT).energy.mean())
+    slope = sum(jnp.vdot(u, m) for u, m in zip(jax.tree.leaves(updates), jax.tree.leaves(move), strict=True))
+    np.testing.assert_allclose((ends[1] - ends[0]) / 2 / step, slope, rtol=1e-6)
+
+
+def test_alignment_of_one_sample_is_one_to_second_order():
+    """Adaptive PC of a smooth network misses 1 by the square of the residual; other rules miss it anyway."""
+    net = network("tanh")
+    sizes = np.array([1e-1, 1e-2, 1e-3])
+    targets = [net(X[0]) + size * Y[0] for size in sizes]
+    missing = [1 - dln.nonlinear_alignment(net, X[0], each, "pc", "adaptive", **TIGHT) for each in targets]
+    np.testing.assert_allclose(np.diff(np.log10(missing)), -2, atol=0.1)
+    assert 1 - dln.nonlinear_alignment(net, X[0], targets[-1], "pc", **TIGHT) > 1e3 * missing[-1]
+    assert 1 - dln.nonlinear_alignment(net, X[0], targets[-1], "bp", "adaptive") > 1e3 * missing[-1]
+    assert_close(
+        dln.nonlinear_alignment(net, X[0], Y[0], "pc", "adaptive", **TIGHT, method="linearised"), jnp.ones(()), 100
+    )
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10**6), size=st.floats(1e-6, 3))
+def test_linear_theory_is_exact_in_a_rectifier_network_while_no_unit_changes_its_side(seed, size):
+    """And its hypothesis is needed: where units change sides, errors and alignment differ."""
+    net = network("relu", key=seed % 7)
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(1, 5))
+    y = net(x) + size * draw.normal(size=(1, 4))
+    found = dln.nonlinear_equilibrium(net, x, y, **TIGHT)
+    linear = dln.nonlinear_equilibrium(net, x, y, **TIGHT, method="linearised")
+    signs = [
+        [jnp.sign(each) for each in states]
+        for states in (found.activities[1:-1], forward(net.blocks, jnp.asarray(x))[1:-1], linear.activities[1:-1])
+    ]
+    kept = all(bool((a == b).all()) for other in signs[1:] for a, b in zip(signs[0], other, strict=True))
+    if kept and found.outcome == "converged":
+        assert_close(found.errors, linear.errors, condition=1e4 / size)
+        rates = dln.nonlinear_alignment(net, x, y, "pc", "adaptive", **TIGHT)
+        assert jnp.isnan(rates).all() or abs(1 - float(rates[0])) < 1e-8
+    if max(float(jnp.abs(error).max()) for error in found.errors[:-1]) == 0:
+        return  # a dead network: nothing arrives
+    if not kept and found.outcome == "converged" and size > 1:
+        assert max(float(jnp.abs(a - b).max()) for a, b in zip(found.errors, linear.errors, strict=True)) > 1e-9
+
+
+def test_kinks_that_are_not_on_units_stall_it():
+    """``x_l = relu(W x_{l-1})`` as a block of its own hides its kink: some samples stop, and say so."""
+
+    def rectified(weight, x):
+        return jax.nn.relu(weight @ x)
+
+    weights = dln.LinearNetwork.random((5, 16, 16, 4), key=1).weights
+    blocks = [jax.tree_util.Partial(rectified, weight) for weight in weights[:-1]]
+    net = dln.NonlinearNetwork([*blocks, jax.tree_util.Partial(jnp.matmul, weights[-1])], input_shape=(5,))
+    found = dln.nonlinear_equilibrium(net, X, Y)
+    assert found.outcome == "stalled"
+    stalled = np.asarray(found.status) == 2
+    assert (np.asarray(found.residual_norm)[~stalled] <= 2e-8).all()
+    assert (np.asarray(found.residual_norm)[stalled] > 2e-8).all()
+    assert dln.nonlinear_equilibrium(net, X, Y, steps=1).outcome == "step limit"
+
+
+def test_limits():
+    net = network("tanh")
+    assert dln.nonlinear_equilibrium(net, X, net(X)).steps == 0  # nothing to do
+    assert jnp.isnan(dln.nonlinear_alignment(net, X[0], net(X[0])))
+    one = dln.NonlinearNetwork.from_linear(dln.LinearNetwork.random((5, 4)))
+    found = dln.nonlinear_equilibrium(one, X, Y)
+    assert_close(found.energy, jnp.sum((Y - one(X)) ** 2, axis=1) / 2)
+    assert found.outcome == "converged"
+    assert_close(dln.nonlinear_alignment(one, X[0], Y[0]), jnp.ones(()))
+    single, batch = (dln.nonlinear_equilibrium(net, *data, **TIGHT) for data in ((X[0], Y[0]), (X, Y)))
+    assert_close(single.activities, jax.tree.map(lambda each: each[0], batch.activities), condition=10)
+    assert single.energy.shape == single.status.shape == ()
+
+
+def test_the_smallest_subgradient_at_a_kink():
+    """One unit at zero, by hand: left of it the energy has slope ``z − μ``, right of it ``z − μ − w ε``."""
+    for target, pinned, slope in ((-3.0, True, 0.0), (3.0, False, -4.0)):
+        net = dln.NonlinearNetwork.from_linear(dln.LinearNetwork.from_weights([[[1.0]], [[1.0]]]), "relu")
+        clamped = clamp(net.blocks, jnp.asarray([[1.0]]), jnp.asarray([[target]]))
+        found = steepest(clamped, [jnp.zeros((1, 1))])
+        assert (float(found.free[0][0, 0]) == 0) is pinned
+        assert float(found.gradient[0][0, 0]) == slope
+
+
+def test_under_transformations():
+    net = network("tanh")
+    plain = dln.nonlinear_equilibrium(net, X, Y, **TIGHT)
+    traced = eqx.filter_jit(partial(dln.nonlinear_equilibrium, tolerance=1e-13))(net, X, Y)
+    assert_close(traced.activities, plain.activities, condition=10)
+    with pytest.raises(TypeError, match="known after tracing"):
+        eqx.filter_jit(lambda: dln.nonlinear_equilibrium(net, X, Y).outcome)()
+
+
+def test_single_precision():
+    net = dln.NonlinearNetwork.from_linear(dln.LinearNetwork.random(WIDTHS, dtype="float32"), "tanh")
+    x, y = X.astype("float32"), Y.astype("float32")
+    found = dln.nonlinear_equilibrium(net, x, y)
+    assert found.outcome == "converged"
+    assert found.energy.dtype == np.float32
+    assert dln.nonlinear_equilibrium(net, X, Y).energy.dtype == np.float64
+
+
+NET = network("tanh")
+BAD = {
+    "no blocks": (lambda: dln.NonlinearNetwork([]), ValueError, "`blocks` is empty"),
+    "no function": (lambda: dln.NonlinearNetwork([3.0]), TypeError, r"`blocks\[0\]` is a float"),
+    "no parameters": (lambda: dln.NonlinearNetwork([jnp.tanh], (3,)), ValueError, "`blocks` have no parameters"),
+    "no shape": (lambda: dln.NonlinearNetwork(modules()[1].blocks), ValueError, "`input_shape` is None"),
+    "blocks that do not chain": (
+        lambda: dln.NonlinearNetwork([*NET.blocks, NET.blocks[0]]),
+        ValueError, r"`blocks\[3\]` does not take a sample of shape \(4,\)"),
+    "no layer": (lambda: dln.Activated(3.0), TypeError, "`layer` is a float; wanted a layer"),
+    "an unknown activation": (lambda: network("tan"), ValueError, "`activation` is 'tan'; wanted one of 'identity', 'tanh'"),
+    "no activation": (lambda: network(3), TypeError, "`activation` is a int"),
+    "no linear network": (lambda: dln.NonlinearNetwork.from_linear(NET), TypeError, "`net` is a NonlinearNetwork"),
+    "inputs of another shape": (lambda: NET(X[:, 1:]), ValueError, r"`x` has shape \(6, 4\); wanted \(batch, 5\) or \(5,\)"),
+    "no samples": (lambda: NET(X[:0]), ValueError, "`x` is empty"),
+    "another number of targets": (lambda: dln.nonlinear_equilibrium(NET, X, Y[1:]), ValueError, "`x` holds 6 samples but `y` 5"),
+    "one target": (lambda: dln.nonlinear_equilibrium(NET, X, Y[0]), ValueError, "`x` holds 6 samples but `y` a single"),
+    "NaN": (lambda: dln.nonlinear_equilibrium(NET, X * np.nan, Y), ValueError, "`x` holds NaN"),
+    "a tolerance of zero": (lambda: dln.nonlinear_equilibrium(NET, X, Y, 0.0), ValueError, "`tolerance` is 0.0"),
+    "negative steps": (lambda: dln.nonlinear_equilibrium(NET, X, Y, steps=-1), ValueError, "`steps` is -1"),
+    "an unknown method": (lambda: dln.nonlinear_equilibrium(NET, X, Y, method="cg"), ValueError, "`method` is 'cg'"),
+    "an unknown rule": (lambda: dln.nonlinear_updates(NET, X, Y, "natural"), ValueError, "`rule` is 'natural'"),
+    "an unknown rescaling": (lambda: dln.nonlinear_alignment(NET, X, Y, "pc", "all"), ValueError, "`rescaling` is 'all'"),
+    "an unknown option": (lambda: dln.nonlinear_alignment(NET, X, Y, speed=1), TypeError, "`speed` is no option"),
+    "features that are not known": (
+        lambda: dln.nonlinear_updates(modules()[1], X, Y, "bp", "adaptive"),
+        ValueError, r"`blocks\[0\]` is a Linear, whose features are not known"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(name):
+    call, error, words = BAD[name]
+    with pytest.raises(error, match=words):
+        call()
