@@ -9,6 +9,8 @@ from .claims import claims
 from .figure import figure
 from .figures import figures
 from .prove import prove
+from .search import search
+from .train import train
 from .train_linear import train_linear
 from .verify import verify
 
@@ -29,6 +31,8 @@ EXAMPLES: dict[Callable[..., None], str] = {
     figures: "dlntheory figures --all --quick --out figures",
     claims: "dlntheory claims --results figures",
     train_linear: "dlntheory train-linear --widths 20,40,20 --inputs x.npy --targets y.npy --rule pc --out trained.npz",
+    train: "dlntheory train --data digits --algorithm PC-SE --epochs 10 --out runs/digits",
+    search: "dlntheory search --data digits --algorithm PC-SE --trials 20 --epochs 5 --out search/digits",
     prove: "dlntheory prove theorem-1 --latex",
 }
 for command, example in EXAMPLES.items():

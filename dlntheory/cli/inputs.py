@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from ..network import LinearNetwork
 
+QUICK_COMPILATION = "--xla_cpu_use_fusion_emitters=false"
+TRIED_JAXLIB = "0.10."
 SAMPLES = 16
 """How many samples stand in for data that were not given."""
 
@@ -39,10 +41,26 @@ def use_double_precision() -> None:
 
 def use_all_cores() -> None:
     """Make each core a device of JAX, for computations that share their work out; too late where JAX has begun."""
+    use_devices(os.cpu_count() or 1)
+
+
+def use_devices(count: int) -> None:
+    """Make so many devices of JAX out of the processor; too late where JAX has begun."""
     import jax
 
     with suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+        jax.config.update("jax_num_cpu_devices", count)
+
+
+def use_quick_compilation() -> None:
+    """Compile a third faster, to programs that are no worse at small sizes; too late where JAX has begun.
+
+    XLA ends a process that names a flag which it does not know, so only the versions that were tried get one.
+    """
+    from importlib.metadata import version
+
+    if version("jaxlib").startswith(TRIED_JAXLIB):
+        os.environ["XLA_FLAGS"] = f"{QUICK_COMPILATION} {os.environ.get('XLA_FLAGS', '')}".strip()
 
 
 def use_one_lapack_thread() -> None:
@@ -98,9 +116,9 @@ def read_problem(
         net = load_weights(weights, order)
     if inputs is None or targets is None:
         return net, *normal_data(net, SAMPLES, seed)
-    x = read_batch("--inputs", inputs, net.widths[0], net.dtype)
-    y = read_batch("--targets", targets, net.widths[-1], net.dtype)
-    if x.shape[:-1] != y.shape[:-1]:
+    (first, *_, last) = net.shapes
+    x, y = read_batch("--inputs", inputs, first, net.dtype), read_batch("--targets", targets, last, net.dtype)
+    if x.shape[: -len(first)] != y.shape[: -len(last)]:
         refuse(f"--inputs has shape {x.shape} but --targets has shape {y.shape}; wanted the same number of samples.")
     return net, x, y
 
@@ -112,11 +130,12 @@ def describe_data(inputs: Path | None, targets: Path | None, seed: int) -> str:
     return f"data of {inputs.name} and {targets.name}"
 
 
-def read_batch(name: str, path: Path, width: int, dtype: Any) -> Any:
+def read_batch(name: str, path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
     """A batch of samples from an ``.npy`` file."""
     import numpy as np
 
     from ..checks import as_batch
+    from ..network import shaped
 
     with refusals(name):
         try:
@@ -124,4 +143,4 @@ def read_batch(name: str, path: Path, width: int, dtype: Any) -> Any:
                 array = np.lib.format.read_array(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(f"{path} cannot be read as .npy: {error}") from error
-        return as_batch(name.strip("-"), array, width, dtype)
+        return shaped(as_batch(name.strip("-"), array, shape, dtype), shape)

@@ -1,0 +1,177 @@
+"""The data sets by name: where their files are, how they are normalised, and the command that gets them."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...idx import read_idx
+from .bundled import BUNDLED, openml
+from .cifar import CIFAR10, CIFAR100, read_cifar
+from .dataset import Dataset, Normalisation, Split, as_labels
+from .pictures import read_cifar10_jpeg, read_tiny_imagenet
+
+OPENML = "openml:"
+IDX_PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+class Source(NamedTuple):
+    """A data set in files."""
+
+    read: Callable[[Path], tuple[Split, Split]]
+    classes: int
+    sizes: tuple[int, int]
+    normalisation: Normalisation
+    command: str
+    """The shell command that gets it into ``{folder}``."""
+
+
+def read_idx_images(folder: Path) -> tuple[Split, Split]:
+    """Read the four files of MNIST or of one of its relatives, each compressed or not.
+
+    Args:
+        folder: the folder that holds them.
+
+    Returns:
+        The training and the test set, images as bytes ``(N, 1, H, W)``.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: for a file that is damaged, or that holds something else.
+    """
+    train_images, train_labels, test_images, test_labels = (read_idx(find_idx(folder, name)) for name in IDX_PARTS)
+    return _idx_split(folder, train_images, train_labels), _idx_split(folder, test_images, test_labels)
+
+
+def find_idx(folder: Path, name: str) -> Path:
+    """The file of that name, compressed or not."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"{folder} has no {name}, with or without .gz.")
+
+
+def _idx_split(folder: Path, images: Any, labels: Any) -> Split:
+    if images.ndim != 3 or images.dtype != "uint8" or labels.ndim != 1 or labels.dtype != "uint8":
+        raise ValueError(
+            f"{folder} holds {images.dtype} of shape {images.shape} with labels of {labels.dtype} of shape "
+            f"{labels.shape}; wanted bytes (images, rows, columns) and (images,)."
+        )
+    return Split(images[:, None], as_labels(labels))
+
+
+def _download(source: str) -> str:
+    return "\n".join(f"curl --create-dirs --output-dir {{folder}} -O {source}/{name}.gz" for name in IDX_PARTS)
+
+
+def _archive(source: str, unpack: str) -> str:
+    return f"mkdir -p {{folder}} && cd {{folder}} && curl -O {source} && {unpack}"
+
+
+_CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+_CIFAR10 = Normalisation(_CIFAR_MEAN, _CIFAR_STD)
+_TORONTO = "https://www.cs.toronto.edu/~kriz"
+
+SOURCES: dict[str, Source] = {
+    "mnist": Source(
+        read_idx_images, 10, (60_000, 10_000), Normalisation(),
+        _download("https://ossci-datasets.s3.amazonaws.com/mnist"),
+    ),
+    "fashion-mnist": Source(
+        read_idx_images, 10, (60_000, 10_000), Normalisation(),
+        "apt-get install dataset-fashion-mnist  # into /usr/share/datasets/fashion-mnist; or:\n"
+        + _download("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
+    ),
+    "kmnist": Source(
+        read_idx_images, 10, (60_000, 10_000), Normalisation(),
+        _download("http://codh.rois.ac.jp/kmnist/dataset/kmnist"),
+    ),
+    "cifar10": Source(
+        lambda folder: read_cifar(folder, CIFAR10), 10, (50_000, 10_000), _CIFAR10,
+        _archive(f"{_TORONTO}/cifar-10-binary.tar.gz", "tar xzf cifar-10-binary.tar.gz"),
+    ),
+    "cifar10-jpeg": Source(
+        read_cifar10_jpeg, 10, (50_000, 10_000), _CIFAR10,
+        "  # no public source: put train/<class>/*.jpg and test/<class>/*.jpg there, or cifar10-jpeg.tar.xz",
+    ),
+    "cifar100": Source(
+        lambda folder: read_cifar(folder, CIFAR100), 100, (50_000, 10_000),
+        Normalisation((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+        _archive(f"{_TORONTO}/cifar-100-binary.tar.gz", "tar xzf cifar-100-binary.tar.gz"),
+    ),
+    "tiny-imagenet": Source(
+        read_tiny_imagenet, 200, (100_000, 10_000), Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        _archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "unzip -q tiny-imagenet-200.zip"),
+    ),
+}  # fmt: skip
+"""By name. Means and deviations are the papers' (Table 4 of Deeper PCNs, Table 6 of Benchmarking PCNs); KMNIST, which
+is in neither, has MNIST's."""
+
+
+def names() -> tuple[str, ...]:
+    """The names that `load_dataset` knows."""
+    return *BUNDLED, *SOURCES, f"{OPENML}NAME"
+
+
+def check_name(name: Any, folder: Any) -> None:
+    """Refuse an unknown data set, or a missing folder's name, before anything is read.
+
+    Raises:
+        TypeError: for something that is no name.
+        ValueError: for an unknown name, and for a data set in files without its folder.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"`data` is {name!r}; wanted a data set's name.")
+    if name in BUNDLED or (name.startswith(OPENML) and name != OPENML):
+        return
+    if name not in SOURCES:
+        raise ValueError(f"`data` is {name!r}; wanted one of {', '.join(names())}.")
+    if folder is None:
+        raise ValueError(f"`data_dir` is missing: {name} is read from a folder. To get it into data/{name}:\n"
+                         + _command(name, Path("data") / name))  # fmt: skip
+
+
+def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
+    """Read a data set.
+
+    Args:
+        name: one of `names`.
+        folder: the folder of its files; those that come with scikit-learn, and OpenML's, need none.
+
+    Returns:
+        Its training and test samples as they stand in the files.
+
+    Raises:
+        ValueError: for an unknown name, or a damaged file.
+        FileNotFoundError: for a folder without the files; the message has the command that gets them.
+        ImportError: where scikit-learn is needed and missing.
+
+    Warns:
+        UserWarning: if the files hold fewer or more samples than the data set has.
+
+    Example:
+        >>> iris = load_dataset("iris")
+        >>> len(iris.train), len(iris.test), iris.shape, iris.classes
+        (120, 30, (4,), 3)
+    """
+    check_name(name, folder)
+    if name in BUNDLED:
+        return BUNDLED[name]()
+    if name.startswith(OPENML):
+        return openml(name.removeprefix(OPENML))
+    source, folder = SOURCES[name], Path(str(folder))
+    try:
+        train, test = source.read(folder)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error} To get {name}:\n{_command(name, folder)}") from error
+    dataset = Dataset(name, train, test, source.classes, source.normalisation)
+    if (len(train), len(test)) != source.sizes:
+        warnings.warn(
+            f"{folder} has {len(train)} training and {len(test)} test samples; {name} has {source.sizes[0]} and "
+            f"{source.sizes[1]}.", stacklevel=2,
+        )  # fmt: skip
+    return dataset
+
+
+def _command(name: str, folder: Path) -> str:
+    return SOURCES[name].command.format(folder=folder)

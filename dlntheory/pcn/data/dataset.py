@@ -1,0 +1,105 @@
+"""A labelled data set in memory: as it stands in its files, with what turns a batch of it into inputs and targets."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...checks import as_count
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples ``(N, ...)``, bytes for images ``(N, C, H, W)`` and float32 otherwise, and their classes ``(N,)``."""
+
+    samples: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int) -> "Split":
+        """The first so many samples."""
+        return Split(self.samples[:count], self.labels[:count])
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A sample is divided by ``maximum``; then ``mean`` is subtracted, and the difference is divided by ``std``.
+
+    ``mean`` and ``std`` have one number a channel, or one a feature where a sample is a vector.
+    """
+
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+    maximum: float = 255.0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and test samples, the number of classes, and the normalisation.
+
+    Raises:
+        ValueError: for samples and labels that do not belong together.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: int
+    normalisation: Normalisation
+
+    def __post_init__(self) -> None:
+        for part, split in {"training": self.train, "test": self.test}.items():
+            _check_split(f"the {part} set of {self.name}", split, self.classes)
+        if self.train.samples.shape[1:] != self.test.samples.shape[1:]:
+            raise ValueError(
+                f"{self.name} has training samples of shape {self.train.samples.shape[1:]} and test samples of shape "
+                f"{self.test.samples.shape[1:]}; wanted one shape."
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample: ``(C, H, W)`` for an image, ``(n,)`` for a vector."""
+        return tuple(self.train.samples.shape[1:])
+
+    @property
+    def is_image(self) -> bool:
+        """Whether samples can be flipped and cropped."""
+        return len(self.shape) == 3
+
+    def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
+        """The first so many samples of each part; ``None`` keeps all of them.
+
+        Raises:
+            ValueError: for more samples than there are.
+        """
+        return replace(self, train=self._first("train", train), test=self._first("test", test))
+
+    def _first(self, name: str, wanted: int | None) -> Split:
+        split: Split = getattr(self, name)
+        if wanted is None:
+            return split
+        if as_count(name, wanted) > len(split):
+            raise ValueError(f"`{name}` is {wanted}, but {self.name} has {len(split)} such samples; wanted fewer.")
+        return split.first(wanted)
+
+
+def _check_split(name: str, split: Split, classes: int) -> None:
+    if split.labels.ndim != 1 or len(split.samples) != len(split.labels):
+        raise ValueError(
+            f"{name} has samples of shape {split.samples.shape} and labels of shape {split.labels.shape}; "
+            "wanted one label a sample."
+        )
+    if not len(split):
+        raise ValueError(f"{name} is empty; wanted at least one sample.")
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(f"{name} has labels from {low} to {high}; wanted classes from 0 to {classes - 1}.")
+    if split.samples.dtype != np.uint8 and not np.isfinite(split.samples).all():
+        raise ValueError(f"{name} holds NaN or infinity; wanted finite numbers.")
+
+
+def as_labels(labels: Any) -> np.ndarray:
+    """Labels as they are kept: whole numbers of 32 bits."""
+    return np.asarray(labels).astype(np.int32)

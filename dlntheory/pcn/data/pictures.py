@@ -1,0 +1,133 @@
+"""Data sets of pictures in folders: Tiny ImageNet, and CIFAR-10 after one JPEG compression, also as an archive."""
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from .dataset import Split, as_labels
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_ARCHIVE = "cifar10-jpeg.tar.xz"
+LARGEST_PICTURE = 1 << 20
+"""Bytes of a compressed picture of at most 64 × 64 pixels: far more than it has."""
+
+
+class Picture(NamedTuple):
+    """A file's place, its contents and its class."""
+
+    name: str
+    data: bytes
+    label: int
+
+
+def read_cifar10_jpeg(folder: Path) -> tuple[Split, Split]:
+    """Read ``train/<class>/*.jpg`` and ``test/<class>/*.jpg`` of a folder, or of the archive in it.
+
+    Args:
+        folder: the folder that holds ``train`` and ``test``, or ``cifar10-jpeg.tar.xz``.
+
+    Returns:
+        The training and the test set, images as bytes ``(N, 3, 32, 32)``, ordered by the files' names.
+
+    Raises:
+        FileNotFoundError: if neither is there.
+        ValueError: for a damaged archive or picture, or pictures of another size.
+    """
+    for place in (folder, folder / "cifar10-jpeg"):
+        if (place / "train").is_dir():
+            return _decode(_in_folders(place / "train"), 32), _decode(_in_folders(place / "test"), 32)
+        if (place / CIFAR10_ARCHIVE).is_file():
+            return _read_archive(place / CIFAR10_ARCHIVE)
+    raise FileNotFoundError(f"{folder} has neither train/ and test/ nor {CIFAR10_ARCHIVE}.")
+
+
+def read_tiny_imagenet(folder: Path) -> tuple[Split, Split]:
+    """Read Tiny ImageNet; its validation set, which has labels, is the test set.
+
+    Args:
+        folder: ``tiny-imagenet-200``, or the folder that holds it.
+
+    Returns:
+        The training and the test set, images as bytes ``(N, 3, 64, 64)``; classes are numbered as in ``wnids.txt``.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: for a damaged picture or list, or pictures of another size.
+    """
+    if (folder / "tiny-imagenet-200").is_dir():
+        folder = folder / "tiny-imagenet-200"
+    names = (folder / "wnids.txt").read_text().split()
+    number = {name: label for label, name in enumerate(names)}
+    train = (
+        Picture(str(path), path.read_bytes(), label)
+        for name, label in number.items()
+        for path in _listed(folder / "train" / name / "images", "*.JPEG")
+    )
+    return _decode(train, 64), _decode(_validation(folder / "val", number), 64)
+
+
+def _validation(folder: Path, number: dict[str, int]) -> Iterator[Picture]:
+    for line in (folder / "val_annotations.txt").read_text().splitlines():
+        name, _, rest = line.partition("\t")
+        label = rest.partition("\t")[0]
+        if label not in number or Path(name).name != name:
+            raise ValueError(f"{folder / 'val_annotations.txt'} has the line {line!r}; wanted a picture and its class.")
+        path = folder / "images" / name
+        yield Picture(str(path), path.read_bytes(), number[label])
+
+
+def _in_folders(folder: Path) -> Iterator[Picture]:
+    for label, name in enumerate(CIFAR10_CLASSES):
+        for path in _listed(folder / name, "*.jpg"):
+            yield Picture(str(path), path.read_bytes(), label)
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise FileNotFoundError(f"{folder} has no {pattern}; the data set is missing or not complete.")
+    return paths
+
+
+def _read_archive(path: Path) -> tuple[Split, Split]:
+    """Read the archive in one pass; nothing is unpacked to the disk."""
+    parts: dict[str, list[Picture]] = {"train": [], "test": []}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                part, _, rest = member.name.partition("/")
+                name = rest.partition("/")[0]
+                if member.isfile() and part in parts and name in CIFAR10_CLASSES:
+                    if member.size > LARGEST_PICTURE:
+                        raise ValueError(f"{member.name} has {member.size} bytes; wanted a small picture.")
+                    file = archive.extractfile(member)
+                    data = b"" if file is None else file.read()
+                    parts[part].append(Picture(member.name, data, CIFAR10_CLASSES.index(name)))
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"{path} is a damaged archive, or cut off: {error}") from error
+    train, test = (_decode(sorted(pictures), 32) for pictures in parts.values())
+    return train, test
+
+
+def _decode(pictures: Iterable[Picture], size: int) -> Split:
+    images, labels = [], []
+    for name, data, label in pictures:
+        images.append(_pixels(name, data, size))
+        labels.append(label)
+    return Split(np.stack(images) if images else np.empty((0, 3, size, size), np.uint8), as_labels(labels))
+
+
+def _pixels(name: str, data: bytes, size: int) -> np.ndarray:
+    """The three planes of a picture, whose size is known before it is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+            if picture.size != (size, size):
+                raise ValueError(f"it has {picture.size} pixels; wanted {size} × {size}")
+            return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"{name} is a damaged picture, or none: {error}") from error

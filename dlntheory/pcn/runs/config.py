@@ -1,0 +1,205 @@
+"""The configuration of a run: everything that its numbers depend on, refused where it makes no sense."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import jax
+
+from ...checks import as_count, as_number, one_of
+from .. import algorithms, models
+from ..blocks import ACTIVATIONS
+from ..data.batches import ORDERS, Augmentation
+from ..data.catalogue import check_name
+from ..data.dataset import Dataset
+from ..optimisers import adamw
+
+PRECISIONS = ("float32", "bfloat16", "float64")
+"""``bfloat16`` is mixed: blocks multiply in 16 bits; weights, states, errors and the optimiser keep 32."""
+
+COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
+          "patience", "inference_steps", "crop")  # fmt: skip
+NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate")
+OWNERS = {"hidden": "MLP", "skip": "VGG-19", "auxiliary": "ResNet-18"}
+"""Options of one model each."""
+HYPERPARAMETERS = {
+    "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
+    "beta_rate": "beta_rate", "decay": "decay", "initial": "initial",
+}  # fmt: skip
+"""Of the algorithm, by what `dlntheory.pcn.algorithm` calls them."""
+CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
+"""What no number depends on."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What is trained, on what, by which algorithm, for how long. ``None`` is the algorithm's or the model's default.
+
+    Args:
+        data: a data set's name; see `dlntheory.pcn.data.catalogue.names`.
+        data_dir: the folder of its files.
+        train_samples: how many training samples to keep, the first ones.
+        test_samples: how many test samples to keep.
+        flip: mirror training images at random.
+        crop: side of the random crops of training images, and of the middle of test images.
+        padding: black pixels around a training image before it is cropped.
+        order: ``"shuffled"``, or ``"aligned"`` by class.
+        model: a model's name, such as ``"MLP"`` or ``"VGG-5"``.
+        hidden: widths of the hidden layers, for ``"MLP"``.
+        activation: between the layers.
+        norm: ``"standard"`` or ``"frozen"`` batch normalisation.
+        skip: the skip connection of ``"VGG-19"``.
+        auxiliary: auxiliary neurons in the skip connections of ``"ResNet-18"``.
+        algorithm: a preset's name, such as ``"PC-SE"``.
+        inference_steps: inference steps ``T``.
+        step_size: of the states.
+        momentum: of the states.
+        beta: strength of nudging.
+        beta_rate: what is added to it after each epoch.
+        decay: ``k`` of decaying precisions.
+        initial: the initial state.
+        epochs: at most so many.
+        batch_size: samples a step.
+        learning_rate: of the weights, before its warm-up and cosine.
+        weight_decay: of AdamW.
+        schedule_epochs: epochs of the warm-up and the cosine, after which the rate stays; ``None`` for all.
+        patience: stop after so many epochs without a better test accuracy; ``None`` for never.
+        seed: of the weights, the order of the samples, augmentation and inference.
+        precision: ``"float32"``, ``"float64"``, or ``"bfloat16"`` for mixed precision.
+        devices: devices that share each batch.
+        alignment: whether to measure target alignment.
+        log_every: steps between two lines of metrics.
+        checkpoint_seconds: time between two checkpoints; 0 makes one after every line.
+
+    Example:
+        >>> TrainingConfig(data="iris", hidden=(8,), algorithm="BP-SE", batch_size=20).check()
+        >>> TrainingConfig(data="iris", batch_size=0).check()
+        Traceback (most recent call last):
+            ...
+        ValueError: `batch_size` is 0; wanted at least 1.
+    """
+
+    data: str = "digits"
+    data_dir: str | None = None
+    train_samples: int | None = None
+    test_samples: int | None = None
+    flip: bool = False
+    crop: int | None = None
+    padding: int = 0
+    order: str = "shuffled"
+    model: str = "MLP"
+    hidden: tuple[int, ...] | None = None
+    activation: str = "gelu"
+    norm: str | None = None
+    skip: bool = False
+    auxiliary: bool = False
+    algorithm: str = "PC-SE"
+    inference_steps: int | None = None
+    step_size: float | None = None
+    momentum: float | None = None
+    beta: float | None = None
+    beta_rate: float | None = None
+    decay: float | None = None
+    initial: str | None = None
+    epochs: int = 25
+    batch_size: int = 128
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-4
+    schedule_epochs: int | None = None
+    patience: int | None = None
+    seed: int = 0
+    precision: str = "float32"
+    devices: int = 1
+    alignment: bool = False
+    log_every: int = 20
+    checkpoint_seconds: float = 60.0
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "TrainingConfig":
+        """The configuration that `as_json` wrote.
+
+        Raises:
+            ValueError: for names that a configuration does not have.
+        """
+        unknown = set(record) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"the configuration has {', '.join(sorted(unknown))}; wanted options that it knows.")
+        options: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+        }
+        return cls(**options)
+
+    def as_json(self) -> dict[str, Any]:
+        """A dictionary that JSON can hold."""
+        return asdict(self)
+
+    def differences(self, other: "TrainingConfig") -> list[str]:
+        """The options in which two configurations differ, apart from those that no number depends on."""
+        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return [name for name, own, others in pairs if own != others and name not in CIRCUMSTANCES]
+
+    def check(self) -> None:
+        """Refuse what cannot be run, before data are read or anything is compiled.
+
+        Raises:
+            ValueError: for a value out of range, an unknown name, or options that exclude each other.
+            TypeError: for a value of a wrong type.
+        """
+        check_name(self.data, self.data_dir)
+        for name in COUNTS:
+            if getattr(self, name) is not None:
+                as_count(name, getattr(self, name))
+        for name in ("seed", "padding"):
+            as_count(name, getattr(self, name), minimum=0)
+        for name in NOT_NEGATIVE:
+            if as_number(name, getattr(self, name)) < 0:
+                raise ValueError(f"`{name}` is {getattr(self, name)}; wanted no negative number.")
+        one_of("order", self.order, ORDERS)
+        one_of("precision", self.precision, PRECISIONS)
+        if self.batch_size % self.devices:
+            raise ValueError(f"`batch_size` is {self.batch_size}; wanted a multiple of {self.devices} devices.")
+        if self.devices > 1 and self.devices > jax.device_count():
+            raise ValueError(f"`devices` is {self.devices}, but JAX has {jax.device_count()}; wanted no more.")
+        self._check_model()
+        self.make_algorithm()
+
+    def _check_model(self) -> None:
+        one_of("model", self.model, models.MODELS)
+        one_of("activation", self.activation, ACTIVATIONS)
+        one_of("norm", self.norm, (None, "standard", "frozen"))
+        for name, owner in OWNERS.items():
+            if getattr(self, name) and self.model != owner:
+                raise ValueError(f"`{name}` is an option of {owner}, and `model` is {self.model!r}.")
+        for width in self.hidden or ():
+            as_count("hidden", width)
+        demanded = algorithms.norm_of(self.algorithm)
+        if demanded and self.norm not in (None, demanded):
+            raise ValueError(f"`norm` is {self.norm!r}, but {self.algorithm} needs {demanded!r}.")
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to training images."""
+        return Augmentation(self.flip, self.crop, self.padding)
+
+    def make_algorithm(self) -> algorithms.Algorithm:
+        """The preset with its hyperparameters."""
+        given = {name: getattr(self, option) for option, name in HYPERPARAMETERS.items()}
+        return algorithms.algorithm(self.algorithm, **{name: each for name, each in given.items() if each is not None})
+
+    def make_network(self, data: Dataset) -> Any:
+        """The network, with random weights, for a data set.
+
+        Raises:
+            ValueError: if the model cannot take samples of that shape.
+        """
+        shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
+        options = {name: getattr(self, name) for name, owner in OWNERS.items() if owner == self.model}
+        norm = self.norm or algorithms.norm_of(self.algorithm)
+        return models.build(
+            self.model, shape, data.classes, self.activation, norm, key=self.seed,
+            **{name: value for name, value in options.items() if value is not None},
+        )  # fmt: skip
+
+    def make_optimiser(self, steps_per_epoch: int) -> Any:
+        """AdamW with the papers' schedule."""
+        return adamw(self.learning_rate, self.weight_decay, (self.schedule_epochs or self.epochs) * steps_per_epoch)

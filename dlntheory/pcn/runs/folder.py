@@ -1,0 +1,89 @@
+"""The folder of a run: its configuration, checkpoints, metrics and summary."""
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ...array_files import write_atomically
+from .checkpoints import Checkpoints
+from .config import TrainingConfig
+from .metrics import Metrics, read_metrics
+
+CONFIG, METRICS, SUMMARY, CHECKPOINTS = "config.json", "metrics.jsonl", "summary.json", "checkpoints"
+PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "optax", "orbax-checkpoint", "numpy")
+
+
+class RunFolder:
+    """A folder of one run.
+
+    Args:
+        path: the folder; it is made if it is not there.
+        config: of the run.
+        resume: whether to go on with the run in the folder, if there is one.
+
+    Raises:
+        ValueError: for a folder with a run, without ``resume``, or with a run of another configuration.
+    """
+
+    def __init__(self, path: Path, config: TrainingConfig, resume: bool = False):
+        self.path = path
+        if (path / CONFIG).is_file():
+            _check_same(path, config, resume)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            write_atomically(path / CONFIG, _encode(provenance(config)))
+        self.checkpoints = Checkpoints(path / CHECKPOINTS)
+        self.metrics = Metrics(path / METRICS)
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write what came out."""
+        write_atomically(self.path / SUMMARY, _encode(summary))
+
+    def records(self) -> list[dict[str, Any]]:
+        """The metrics so far."""
+        return list(read_metrics(self.path / METRICS))
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """The configuration of the run in a folder.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if the file is damaged.
+    """
+    try:
+        return TrainingConfig.from_json(json.loads((path / CONFIG).read_text())["config"])
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} has no {CONFIG}; wanted the folder of a run.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path / CONFIG} is damaged: {error}") from error
+
+
+def provenance(config: TrainingConfig) -> dict[str, Any]:
+    """The configuration, and where it is run."""
+    versions = {name: _version(name) for name in PACKAGES}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"config": config.as_json(), "date": date, "python": platform.python_version(), "versions": versions}
+
+
+def _check_same(path: Path, config: TrainingConfig, resume: bool) -> None:
+    if not resume:
+        raise ValueError(f"{path} has a run already; resume it, or choose another folder.")
+    own = read_config(path)
+    if differing := own.differences(config):
+        pairs = ", ".join(f"{name} ({getattr(own, name)!r}, now {getattr(config, name)!r})" for name in differing)
+        raise ValueError(f"{path} has a run with other options: {pairs}; resume it with its own.")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _encode(record: Any) -> bytes:
+    return f"{json.dumps(record, indent=2)}\n".encode()

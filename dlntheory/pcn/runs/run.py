@@ -1,0 +1,171 @@
+"""The loop of a run: epochs of steps, metrics, tests, early stopping and checkpoints."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.catalogue import load_dataset
+from ..data.dataset import Dataset
+from .config import TrainingConfig
+from .divergence import DivergedError, first_bad
+from .folder import RunFolder, read_config
+from .trainer import Metrics, Trainer
+
+Record = dict[str, Any]
+SUMMED = ("loss", "accuracy", "energy")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, apart from the arrays of its state: the epoch and the batch in it that come next."""
+
+    epoch: int = 0
+    batch: int = 0
+    sums: dict[str, Any] = field(default_factory=dict)
+    best_accuracy: float = -1.0
+    best_epoch: int = 0
+    finished: bool = False
+
+    def after_steps(self, metrics: Metrics) -> "Progress":
+        """After some steps of the epoch, whose metrics are added up."""
+        added = {name: metrics[name].astype(float).sum(axis=0) for name in SUMMED}
+        sums = {name: (np.asarray(self.sums.get(name, 0.0)) + each).tolist() for name, each in added.items()}
+        return replace(self, batch=self.batch + len(metrics["loss"]), sums=sums)
+
+    def after_epoch(self, accuracy: float, config: TrainingConfig) -> "Progress":
+        """After an epoch, with this test accuracy."""
+        epoch = self.epoch + 1
+        best = (accuracy, epoch) if accuracy > self.best_accuracy else (self.best_accuracy, self.best_epoch)
+        stale = config.patience is not None and epoch - best[1] >= config.patience
+        return Progress(epoch, 0, {}, *best, finished=stale or epoch == config.epochs)
+
+
+def run_training(
+    config: TrainingConfig, path: Path | str, resume: bool = False, data: Dataset | None = None
+) -> Iterator[Record]:
+    """Train, and yield a record after every few steps and after every epoch, once it is in the folder's files.
+
+    A run that is killed at any moment and resumed gives the same numbers as one that was not, on the same platform:
+    a step depends on the state, on its number and on the seed, and on nothing else.
+
+    Args:
+        config: of the run.
+        path: the folder of the run: configuration, metrics, checkpoints and summary.
+        resume: go on with the run in the folder, if there is one.
+        data: the data set, if it has been read already.
+
+    Yields:
+        Records as in ``metrics.jsonl``. ``kind`` is ``"steps"`` (``step``, ``epoch``, ``loss``, ``accuracy``,
+        ``energy`` and ``update`` by layer, and ``alignment`` if it is measured, all of the last of these steps), or
+        ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``seconds``).
+
+    Raises:
+        ValueError: for a configuration that cannot be run, or a folder that holds another run.
+        DivergedError: if a number is not finite, or beyond all bounds. The last checkpoint is from before.
+
+    Example:
+        >>> config = TrainingConfig(data="iris", hidden=(8,), algorithm="BP-SE", batch_size=40, epochs=2)
+        >>> [record["kind"] for record in run_training(config, "run")]
+        ['steps', 'epoch', 'steps', 'epoch']
+        >>> read_run("run")[1].input_shape
+        (4,)
+    """
+    config.check()
+    folder = RunFolder(Path(path), config, resume)
+    trainer = Trainer(config, read_data(config) if data is None else data)
+    run = Run(trainer, folder)
+    while not run.progress.finished:
+        yield from run.epoch()
+    run.finish()
+
+
+def read_data(config: TrainingConfig) -> Dataset:
+    """The data set of a configuration."""
+    return load_dataset(config.data, config.data_dir).subset(config.train_samples, config.test_samples)
+
+
+def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
+    """The configuration of a run, and its network as in the last checkpoint.
+
+    Raises:
+        FileNotFoundError: if the folder has no run, or no checkpoint yet.
+        ValueError: if its files are damaged.
+    """
+    config = read_config(Path(path))
+    trainer = Trainer(config, read_data(config))
+    restored = RunFolder(Path(path), config, resume=True).checkpoints.restore(trainer.start())
+    if restored is None:
+        raise FileNotFoundError(f"{path} has no checkpoint.")
+    return config, restored[0].network
+
+
+class Run:
+    """A run under way, from the last checkpoint of its folder or from the start."""
+
+    def __init__(self, trainer: Trainer, folder: RunFolder):
+        self.trainer, self.folder, self.config = trainer, folder, trainer.config
+        self.state, self.progress = trainer.start(), Progress()
+        if restored := folder.checkpoints.restore(self.state):
+            self.state, note = restored
+            self.progress = Progress(**note)
+        folder.checkpoints.delete_after(self.step)
+        folder.metrics.cut(self.step)
+        self.saved = time.monotonic()
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.progress.epoch * self.trainer.steps_per_epoch + self.progress.batch
+
+    def epoch(self) -> Iterator[Record]:
+        """Do what is left of an epoch."""
+        start = time.monotonic()
+        batches = self.trainer.batches(self.progress.epoch)
+        while self.progress.batch < len(batches):
+            yield self._steps(batches[self.progress.batch : self.progress.batch + self.config.log_every])
+            if self.progress.batch < len(batches):  # otherwise the epoch's record comes first
+                self._save(self.config.checkpoint_seconds)
+        yield self._end_epoch(start)
+        self._save(0.0 if self.progress.finished else self.config.checkpoint_seconds)
+
+    def finish(self) -> None:
+        """Write what came out."""
+        summary = {**asdict(self.progress), "step": self.step}
+        self.folder.write_summary({name: each for name, each in summary.items() if name not in ("batch", "sums")})
+
+    def _steps(self, batches: np.ndarray) -> Record:
+        epoch, first = self.progress.epoch, self.step
+        state, metrics = self.trainer.train(self.state, epoch, first, batches)
+        if (bad := first_bad(metrics)) is not None:
+            self._save(0.0)
+            explanation = self.trainer.diagnose(self.state, epoch, first, batches, metrics, bad)
+            raise DivergedError(f"{explanation}\nThe last good checkpoint is of step {first}, in {self.folder.path}.")
+        record: Record = {"kind": "steps", "step": first + len(batches), "epoch": epoch + 1}
+        record |= {name: metrics[name][-1].tolist() for name in (*SUMMED, "update")}
+        if self.config.alignment:
+            record["alignment"] = self.trainer.alignment(state, epoch, first + len(batches), batches[-1])
+        self.state, self.progress = state, self.progress.after_steps(metrics)
+        self.folder.metrics.append(record)
+        return record
+
+    def _end_epoch(self, start: float) -> Record:
+        means = {name: (np.asarray(each) / self.progress.batch).tolist() for name, each in self.progress.sums.items()}
+        step = self.step
+        loss, accuracy = self.trainer.test(self.state.network)
+        self.progress = self.progress.after_epoch(accuracy, self.config)
+        record = {
+            "kind": "epoch", "step": step, "epoch": self.progress.epoch, **means,
+            "test_loss": loss, "test_accuracy": accuracy, "seconds": round(time.monotonic() - start, 3),
+        }  # fmt: skip
+        self.folder.metrics.append(record)
+        return record
+
+    def _save(self, seconds: float) -> None:
+        """Make a checkpoint, if the last is so old."""
+        if time.monotonic() - self.saved >= seconds:
+            self.folder.checkpoints.save(self.step, self.state, asdict(self.progress))
+            self.saved = time.monotonic()

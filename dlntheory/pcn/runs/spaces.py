@@ -1,0 +1,118 @@
+"""The papers' search spaces of hyperparameters."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ...checks import one_of
+from .config import HYPERPARAMETERS, TrainingConfig
+
+
+class Choice(NamedTuple):
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+
+class Range(NamedTuple):
+    """A number between two, in steps or log-uniform."""
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+
+
+Dimension = Choice | Range
+
+ACTIVATIONS = Choice(("leaky_relu", "gelu", "hard_tanh"))
+BP_ACTIVATIONS = Choice((*ACTIVATIONS.values, "relu"))
+DECAY = Range(1e-5, 1e-2, log=True)
+
+
+class Space(NamedTuple):
+    """A paper's table: what is searched for predictive coding, iPC and BP, and inference steps by model."""
+
+    pc: Mapping[str, Dimension]
+    ipc: Mapping[str, Dimension]
+    bp: Mapping[str, Dimension]
+    steps: Mapping[str, tuple[int, ...]]
+
+
+_BENCHMARKING: dict[str, Dimension] = {
+    "activation": ACTIVATIONS,
+    "beta": Range(0.0, 1.0, step=0.05),
+    "beta_rate": Choice((0.02, 0.0)),
+    "step_size": Range(1e-2, 5e-1, log=True),
+    "learning_rate": Range(1e-5, 3e-4, log=True),
+    "momentum": Range(0.0, 1.0, step=0.05),
+    "weight_decay": DECAY,
+}
+_DEEPER: dict[str, Dimension] = {
+    "activation": BP_ACTIVATIONS,
+    "decay": Choice((1.0, 1.5, 2.0)),
+    "beta": Range(0.0, 0.9, step=0.15),
+    "step_size": Range(5e-3, 9e-1, log=True),
+    "learning_rate": Range(1e-5, 3e-2, log=True),
+    "momentum": Range(0.0, 1.0, step=0.1),
+    "weight_decay": DECAY,
+}
+
+SPACES = {
+    "benchmarking": Space(
+        pc=_BENCHMARKING,
+        ipc={**_BENCHMARKING, "step_size": Range(1e-2, 1.0, log=True), "weight_decay": Range(1e-5, 1e-1, log=True)},
+        bp={"activation": BP_ACTIVATIONS, "learning_rate": Range(3e-5, 3e-4, log=True), "weight_decay": DECAY},
+        steps={
+            "MLP": (4, 5, 6, 7, 8), "VGG-5": (4, 5, 6, 7, 8), "VGG-7": (8, 9, 10, 11, 12),
+            "VGG-9": (9, 10, 12, 15, 18), "ResNet-18": (6, 10, 12, 18, 24),
+        },
+    ),
+    "deeper": Space(
+        pc=_DEEPER,
+        ipc=_DEEPER,
+        bp={"activation": BP_ACTIVATIONS, "learning_rate": Range(1e-5, 3e-4, log=True), "weight_decay": DECAY},
+        steps={"VGG-5": (5, 6, 7, 8), "VGG-7": (7, 9, 11, 13), "VGG-10": (10, 12, 14, 16), "VGG-15": (15, 17, 19, 21)},
+    ),
+}  # fmt: skip
+"""By paper: Table 7 of Benchmarking PCNs, and Table 5 of Deeper PCNs.
+
+Table 7's rate of the weights has two entries for three columns; the first is read as that of PC and of iPC. In steps of
+0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Inference steps are those of the smallest model where a table has no row
+for a model.
+"""
+
+
+def search_space(paper: str, config: TrainingConfig) -> dict[str, Dimension]:
+    """What a paper searches for a model and an algorithm.
+
+    Args:
+        paper: ``"benchmarking"`` or ``"deeper"``.
+        config: has the model and the algorithm.
+
+    Returns:
+        Dimensions by option of the configuration, those that the algorithm has a use for.
+
+    Raises:
+        ValueError: for an unknown paper or algorithm.
+
+    Example:
+        >>> sorted(search_space("deeper", TrainingConfig(algorithm="D+F", model="VGG-5")))
+        ['activation', 'decay', 'inference_steps', 'learning_rate', 'momentum', 'step_size', 'weight_decay']
+    """
+    space = SPACES[one_of("space", paper, SPACES)]
+    kind = config.algorithm.removesuffix("+BF").partition("-")[0]
+    table = {"BP": space.bp, "iPC": space.ipc}.get(kind, space.pc)
+    steps = Choice(space.steps.get(config.model, next(iter(space.steps.values()))))
+    dimensions = {**table, "inference_steps": steps}
+    return {name: each for name, each in dimensions.items() if name not in HYPERPARAMETERS or has_use(config, name)}
+
+
+def has_use(config: TrainingConfig, option: str) -> bool:
+    """Whether the algorithm has a use for a hyperparameter."""
+    example: dict[str, Any] = {option: 1 if option == "inference_steps" else 0.5}
+    try:
+        replace(config, **example).make_algorithm()
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""The compiled steps of a run: batches prepared on the device, trained on, and tested on."""
+
+from functools import cached_property
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ...update_alignment import update_alignment
+from ..data.batches import Preparation, epoch_batches, on_device
+from ..data.dataset import Dataset
+from ..inference import relax, traced
+from ..learning import Keys, parameters, study, with_parameters
+from ..network import channels_last
+from ..training import TrainingState, advance, hits, start_training
+from .config import TrainingConfig
+from .divergence import Position, explain
+
+TEST_BATCH = 1000
+Metrics = dict[str, np.ndarray]
+
+
+class Trainer:
+    """A configuration with its data on the device.
+
+    Every method is a pure function of its arguments: a step depends on the state, on its number and on the seed.
+
+    Raises:
+        ValueError: if the model or the augmentation does not fit the data, or a batch is larger than the data set.
+    """
+
+    def __init__(self, config: TrainingConfig, data: Dataset):
+        self.config, self.data = config, data
+        network = config.make_network(data)
+        self.network = in_precision(network, config.precision)
+        self.preparation = Preparation.of(data, config.augmentation, network.input_shape, str(self.network.dtype))
+        self.steps_per_epoch = len(self.batches(0))
+        parts = config.make_algorithm(), config.make_optimiser(self.steps_per_epoch)
+        self.algorithm, self.optimiser = traced(parts, self.network.dtype)
+        self.key = jax.random.fold_in(jax.random.key(config.seed), 1)
+
+    @cached_property
+    def train_set(self) -> tuple[Array, Array]:
+        """The training samples and labels, on every device."""
+        return self._replicated(on_device(self.data.train))
+
+    @cached_property
+    def test_set(self) -> tuple[Array, Array]:
+        """The test samples and labels, on every device."""
+        return self._replicated(on_device(self.data.test))
+
+    @cached_property
+    def mesh(self) -> Any:
+        """The devices that share each batch."""
+        return jax.sharding.Mesh(jax.devices()[: self.config.devices], ("batch",))
+
+    def start(self) -> TrainingState:
+        """The state before the first step."""
+        size, seed = self.config.batch_size, self.config.seed
+        return self._replicated(start_training(self.network, self.algorithm, self.optimiser, seed, size))
+
+    def batches(self, epoch: int) -> np.ndarray:
+        """The samples of every batch of an epoch, ``(steps, batch)``."""
+        config = self.config
+        return epoch_batches(self.data.train.labels, config.batch_size, config.seed, epoch, config.order)
+
+    def train(self, state: Any, epoch: int, first: int, batches: np.ndarray) -> tuple[Any, Metrics]:
+        """Train on several batches, the first of which is that number of the whole run, and wait for the end."""
+        numbers = self._replicated(jnp.arange(first, first + len(batches)))
+        fixed = self.train_set, self.preparation, self.algorithm, self.optimiser, self.key
+        state, metrics = _train(state, *fixed, self._shared(batches), numbers, jnp.asarray(epoch))
+        return state, {name: np.asarray(each) for name, each in metrics.items()}
+
+    def alignment(self, state: Any, epoch: int, first: int, batch: np.ndarray) -> float:
+        """The mean target alignment of the algorithm's update on a batch, without the optimiser."""
+        x, y = self._batch(first, batch)
+        keys = Keys(*jax.random.split(jax.random.fold_in(self.key, first), 3))
+        return float(_alignment(state, x, y, self.algorithm, jnp.asarray(epoch), keys))
+
+    def test(self, network: Any) -> tuple[float, float]:
+        """The mean loss and the accuracy on the test set."""
+        samples, labels = self.test_set
+        losses, correct = 0.0, 0
+        for start in range(0, len(labels), TEST_BATCH):
+            part = slice(start, start + TEST_BATCH)
+            loss, right = _evaluate(network, samples[part], labels[part], self.preparation, self.algorithm)
+            losses, correct = losses + float(loss), correct + int(right)
+        return losses / len(labels), correct / len(labels)
+
+    def diagnose(self, state: Any, epoch: int, first: int, batches: np.ndarray, metrics: Metrics, bad: int) -> str:
+        """Say why one of several steps diverged, by doing the steps before it again."""
+        if bad:
+            state, _ = self.train(state, epoch, first, batches[:bad])
+        x, y = self._batch(first + bad, batches[bad])
+        run = relax(state.network, x, y, self.algorithm, key=self.config.seed, epoch=epoch)
+        forward = np.asarray(_mean_squares(state.network, x))
+        where = Position(first + bad + 1, epoch + 1)
+        return explain(where, float(metrics["loss"][bad]), forward, np.asarray(run.energy), metrics["update"][bad])
+
+    def _batch(self, number: int, batch: np.ndarray) -> tuple[Array, Array]:
+        samples, labels = self.train_set
+        return _prepared(samples, labels, jnp.asarray(batch), jnp.asarray(number), self.key, self.preparation)
+
+    def _shared(self, batches: np.ndarray) -> Int[Array, "steps batch"]:
+        """Batches whose samples are shared out among the devices."""
+        if self.config.devices == 1:
+            return jnp.asarray(batches)
+        spec = jax.sharding.PartitionSpec(None, "batch")
+        return jax.device_put(batches, jax.sharding.NamedSharding(self.mesh, spec))
+
+    def _replicated(self, tree: Any) -> Any:
+        """The same arrays on every device."""
+        if self.config.devices == 1:
+            return tree
+        everywhere = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec())
+        arrays, rest = eqx.partition(tree, eqx.is_array)
+        return eqx.combine(jax.device_put(arrays, everywhere), rest)
+
+
+@eqx.filter_jit
+def _train(
+    state: TrainingState,
+    data: tuple[Array, Array],
+    preparation: Preparation,
+    algorithm: Any,
+    optimiser: Any,
+    key: Array,
+    batches: Int[Array, "steps batch"],
+    numbers: Int[Array, " steps"],
+    epoch: Array,
+) -> tuple[TrainingState, dict[str, Array]]:
+    arrays, static = eqx.partition(state, eqx.is_array)
+
+    def step(arrays: Any, which: tuple[Array, Array]) -> tuple[Any, dict[str, Array]]:
+        batch, number = which
+        x, y = _prepared(*data, batch, number, key, preparation)
+        state = eqx.combine(arrays, static)
+        state, metrics = advance(state, x, y, algorithm, optimiser, epoch)
+        return eqx.filter(state, eqx.is_array), metrics
+
+    arrays, metrics = jax.lax.scan(step, arrays, (batches, numbers))
+    return eqx.combine(arrays, static), metrics
+
+
+@eqx.filter_jit
+def _prepared(
+    samples: Array, labels: Array, batch: Int[Array, " batch"], number: Array, key: Array, preparation: Preparation
+) -> tuple[Float[Array, "..."], Float[Array, "batch classes"]]:
+    """The inputs and the targets of the training step of that number."""
+    x = preparation.inputs(samples[batch], jax.random.fold_in(key, number))
+    return x, preparation.targets(labels[batch])
+
+
+@eqx.filter_jit
+def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any) -> Any:
+    """The sum of the losses, and how many predictions are right."""
+    targets, prediction = preparation.targets(labels), network(preparation.inputs(samples))
+    return algorithm.loss.energy(targets, prediction).sum(), hits(prediction, targets).sum()
+
+
+@eqx.filter_jit
+def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array, keys: Keys) -> Array:
+    """The mean over the samples whose alignment is defined."""
+    lesson = study(state.network, algorithm, channels_last(x), y, epoch, state.memory, keys)
+    descent = jax.tree.map(jnp.negative, lesson.gradients)
+
+    def predict(weights: Any, x: Array) -> Array:
+        return algorithm.loss.mean(with_parameters(state.network, weights)(x))
+
+    return jnp.nanmean(update_alignment(predict, parameters(state.network), x, y, descent))
+
+
+@eqx.filter_jit
+def _mean_squares(network: Any, x: Array) -> Float[Array, " N"]:
+    """Of every layer's prediction in a forward pass."""
+    states, _ = network.forward(channels_last(x), training=True)
+    return jnp.stack([jnp.square(state).mean() for state in states])
+
+
+def in_precision(network: Any, precision: str) -> Any:
+    """The network with its numbers in 32 or 64 bits."""
+    dtype = jnp.float64 if precision == "float64" else jnp.float32
+    return jax.tree.map(lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf, network)

@@ -1,0 +1,28 @@
+"""A search for hyperparameters on the terminal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from .tables import number
+
+RESULT = ("trial", "accuracy", "diverged")
+
+
+def search_report(record: dict[str, Any]) -> Iterator[RenderableType]:
+    """The best hyperparameters, and how much each explains."""
+    best, importances = record["best"], record["importances"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("hyperparameter", "best", "importance"):
+        table.add_column(column, header_style="dim", justify="left" if column == "hyperparameter" else "right")
+    for name, value in best.items():
+        if name not in RESULT:
+            shown = value if isinstance(value, str) else number(value)
+            table.add_row(name, shown, number(importances.get(name)))
+    yield table
+    line = f"Best test accuracy {best['accuracy']:.2%}, in trial {best['trial']} of {record['completed']}."
+    yield Padding(Text(line, "bold"), (1, 0, 0, 0))

@@ -1,0 +1,153 @@
+"""`dlntheory train` and `dlntheory search`: exit codes, files, JSON, resumption and refusals.
+
+Oracle: the runs that `tests/test_training_runs.py` checks, and the tables of the papers.
+"""
+
+import dataclasses
+import inspect
+import json
+from typing import get_args
+
+import pytest
+from typer.testing import CliRunner
+
+from dlntheory.cli import app
+from dlntheory.cli.train import train
+from dlntheory.pcn.algorithms import PRESETS
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.spaces import SPACES, Choice, Range, search_space
+
+pytest.importorskip("optax", reason="optax is not installed")
+pytest.importorskip("orbax.checkpoint", reason="orbax-checkpoint is not installed")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+TINY = ["--data", "iris", "--hidden", "4", "--batch-size", "40", "--epochs", "2"]
+
+
+def dlntheory(*arguments):
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(map(str, arguments)))
+
+
+def test_train_writes_a_run_and_resumes_it(tmp_path):
+    folder = tmp_path / "run"
+    done = dlntheory("train", *TINY, "--algorithm", "PC-SE", "--out", folder, "--json")
+    assert done.exit_code == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "metrics.jsonl", "summary.json", "checkpoints", "training.png",
+    }  # fmt: skip
+    assert record["config"]["hidden"] == [4]
+    assert [each["epoch"] for each in record["epochs"]] == [1, 2]
+    assert all(len(each["energy"]) == 2 for each in record["epochs"])
+    assert record["summary"]["best_accuracy"] == max(each["test_accuracy"] for each in record["epochs"])
+    again = dlntheory("train", "--resume", "--out", folder)
+    assert again.exit_code == 0, again.stderr
+    assert "Best test accuracy" in again.stdout
+    refused = dlntheory("train", *TINY, "--out", folder)
+    assert refused.exit_code == 2
+    assert "has a run already" in refused.stderr
+    other = dlntheory("train", "--resume", "--seed", 1, "--out", folder)
+    assert other.exit_code == 2
+    assert "seed (0, now 1)" in other.stderr
+
+
+def test_diverged_training_ends_with_one(tmp_path):
+    done = dlntheory("train", *TINY, "--algorithm", "BP-SE", "--activation", "identity", "--learning-rate", "1e6",
+                     "--out", tmp_path / "run")  # fmt: skip
+    assert done.exit_code == 1
+    assert "Training diverged at step" in done.stderr
+    assert "Likely cause" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "mnist"], "`data_dir` is missing"),
+        (["--data", "mnist", "--data-dir", "nowhere"], "curl"),
+        (["--algorithm", "PC"], "wanted one of"),
+        (["--hidden", "4,x"], "--hidden is '4,x'"),
+        (["--epochs", "0"], "`epochs` is 0"),
+        (["--crop", "99"], "`crop` is 99"),
+    ],
+)
+def test_refusals(arguments, message, tmp_path):
+    done = dlntheory("train", *arguments, "--out", tmp_path / "run")
+    assert done.exit_code == 2, done.stdout
+    assert message in done.stderr
+
+
+def test_list_of_algorithms():
+    listed = json.loads(dlntheory("train", "--list-algorithms", "--json").stdout)
+    assert [each["name"] for each in listed] == list(PRESETS)
+    assert all(each["source"] for each in listed)
+    shown = dlntheory("train", "--list-algorithms").stdout
+    assert all(name in shown for name in PRESETS)
+
+
+def test_every_option_is_there_with_the_default_that_help_shows():
+    fields = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
+    parameters = inspect.signature(train).parameters
+    assert set(fields) == set(parameters) - {"out", "resume", "list_algorithms", "json"}
+    for name, default in fields.items():
+        shown = get_args(parameters[name].annotation)[1].show_default
+        if default is not None and not isinstance(default, bool):
+            assert shown == str(default), name
+
+
+def test_spaces_are_those_of_the_papers():
+    pc = search_space("benchmarking", TrainingConfig(algorithm="PN"))
+    assert pc["step_size"] == Range(1e-2, 5e-1, log=True)
+    assert pc["beta"] == Range(0.0, 1.0, step=0.05)
+    assert pc["inference_steps"] == Choice((4, 5, 6, 7, 8))
+    assert "beta" not in search_space("benchmarking", TrainingConfig(algorithm="PC-SE"))
+    ipc = search_space("benchmarking", TrainingConfig(algorithm="iPC", model="VGG-7"))
+    assert ipc["step_size"] == Range(1e-2, 1.0, log=True)
+    assert ipc["inference_steps"] == Choice((8, 9, 10, 11, 12))
+    bp = search_space("deeper", TrainingConfig(algorithm="BP-SE"))
+    assert set(bp) == {"activation", "learning_rate", "weight_decay"}
+    assert search_space("deeper", TrainingConfig(algorithm="D+F+BF"))["decay"] == Choice((1.0, 1.5, 2.0))
+    for paper in SPACES:
+        for name in PRESETS:
+            search_space(paper, TrainingConfig(algorithm=name))
+
+
+def test_search_resumes_and_is_shared_through_its_storage(tmp_path):
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    options = ["search", "--data", "iris", "--hidden", "4", "--batch-size", "40", "--algorithm", "BP-SE", "--epochs", "1",
+               "--sampler-seed", "0", "--out", tmp_path]  # fmt: skip
+    first = dlntheory(*options, "--trials", "2", "--json")
+    assert first.exit_code == 0, first.stderr
+    assert json.loads(first.stdout)["completed"] == 2
+    second = dlntheory(*options, "--trials", "3", "--json")
+    record = json.loads(second.stdout)
+    assert record["completed"] == 3
+    assert record["best"]["accuracy"] >= json.loads(first.stdout)["best"]["accuracy"]
+    assert second.stderr.count("trial ") == 1
+    assert "3." in dlntheory(*options, "--trials", "3").stdout
+    other = dlntheory(*options, "--trials", "4", "--batch-size", "20")
+    assert other.exit_code == 2
+    assert "begun with other options: batch_size" in other.stderr
+
+
+def test_the_trial_of_a_process_that_died_is_taken_up(tmp_path):
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    from dlntheory.pcn.runs.search import Search, take_up
+
+    config = TrainingConfig(data="iris", hidden=(4,), batch_size=40, algorithm="BP-SE", epochs=1)
+    search = Search(config, "benchmarking", tmp_path, seed=0)
+
+    def dies(trial):
+        trial.suggest_float("learning_rate", 3e-5, 3e-4, log=True)
+        raise RuntimeError
+
+    search.study.optimize(dies, n_trials=1, catch=RuntimeError)
+    rate = search.study.trials[0].params["learning_rate"]
+    take_up(search.study, search.study.trials[0])
+    [record] = search.run(1)
+    assert (record["trial"], record["learning_rate"]) == (1, rate)
+    assert [path.name for path in (tmp_path / "trials").iterdir()] == ["00000"]

@@ -1,0 +1,380 @@
+"""Data sets: files written here in every layout are read back, damaged and hostile ones refused, batches prepared.
+
+Oracle: the arrays that the files were written from, and the same image processing in NumPy.
+"""
+
+import gzip
+import io
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dlntheory.pcn.data.augmentation import centre_crop, random_crop, random_flip
+from dlntheory.pcn.data.batches import Augmentation, Preparation, epoch_batches
+from dlntheory.pcn.data.bundled import BUNDLED
+from dlntheory.pcn.data.catalogue import IDX_PARTS, SOURCES, check_name, load_dataset
+from dlntheory.pcn.data.cifar import CIFAR10, CIFAR100
+from dlntheory.pcn.data.dataset import Dataset, Normalisation, Split
+from dlntheory.pcn.data.pictures import CIFAR10_CLASSES
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
+
+
+def draw(count, shape, classes, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, *shape), np.uint8), rng.integers(0, classes, count).astype(np.uint8)
+
+
+def assert_same(split, images, labels):
+    np.testing.assert_array_equal(split.samples, images)
+    np.testing.assert_array_equal(split.labels, labels)
+    assert split.labels.dtype == np.int32
+
+
+# -- Files ------------------------------------------------------------------------------------------------------------
+
+
+def write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.tobytes())
+
+
+def write_mnist(folder):
+    drawn = [draw(count, (28, 28), 10, seed) for seed, count in enumerate((6, 4))]
+    for name, array in zip(IDX_PARTS, (each for pair in drawn for each in pair), strict=True):
+        write_idx(folder / name, array)
+    return drawn
+
+
+def write_cifar_binary(folder, layout):
+    folder = folder / layout.binary
+    folder.mkdir()
+    drawn = {}
+    for seed, name in enumerate((*layout.train, *layout.test)):
+        images, labels = draw(3, (3, 32, 32), 10, seed)
+        coarse = np.zeros((3, layout.labels - 1), np.uint8)
+        np.hstack([coarse, labels[:, None], images.reshape(3, -1)]).tofile(folder / f"{name}.bin")
+        drawn[name] = images, labels
+    return drawn
+
+
+class OldArray:
+    """Pickles as NumPy 1 under Python 2 did."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __reduce__(self):
+        state = (1, self.array.shape, np.dtype("u1"), False, self.array.tobytes())
+        return np.zeros(0, "u1").__reduce__()[0], (np.ndarray, (0,), b"b"), state
+
+
+def write_cifar_python(folder, layout):
+    folder = folder / layout.python
+    folder.mkdir()
+    drawn = {}
+    for seed, name in enumerate((*layout.train, *layout.test)):
+        images, labels = draw(3, (3, 32, 32), 10, seed)
+        data = images.reshape(3, -1)
+        contents = {b"data": OldArray(data) if seed else data, layout.key.encode(): labels.tolist()}
+        (folder / name).write_bytes(pickle.dumps(contents, protocol=2))
+        drawn[name] = images, labels
+    return drawn
+
+
+def joined(drawn, names):
+    return (np.concatenate(each) for each in zip(*(drawn[name] for name in names), strict=True))
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist"])
+def test_idx(name, tmp_path):
+    drawn = write_mnist(tmp_path)
+    packed = tmp_path / f"{IDX_PARTS[0]}.gz"
+    packed.write_bytes(gzip.compress((tmp_path / IDX_PARTS[0]).read_bytes()))
+    (tmp_path / IDX_PARTS[0]).unlink()
+    data = load_dataset(name, tmp_path)
+    for split, (images, labels) in zip((data.train, data.test), drawn, strict=True):
+        assert_same(split, images[:, None], labels)
+    assert data.shape == (1, 28, 28)
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="damaged"):
+        load_dataset(name, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "layout"), [("cifar10", CIFAR10), ("cifar100", CIFAR100)])
+@pytest.mark.parametrize("write", [write_cifar_binary, write_cifar_python])
+def test_cifar(name, layout, write, tmp_path):
+    drawn = write(tmp_path, layout)
+    data = load_dataset(name, tmp_path)
+    assert_same(data.train, *joined(drawn, layout.train))
+    assert_same(data.test, *joined(drawn, layout.test))
+    first = next(path for path in sorted(tmp_path.rglob("*")) if path.is_file())
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=first.name):
+        load_dataset(name, tmp_path)
+    first.unlink()
+    with pytest.raises(FileNotFoundError):
+        load_dataset(name, tmp_path)
+
+
+def test_cifar_batches_have_one_size(tmp_path):
+    write_cifar_binary(tmp_path, CIFAR10)
+    path = tmp_path / CIFAR10.binary / "data_batch_4.bin"
+    path.write_bytes(path.read_bytes()[: -(1 + 3072)])
+    with pytest.raises(ValueError, match=r"2, 3.*same number"):
+        load_dataset("cifar10", tmp_path)
+
+
+class Hostile:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [Hostile(Path.touch, Path("touched")), Hostile(eval, "1"), np.array([{}], object), np.zeros(3), Path("x")],
+    ids=["call", "eval", "objects", "floats", "path"],
+)
+def test_pickles_that_hold_anything_else_are_refused(hostile, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_cifar_python(tmp_path, CIFAR100)
+    (tmp_path / CIFAR100.python / "train").write_bytes(pickle.dumps({b"data": hostile}, protocol=2))
+    with pytest.raises(ValueError, match="cannot be read as a pickle of arrays"):
+        load_dataset("cifar100", tmp_path)
+    assert not Path("touched").exists()
+
+
+def test_pickle_without_images(tmp_path):
+    write_cifar_python(tmp_path, CIFAR100)
+    for contents, wanted in (([1], "dictionary"), ({"data": 1}, "`data`")):
+        (tmp_path / CIFAR100.python / "train").write_bytes(pickle.dumps(contents, protocol=2))
+        with pytest.raises(ValueError, match=wanted):
+            load_dataset("cifar100", tmp_path)
+
+
+def jpeg(size, shade, mode="RGB"):
+    buffer = io.BytesIO()
+    Image.new(mode, (size, size), shade).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def write_jpegs(folder):
+    for part, count in {"train": 2, "test": 1}.items():
+        for label, name in enumerate(CIFAR10_CLASSES):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                (folder / part / name / f"{number:04}.jpg").write_bytes(jpeg(32, (20 * label, 0, 0)))
+
+
+def test_cifar10_jpeg(tmp_path):
+    loose, packed = tmp_path / "loose", tmp_path / "packed"
+    write_jpegs(loose)
+    packed.mkdir()
+    with tarfile.open(packed / "cifar10-jpeg.tar.xz", "w:xz") as archive:
+        for part in ("test", "train"):
+            archive.add(loose / part, part)
+    data, unpacked = load_dataset("cifar10-jpeg", packed), load_dataset("cifar10-jpeg", loose)
+    assert data.train.labels.tolist() == np.repeat(np.arange(10), 2).tolist()
+    assert abs(data.train.samples[:, 0].mean((1, 2)) - 20 * data.train.labels).max() <= 2
+    for part in ("train", "test"):
+        assert_same(getattr(data, part), getattr(unpacked, part).samples, getattr(unpacked, part).labels)
+    whole = (packed / "cifar10-jpeg.tar.xz").read_bytes()
+    (packed / "cifar10-jpeg.tar.xz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="cut off"):
+        load_dataset("cifar10-jpeg", packed)
+    for damaged in (jpeg(32, (9, 9, 9))[:-200], jpeg(16, (9, 9, 9)), b"no picture"):
+        (loose / "train" / "cat" / "0000.jpg").write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"cat.0000\.jpg is a damaged picture"):
+            load_dataset("cifar10-jpeg", loose)
+
+
+def test_tiny_imagenet(tmp_path):
+    root = tmp_path / "tiny-imagenet-200"
+    (root / "val" / "images").mkdir(parents=True)
+    (root / "wnids.txt").write_text("n02\nn01\n")
+    for name, shade in {"n01": 50, "n02": 200}.items():
+        (root / "train" / name / "images").mkdir(parents=True)
+        (root / "train" / name / "images" / f"{name}_0.JPEG").write_bytes(jpeg(64, shade, "L"))
+        (root / "val" / "images" / f"val_{name}.JPEG").write_bytes(jpeg(64, (shade, shade, shade)))
+    annotations = root / "val" / "val_annotations.txt"
+    annotations.write_text("val_n01.JPEG\tn01\t0\t0\t9\t9\nval_n02.JPEG\tn02\t0\t0\t9\t9\n")
+    data = load_dataset("tiny-imagenet", tmp_path)
+    assert data.train.labels.tolist() == [0, 1]
+    assert data.test.labels.tolist() == [1, 0]
+    assert abs(data.train.samples.mean((1, 2, 3)) - [200, 50]).max() <= 2
+    assert data.shape == (3, 64, 64)
+    annotations.write_text("../../etc/passwd\tn01\n")
+    with pytest.raises(ValueError, match="val_annotations"):
+        load_dataset("tiny-imagenet", tmp_path)
+
+
+# -- The catalogue ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_missing_data_give_the_command(name, tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"To get {name}:") as refusal:
+        load_dataset(name, tmp_path / "nowhere")
+    assert "curl" in str(refusal.value) or name == "cifar10-jpeg"
+    with pytest.raises(ValueError, match="`data_dir` is missing"):
+        check_name(name, None)
+
+
+def test_unknown_data():
+    with pytest.raises(ValueError, match=r"wanted one of digits, .*mnist"):
+        load_dataset("minst")
+    with pytest.raises(TypeError, match="`data`"):
+        check_name(3, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_small_copy_is_reported(tmp_path):
+    write_mnist(tmp_path)
+    with pytest.warns(UserWarning, match="6 training and 4 test samples; mnist has 60000"):
+        load_dataset("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_data_are_always_the_same(name):
+    data, again = load_dataset(name), load_dataset(name)
+    np.testing.assert_array_equal(data.train.samples, again.train.samples)
+    assert set(data.train.labels) == set(data.test.labels) == set(range(data.classes))
+
+
+def test_openml(monkeypatch):
+    import sklearn.datasets
+
+    def fetch(name, **options):
+        if name != "small":
+            raise sklearn.datasets._openml.OpenMLError("no such data set")
+        return np.arange(20).reshape(10, 2), np.array(["b", "a"] * 5)
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
+    data = load_dataset("openml:small")
+    assert (len(data.train), len(data.test), data.classes) == (8, 2, 2)
+    with pytest.raises(ValueError, match=r"OpenML's data set 'other' cannot be used"):
+        load_dataset("openml:other")
+
+
+def test_samples_and_labels_that_do_not_belong_together():
+    images, labels = draw(4, (1, 8, 8), 3)
+    good = Split(images, labels.astype(np.int32))
+    for bad, message in [
+        (Split(images[:3], good.labels), "one label a sample"),
+        (Split(images, good.labels + 7), "wanted classes from 0 to 2"),
+        (Split(images[:0], good.labels[:0]), "empty"),
+        (Split(np.full((4, 2), np.nan), good.labels), "NaN"),
+        (Split(images[:, :, 1:], good.labels), "one shape"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Dataset("made", good, bad, 3, Normalisation())
+    data = Dataset("made", good, good, 3, Normalisation())
+    assert len(data.subset(train=2).train) == 2
+    with pytest.raises(ValueError, match="`test` is 5, but made has 4"):
+        data.subset(test=5)
+
+
+# -- Batches ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.sampled_from(["shuffled", "aligned"]), st.integers(0, 9))
+def test_batches_have_every_sample_at_most_once(count, classes, order, epoch):
+    labels = np.random.default_rng(epoch).integers(0, classes, count)
+    size = 1 + count // 3
+    batches = epoch_batches(labels, size, 0, epoch, order)
+    assert batches.shape == (count // size, size)
+    assert len(np.unique(batches)) == batches.size
+    np.testing.assert_array_equal(batches, epoch_batches(labels, size, 0, epoch, order))
+
+
+def test_aligned_batches_hold_every_class_alike():
+    labels = np.repeat(np.arange(5), 12)
+    batches = labels[epoch_batches(labels, 10, 1, 2, "aligned")]
+    assert (batches == np.repeat(np.arange(5), 2)).all()
+
+
+def test_batches_differ_between_epochs_and_seeds():
+    labels = np.zeros(50, int)
+    first = epoch_batches(labels, 10, 0, 0)
+    assert (first != epoch_batches(labels, 10, 0, 1)).any()
+    assert (first != epoch_batches(labels, 10, 1, 0)).any()
+    with pytest.raises(ValueError, match="`batch_size` is 51"):
+        epoch_batches(labels, 51, 0, 0)
+
+
+def test_flips_mirror_half_of_the_images():
+    images = jnp.arange(400 * 6).reshape(400, 1, 2, 3)
+    flipped = random_flip(jax.random.key(0), images)
+    mirrored = np.asarray((flipped == images[..., ::-1]).all(axis=(1, 2, 3)))
+    assert (flipped[~mirrored] == images[~mirrored]).all()
+    assert abs(mirrored.mean() - 0.5) < 4 * 0.5 / np.sqrt(400)
+
+
+def test_crops_are_windows_of_the_padded_image():
+    images = 1 + jnp.arange(300 * 2 * 16, dtype=jnp.int32).reshape(300, 2, 4, 4)
+    crops = np.asarray(random_crop(jax.random.key(0), images, size=3, padding=1))
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    places = set()
+    for crop, image in zip(crops, padded, strict=True):
+        found = [(i, j) for i in range(4) for j in range(4) if (crop == image[:, i : i + 3, j : j + 3]).all()]
+        assert len(found) == 1
+        places |= set(found)
+    assert len(places) == 16
+    np.testing.assert_array_equal(centre_crop(images, 2), images[:, :, 1:3, 1:3])
+
+
+def test_preparation_normalises_as_the_papers_do():
+    images, labels = draw(6, (3, 4, 4), 3)
+    split = Split(images, labels.astype(np.int32))
+    data = Dataset("made", split, split, 3, Normalisation((0.1, 0.2, 0.3), (0.5, 0.6, 0.7)))
+    prepared = Preparation.of(data, Augmentation(), (48,)).inputs(jnp.asarray(images))
+    mean, std = (np.array(each)[:, None, None] for each in ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7)))
+    expected = ((images / 255 - mean) / std).reshape(6, 48)
+    np.testing.assert_allclose(prepared, expected, rtol=0, atol=8 * np.finfo(np.float32).eps * abs(expected).max())
+    assert prepared.dtype == jnp.float32
+
+
+def test_preparation_augments_with_a_key_only():
+    images, labels = draw(6, (3, 8, 8), 3)
+    split = Split(images, labels.astype(np.int32))
+    data = Dataset("made", split, split, 3, Normalisation((0.5,) * 3, (0.5,) * 3))
+    prepare = Preparation.of(data, Augmentation(flip=True, crop=6, padding=0), (3, 6, 6))
+    plain, key = prepare.inputs(jnp.asarray(images)), jax.random.key(0)
+    assert plain.shape == (6, 3, 6, 6)
+    np.testing.assert_array_equal(
+        plain, Preparation.of(data, Augmentation(), (3, 8, 8)).inputs(jnp.asarray(images))[..., 1:7, 1:7]
+    )
+    once = eqx.filter_jit(type(prepare).inputs)(prepare, jnp.asarray(images), key)
+    assert (once != plain).any()
+    np.testing.assert_allclose(once, prepare.inputs(jnp.asarray(images), key), rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(prepare.targets(jnp.array([2, 0])), np.eye(3)[[2, 0]])
+
+
+def test_augmentation_that_cannot_be_done():
+    with pytest.raises(ValueError, match="needs images"):
+        Augmentation(flip=True).check((4,))
+    with pytest.raises(ValueError, match="`crop` is 9"):
+        Augmentation(crop=9).check((3, 8, 8))
+
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "mnist"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the files of MNIST are not in ../shared/data/mnist")
+@pytest.mark.filterwarnings("error")
+def test_mnist_itself():
+    data = load_dataset("mnist", REAL)
+    assert np.bincount(data.train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
