@@ -54,5 +54,9 @@ def load(folder: Path) -> Result:
 
 
 def pictures(name: str, figure: Figure) -> dict[str, bytes]:
-    """A figure as PNG and PDF, by the files' names."""
-    return {f"{name}{suffix}": encode_picture(figure, suffix) for suffix in UNDATED}
+    """A figure as PNG and PDF, by the files' names; it is laid out once, which takes as long as drawing it."""
+    encoded = {}
+    for suffix in UNDATED:
+        encoded[f"{name}{suffix}"] = encode_picture(figure, suffix)
+        figure.set_layout_engine("none")
+    return encoded

@@ -4,6 +4,7 @@ Oracle: NumPy alone. Inference descends the energy step by step, the update is a
 """
 
 import json
+import os
 import re
 from importlib import import_module
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from dlntheory import LinearNetwork
 from dlntheory.cli import app
+from dlntheory.cli.inputs import use_quick_compilation
 from dlntheory.embedded import normal_data
 from experiments import results
 from experiments.sample_efficiency import FIGURES, load_figure, single_step, toy
@@ -222,6 +224,22 @@ def test_redrawing_uses_the_saved_data_alone(folder, tmp_path, monkeypatch):
     assert record["files"] == [str(tmp_path / "figure5.png"), str(tmp_path / "figure5.pdf")]
     [found] = [each for each in record["summary"]["B"] if (each["curve"], each["depth"]) == ("pc", 3)]
     np.testing.assert_allclose(found["mean"], arrays["B/alignment"][1, 1].mean())
+
+
+@pytest.mark.parametrize(
+    ("version", "given", "flags"),
+    [
+        ("0.10.2", "", "--xla_cpu_use_fusion_emitters=false"),
+        ("0.10.2", "--xla_a=1", "--xla_a=1 --xla_cpu_use_fusion_emitters=false"),
+        ("0.11.0", "--xla_a=1", "--xla_a=1"),  # which may not know the flag, and would then end
+    ],
+)
+def test_small_sizes_are_compiled_quickly(version, given, flags, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"jaxlib": version}.__getitem__)
+    monkeypatch.setenv("XLA_FLAGS", given)
+    for _ in range(2):
+        use_quick_compilation()
+        assert os.environ["XLA_FLAGS"] == flags
 
 
 def test_running_again_gives_the_same_arrays(folder, tmp_path):

@@ -16,6 +16,7 @@ from .inputs import (
     use_all_cores,
     use_double_precision,
     use_one_lapack_thread,
+    use_quick_compilation,
 )
 from .output import print_json, track
 
@@ -68,6 +69,8 @@ def figure(
     Exit code 0: drawn; 2: bad usage or input, or no source checkout.
     """
     use_one_lapack_thread()
+    if not full:
+        use_quick_compilation()
     use_double_precision()
     use_all_cores()
     number = as_number(name)

@@ -20,7 +20,16 @@ from .figure import (
     load,
     source,
 )
-from .inputs import Json, Seed, file_refusals, refuse, use_all_cores, use_double_precision, use_one_lapack_thread
+from .inputs import (
+    Json,
+    Seed,
+    file_refusals,
+    refuse,
+    use_all_cores,
+    use_double_precision,
+    use_one_lapack_thread,
+    use_quick_compilation,
+)
 from .output import print_json
 
 
@@ -47,6 +56,8 @@ def figures(
     if every == bool(names):
         refuse("wanted the figures' numbers and names, or --all.")
     use_one_lapack_thread()
+    if not full:
+        use_quick_compilation()
     use_double_precision()
     use_all_cores()
     tasks = [

@@ -59,8 +59,9 @@ def use_quick_compilation() -> None:
     """
     from importlib.metadata import version
 
-    if version("jaxlib").startswith(TRIED_JAXLIB):
-        os.environ["XLA_FLAGS"] = f"{QUICK_COMPILATION} {os.environ.get('XLA_FLAGS', '')}".strip()
+    flags = os.environ.get("XLA_FLAGS", "")
+    if version("jaxlib").startswith(TRIED_JAXLIB) and QUICK_COMPILATION not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {QUICK_COMPILATION}".strip()
 
 
 def use_one_lapack_thread() -> None:

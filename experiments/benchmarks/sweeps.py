@@ -29,22 +29,33 @@ WIDTH, STEPS, RATES, SEEDS = 20, 500, 100, 10
 QUICK = (4, 10, 4, 2)
 LOOPED = 20
 """The loop takes every so-manieth run; its runs take the same time."""
+ERROR_EVERY = 5
+"""As in the figures."""
 BARS = {1: 5.0, 64: 1.5}
 """How many times the loop's throughput, by batch."""
 REGULARISATION = 1e-5
 RESCALED = {1: "adaptive", 64: "decorrelated"}
 ALL = "all four"
-CASES = {
-    f"{name}, batch {batch}": (batch, algorithms)
+Rules = list[tuple[str, str | None]]
+"""Rules with their rescalings."""
+
+
+def algorithms_of(rescaled: str) -> dict[str, Rules]:
+    """All of them, and each."""
+    named: dict[str, Rules] = {
+        f"{rule.upper()}{', rescaled' if rescaling else ''}": [(rule, rescaling)]
+        for rescaling in (None, rescaled)
+        for rule in ("bp", "pc")
+    }
+    return {ALL: [each for rules in named.values() for each in rules], **named}
+
+
+CASES: dict[str, tuple[int, Rules, int]] = {
+    f"{name}, batch {batch}": (batch, rules, ERROR_EVERY)
     for batch, rescaled in RESCALED.items()
-    for name, algorithms in {
-        ALL: [(rule, rescaling) for rescaling in (None, rescaled) for rule in ("bp", "pc")],
-        "BP": [("bp", None)],
-        "PC": [("pc", None)],
-        "BP, rescaled": [("bp", rescaled)],
-        "PC, rescaled": [("pc", rescaled)],
-    }.items()
-}
+    for name, rules in algorithms_of(rescaled).items()
+} | {f"{rule}, batch 1, error at every step": (1, [(rule.lower(), None)], 1) for rule in ("BP", "PC")}
+"""The batch, the algorithms, and after every how-manieth step the error is measured."""
 
 Row = dict[str, Any]
 
@@ -65,13 +76,13 @@ def in_fresh_process(case: str, quick: bool) -> Row:
 
 def measure(case: str, quick: bool) -> Row:
     """Steps of all runs in a second, by sweep and by loop, and how many times more the sweep makes."""
-    batch, names = CASES[case]
+    batch, names, error_every = CASES[case]
     width, steps, rates, seeds = QUICK if quick else (WIDTH, STEPS, RATES, SEEDS)
     looped = 2 if quick else rates * seeds // LOOPED
     algorithms = [algorithm(*each) for each in names]
     candidates = {
-        "sweep": sweep_of(algorithms, width, steps, rates, seeds, batch),
-        "loop": loop_of(algorithms, width, steps, looped, batch),
+        "sweep": sweep_of(algorithms, width, steps, rates, seeds, batch, error_every),
+        "loop": loop_of(algorithms, width, steps, looped, batch, error_every),
     }
     runs = {"sweep": rates * seeds * len(algorithms), "loop": looped * len(algorithms)}
     first = timing.first_calls(candidates)
@@ -104,15 +115,23 @@ def data(width: int, steps: int, seeds: int, batch: int) -> tuple[list[dln.Linea
 
 
 def sweep_of(
-    algorithms: list[dln.Algorithm], width: int, steps: int, rates: int, seeds: int, batch: int
+    algorithms: list[dln.Algorithm],
+    width: int,
+    steps: int,
+    rates: int,
+    seeds: int,
+    batch: int,
+    error_every: int = ERROR_EVERY,
 ) -> Callable[[], Any]:
     """The whole sweep, its checks included, at rates where no run diverges."""
     nets, x, maps = data(width, steps, seeds, batch)
     y, chosen = np.einsum("stbi,soi->stbo", x, maps), np.logspace(-3.5, -1.5, rates)
-    return lambda: dln.sweep(nets, x, y, chosen, algorithms, targets=maps).loss
+    return lambda: dln.sweep(nets, x, y, chosen, algorithms, targets=maps, error_every=error_every).loss
 
 
-def loop_of(algorithms: list[dln.Algorithm], width: int, steps: int, runs: int, batch: int) -> Callable[[], Any]:
+def loop_of(
+    algorithms: list[dln.Algorithm], width: int, steps: int, runs: int, batch: int, error_every: int = ERROR_EVERY
+) -> Callable[[], Any]:
     """Run after run, each a call of one compiled program whose curves are fetched, with arguments checked before."""
     nets, x, maps = data(width, steps, 1, batch)
     learners, target = [each.learner(nets[0]) for each in algorithms], jnp.asarray(maps[0])
@@ -120,7 +139,7 @@ def loop_of(algorithms: list[dln.Algorithm], width: int, steps: int, runs: int, 
     chosen = [jnp.asarray(rate) for rate in np.logspace(-3.5, -1.5, runs)]
 
     def curves(learner: Learner, rate: jax.Array) -> list[np.ndarray]:
-        found = trained(nets[0], learner, feed, rate, target, steps, None)
+        found = trained(nets[0], learner, feed, rate, target, steps, None, error_every)
         return [np.asarray(found.error), np.asarray(found.loss)]
 
     return lambda: [curves(learner, rate) for learner in learners for rate in chosen]

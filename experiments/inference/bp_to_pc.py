@@ -21,7 +21,7 @@ from ..parts import Track
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 FULL = {"width": 128, "hidden": [1, 4, 8], "batch": 1, "seeds": 10, "points": 41}
-QUICK = {"width": 16, "hidden": [1, 4], "batch": 1, "seeds": 3, "points": 9}
+QUICK = {"width": 16, "hidden": [1, 2], "batch": 1, "seeds": 3, "points": 9}
 RANGE = (-4.0, 4.0)
 """Powers of ten of β."""
 CURVES = {"soft": "soft output", "precision": "output precision", "nudged": "nudged clamp"}

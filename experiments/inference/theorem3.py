@@ -20,7 +20,7 @@ from ..parts import Track
 SETTINGS = ("both",)
 INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "Norm-preserving"}
 FULL = {"square": 32, "depths": [1, 2, 3, 4, 6, 8], "widths": [8, 16, 32, 64, 128], "samples": 15, "networks": 2}
-QUICK = {"square": 8, "depths": [1, 2, 4], "widths": [4, 8, 16], "samples": 10, "networks": 2}
+QUICK = {"square": 8, "depths": [1, 2], "widths": [4, 8], "samples": 10, "networks": 2}
 MEASURES = ("found", "positive", "both", "update", "adaptive_update", "spread", "adaptive_spread")
 
 

@@ -40,7 +40,7 @@ FULL: dict[str, Any] = {
 }
 QUICK: dict[str, Any] = {
     "hidden": [16, 8, 16],
-    "learning_rates": [0.01, 0.1, 1.0],
+    "learning_rates": [0.01, 0.1],
     "seeds": 2,
     "steps": 20,
     "steps_a_block": 5,
