@@ -41,7 +41,7 @@ RUN = (
 
 
 class Kill(NamedTuple):
-    """When a process is killed: so many seconds after its start, or after it has begun to train."""
+    """When a process is killed: so many seconds after its start, or after its first new step."""
 
     seconds: float
     after: str
@@ -51,11 +51,11 @@ def train(folder: Path, options: Sequence[str], kill: Kill | None = None) -> boo
     """Run the command; whether it ended by itself, and well, before it was killed."""
     command = [sys.executable, "-m", "dlntheory", "train", *options, "--out", str(folder), "--resume"]
     compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"), **os.environ}
-    before = changed(folder)
+    before = last_step(folder)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=compiled)
     try:
-        while kill is not None and kill.after == "training" and process.poll() is None and changed(folder) == before:
-            time.sleep(0.01)
+        while kill is not None and kill.after == "step" and process.poll() is None and last_step(folder) <= before:
+            time.sleep(0.02)
         _, errors = process.communicate(timeout=None if kill is None else kill.seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
@@ -64,12 +64,6 @@ def train(folder: Path, options: Sequence[str], kill: Kill | None = None) -> boo
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}\nended with exit code {process.returncode}\n{errors}")
     return True
-
-
-def changed(folder: Path) -> int:
-    """When the metrics were written last; a run that resumes cuts them back first."""
-    path = folder / METRICS
-    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def disturb(folder: Path, options: Sequence[str], kills: Sequence[Kill]) -> list[dict[str, Any]]:
@@ -87,7 +81,7 @@ def disturb(folder: Path, options: Sequence[str], kills: Sequence[Kill]) -> list
 def draw_kills(count: int, longest: float, seed: int) -> list[Kill]:
     """Moments of kills; every fourth is counted from the start of the process, which takes some seconds."""
     draw = random.Random(seed)
-    return [Kill(round(draw.uniform(0, longest), 3), "training" if number % 4 else "start") for number in range(count)]
+    return [Kill(round(draw.uniform(0, longest), 3), "step" if number % 4 else "start") for number in range(count)]
 
 
 def last_step(folder: Path) -> int:

@@ -1,10 +1,12 @@
-"""Figures with a name, which are in no paper, and the packages that they are in."""
+"""Figures with a name: those in no paper, and those of the papers on nonlinear networks; and their packages."""
 
 from typing import Any
 
-from . import dynamics, inference
+from . import benchmarking_pcns, deeper_pcns, dynamics, inference
 
-FIGURES = {name: package for package in (inference, dynamics) for name in package.FIGURES}
+FIGURES = {
+    name: package for package in (inference, dynamics, benchmarking_pcns, deeper_pcns) for name in package.FIGURES
+}
 """The package of each figure."""
 
 

@@ -6,6 +6,7 @@ Oracle: the runs that `tests/test_training_runs.py` checks, and the tables of th
 import dataclasses
 import inspect
 import json
+import sys
 from typing import get_args
 
 import pytest
@@ -79,6 +80,18 @@ def test_refusals(arguments, message, tmp_path):
     done = dlntheory("train", *arguments, "--out", tmp_path / "run")
     assert done.exit_code == 2, done.stdout
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("library", "command", "extra"),
+    [("orbax.checkpoint", "train", "training"), ("optax", "train", "training"), ("optuna", "search", "search"),
+     ("sklearn.datasets", "train", "data")],
+)  # fmt: skip
+def test_missing_libraries_are_named_with_their_extra(library, command, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    done = dlntheory(command, *TINY, "--out", tmp_path / "run")
+    assert done.exit_code == 2, done.stdout
+    assert f"dlntheory[{extra}]" in done.stderr
 
 
 def test_list_of_algorithms():

@@ -320,9 +320,12 @@ def test_configuration_survives_json():
     assert TrainingConfig.from_json(json.loads(json.dumps(config.as_json()))) == config
 
 
-def test_batches_larger_than_the_data_are_refused(tmp_path):
+def test_what_does_not_fit_the_data_leaves_no_folder(tmp_path):
     with pytest.raises(ValueError, match="`batch_size` is 128, but there are 120"):
-        train(tmp_path, replace(CONFIG, batch_size=128))
+        train(tmp_path / "run", replace(CONFIG, batch_size=128))
+    with pytest.raises(FileNotFoundError, match="curl"):
+        train(tmp_path / "run", replace(CONFIG, data="mnist", data_dir=str(tmp_path)))
+    assert not (tmp_path / "run").exists()
 
 
 # -- Devices and precision --------------------------------------------------------------------------------------------
@@ -357,6 +360,23 @@ def test_precision_is_that_of_the_configuration():
     for precision in ("float32", "float64"):
         state = Trainer(replace(CONFIG, precision=precision), data).start()
         assert {str(leaf.dtype) for leaf in jax.tree.leaves(state.network)} == {precision}
+
+
+def test_mixed_precision_multiplies_in_16_bits_and_keeps_32(tmp_path):
+    data = read_data(CONFIG)
+    mixed, plain = (Trainer(replace(CONFIG, precision=each), data) for each in ("bfloat16", "float32"))
+    state = mixed.start()
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(state.network)} == {"float32"}
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(20, 4)), "float32")
+    states, others = (each.network.forward(x, training=True)[0] for each in (state, plain.start()))
+    assert all(array.dtype == jnp.float32 for array in states)
+    error = max(float(abs(own - other).max()) for own, other in zip(states, others, strict=True))
+    assert 0 < error < 8 * 2**-8 * max(float(abs(other).max()) for other in others)
+    assert "bf16" in jax.jit(lambda x: state.network.forward(x, training=True)[0]).lower(x).as_text()
+    losses = [
+        [record["loss"] for record in train(tmp_path / each.config.precision, each.config)] for each in (mixed, plain)
+    ]
+    np.testing.assert_allclose(*losses, rtol=0.05)
 
 
 def test_data_of_ones_own(tmp_path):

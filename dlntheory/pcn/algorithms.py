@@ -49,6 +49,11 @@ class Algorithm(eqx.Module):
         if isinstance(self.update, Incremental) and isinstance(self.output, AveragedNudge):
             raise ValueError("`output` is AveragedNudge with an incremental update, which has one run; wanted another.")
 
+    @property
+    def weight_steps(self) -> int:
+        """Steps of the optimiser in a batch."""
+        return self.steps if isinstance(self.update, Incremental) else 1
+
 
 class Preset(NamedTuple):
     """A row of the table: an algorithm, what it is, and where it is described."""

@@ -36,8 +36,9 @@ class Builder:
         self.key = key
 
     def network(self) -> Network:
-        """The network, its last block without activation and normalisation."""
-        return Network(self.blocks, self.input_shape, self.sources)
+        """The network; its output is linear."""
+        linear = dataclasses.replace(self.blocks[-1], activation="identity")
+        return Network([*self.blocks[:-1], linear], self.input_shape, self.sources)
 
     def convolve(self, stage: Stage, size: int = 3) -> None:
         """A convolution of the last state."""

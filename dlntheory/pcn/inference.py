@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..checks import as_key
@@ -312,4 +313,4 @@ def starting_states(
 
 def traced(tree: Any, dtype: Any) -> Any:
     """The tree with its numbers as arrays: other numbers then need no new program."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype) if isinstance(leaf, int | float) else leaf, tree)
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype) if isinstance(leaf, int | float) else leaf, tree)

@@ -45,6 +45,10 @@ class Network(eqx.Module):
     blocks: tuple[Block, ...]
     sources: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     input_shape: tuple[int, ...] = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    """The dtype of the parameters."""
+    state_shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    """The shape of one sample of every state."""
 
     def __init__(
         self,
@@ -57,21 +61,17 @@ class Network(eqx.Module):
         chain = [(k,) for k in range(len(self.blocks))]
         self.sources = tuple(tuple(read) for read in (chain if sources is None else sources))
         _check_sources(self.sources, len(self.blocks))
-        _ = self.distances, self.state_shapes
+        self.dtype = next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if hasattr(leaf, "dtype"))
+        _ = self.distances  # raises for loose ends
+        self.state_shapes = self._shapes()
 
     @property
     def depth(self) -> int:
         """The number of blocks, and of states after the input."""
         return len(self.blocks)
 
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the parameters."""
-        return next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if hasattr(leaf, "dtype"))
-
-    @property
-    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shape of one sample of every state."""
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Trace one sample through the network."""
         values = [jax.eval_shape(channels_last, jax.ShapeDtypeStruct((1, *self.input_shape), self.dtype))]
         for number, (block, read) in enumerate(zip(self.blocks, self.sources, strict=True), start=1):
             try:

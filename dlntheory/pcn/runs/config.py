@@ -13,9 +13,7 @@ from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
 from ..optimisers import adamw
-
-PRECISIONS = ("float32", "bfloat16", "float64")
-"""``bfloat16`` is mixed: blocks multiply in 16 bits; weights, states, errors and the optimiser keep 32."""
+from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
           "patience", "inference_steps", "crop")  # fmt: skip
@@ -68,7 +66,7 @@ class TrainingConfig:
         precision: ``"float32"``, ``"float64"``, or ``"bfloat16"`` for mixed precision.
         devices: devices that share each batch.
         alignment: whether to measure target alignment.
-        log_every: steps between two lines of metrics.
+        log_every: steps between two lines of metrics, or somewhat fewer where those divide an epoch.
         checkpoint_seconds: time between two checkpoints; 0 makes one after every line.
 
     Example:
@@ -155,7 +153,7 @@ class TrainingConfig:
             if as_number(name, getattr(self, name)) < 0:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; wanted no negative number.")
         one_of("order", self.order, ORDERS)
-        one_of("precision", self.precision, PRECISIONS)
+        one_of("precision", self.precision, STORED)
         if self.batch_size % self.devices:
             raise ValueError(f"`batch_size` is {self.batch_size}; wanted a multiple of {self.devices} devices.")
         if self.devices > 1 and self.devices > jax.device_count():
@@ -195,11 +193,13 @@ class TrainingConfig:
         shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
         options = {name: getattr(self, name) for name, owner in OWNERS.items() if owner == self.model}
         norm = self.norm or algorithms.norm_of(self.algorithm)
-        return models.build(
-            self.model, shape, data.classes, self.activation, norm, key=self.seed,
+        network = models.build(
+            self.model, shape, data.classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],
             **{name: value for name, value in options.items() if value is not None},
         )  # fmt: skip
+        return with_mixed_layers(network) if self.precision == "bfloat16" else network
 
     def make_optimiser(self, steps_per_epoch: int) -> Any:
-        """AdamW with the papers' schedule."""
-        return adamw(self.learning_rate, self.weight_decay, (self.schedule_epochs or self.epochs) * steps_per_epoch)
+        """AdamW with the papers' schedule, over all of its steps."""
+        batches = (self.schedule_epochs or self.epochs) * steps_per_epoch
+        return adamw(self.learning_rate, self.weight_decay, batches * self.make_algorithm().weight_steps)

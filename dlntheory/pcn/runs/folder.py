@@ -8,31 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from ...array_files import write_atomically
+from ...extras import require
 from .checkpoints import Checkpoints
 from .config import TrainingConfig
-from .metrics import Metrics, read_metrics
+from .metrics import Metrics
 
 CONFIG, METRICS, SUMMARY, CHECKPOINTS = "config.json", "metrics.jsonl", "summary.json", "checkpoints"
 PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "optax", "orbax-checkpoint", "numpy")
 
 
 class RunFolder:
-    """A folder of one run.
-
-    Args:
-        path: the folder; it is made if it is not there.
-        config: of the run.
-        resume: whether to go on with the run in the folder, if there is one.
+    """A folder of one run, which is made if it is not there.
 
     Raises:
-        ValueError: for a folder with a run, without ``resume``, or with a run of another configuration.
+        ImportError: without Orbax.
     """
 
-    def __init__(self, path: Path, config: TrainingConfig, resume: bool = False):
+    def __init__(self, path: Path, config: TrainingConfig):
+        require("orbax.checkpoint", "training")  # before anything is written
         self.path = path
-        if (path / CONFIG).is_file():
-            _check_same(path, config, resume)
-        else:
+        if not (path / CONFIG).is_file():
             path.mkdir(parents=True, exist_ok=True)
             write_atomically(path / CONFIG, _encode(provenance(config)))
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
@@ -41,10 +36,6 @@ class RunFolder:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write what came out."""
         write_atomically(self.path / SUMMARY, _encode(summary))
-
-    def records(self) -> list[dict[str, Any]]:
-        """The metrics so far."""
-        return list(read_metrics(self.path / METRICS))
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -62,20 +53,27 @@ def read_config(path: Path) -> TrainingConfig:
         raise ValueError(f"{path / CONFIG} is damaged: {error}") from error
 
 
-def provenance(config: TrainingConfig) -> dict[str, Any]:
-    """The configuration, and where it is run."""
-    versions = {name: _version(name) for name in PACKAGES}
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"config": config.as_json(), "date": date, "python": platform.python_version(), "versions": versions}
+def check_folder(path: Path, config: TrainingConfig, resume: bool) -> None:
+    """Refuse a folder with a run that is not to be resumed, or of other options, before data are read.
 
-
-def _check_same(path: Path, config: TrainingConfig, resume: bool) -> None:
+    Raises:
+        ValueError: for such a folder.
+    """
+    if not (path / CONFIG).is_file():
+        return
     if not resume:
         raise ValueError(f"{path} has a run already; resume it, or choose another folder.")
     own = read_config(path)
     if differing := own.differences(config):
         pairs = ", ".join(f"{name} ({getattr(own, name)!r}, now {getattr(config, name)!r})" for name in differing)
         raise ValueError(f"{path} has a run with other options: {pairs}; resume it with its own.")
+
+
+def provenance(config: TrainingConfig) -> dict[str, Any]:
+    """The configuration, and where it is run."""
+    versions = {name: _version(name) for name in PACKAGES}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"config": config.as_json(), "date": date, "python": platform.python_version(), "versions": versions}
 
 
 def _version(package: str) -> str | None:

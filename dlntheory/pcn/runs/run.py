@@ -12,7 +12,7 @@ from ..data.catalogue import load_dataset
 from ..data.dataset import Dataset
 from .config import TrainingConfig
 from .divergence import DivergedError, first_bad
-from .folder import RunFolder, read_config
+from .folder import RunFolder, check_folder, read_config
 from .trainer import Metrics, Trainer
 
 Record = dict[str, Any]
@@ -75,9 +75,9 @@ def run_training(
         (4,)
     """
     config.check()
-    folder = RunFolder(Path(path), config, resume)
+    check_folder(Path(path), config, resume)
     trainer = Trainer(config, read_data(config) if data is None else data)
-    run = Run(trainer, folder)
+    run = Run(trainer, RunFolder(Path(path), config))
     while not run.progress.finished:
         yield from run.epoch()
     run.finish()
@@ -97,7 +97,7 @@ def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
     """
     config = read_config(Path(path))
     trainer = Trainer(config, read_data(config))
-    restored = RunFolder(Path(path), config, resume=True).checkpoints.restore(trainer.start())
+    restored = RunFolder(Path(path), config).checkpoints.restore(trainer.start())
     if restored is None:
         raise FileNotFoundError(f"{path} has no checkpoint.")
     return config, restored[0].network
@@ -126,7 +126,7 @@ class Run:
         start = time.monotonic()
         batches = self.trainer.batches(self.progress.epoch)
         while self.progress.batch < len(batches):
-            yield self._steps(batches[self.progress.batch : self.progress.batch + self.config.log_every])
+            yield self._steps(batches[self.progress.batch : self.progress.batch + self.trainer.stride])
             if self.progress.batch < len(batches):  # otherwise the epoch's record comes first
                 self._save(self.config.checkpoint_seconds)
         yield self._end_epoch(start)

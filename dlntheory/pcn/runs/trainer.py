@@ -18,6 +18,7 @@ from ..network import channels_last
 from ..training import TrainingState, advance, hits, start_training
 from .config import TrainingConfig
 from .divergence import Position, explain
+from .precision import STORED
 
 TEST_BATCH = 1000
 Metrics = dict[str, np.ndarray]
@@ -34,12 +35,13 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, data: Dataset):
         self.config, self.data = config, data
-        network = config.make_network(data)
-        self.network = in_precision(network, config.precision)
-        self.preparation = Preparation.of(data, config.augmentation, network.input_shape, str(self.network.dtype))
+        self.network = config.make_network(data)
+        dtype = STORED[config.precision]
+        self.preparation = Preparation.of(data, config.augmentation, self.network.input_shape, dtype)
         self.steps_per_epoch = len(self.batches(0))
+        self.stride = stride(self.steps_per_epoch, config.log_every)
         parts = config.make_algorithm(), config.make_optimiser(self.steps_per_epoch)
-        self.algorithm, self.optimiser = traced(parts, self.network.dtype)
+        self.algorithm, self.optimiser = traced(parts, dtype)
         self.key = jax.random.fold_in(jax.random.key(config.seed), 1)
 
     @cached_property
@@ -120,6 +122,20 @@ class Trainer:
         return eqx.combine(jax.device_put(arrays, everywhere), rest)
 
 
+def stride(steps: int, longest: int) -> int:
+    """How many steps one program does: a divisor of the steps of an epoch, if there is one not much smaller.
+
+    The last program of an epoch is then none of its own, which would have to be compiled.
+
+    Example:
+        >>> stride(390, 20), stride(6, 20), stride(389, 20)
+        (15, 6, 20)
+    """
+    most = min(steps, longest)
+    best = max(each for each in range(1, most + 1) if steps % each == 0)
+    return best if 2 * best >= most else most
+
+
 @eqx.filter_jit
 def _train(
     state: TrainingState,
@@ -178,9 +194,3 @@ def _mean_squares(network: Any, x: Array) -> Float[Array, " N"]:
     """Of every layer's prediction in a forward pass."""
     states, _ = network.forward(channels_last(x), training=True)
     return jnp.stack([jnp.square(state).mean() for state in states])
-
-
-def in_precision(network: Any, precision: str) -> Any:
-    """The network with its numbers in 32 or 64 bits."""
-    dtype = jnp.float64 if precision == "float64" else jnp.float32
-    return jax.tree.map(lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf, network)

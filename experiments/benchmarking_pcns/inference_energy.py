@@ -1,0 +1,153 @@
+"""Energy by layer over inference, and the ratio between layers against the states' learning rate (figure 6).
+
+A network of three layers is trained at each learning rate of its states. Then inference is followed on a batch of test
+samples. Beside the ratios of energies stands the linear theory's prediction: each sample's network is linearised at its
+forward pass, and its inference is solved in closed form.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dlntheory import LinearNetwork, finite_time_activities
+from dlntheory.pcn import relax
+from dlntheory.pcn.data.batches import Augmentation, Preparation
+from dlntheory.pcn.network import channels_last
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.run import read_data, read_run, run_training
+
+from ..mnist import fingerprint
+from ..parts import Track
+
+SETTINGS = ("leaky_relu", "hard_tanh")
+needs_data = True
+FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8}
+QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4}
+STEPS, BATCH, LEARNING_RATE = 8, 128, 1e-3
+
+
+def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
+    """Fashion-MNIST if its folder is given, and scikit-learn's digits otherwise."""
+    data = {"data": "digits"} if data_dir is None else {"data": "fashion-mnist", "files": fingerprint(data_dir)}
+    where = {} if data_dir is None else {"data_dir": str(data_dir)}
+    sizes = QUICK if quick else FULL
+    training = {"steps": STEPS, "batch": BATCH, "learning_rate": LEARNING_RATE}
+    return {**sizes, **training, "activation": setting, "run_seed": seed, **data, **where}
+
+
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+    """By learning rate: energies ``(T + 1, N)``, the linear theory's ``(N,)``, and the test accuracy."""
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) if folder is None else folder
+        found = [measure(config, rate, place / f"{rate:g}") for rate in track(config["rates"])]
+    return {name: np.array([each[name] for each in found]) for name in found[0]}
+
+
+def measure(config: dict[str, Any], rate: float, folder: Path) -> dict[str, Any]:
+    """Train at a learning rate, or take the run from the folder, and follow inference."""
+    training = TrainingConfig(
+        data=config["data"], data_dir=config.get("data_dir"), hidden=(config["width"],) * 2, algorithm="PC-SE",
+        activation=config["activation"], inference_steps=config["steps"], step_size=rate, momentum=0.0,
+        epochs=config["epochs"], batch_size=config["batch"], learning_rate=config["learning_rate"],
+        seed=config["run_seed"],
+    )  # fmt: skip
+    records = [record for record in run_training(training, folder, resume=True) if record["kind"] == "epoch"]
+    _, network = read_run(folder)
+    data = read_data(training)
+    preparation = Preparation.of(data, Augmentation(), network.input_shape)
+    x = preparation.inputs(jnp.asarray(data.test.samples[: config["batch"]]))
+    y = preparation.targets(jnp.asarray(data.test.labels[: config["batch"]]))
+    energies = np.asarray(relax(network, x, y, training.make_algorithm()).energy)
+    count = config["samples"]
+    return {
+        "energy": energies,
+        "energy_of_samples": np.asarray(relax(network, x[:count], y[:count], training.make_algorithm()).energy[-1]),
+        "linear": linear_theory(network, x[:count], y[:count], config["steps"], rate),
+        "accuracy": max((record["test_accuracy"] for record in records), default=np.nan),
+    }
+
+
+def linear_theory(network: Any, x: jax.Array, y: jax.Array, steps: int, rate: float) -> np.ndarray:
+    """The mean energy by layer that the samples' linearised networks have after so many steps."""
+    flat = channels_last(x).reshape(len(x), -1)
+    energies = [
+        finite_time_activities(linearised(network, sample), as_double(sample), as_double(target), steps, rate)
+        for sample, target in zip(flat, y, strict=True)
+    ]
+    return np.mean([np.asarray(each.energy_by_layer) for each in energies], axis=0)
+
+
+def linearised(network: Any, x: jax.Array) -> LinearNetwork:
+    """The linear network with the same forward pass on a sample and the same Jacobian of every layer there."""
+    weights, biases, state = [], [], x
+    for block in network.blocks:
+
+        def layer(state: jax.Array, block: Any = block) -> jax.Array:
+            return block(state[None], training=False)[0][0]
+
+        weight, after = as_double(jax.jacobian(layer)(state)), layer(state)
+        weights.append(weight)
+        biases.append(as_double(after) - weight @ as_double(state))
+        state = after
+    return LinearNetwork.from_weights(weights, biases)
+
+
+def as_double(array: jax.Array) -> np.ndarray:
+    return np.asarray(array, np.float64)
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Of each learning rate, the accuracy, and the energy of the first layer relative to the last, two ways."""
+    return [
+        {
+            "step_size": rate,
+            "accuracy": float(arrays["accuracy"][index]),
+            "ratio": float(np.divide(*arrays["energy_of_samples"][index, [0, -1]])),
+            "linear_theory": float(np.divide(*arrays["linear"][index, [0, -1]])),
+        }
+        for index, rate in enumerate(config["rates"])
+    ]
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """Energy over inference at the best rate; accuracy; and ratios of neighbouring layers."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    best = int(np.nanargmax(arrays["accuracy"]))
+    draw_inference(left, arrays["energy"][best])
+    left.set(title=rf"Energy over inference, $\gamma$ = {config['rates'][best]:g}")
+    middle.plot(config["rates"], 100 * arrays["accuracy"], "o-")
+    middle.set(xscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="test accuracy, %", title="Accuracy")
+    draw_ratios(right, config["rates"], arrays)
+    figure.suptitle(f"{config['data']}, two hidden layers of {config['width']}, {config['activation']}")
+    return figure
+
+
+def draw_inference(axes: Axes, energies: np.ndarray) -> None:
+    """Energy by layer, step by step."""
+    for layer, colour in enumerate(colormaps["viridis"](np.linspace(0, 0.85, energies.shape[1]))):
+        values = energies[:, layer]
+        axes.plot(np.where(values > 0, values, np.nan), "o-", markersize=3, color=colour, label=f"layer {layer + 1}")
+    axes.set(yscale="log", xlabel="inference step", ylabel="mean energy")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def draw_ratios(axes: Axes, rates: list[float], arrays: Mapping[str, np.ndarray]) -> None:
+    """Energy of a layer relative to the next: dots measured, lines by the linear theory."""
+    layers = arrays["linear"].shape[1]
+    for layer, colour in enumerate(colormaps["viridis"](np.linspace(0, 0.85, layers - 1))):
+        for name, style in {"energy_of_samples": "o", "linear": "-"}.items():
+            label = f"layers {layer + 1} and {layer + 2}" if style == "o" else None
+            axes.plot(rates, arrays[name][:, layer] / arrays[name][:, layer + 1], style, color=colour, label=label)
+    axes.axhline(1, color="0.6", linestyle=":", linewidth=1)
+    axes.set(xscale="log", yscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="ratio of energies")
+    axes.set(title="Ratios; lines: linear theory")
+    axes.legend(frameon=False, fontsize=8)

@@ -1,0 +1,143 @@
+"""Energy by layer over training, with accuracies, for BP and variants of PC (figures 2, 5 and 6).
+
+As a figure it is drawn for a deep perceptron on scikit-learn's digits. For the paper's networks and data,
+
+    python -m experiments.deeper_pcns.training_energy --model VGG-5 --data cifar10-jpeg --data-dir DIR --out DIR
+
+trains them, resumes what was interrupted, and writes the same data and picture; `--samples` keeps the first training
+samples only.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.divergence import DivergedError
+from dlntheory.pcn.runs.metrics import read_metrics
+from dlntheory.pcn.runs.run import read_data, run_training
+from dlntheory.report.training_pictures import draw_energies
+
+from ..parts import Track
+from ..provenance import choices
+from ..results import Result, configuration, pictures, save
+
+SETTINGS = ("digits",)
+ALGORITHMS = ["BP-SE", "PC-SE", "F", "D+F", "S+F"]
+LEARNING_RATE = {"BP-SE": 1e-3}
+FULL: dict[str, Any] = {"hidden": [64] * 7, "epochs": 40}
+QUICK: dict[str, Any] = {"hidden": [16] * 4, "epochs": 2}
+BASE: dict[str, Any] = {"data": "digits", "model": "MLP", "activation": "gelu", "batch_size": 64, "learning_rate": 1e-3}
+
+
+def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
+    """A perceptron on digits; inference has as many steps as there are layers."""
+    sizes = QUICK if quick else FULL
+    runs = {name: options(name, len(sizes["hidden"]) + 1, {**BASE, **sizes}, seed) for name in ALGORITHMS}
+    return {"runs": runs, "title": f"digits, {len(sizes['hidden'])} hidden layers of {sizes['hidden'][0]}"}
+
+
+def options(name: str, steps: int, base: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The options of one algorithm's run."""
+    inference = {} if name.startswith("BP") else {"inference_steps": steps}
+    return {**base, "algorithm": name, **inference, "seed": seed}
+
+
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+    """By algorithm, epoch by epoch: energies ``(epochs, N)``, and the accuracies ``(epochs, 2)``."""
+    arrays: dict[str, np.ndarray] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) if folder is None else folder
+        for name in track(list(config["runs"])):
+            epochs = train(TrainingConfig.from_json(config["runs"][name]), place / name)
+            arrays[f"{name}/energy"] = np.array([each["energy"] for each in epochs])
+            arrays[f"{name}/accuracy"] = np.array([[each["accuracy"], each["test_accuracy"]] for each in epochs])
+            arrays[f"{name}/seconds"] = np.array([each["seconds"] for each in epochs])
+    return arrays
+
+
+def train(config: TrainingConfig, folder: Path) -> list[dict[str, Any]]:
+    """The records of the epochs; those before it diverged, if it does."""
+    try:
+        for _ in run_training(config, folder, resume=True, data=read_data(config)):
+            pass
+    except DivergedError as error:
+        print(error)
+    return [record for record in read_metrics(folder / "metrics.jsonl") if record["kind"] == "epoch"]
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Of each algorithm, the best test accuracy, and in the last epoch the energy of layer 1 relative to the last."""
+    return [
+        {
+            "algorithm": name,
+            "epochs": len(arrays[f"{name}/accuracy"]),
+            "best_test_accuracy": float(arrays[f"{name}/accuracy"][:, 1].max()),
+            "first_to_last_energy": float(np.divide(*arrays[f"{name}/energy"][-1, [0, -1]])),
+        }
+        for name in config["runs"]
+        if len(arrays[f"{name}/accuracy"])
+    ]
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """A panel an algorithm: energy by layer, and the accuracies on an axis of their own."""
+    names = list(config["runs"])
+    figure = Figure(figsize=(3.4 * len(names), 3.6), layout="constrained")
+    figure.suptitle(f"Energy by layer over training: {config['title']}")
+    for name, axes in zip(names, np.atleast_1d(figure.subplots(1, len(names), sharey=True)), strict=True):
+        energies, accuracies = arrays[f"{name}/energy"], arrays[f"{name}/accuracy"]
+        epochs = [{"kind": "epoch", "epoch": number, "energy": each} for number, each in enumerate(energies, start=1)]
+        draw_energies(axes, epochs)
+        axes.set_title(name)
+        draw_accuracies(axes.twinx(), accuracies)
+    return figure
+
+
+def draw_accuracies(axes: Axes, accuracies: np.ndarray) -> None:
+    """Training and test accuracy."""
+    epochs = range(1, 1 + len(accuracies))
+    for column, (label, style) in enumerate({"training": ":", "test": "-"}.items()):
+        axes.plot(epochs, 100 * accuracies[:, column], style, color="tab:red", alpha=0.6, label=f"{label} accuracy")
+    axes.set(ylim=(0, 100), ylabel="accuracy, % (red)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default="VGG-5")
+    parser.add_argument("--data", default="cifar10-jpeg")
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--samples", type=int, help="keep so many training samples")
+    parser.add_argument("--test-samples", type=int)
+    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--inference-steps", type=int, help="by default as many as layers")
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--algorithms", nargs="+", default=ALGORITHMS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    base = {
+        "data": given.data, "data_dir": given.data_dir, "train_samples": given.samples, "test_samples":
+        given.test_samples, "flip": True, "crop": 32, "padding": 4, "model": given.model, "epochs": given.epochs,
+        "learning_rate": given.learning_rate,
+    }  # fmt: skip
+    steps = given.inference_steps or int(given.model.partition("-")[2])
+    runs = {name: options(name, steps, base, given.seed) for name in given.algorithms}
+    shown = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in vars(given).items() if value is not None)
+    config = configuration(f"python -m experiments.deeper_pcns.training_energy {shown}", runs=runs,
+                           title=f"{given.model} on {given.data}")  # fmt: skip
+    given.out.mkdir(parents=True, exist_ok=True)
+    arrays = run(choices(config), iter, given.out / "runs")
+    for line in summarise(config, arrays):
+        print(line)
+    save(given.out, Result(config, arrays), pictures("training-energy", draw(config, arrays)))
+
+
+if __name__ == "__main__":
+    main()

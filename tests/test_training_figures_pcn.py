@@ -1,0 +1,98 @@
+"""The figures and the table of nonlinear training at toy size: what is drawn, and the linear theory beside it.
+
+Oracle: a linear network, on which the prediction is exact.
+"""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_pcn_data import write_mnist
+from typer.testing import CliRunner
+
+from dlntheory import pcn
+from dlntheory.cli import app
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.run import read_data
+from experiments import results, studies
+from experiments.benchmarking_pcns import inference_energy, table1
+from experiments.deeper_pcns import training_energy
+
+pytest.importorskip("optax", reason="optax is not installed")
+pytest.importorskip("orbax.checkpoint", reason="orbax-checkpoint is not installed")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+def figure(name, folder):
+    done = CliRunner().invoke(app, ["figure", name, "--quick", "--out", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    return results.load(folder)
+
+
+@pytest.mark.parametrize("activation", ["identity", "tanh"])
+def test_linear_theory_is_exact_on_linear_networks(activation):
+    """A nonlinear one differs from it by what is quadratic in the step size."""
+    network = pcn.mlp((3, 5, 4, 2), activation, key=0, dtype=jnp.float64)
+    x, y = np.random.default_rng(0).normal(size=(2, 6, 3)), np.random.default_rng(1).normal(size=(6, 2))
+    step_size = 1e-3
+    run = pcn.relax(network, x[0], y, pcn.algorithm("PC-SE", steps=7, step_size=step_size, momentum=0.0))
+    predicted = inference_energy.linear_theory(network, jnp.asarray(x[0]), jnp.asarray(y), 7, step_size)
+    tolerance = 1e-10 if activation == "identity" else 10 * 7 * step_size
+    np.testing.assert_allclose(predicted, run.energy[-1], rtol=tolerance)
+
+
+def test_energy_over_inference(tmp_path, monkeypatch):
+    monkeypatch.setattr(inference_energy, "QUICK", {"width": 4, "epochs": 1, "rates": [0.01, 0.1], "samples": 2})
+    result = figure("inference-energy", tmp_path)
+    assert result.arrays["energy"].shape == (2, 9, 3)
+    small = result.arrays["energy"][0]
+    np.testing.assert_array_equal(small[0, :2], 0)
+    assert small[-1, 0] < small[-1, 1] < small[-1, 2]
+    np.testing.assert_allclose(result.arrays["linear"][0], result.arrays["energy_of_samples"][0], rtol=0.05)
+    assert [each["step_size"] for each in inference_energy.summarise(result.config, result.arrays)] == [0.01, 0.1]
+
+
+def test_energy_over_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_energy, "QUICK", {"hidden": [4, 4], "epochs": 1})
+    monkeypatch.setattr(training_energy, "ALGORITHMS", ["BP-SE", "S+F"])
+    result = figure("training-energy", tmp_path)
+    assert result.arrays["S+F/energy"].shape == (1, 3)
+    assert result.arrays["BP-SE/accuracy"].shape == (1, 2)
+    assert len(training_energy.summarise(result.config, result.arrays)) == 2
+    assert studies.load_figure("training-energy") is training_energy
+
+
+@pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
+def test_table(tmp_path, monkeypatch, capsys):
+    write_mnist(tmp_path)
+    monkeypatch.setattr(table1, "BASE", {"hidden": (4,), "batch_size": 3})
+    arguments = ["table1", "--mnist", str(tmp_path), "--algorithms", "BP-SE", "PN", "--seeds", "2", "--epochs", "1"]
+    monkeypatch.setattr("sys.argv", [*arguments, "--out", str(tmp_path / "out")])
+    table1.main()
+    rows = json.loads((tmp_path / "out" / "table1.json").read_text())["rows"]
+    assert [row["algorithm"] for row in rows] == ["BP-SE", "PN"]
+    last = np.mean([run["last"] for run in rows[0]["runs"]])
+    assert f"| mnist | BP-SE | 2 | {last:.2f} ± " in (tmp_path / "out" / "README.md").read_text()
+    assert "epoch 1" in capsys.readouterr().out
+    table1.main()
+    assert "epoch 1" not in capsys.readouterr().out
+
+
+def test_every_row_of_the_table_can_be_run(tmp_path):
+    for algorithm in table1.ALGORITHMS:
+        table1.configure("mnist", tmp_path, algorithm, 0, 25).check()
+
+
+def test_every_algorithm_of_the_figure_can_be_run():
+    for quick in (True, False):
+        config = training_energy.configure(quick, "digits", 0)
+        for options in config["runs"].values():
+            TrainingConfig.from_json(options).check()
+    assert len(read_data(TrainingConfig()).train) > 1000
