@@ -5,6 +5,9 @@ from .aligned import critical_network as critical_network
 from .aligned import data_modes as data_modes
 from .alignment import prediction_change as prediction_change
 from .alignment import target_alignment as target_alignment
+from .chains import Chain as Chain
+from .convolution import Conv2d as Conv2d
+from .convolution import ConvTranspose2d as ConvTranspose2d
 from .covariance import output_covariance as output_covariance
 from .embedded import digits as digits
 from .equilibria import Equilibrium as Equilibrium
@@ -14,6 +17,10 @@ from .equilibria import equilibrium as equilibrium
 from .escape import escape_time as escape_time
 from .escape import simulated_escape_time as simulated_escape_time
 from .finite_time import finite_time_activities as finite_time_activities
+from .fixed_maps import AvgPool2d as AvgPool2d
+from .fixed_maps import Flatten as Flatten
+from .fixed_maps import LinearOperator as LinearOperator
+from .fixed_maps import Reshape as Reshape
 from .gradient_flow import gradient_flow as gradient_flow
 from .gradient_flow import imbalances as imbalances
 from .inference import simulate_inference as simulate_inference
@@ -24,7 +31,6 @@ from .landscape import lowest_curvature as lowest_curvature
 from .landscape import origin_hessian as origin_hessian
 from .layers import Dense as Dense
 from .layers import Layer as Layer
-from .layers import Residual as Residual
 from .learning import Algorithm as Algorithm
 from .learning import Training as Training
 from .learning import train as train
@@ -33,6 +39,13 @@ from .mode_dynamics import mode_dynamics as mode_dynamics
 from .mode_dynamics import mode_learning_time as mode_learning_time
 from .modes import InferenceModes as InferenceModes
 from .network import LinearNetwork as LinearNetwork
+from .nonlinear import NonlinearEquilibrium as NonlinearEquilibrium
+from .nonlinear import nonlinear_equilibrium as nonlinear_equilibrium
+from .nonlinear_network import Activated as Activated
+from .nonlinear_network import NonlinearNetwork as NonlinearNetwork
+from .nonlinear_updates import nonlinear_alignment as nonlinear_alignment
+from .nonlinear_updates import nonlinear_prediction_change as nonlinear_prediction_change
+from .nonlinear_updates import nonlinear_updates as nonlinear_updates
 from .precision import InterferenceFree as InterferenceFree
 from .precision import interference_free_covariances as interference_free_covariances
 from .propagation import energy_propagation as energy_propagation
@@ -51,9 +64,12 @@ from .sweeps import Sweep as Sweep
 from .sweeps import sweep as sweep
 from .theorems import Verdict as Verdict
 from .theorems import verify as verify
+from .update_alignment import update_alignment as update_alignment
+from .update_alignment import update_prediction_change as update_prediction_change
 from .updates import adaptive_learning_rates as adaptive_learning_rates
 from .updates import bias_updates as bias_updates
 from .updates import decorrelation_matrices as decorrelation_matrices
 from .updates import weight_updates as weight_updates
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights
+from .wrappers import Residual as Residual

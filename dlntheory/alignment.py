@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .algebra import Matrix
 from .checks import as_real
 from .layers import Layer
-from .network import LinearNetwork, as_rows
+from .network import LinearNetwork, as_rows, shaped
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 
@@ -26,9 +26,9 @@ def finite_change(
     layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix], learning_rate: Any
 ) -> Matrix:
     r"""``(Π_l (T_l + η ΔT_l) − Π_l T_l) X``, carried as a difference so that a small ``η`` costs no digits."""
-    moved = learning_rate * layers[0].output_change(changes[0], predicted[0])
+    moved = layers[0].finite_change(changes[0], predicted[0], learning_rate)
     for layer, change, activity in zip(layers[1:], changes[1:], predicted[1:], strict=False):
-        moved = layer.apply(moved) + learning_rate * layer.output_change(change, activity + moved)
+        moved = layer.apply(moved) + layer.finite_change(change, activity + moved, learning_rate)
     return moved
 
 
@@ -61,12 +61,12 @@ def _evaluate(
     rescaling: str | None,
     learning_rate: Any,
     options: dict[str, Any],
-) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     learning = prepare(net, x, y, rule, rescaling, options)
     if learning_rate is not None:
         learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
     moved, alignment = change_and_alignment(learning, learning_rate)
-    return refuse_overflow("prediction change", moved), alignment
+    return shaped(refuse_overflow("prediction change", moved), net.shapes[-1]), alignment
 
 
 def prediction_change(
@@ -77,7 +77,7 @@ def prediction_change(
     rescaling: str | None = None,
     learning_rate: Any = None,
     **options: Any,
-) -> Float[Array, "*B n"]:
+) -> Float[Array, "..."]:
     r"""How the predictions for the batch's own inputs change under the batch's weight update.
 
     In continuous time ``dŶ = Σ_l D_l ΔW_l X̂_{l-1}``, the derivative of the prediction along the update; for a
@@ -93,7 +93,7 @@ def prediction_change(
         **options: as in `weight_updates`.
 
     Returns:
-        ``(B, n_L)``.
+        ``(B, n_L)``, or images.
 
     Raises:
         ValueError: as `weight_updates`.

@@ -3,6 +3,7 @@
 Every message names the argument, says what it got, and says what it wanted.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -59,16 +60,17 @@ def _as_numpy(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"`{name}` is not an array: {error}.") from error
 
 
-def as_batch(name: str, value: Any, width: int, dtype: Any) -> jax.Array:
-    """Convert to ``(B, width)`` or ``(width,)``, at least one sample."""
+def as_batch(name: str, value: Any, width: Any, dtype: Any) -> jax.Array:
+    """Convert to ``(B, n)`` or ``(n,)``, at least one sample, from samples of a width or a shape."""
     array = as_array(name, value, dtype)
-    if array.ndim not in (1, 2):
-        raise ValueError(f"`{name}` has shape {array.shape}; wanted (batch, {width}) or ({width},).")
-    if array.shape[-1] != width:
-        raise ValueError(f"`{name}` has shape {array.shape}; wanted (batch, {width}) or ({width},).")
+    shape = width if isinstance(width, tuple) else (width,)
+    if array.ndim - len(shape) not in (0, 1) or array.shape[array.ndim - len(shape) :] != shape:
+        listed = ", ".join(map(str, shape))
+        one = f"({listed},)" if len(shape) == 1 else f"({listed})"
+        raise ValueError(f"`{name}` has shape {array.shape}; wanted (batch, {listed}) or {one}.")
     if array.shape[0] == 0:
         raise ValueError(f"`{name}` is empty, shape {array.shape}; wanted at least one sample.")
-    return array
+    return array if len(shape) == 1 else array.reshape(*array.shape[: array.ndim - len(shape)], math.prod(shape))
 
 
 def as_list(name: str, value: Any, what: str) -> list[Any]:
@@ -166,3 +168,13 @@ def as_count(name: str, value: Any, minimum: int = 1) -> int:
     if value < minimum:
         raise ValueError(f"`{name}` is {value}; wanted at least {minimum}.")
     return int(value)
+
+
+def as_pair(name: str, value: Any, minimum: int = 1) -> tuple[int, int]:
+    """Convert a whole number, or two of them, to two."""
+    if not isinstance(value, tuple | list):
+        value = (value, value)
+    if len(value) != 2:
+        raise ValueError(f"`{name}` is {value!r}; wanted one whole number, or two.")
+    first, second = (as_count(name, each, minimum) for each in value)
+    return first, second

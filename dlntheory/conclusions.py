@@ -21,6 +21,8 @@ from .equilibria import SOLVERS, SoftOutput, as_problem, solve_problem
 from .hypotheses import (
     Check,
     Hypotheses,
+    Hypothesis,
+    crowded_layers,
     negative_layers,
     norms,
     proportional_products,
@@ -63,6 +65,8 @@ def rescaled_learning(
     net: LinearNetwork, x: Any, y: Any, factors: Factors, check: Check, one_by_one: bool, **options: Any
 ) -> Conclusion:
     """The claim that predictive coding with rescaled updates moves the prediction by the residual, ``dŷ = r``."""
+    if not all(layer.has_features for layer in net.layers):
+        return _shared_errors(net, x, y, one_by_one, options)
     learning = prepare(net, x, y, "pc", "adaptive", options)
     layers, covariances, rcond = net.layers, learning.problem.covariances, learning.options.rcond
     signals = signals_of(learning)
@@ -70,8 +74,23 @@ def rescaled_learning(
     hypotheses, condition = check(layers, signals, rcond)
     noises = scale_all(covariances, signals.errors)
     condition *= _growth(learning.problem.layers, noises, signals, one_by_one)
-    remark = _climbing(negative_layers(layers, signals)) if one_by_one else ""
+    remark = _climbing(negative_layers(layers, signals)) if one_by_one else _crowded(crowded_layers(layers, signals))
     return Conclusion(signals.residual, actual, hypotheses, condition, remark)
+
+
+def _shared_errors(net: LinearNetwork, x: Any, y: Any, one_by_one: bool, options: dict[str, Any]) -> Conclusion:
+    """No rescaling is defined where several weights share an error: the theorems do not apply, to the plain update."""
+    learning = prepare(net, x, y, "pc", None, options)
+    layers, covariances = learning.problem.layers, learning.problem.covariances
+    signals = signals_of(learning)
+    actual = _moved(layers, covariances, signals, None, None, one_by_one)
+    hypotheses = {
+        f"layer {index}: one weight between two errors": Hypothesis(False, len(layer.weight), 1)
+        for index, layer in enumerate(layers, 1)
+        if not layer.has_features
+    }
+    growth = _growth(layers, scale_all(covariances, signals.errors), signals, one_by_one)
+    return Conclusion(signals.residual, actual, hypotheses, growth, "The update is the plain one.")
 
 
 def interference_free_learning(
@@ -203,6 +222,13 @@ def _unit(columns: jax.Array) -> jax.Array:
 def _climbing(layers: list[int]) -> str:
     listed = ", ".join(map(str, layers))
     return f"In layers {listed} x*ᵀx̂ is negative: there the update climbs the energy." if layers else ""
+
+
+def _crowded(layers: list[int]) -> str:
+    listed = ", ".join(map(str, layers))
+    return (
+        f"Layers that see more patches than a patch has numbers, so that errors rarely fit: {listed}." if layers else ""
+    )
 
 
 def _missing(result: Any) -> str:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .layers import Dense, Residual
+from .layers import Dense
 from .network import LinearNetwork
+from .wrappers import Residual
 
 
 class Counterexample(NamedTuple):

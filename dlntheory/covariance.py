@@ -45,7 +45,7 @@ def is_scalar(covariance: Any) -> bool:
 def forward_covariance(layers: Sequence[Layer], covariances: Covariances) -> Matrix:
     r"""``S`` by the recursion ``S_1 = Σ_1``, ``S_l = Σ_l + T_l S_{l-1} T_lᵀ``."""
     if len(layers) == 1:
-        return scale(covariances[0], identity(layers[0].out_size, layers[0].weight))
+        return scale(covariances[0], identity(layers[0].out_size, layers[0].like))
     # S_{l-1} T_lᵀ, which needs no product for the first layer where Σ_1 is a scalar
     crossed = scale(covariances[0], layers[1].matrix().T)
     for layer, following, covariance in zip(layers[1:], layers[2:], covariances[1:], strict=False):
@@ -55,7 +55,7 @@ def forward_covariance(layers: Sequence[Layer], covariances: Covariances) -> Mat
 
 def downstream_maps(layers: Sequence[Layer]) -> list[Matrix]:
     r"""``D_1ᵀ … D_Lᵀ``, each ``(n_l, n_L)``: from ``D_L = I``, ``D_{l-1}ᵀ = T_lᵀ D_lᵀ``."""
-    maps = [identity(layers[-1].out_size, layers[-1].weight)]
+    maps = [identity(layers[-1].out_size, layers[-1].like)]
     if len(layers) > 1:
         maps.append(layers[-1].matrix().T)
     for layer in reversed(layers[1:-1]):
@@ -72,10 +72,10 @@ def backward_covariance(maps: Sequence[Matrix], covariances: Covariances) -> Mat
 
 
 def multiplications(layers: Sequence[Layer]) -> tuple[Size, Size]:
-    """How many multiplications the forward and the backward order take, with dense matrices of the layers' sizes."""
+    """How many multiplications the forward and the backward order take."""
     outputs = layers[-1].out_size
-    forward = sum(each.in_size * each.out_size * (each.in_size + each.out_size) for each in layers[1:])
-    backward = sum(outputs * each.in_size * (each.out_size + outputs) for each in layers[1:])
+    forward = sum(each.work * (each.in_size + each.out_size) for each in layers[1:])
+    backward = sum(outputs * (each.work + outputs * each.in_size) for each in layers[1:])
     return forward, backward
 
 

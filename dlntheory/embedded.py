@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .array_files import read_arrays
-from .layers import Dense, Residual
-from .network import LinearNetwork, cast
+from .layers import Dense
+from .network import LinearNetwork, cast, shaped
 from .weights import load_weights
+from .wrappers import Residual
 
 FOLDER = Path(__file__).parent / "data"
 DIGITS_NETWORK = FOLDER / "digits_network.npz"
@@ -108,13 +109,13 @@ def networks() -> dict[str, Embedded]:
 def normal_data(net: LinearNetwork, samples: int, seed: int = 0, linear: bool = True) -> tuple[jax.Array, jax.Array]:
     """Standard normal inputs, with targets that are a random linear map of them, or independent of them."""
     draw = np.random.default_rng(seed)
-    inputs, outputs = net.widths[0], net.widths[-1]
+    inputs, outputs = net.layers[0].in_size, net.layers[-1].out_size
     x = draw.standard_normal((samples, inputs))
     if linear:
         y = x @ draw.standard_normal((inputs, outputs)) / math.sqrt(inputs)
     else:
         y = draw.standard_normal((samples, outputs))
-    return jnp.asarray(x, net.dtype), jnp.asarray(y, net.dtype)
+    return shaped(jnp.asarray(x, net.dtype), net.shapes[0]), shaped(jnp.asarray(y, net.dtype), net.shapes[-1])
 
 
 def _with_data(description: str, net: LinearNetwork, samples: int, linear: bool = False) -> Embedded:

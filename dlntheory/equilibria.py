@@ -3,7 +3,7 @@ r"""The equilibrium of predictive-coding inference, in closed form: the interfac
 The mathematics is in `dlntheory.system` (the linear system and the routes through it).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,18 +11,25 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from .algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
 from .checks import as_batch, as_real, one_of, same_batch, widest
+from .conjugate_gradients import sketch_size
 from .covariance import Covariances, add_noise, as_covariances, is_scalar, multiplications
-from .layers import Layer
-from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward
+from .layers import Layer, Shape
+from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward, shaped
 from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system, total
 
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3
 """Activities whose estimated relative error is larger are refused."""
+STEPS = 60
+"""How many steps of conjugate gradients ``"auto"`` reckons with."""
+NARROW = 16
+"""Products with fewer columns count as with so many: most of their time goes into reading the weights."""
+LARGEST = 2**27
+"""Numbers in the largest matrix of a layer that ``"auto"`` decomposes: a gibibyte in double precision."""
 
 
 class PrecisionError(ArithmeticError):
@@ -56,7 +63,7 @@ class Equilibrium(eqx.Module):
     Without a batch dimension in the data there is none here.
 
     Attributes:
-        activities: ``x*_0 … x*_L``, each ``(B, n_l)``.
+        activities: ``x*_0 … x*_L``, each ``(B, n_l)``; where layers have images, ``(B, C, H, W)`` here and below.
         errors: ``ε*_1 … ε*_L``, each ``(B, n_l)``: ``ε*_l = x*_l − T_l x*_{l-1} − b_l``.
         multiplier: ``λ``, ``(B, n_L)``, the precision-weighted error of the output.
         residual: ``r = y − ŷ``, ``(B, n_L)``, whatever the nudge.
@@ -64,17 +71,24 @@ class Equilibrium(eqx.Module):
         weighted_errors: ``e_l = Σ_l⁻¹ ε*_l = D_lᵀ λ``, each ``(B, n_l)``.
         accuracy: an estimate of the relative error of a sample's activities, ``(B,)``. Where ``y`` nearly equals ``ŷ``,
             errors and energy have fewer digits than activities, as the data have.
-        route: index of the route taken among covariance, hessian, square_root.
+        route: index of the route taken among covariance, hessian, square_root, cg.
+        iterations: steps of conjugate gradients, 0 on the other routes.
     """
 
-    activities: tuple[Float[Array, "*B _"], ...]
-    errors: tuple[Float[Array, "*B _"], ...]
-    multiplier: Float[Array, "*B n"]
-    residual: Float[Array, "*B n"]
+    activities: tuple[Float[Array, "..."], ...]
+    errors: tuple[Float[Array, "..."], ...]
+    multiplier: Float[Array, "..."]
+    residual: Float[Array, "..."]
     energy: Float[Array, "*B"]
-    weighted_errors: tuple[Float[Array, "*B _"], ...]
+    weighted_errors: tuple[Float[Array, "..."], ...]
     accuracy: Float[Array, "*B"]
     route: Int[Array, ""]
+    iterations: Int[Array, ""]
+
+    @property
+    def converged(self) -> Bool[Array, "*B"]:
+        """Whether rounding alone explains what ``accuracy`` says of a sample."""
+        return self.accuracy <= safe_accuracy(self.accuracy.dtype)
 
     @property
     def solver(self) -> Any:
@@ -102,11 +116,13 @@ def equilibrium(
         nudge: ``None`` for the clamp ``x_L = y``; a number ``β`` for the nudged clamp ``x_L = ŷ + β (y − ŷ)``;
             `SoftOutput` for an energy term in place of the clamp.
         solver: ``"covariance"`` (through ``S`` and Cholesky; fast, and useless where weights grow with depth),
-            ``"hessian"`` (block-tridiagonal Cholesky), ``"square_root"`` (orthogonal; the most accurate), or
-            ``"auto"``: the cheapest, checked after the fact, and the orthogonal one where the check fails.
+            ``"hessian"`` (block-tridiagonal Cholesky), ``"square_root"`` (orthogonal; the most accurate), ``"cg"``
+            (through ``S``, by conjugate gradients; forms no matrix), or ``"auto"``: the cheapest, checked after the
+            fact, and the orthogonal one where the check fails and its matrices fit into memory.
 
     Returns:
-        The equilibrium; ``solver`` names the route taken and ``accuracy`` estimates the relative error.
+        The equilibrium; ``solver`` names the route taken and ``accuracy`` estimates the relative error. Of conjugate
+        gradients, ``iterations`` and ``converged`` are the outcome.
 
     Raises:
         ValueError: for shapes that do not match the network, NaN or infinity, or an unknown solver.
@@ -126,11 +142,19 @@ def equilibrium(
         (1.0, 'covariance')
     """
     problem = as_problem(net, x, y, covariances, nudge)
-    return solve_problem(problem, one_of("solver", solver, SOLVERS))
+    return in_shapes(solve_problem(problem, one_of("solver", solver, SOLVERS)), net.shapes)
+
+
+def in_shapes(result: Equilibrium, shapes: Sequence[Shape]) -> Equilibrium:
+    """Images in the place of the rows that everything inside works on."""
+    errors = [tuple(map(shaped, rows, shapes[1:])) for rows in (result.errors, result.weighted_errors)]
+    ends = [shaped(rows, shapes[-1]) for rows in (result.multiplier, result.residual)]
+    where = lambda it: (it.activities, it.errors, it.weighted_errors, it.multiplier, it.residual)  # noqa: E731
+    return eqx.tree_at(where, result, (tuple(map(shaped, result.activities, shapes)), *errors, *ends))
 
 
 class Problem(eqx.Module):
-    """Checked arguments, all of one dtype."""
+    """Checked arguments, all of one dtype; a sample is a row of numbers, images too."""
 
     layers: tuple[Layer, ...]
     covariances: Covariances
@@ -138,12 +162,17 @@ class Problem(eqx.Module):
     y: Matrix
     nudge: Any
 
+    @property
+    def samples(self) -> int:
+        """``B``; one without a batch dimension."""
+        return 1 if self.x.ndim == 1 else len(self.x)
+
 
 def as_problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
     """Check the arguments against the network and bring them to one dtype."""
     net = as_network("net", net)
-    x = as_batch("x", x, net.widths[0], net.dtype)
-    y = as_batch("y", y, net.widths[-1], net.dtype)
+    x = as_batch("x", x, net.shapes[0], net.dtype)
+    y = as_batch("y", y, net.shapes[-1], net.dtype)
     same_batch(x, y)
     covariances = as_covariances(net.layers, covariances, net.dtype)
     problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
@@ -167,19 +196,33 @@ def solve_problem(problem: Problem, solver: str) -> Equilibrium:
 def _solve(problem: Problem, solver: str) -> Equilibrium:
     if solver != "auto":
         return equilibrate(problem, solver)
-    cheap = equilibrate(problem, cheapest_route(problem.layers))
-    safe = jnp.all(cheap.accuracy <= safe_accuracy(cheap.accuracy.dtype))
+    cheap = equilibrate(problem, cheapest_route(problem.layers, problem.samples))
+    if not fits_explicitly(problem.layers):
+        return cheap
+    safe = jnp.all(cheap.converged)
     if is_concrete(safe):
         return cheap if safe else equilibrate(problem, "square_root")
     return jax.lax.cond(safe, lambda: cheap, lambda: equilibrate(problem, "square_root"))
 
 
-def cheapest_route(layers: tuple[Layer, ...]) -> str:
-    """Compare multiplications; LAPACK does about a third as many a second as plain products do."""
+def cheapest_route(layers: tuple[Layer, ...], samples: int | None = None) -> str:
+    """Compare multiplications; LAPACK does about a third as many a second as plain products do.
+
+    Conjugate gradients is compared for a number of samples only: its steps, unlike a factorisation, are taken for each.
+    """
     outputs = layers[-1].out_size
-    through_covariance = min(multiplications(layers)) + outputs**3 / 3
-    through_hessian = sum(each.in_size**2 * (each.in_size + 3 * each.out_size) for each in layers[1:])
-    return "hessian" if 3 * through_hessian < through_covariance else "covariance"
+    costs = {"covariance": min(multiplications(layers)) + outputs**3 / 3}
+    if fits_explicitly(layers):
+        costs["hessian"] = 3 * sum(each.in_size**2 * (each.in_size + 3 * each.out_size) for each in layers[1:])
+    if samples is not None:
+        columns = STEPS * max(samples, NARROW) + sketch_size(outputs, samples)
+        costs["cg"] = 2 * columns * sum(each.work for each in layers[1:])
+    return min(costs, key=lambda route: costs[route])
+
+
+def fits_explicitly(layers: tuple[Layer, ...]) -> bool:
+    """Whether the routes that need explicit matrices of the layers are possible: the largest that they decompose."""
+    return all((layer.in_size + layer.out_size) ** 2 <= LARGEST for layer in layers)
 
 
 class Settled(NamedTuple):
@@ -191,6 +234,7 @@ class Settled(NamedTuple):
     residual: Matrix
     energy: Any
     accuracy: Any
+    steps: Any
 
     @property
     def multiplier(self) -> Matrix:
@@ -217,7 +261,8 @@ def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
         output = y - solution.weighted_errors[-1] / nudge.beta
         energy = energy + nudge.beta * column_products(y - output, y - output) / 2
     activities = (x, *solution.hidden, output)
-    return Settled(activities, tuple(errors), solution.weighted_errors, residual, energy, solution.accuracy)
+    weighted, steps = solution.weighted_errors, solution.steps
+    return Settled(activities, tuple(errors), weighted, residual, energy, solution.accuracy, steps)
 
 
 @eqx.filter_jit
@@ -241,6 +286,7 @@ def equilibrate(problem: Problem, route: str) -> Equilibrium:
         weighted_errors=rows(settled.weighted_errors),
         accuracy=per_sample(settled.accuracy),
         route=jnp.asarray(list(ROUTES).index(route)),
+        iterations=jnp.asarray(settled.steps).astype(int),
     )
 
 
@@ -255,8 +301,8 @@ def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[
     """``c_1 = T_1 x + b_1``, ``c_l = b_l`` (``None`` for no bias), ``c_L = b_L − y``."""
     if len(layers) == 1:
         return (first - target,)
-    hidden = [None if layer.bias is None else bias_columns(layer.bias, target) for layer in layers[1:-1]]
-    return (first, *hidden, add_bias(-target, layers[-1].bias))
+    hidden = [None if layer.shift is None else bias_columns(layer.shift, target) for layer in layers[1:-1]]
+    return (first, *hidden, add_bias(-target, layers[-1].shift))
 
 
 def _refuse_inaccurate(result: Equilibrium) -> Equilibrium:
@@ -277,6 +323,8 @@ def _refusal(result: Equilibrium) -> str:
         return f"the equilibrium overflows {result.energy.dtype}. Scale the weights or the data down."
     worst = float(np.max(result.accuracy))
     lost = f"an estimated relative error of {worst:.1e}, above {REFUSED:.0e}" if np.isfinite(worst) else "no digit left"
+    if result.solver == "cg":
+        lost += f" after {int(np.max(result.iterations))} iterations"
     return (
         f"the equilibrium by solver={result.solver!r} has {lost}, in {result.energy.dtype}. "
         'Use solver="auto" or "square_root", or float64.'

@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from .checks import as_array, one_of
 from .equilibria import PrecisionError, as_problem
 from .learning_rules import RULES
-from .network import LinearNetwork, as_network
+from .network import LinearNetwork, as_network, shaped
 from .rescaling import RESCALINGS
 from .updates import weight_updates
 
@@ -81,11 +81,12 @@ def training(
     one_of("rule", rule, RULES)
     one_of("rescaling", rescaling, RESCALINGS)
     problem = as_problem(net, x, y, options.get("covariances"), options.get("nudge"))
+    x, y = shaped(problem.x, net.shapes[0]), shaped(problem.y, net.shapes[-1])
     start, restore = stacked(net)
 
     def rates(vector: np.ndarray) -> np.ndarray:
         weights = jnp.asarray(vector, net.dtype)
-        return np.asarray(_compiled_updates(net, problem.x, problem.y, rule, rescaling, options, weights), np.float64)
+        return np.asarray(_compiled_updates(net, x, y, rule, rescaling, options, weights), np.float64)
 
     return rates, np.asarray(start, np.float64), restore
 

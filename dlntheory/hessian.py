@@ -31,7 +31,7 @@ class Factor(NamedTuple):
 
 def whiteners(layers: Sequence[Layer], covariances: Covariances) -> list[Any]:
     """``P_l`` with ``Σ_l⁻¹ = P_lᵀ P_l``: a scalar, or the inverse of the Cholesky factor."""
-    return [_whitener(covariance, layer.weight.dtype) for covariance, layer in zip(covariances, layers, strict=True)]
+    return [_whitener(covariance, layer.like.dtype) for covariance, layer in zip(covariances, layers, strict=True)]
 
 
 def _whitener(covariance: Any, dtype: Any) -> jax.Array:

@@ -40,7 +40,25 @@ def nonzero_products(layers: Sequence[Layer], signals: Signals, rcond: float | N
         product, size = float(products[nearest]), float(sizes[nearest])
         hypotheses[_product_name(index)] = _beyond(product, _noise(layers, own, rcond) * size)
         condition = max(condition, _ratio(size, abs(product)))
-    return hypotheses, condition
+    return hypotheses | single_uses(layers, signals), condition
+
+
+def single_uses(layers: Sequence[Layer], signals: Signals) -> Hypotheses:
+    """Each weight meets one column of features a sample; reported for the layers where it meets more."""
+    hypotheses = {}
+    for index, layer in enumerate(layers):
+        features = layer.features(signals.feedforward[index])
+        uses = features.size // features.shape[-2] // signals.residual.shape[1]
+        if uses > 1:
+            hypotheses[f"layer {index + 1}: one patch a sample"] = Hypothesis(False, uses, 1)
+    return hypotheses
+
+
+def crowded_layers(layers: Sequence[Layer], signals: Signals) -> list[int]:
+    """The layers, counted from 1, whose weights meet more patches than a patch has numbers."""
+    shapes = [layer.features(plain).shape for layer, plain in zip(layers, signals.feedforward, strict=False)]
+    samples = signals.residual.shape[1]
+    return [index for index, shape in enumerate(shapes, 1) if shape[-1] > max(shape[-2], samples)]
 
 
 def negative_layers(layers: Sequence[Layer], signals: Signals) -> list[int]:
@@ -60,23 +78,48 @@ def nonzero_means(layers: Sequence[Layer], signals: Signals, rcond: float | None
 
 
 def ranks_and_rows(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
-    """``rank(X̂ X*ᵀ) = rank X̂`` and the rows of ``R`` in the row space of ``X̂``, in every layer (Theorem 2, sharp)."""
+    """``rank(X̂ X*ᵀ) = rank X̂`` and the rows of ``R`` in the row space of ``X̂``, in every layer (Theorem 2, sharp).
+
+    Where a weight meets several patches a sample, ``X̂`` and ``X*`` are those patches, and the rows of the layer's own
+    errors take the place of those of ``R``: an error at every position.
+    """
     hypotheses, condition = {}, 1.0
-    residual = np.asarray(signals.residual)
-    for index, own, plain in _features(layers, signals):
-        spectrum = _spectrum(plain, rcond)
-        size = spectrum.largest * (spectrum.largest + _spectrum(own, rcond).largest)
-        product = _product_spectrum(plain, own, rcond, floor=_noise(layers, own, rcond) * size)
-        hypotheses[f"layer {index + 1}: rank(X̂_{index} X*_{index}ᵀ) = rank X̂_{index}"] = Hypothesis(
-            product.rank == spectrum.rank, product.rank, spectrum.rank
+    noise = _noise(layers, np.asarray(signals.residual), rcond)
+    for index, layer in enumerate(layers):
+        own, plain = (_grouped(layer.features(each[index])) for each in (signals.activities, signals.feedforward))
+        shared = plain.shape[0] * plain.shape[2] > signals.residual.shape[1]
+        rows = np.asarray(signals.errors[index] if shared else signals.residual)
+        rows = rows.reshape(len(plain), -1, plain.shape[2])
+        met = [_rank_and_rows(*group, rcond, noise) for group in zip(own, plain, rows, strict=True)]
+        activity, learned = (f"φ(X̂_{index})", f"ε_{index + 1}") if shared else (f"X̂_{index}", "R")
+        found, wanted = sum(each.found for each in met), sum(each.wanted for each in met)
+        hypotheses[f"layer {index + 1}: rank({activity} {activity.replace('X̂', 'X*')}ᵀ) = rank {activity}"] = (
+            Hypothesis(all(each.found == each.wanted for each in met), found, wanted)
         )
-        distance = _distance(residual, spectrum.rows)
-        threshold = min(8 * default_rcond(plain) * _ratio(spectrum.largest, spectrum.smallest), DECIDABLE)
-        hypotheses[f"layer {index + 1}: rows of R in those of X̂_{index}"] = Hypothesis(
-            distance <= threshold, distance, threshold
+        farthest = max(met, key=lambda each: each.distance / (each.threshold or 1))
+        hypotheses[f"layer {index + 1}: rows of {learned} in those of {activity}"] = Hypothesis(
+            farthest.distance <= farthest.threshold, farthest.distance, farthest.threshold
         )
-        condition = max(condition, _ratio(size, product.smallest))
+        condition = max(condition, *(each.condition for each in met))
     return hypotheses, condition
+
+
+class _Met(NamedTuple):
+    found: int  # the rank of the product
+    wanted: int  # the rank of the feedforward features
+    distance: float
+    threshold: float
+    condition: float
+
+
+def _rank_and_rows(own: np.ndarray, plain: np.ndarray, rows: np.ndarray, rcond: float | None, noise: float) -> _Met:
+    """Theorem 2's hypotheses of one layer, or of one group of it."""
+    spectrum = _spectrum(plain, rcond)
+    size = spectrum.largest * (spectrum.largest + _spectrum(own, rcond).largest)
+    product = _product_spectrum(plain, own, rcond, floor=noise * size)
+    threshold = min(8 * default_rcond(plain) * _ratio(spectrum.largest, spectrum.smallest), DECIDABLE)
+    condition = _ratio(size, product.smallest)
+    return _Met(product.rank, spectrum.rank, _distance(rows, spectrum.rows), threshold, condition)
 
 
 def small_batch(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
@@ -112,7 +155,7 @@ def proportional_products(
         distance = float(np.max(np.abs(ratio / common - 1)))
         name = f"layer {index + 1}: Σ_{index + 1} ∝ x*_{index}ᵀ x̂_{index}"
         hypotheses[name] = Hypothesis(distance <= threshold, distance, threshold)
-    return hypotheses, 2 * condition * growth
+    return hypotheses | single_uses(layers, signals), 2 * condition * growth
 
 
 def solution_found(result: InterferenceFree) -> Hypotheses:
@@ -160,10 +203,18 @@ def _distance(matrix: np.ndarray, rows: np.ndarray) -> float:
 
 
 def _features(layers: Sequence[Layer], signals: Signals) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Each layer's features of the rule's own activities and of the feedforward ones."""
+    """Each layer's features of the rule's own activities and of the feedforward ones, all of a sample in one column."""
+    samples = signals.residual.shape[1]
     triples = zip(layers, signals.activities, signals.feedforward, strict=False)
     for index, (layer, own, plain) in enumerate(triples):
-        yield index, np.asarray(layer.features(own)), np.asarray(layer.features(plain))
+        own, plain = (np.asarray(layer.features(each)).reshape(-1, samples) for each in (own, plain))
+        yield index, own, plain
+
+
+def _grouped(features: jax.Array) -> np.ndarray:
+    """With a leading axis of groups, one where there are none."""
+    array = np.asarray(features)
+    return array[None] if array.ndim == 2 else array
 
 
 def norms(columns: jax.Array | np.ndarray) -> np.ndarray:

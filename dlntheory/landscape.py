@@ -19,7 +19,7 @@ from .algebra import is_concrete
 from .checks import as_count, as_list, one_of
 from .equilibria import as_problem, equilibrium
 from .gradient_flow import stacked, stacked_updates
-from .network import LinearNetwork
+from .network import LinearNetwork, shaped
 
 GRADIENTS = ("bp", "pc")
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""
@@ -82,7 +82,8 @@ def energy_hessian(
 
 def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> jax.Array:
     problem = as_problem(net, x, y, options.get("covariances"), None)
-    return _derivative(LinearNetwork(problem.layers), problem.x, problem.y, rule, options)
+    x, y = shaped(problem.x, net.shapes[0]), shaped(problem.y, net.shapes[-1])
+    return _derivative(LinearNetwork(problem.layers), x, y, rule, options)
 
 
 @eqx.filter_jit

@@ -2,17 +2,23 @@ r"""Linear layers, each ``x_l = T_l x_{l-1} + b_l`` with a trainable weight insi
 
 The protocol (`Layer`) is what the theory needs of a layer, and all it needs: the linear map and its
 transpose, the features ``phi_l`` that the weight multiplies, and the update and the effect of a change of the
-weight. Everything here takes and returns columns (one column a sample), so that the same lines run on JAX
-arrays and on SymPy matrices.
+weight. Everything here takes and returns columns (one column a sample; an image is one column too), so that the same
+lines run on JAX arrays and on SymPy matrices.
 """
 
 import abc
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 
 from .algebra import Matrix, Size, add_bias, append_ones, identity, is_symbolic
 from .checks import as_array
+
+Shape: TypeAlias = tuple[Size, ...]
+"""``(n,)`` of a vector, ``(channels, height, width)`` of an image."""
 
 
 class Layer(eqx.Module):
@@ -20,11 +26,29 @@ class Layer(eqx.Module):
 
     A learned bias is the weight of a constant feature: ``features`` then ends with a row of ones, and
     updates are those of the extended weight ``[W b]`` (see `split`).
+
+    A weight may be used more than once a sample, as a kernel is at every position of an image. Features then have a
+    column for each use of each sample, the samples fastest; and a leading axis, if groups of outputs see features of
+    their own.
     """
 
-    weight: eqx.AbstractVar[Matrix]
-    bias: eqx.AbstractVar[Matrix | None]
-    learn_bias: eqx.AbstractVar[bool]
+    if TYPE_CHECKING:  # fields, or properties where the parameters are another layer's
+
+        @property
+        def weight(self) -> Any:
+            """``W``."""
+
+        @property
+        def bias(self) -> Any:
+            """``b``, or ``None``."""
+
+        @property
+        def learn_bias(self) -> bool:
+            """Whether ``b`` is learned."""
+    else:
+        weight: eqx.AbstractVar[Any]
+        bias: eqx.AbstractVar[Any]
+        learn_bias: eqx.AbstractVar[bool]
 
     @property
     @abc.abstractmethod
@@ -36,6 +60,52 @@ class Layer(eqx.Module):
     def out_size(self) -> Size:
         """Number of outputs."""
 
+    @property
+    def in_shape(self) -> Shape:
+        """The shape of one input."""
+        return (self.in_size,)
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of one output."""
+        return (self.out_size,)
+
+    @property
+    def like(self) -> Matrix:
+        """An array of the layer's kind and dtype."""
+        return self.weight
+
+    @property
+    def shift(self) -> Matrix | None:
+        """The bias as the layer's output sees it, a vector of ``out_size``."""
+        return self.bias
+
+    @property
+    def has_features(self) -> bool:
+        """Whether one weight multiplies features, as the rescalings ask for."""
+        return True
+
+    @property
+    def work(self) -> Size:
+        """How many multiplications `apply` takes for one column."""
+        return self.in_size * self.out_size
+
+    def bind(self, shape: Shape) -> "Layer":
+        """The layer for inputs of that shape.
+
+        Args:
+            shape: of one input.
+
+        Returns:
+            The layer, which knows its shapes.
+
+        Raises:
+            ValueError: for a shape that does not fit; the message continues "the layer …".
+        """
+        if shape != self.in_shape:
+            raise ValueError(f"maps {shown(self.in_shape)} -> {shown(self.out_shape)}")
+        return self
+
     @abc.abstractmethod
     def apply(self, x: Matrix) -> Matrix:
         """The linear map ``T x``, without the bias."""
@@ -44,9 +114,9 @@ class Layer(eqx.Module):
     def transpose(self, v: Matrix) -> Matrix:
         """The transposed map ``T' v``."""
 
-    @abc.abstractmethod
     def matrix(self) -> Matrix:
         """The map ``T`` as a matrix ``(out_size, in_size)``."""
+        return self.apply(identity(self.in_size, self.like))
 
     @abc.abstractmethod
     def weight_features(self, x: Matrix) -> Matrix:
@@ -54,7 +124,7 @@ class Layer(eqx.Module):
 
     def affine(self, x: Matrix) -> Matrix:
         """``T x + b``."""
-        return add_bias(self.apply(x), self.bias)
+        return add_bias(self.apply(x), self.shift)
 
     def features(self, x: Matrix) -> Matrix:
         """The columns that the trainable parameters ``[W b]`` multiply: ``phi(x)``, and 1 if a bias is learned."""
@@ -69,8 +139,28 @@ class Layer(eqx.Module):
         """How the layer's output at ``x`` moves when the extended weight moves by ``change``."""
         return change @ self.features(x)
 
-    def split(self, change: Matrix) -> tuple[Matrix, Matrix | None]:
-        """Split a change of the extended weight into that of the weight and that of the bias."""
+    def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
+        """How the layer's output at ``x`` moves in a step ``learning_rate * change`` of the extended weight."""
+        return learning_rate * self.output_change(change, x)
+
+    @property
+    def change_shape(self) -> tuple[int, ...]:
+        """The shape of a change of the extended weight."""
+        sample = [jax.ShapeDtypeStruct((size, 1), self.like.dtype) for size in (self.out_size, self.in_size)]
+        return jax.eval_shape(self.weight_update, *sample).shape
+
+    def moved(self, change: Matrix, learning_rate: Any) -> "Layer":
+        """The layer after a step ``learning_rate * change`` of the extended weight."""
+        weight, bias = self.split(change)
+        layer = eqx.tree_at(lambda it: it.weight, self, self.weight + learning_rate * weight)
+        return layer if bias is None else eqx.tree_at(lambda it: it.bias, layer, self.bias + learning_rate * bias)
+
+    def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
+        """Of ``D T x`` in the extended weight, ``(n_L B, parameters)``, from ``D'``."""
+        return jnp.kron(downstream.T, self.features(x).T)
+
+    def split(self, change: Matrix) -> tuple[Any, Any]:
+        """Split a change of the extended weight into that of the weight and that of the bias, or ``None``."""
         if not self.learn_bias:
             return change, None
         return change[:, :-1], change[:, -1]
@@ -130,66 +220,6 @@ class Dense(Layer):
         return x
 
 
-class Residual(Layer):
-    r"""A residual layer, ``x_l = x_{l-1} + W x_{l-1} + b`` (Sample Efficiency, appendix I).
-
-    Args:
-        weight: square, ``(n, n)``.
-        bias: ``(n,)`` or ``None``.
-        learn_bias: whether the bias is learned (a learned bias that is not given starts at zero) or fixed.
-
-    Raises:
-        ValueError: for a weight that is not a non-empty square matrix of finite numbers, or a bias of another
-            length.
-        TypeError: for a weight or bias that does not hold real numbers.
-
-    Example:
-        >>> Residual([[0.0, 1.0], [0.0, 0.0]]).matrix().tolist()
-        [[1.0, 1.0], [0.0, 1.0]]
-    """
-
-    weight: Matrix
-    bias: Matrix | None
-    learn_bias: bool = eqx.field(static=True)
-
-    def __init__(self, weight: Any, bias: Any = None, learn_bias: bool = False):
-        self.weight = as_weight("weight", weight)
-        rows, columns = self.weight.shape
-        if rows != columns:
-            raise ValueError(
-                f"`weight` of a residual layer has shape {(rows, columns)}; wanted a square matrix, "
-                "as its output is added to its input."
-            )
-        self.bias = as_bias("bias", bias, self.weight, learn_bias)
-        self.learn_bias = learn_bias
-
-    @property
-    def in_size(self) -> Size:
-        """Number of inputs."""
-        return self.weight.shape[1]
-
-    @property
-    def out_size(self) -> Size:
-        """Number of outputs."""
-        return self.weight.shape[0]
-
-    def apply(self, x: Matrix) -> Matrix:
-        """``x + W x``."""
-        return x + self.weight @ x
-
-    def transpose(self, v: Matrix) -> Matrix:
-        """``v + W' v``."""
-        return v + self.weight.T @ v
-
-    def matrix(self) -> Matrix:
-        """``I + W``."""
-        return identity(self.in_size, self.weight) + self.weight
-
-    def weight_features(self, x: Matrix) -> Matrix:
-        """``x`` itself."""
-        return x
-
-
 def as_weight(name: str, weight: Any) -> Matrix:
     """Convert to a non-empty matrix of finite numbers; SymPy matrices pass through."""
     array = as_array(name, weight)
@@ -214,3 +244,23 @@ def as_bias(name: str, bias: Any, weight: Matrix, learned: bool = False) -> Matr
     if array.shape != (weight.shape[0],):
         raise ValueError(f"`{name}` has shape {array.shape}; wanted ({weight.shape[0]},), one a row of the weight.")
     return array
+
+
+def shown(shape: Shape) -> str:
+    """A shape as messages show it: ``3`` for a vector of three."""
+    return str(shape[0]) if len(shape) == 1 else str(tuple(shape))
+
+
+def known(shape: Shape | None) -> Shape:
+    """A shape that a layer of images has got from its network."""
+    if shape is None:
+        raise ValueError("a layer of images has no shape until it is in a LinearNetwork; put it into one first.")
+    return shape
+
+
+def replaced(module: Any, **fields: Any) -> Any:
+    """The module with other fields."""
+    copy = object.__new__(type(module))
+    for field in dataclasses.fields(module):
+        object.__setattr__(copy, field.name, fields.get(field.name, getattr(module, field.name)))
+    return copy

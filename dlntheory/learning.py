@@ -18,7 +18,7 @@ from .checks import as_array, as_count, as_key, as_real, same_batch, widest
 from .covariance import Covariances, as_covariances
 from .equilibria import REFUSED, Problem, as_nudge, cheapest_route, equilibrate
 from .layers import Layer
-from .network import LinearNetwork, as_network, cast
+from .network import LinearNetwork, as_network, cast, flat
 from .updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
 
 Layers = tuple[Layer, ...]
@@ -60,7 +60,7 @@ class Algorithm(eqx.Module):
         if options.solver == "auto":
             options = replace(options, solver=cheapest_route(net.layers))
         covariances = as_covariances(net.layers, self.given.get("covariances"), net.dtype)
-        check_rescalable(self.rule, self.rescaling, covariances)
+        check_rescalable(self.rule, self.rescaling, covariances, net.layers)
         return Learner(self.rule, self.rescaling, options, covariances, as_nudge(self.given.get("nudge"), net.dtype))
 
 
@@ -92,19 +92,10 @@ def take_step(learner: Learner, layers: Layers, x: jax.Array, y: jax.Array, lear
     changes = changes_of(learning, signals)
     accuracy = jnp.zeros_like(learning_rate) if result is None else jnp.max(result.accuracy)
     rate = jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))
-    moved = tuple(_moved(layer, change, rate) for layer, change in zip(layers, changes, strict=True))
+    moved = tuple(layer.moved(change, rate) for layer, change in zip(layers, changes, strict=True))
     loss = jnp.sum(signals.residual**2) / (2 * len(x))
     alignment = jnp.mean(cosine(signals.residual, first_order_change(layers, changes, signals.feedforward)))
     return Step(moved, loss, alignment, accuracy)
-
-
-def _moved(layer: Layer, change: jax.Array, learning_rate: jax.Array) -> Layer:
-    """``W + η ΔW``, and the learned bias alike."""
-    weight, bias = layer.split(change)
-    layer = eqx.tree_at(lambda it: it.weight, layer, layer.weight + learning_rate * weight)
-    if bias is None:
-        return layer
-    return eqx.tree_at(lambda it: it.bias, layer, layer.bias + learning_rate * bias)
 
 
 def map_error(layers: Sequence[Layer], target: Float[Array, "m n"]) -> Float[Array, ""]:
@@ -240,7 +231,7 @@ def trained(
     error_every: int = 1,
 ) -> Training:
     """Checked arguments, all of one dtype, in one compiled loop."""
-    wanted = jnp.zeros((net.widths[-1], net.widths[0]), feed.x.dtype) if target is None else target
+    wanted = jnp.zeros((net.layers[-1].out_size, net.layers[0].in_size), feed.x.dtype) if target is None else target
 
     def learn(layers: Layers, time: jax.Array) -> tuple[Layers, tuple[Any, ...]]:
         step = take_step(learner, layers, *feed.minibatch(time), learning_rate)
@@ -277,12 +268,13 @@ def until(steps: jax.Array, curve: Float[Array, " _"]) -> Float[Array, " _"]:
 def as_data(net: LinearNetwork, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
     """Check minibatches or a data set."""
     x, y = (as_array(name, value, net.dtype) for name, value in (("x", x), ("y", y)))
-    for name, array, width in (("x", x, net.widths[0]), ("y", y, net.widths[-1])):
-        if array.ndim not in (2, 3) or array.shape[-1] != width:
-            wanted = f"(steps, batch, {width}) or (samples, {width})"
-            raise ValueError(f"`{name}` has shape {array.shape}; wanted {wanted}.")
+    for name, array, shape in (("x", x, net.shapes[0]), ("y", y, net.shapes[-1])):
+        if array.ndim - len(shape) not in (1, 2) or array.shape[array.ndim - len(shape) :] != shape:
+            size = ", ".join(map(str, shape))
+            raise ValueError(f"`{name}` has shape {array.shape}; wanted (steps, batch, {size}) or (samples, {size}).")
         if array.size == 0:
             raise ValueError(f"`{name}` is empty, shape {array.shape}; wanted at least one sample.")
+    x, y = flat(x, net.shapes[0]), flat(y, net.shapes[-1])
     same_batch(x, y)
     return x, y
 
@@ -291,7 +283,7 @@ def as_target(net: LinearNetwork, target: Any) -> jax.Array | None:
     """Check the map of the data."""
     if target is None:
         return None
-    array, shape = as_array("target", target, net.dtype), (net.widths[-1], net.widths[0])
+    array, shape = as_array("target", target, net.dtype), (net.layers[-1].out_size, net.layers[0].in_size)
     if array.shape != shape:
         raise ValueError(f"`target` has shape {array.shape}; wanted {shape}, the map from inputs to targets.")
     return array

@@ -7,6 +7,7 @@ r"""The learning rules as local updates: ``ΔW_l = (1/B) Σ_b e_{l,b} φ_l(a_{l-
 Columns in, columns out; the lines of the first two run on SymPy matrices too.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,13 +62,19 @@ def local_updates(layers: Sequence[Layer], signals: Signals) -> list[Matrix]:
 def natural_updates(
     layers: Sequence[Layer], predicted: Sequence[Matrix], residual: Matrix, rcond: float | None
 ) -> list[Matrix]:
-    r"""The natural gradient with the block-diagonal Fisher: ``(1/L) D_l⁺ R φ_l(X̂_{l-1})⁺``."""
-    maps = downstream_maps(layers)
-    triples = zip(layers, maps, predicted[:-1], strict=True)
-    return [
-        pinv(downstream.T, rcond) @ residual @ pinv(layer.features(activity), rcond) / len(layers)
-        for layer, downstream, activity in triples
-    ]
+    r"""The natural gradient with the block-diagonal Fisher: ``(1/L) D_l⁺ R φ_l(X̂_{l-1})⁺``.
+
+    A weight that is used several times a sample has no such factors: ``(1/L) J_l⁺ vec R``, with its Jacobian.
+    """
+    updates = []
+    for layer, downstream, activity in zip(layers, downstream_maps(layers), predicted[:-1], strict=True):
+        if layer.has_features and layer.features(activity).shape[1:] == residual.shape[1:]:
+            update = pinv(downstream.T, rcond) @ residual @ pinv(layer.features(activity), rcond)
+        else:
+            update = pinv(layer.jacobian(downstream, activity), rcond) @ residual.ravel()
+            update = update.reshape(layer.change_shape)
+        updates.append(update / len(layers))
+    return updates
 
 
 def full_natural_updates(
@@ -77,12 +84,8 @@ def full_natural_updates(
 
     Forms the Jacobian, ``B n_L`` times the number of parameters: for small networks.
     """
-    features = [layer.features(activity) for layer, activity in zip(layers, predicted[:-1], strict=True)]
-    maps = downstream_maps(layers)
-    jacobian = jnp.concatenate([jnp.kron(d.T, f.T) for d, f in zip(maps, features, strict=True)], axis=1)
-    step = pinv(jacobian, rcond) @ residual.ravel()
-    shapes = [(layer.out_size, feature.shape[0]) for layer, feature in zip(layers, features, strict=True)]
-    ends = [0]
-    for rows, columns in shapes:
-        ends.append(ends[-1] + rows * columns)
-    return [step[a:b].reshape(shape) for a, b, shape in zip(ends, ends[1:], shapes, strict=False)]
+    triples = zip(layers, downstream_maps(layers), predicted[:-1], strict=True)
+    jacobians = [layer.jacobian(downstream, activity) for layer, downstream, activity in triples]
+    step = pinv(jnp.concatenate(jacobians, axis=1), rcond) @ residual.ravel()
+    ends = itertools.pairwise(itertools.accumulate((each.shape[1] for each in jacobians), initial=0))
+    return [step[a:b].reshape(layer.change_shape) for layer, (a, b) in zip(layers, ends, strict=True)]

@@ -8,21 +8,24 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, Size, is_symbolic
+from .algebra import Matrix, is_symbolic
 from .checks import as_batch, as_count, as_dtype, as_key, as_list, widest
+from .folding import fold
 from .initialisation import random_weights
-from .layers import Dense, Layer, as_bias, as_weight
+from .layers import Dense, Layer, Shape, as_bias, as_weight
 
 
 class LinearNetwork(eqx.Module):
     r"""A deep linear network ``x_l = T_l x_{l-1} + b_l``, ``l = 1 … L``.
 
     Args:
-        layers: the layers, from the input's to the output's; their widths must chain. Layers of different
-            precision are brought to the highest.
+        layers: the layers, from the input's to the output's; their shapes must chain. Layers of different
+            precision are brought to the highest. Layers without weights, such as `AvgPool2d` and `Flatten`, carry no
+            error: they become a part of the next layer with a weight.
+        input_shape: of one input, ``(channels, height, width)`` of an image, where the first layer does not know it.
 
     Raises:
-        ValueError: for no layers, or widths that do not chain.
+        ValueError: for no layers, shapes that do not chain, or a layer without weights at the end.
         TypeError: for something that is not a layer.
 
     Example:
@@ -35,13 +38,9 @@ class LinearNetwork(eqx.Module):
 
     layers: tuple[Layer, ...]
 
-    def __init__(self, layers: Any):
-        layers = as_list("layers", layers, "layers")
-        for index, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"`layers[{index}]` is a {type(layer).__name__}; wanted a layer such as Dense.")
-        _check_chain("layers", layers)
-        self.layers = _same_dtype(layers)
+    def __init__(self, layers: Any, input_shape: Any = None):
+        shape = None if input_shape is None else as_shape("input_shape", input_shape)
+        self.layers = _same_dtype(fold("layers", as_list("layers", layers, "layers"), shape))
 
     @classmethod
     def from_weights(cls, weights: Any, biases: Any = None) -> "LinearNetwork":
@@ -72,8 +71,7 @@ class LinearNetwork(eqx.Module):
         for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             matrix = as_weight(f"weights[{index}]", weight)
             layers.append(Dense(matrix, as_bias(f"biases[{index}]", bias, matrix)))
-        _check_chain("weights", layers)
-        return cls(layers)
+        return cls(fold("weights", layers, None))
 
     @classmethod
     def random(
@@ -115,9 +113,14 @@ class LinearNetwork(eqx.Module):
         return cls.from_weights(weights)
 
     @property
-    def widths(self) -> tuple[Size, ...]:
-        """``(n_0, …, n_L)``."""
-        return (self.layers[0].in_size, *(layer.out_size for layer in self.layers))
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shape of one sample's activity in every layer, ``(n_l,)`` or ``(channels, height, width)``."""
+        return activity_shapes(self.layers)
+
+    @property
+    def widths(self) -> tuple[Any, ...]:
+        """``(n_0, …, n_L)``; where a layer has images, their shape."""
+        return tuple(shape[0] if len(shape) == 1 else shape for shape in self.shapes)
 
     @property
     def depth(self) -> int:
@@ -127,33 +130,33 @@ class LinearNetwork(eqx.Module):
     @property
     def dtype(self) -> Any:
         """The dtype of the parameters."""
-        return self.layers[0].weight.dtype
+        return self.layers[0].like.dtype
 
     @property
-    def weights(self) -> tuple[Matrix, ...]:
+    def weights(self) -> tuple[Any, ...]:
         """The weights ``W_1 … W_L``."""
         return tuple(layer.weight for layer in self.layers)
 
     @property
-    def biases(self) -> tuple[Matrix | None, ...]:
+    def biases(self) -> tuple[Any, ...]:
         """The biases ``b_1 … b_L``, ``None`` where a layer has none."""
         return tuple(layer.bias for layer in self.layers)
 
-    def __call__(self, x: Any) -> Float[Array, "*B n"]:
+    def __call__(self, x: Any) -> Float[Array, "..."]:
         """The feedforward prediction ``W_L … W_1 x`` (with biases where layers have them).
 
         Args:
-            x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+            x: inputs, ``(B, n_0)`` or ``(n_0,)``; images ``(B, C, H, W)`` or ``(C, H, W)``.
 
         Returns:
-            Predictions, ``(B, n_L)`` or ``(n_L,)``.
+            Predictions, ``(B, n_L)`` or ``(n_L,)``, or images.
 
         Raises:
             ValueError: for inputs of another width, an empty batch, NaN or infinity.
             TypeError: for inputs that are not real numbers.
         """
-        x = as_batch("x", x, self.widths[0], self.dtype)
-        return _predict(self.layers, x)
+        x = as_batch("x", x, self.shapes[0], self.dtype)
+        return shaped(_predict(self.layers, x), self.shapes[-1])
 
 
 @jax.jit
@@ -170,6 +173,29 @@ def as_columns(rows: Matrix) -> Matrix:
 def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:
     """``(n, B)`` to ``(B, n)``, or to ``(n,)`` for a single sample."""
     return columns[:, 0] if single else columns.T
+
+
+def activity_shapes(layers: Sequence[Layer]) -> tuple[Shape, ...]:
+    """The shape of one sample's activity in every layer, from the input on."""
+    return (layers[0].in_shape, *(layer.out_shape for layer in layers))
+
+
+def shaped(rows: jax.Array, shape: Shape) -> jax.Array:
+    """Rows ``(B, n)`` or ``(n,)`` as samples of a shape."""
+    return rows if len(shape) == 1 else rows.reshape(*rows.shape[:-1], *shape)
+
+
+def flat(samples: jax.Array, shape: Shape) -> jax.Array:
+    """The way back."""
+    return samples if len(shape) == 1 else samples.reshape(*samples.shape[: -len(shape)], -1)
+
+
+def as_shape(name: str, value: Any) -> Shape:
+    """Check the shape of one sample."""
+    sizes = [value] if isinstance(value, int) else as_list(name, value, "sizes")
+    if not sizes:
+        raise ValueError(f"`{name}` is {value!r}; wanted at least one size.")
+    return tuple(as_count(f"{name}[{index}]", size) for index, size in enumerate(sizes))
 
 
 def feedforward(layers: Sequence[Layer], x: Matrix) -> list[Matrix]:
@@ -198,18 +224,6 @@ def align_dtypes(*trees: Any) -> Any:
 
 
 def _same_dtype(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    if any(is_symbolic(layer.weight) for layer in layers):
+    if any(is_symbolic(layer.like) for layer in layers):
         return tuple(layers)
     return cast(tuple(layers), widest(tuple(layers)))
-
-
-def _check_chain(name: str, layers: Sequence[Layer]) -> None:
-    if not layers:
-        raise ValueError(f"`{name}` is empty; wanted at least one.")
-    for index in range(1, len(layers)):
-        before, layer = layers[index - 1], layers[index]
-        if layer.in_size != before.out_size:
-            raise ValueError(
-                f"`{name}[{index}]` maps {layer.in_size} -> {layer.out_size} but `{name}[{index - 1}]` outputs "
-                f"{before.out_size}; neighbouring widths must agree."
-            )

@@ -18,8 +18,8 @@ from .checks import as_array, as_key, as_list
 from .covariance import Covariances
 from .descent import Precisions, energy_gradient, precision, prediction_errors
 from .equilibria import Problem, SoftOutput
-from .layers import Dense, Layer
-from .network import as_columns, as_rows, feedforward
+from .layers import Dense, Layer, Shape
+from .network import activity_shapes, as_columns, as_rows, feedforward, flat, shaped
 from .system import scale_all
 
 OUTCOMES = ("converged", "step limit", "diverged", "not finite")
@@ -54,7 +54,7 @@ def as_inference(problem: Problem) -> Inference:
     clamp = as_columns(problem.y)
     output = clamp - predicted[-1]
     if isinstance(nudge, SoftOutput):
-        layers = (*layers, Dense(identity(layers[-1].out_size, layers[-1].weight)))
+        layers = (*layers, Dense(identity(layers[-1].out_size, layers[-1].like)))
         covariances = (*covariances, 1 / nudge.beta)
     elif nudge is not None:
         output = nudge * output
@@ -68,7 +68,7 @@ class Relaxation(eqx.Module):
     Without a batch dimension in the data there is none here.
 
     Attributes:
-        activities: ``x_0 … x_L``, each ``(B, n_l)``.
+        activities: ``x_0 … x_L``, each ``(B, n_l)``; where layers have images, ``(B, C, H, W)`` here and below.
         errors: ``ε_l = x_l − T_l x_{l−1} − b_l``, ``l = 1 … L``, each ``(B, n_l)``.
         weighted_errors: ``Σ_l⁻¹ ε_l``, each ``(B, n_l)``; under a schedule, with the precisions of the last time.
         energy_by_layer: ``½ ε_lᵀ Σ_l⁻¹ ε_l``, ``(B, L)``.
@@ -83,9 +83,9 @@ class Relaxation(eqx.Module):
         problem: the checked arguments; under a schedule, with the covariances of the last time.
     """
 
-    activities: tuple[Float[Array, "*B _"], ...]
-    errors: tuple[Float[Array, "*B _"], ...]
-    weighted_errors: tuple[Float[Array, "*B _"], ...]
+    activities: tuple[Float[Array, "..."], ...]
+    errors: tuple[Float[Array, "..."], ...]
+    weighted_errors: tuple[Float[Array, "..."], ...]
     energy_by_layer: Float[Array, "*B L"]
     energy: Float[Array, "*B"]
     residual_norm: Float[Array, ""]
@@ -180,15 +180,15 @@ def as_start(start: Any, problem: Problem, key: Any) -> tuple[Any, Any]:
             raise ValueError(f"`start` is {start!r}; wanted one of {', '.join(map(repr, STARTS))}, or activities.")
         return start, as_key("key", key) if start == "random" else None
     given = as_list("start", start, "activities x_0 … x_L")
-    widths = (problem.layers[0].in_size, *(layer.out_size for layer in problem.layers))
-    if len(given) != len(widths):
-        raise ValueError(f"`start` has {len(given)} entries; wanted {len(widths)}, the activities x_0 … x_L.")
+    shapes = activity_shapes(problem.layers)
+    if len(given) != len(shapes):
+        raise ValueError(f"`start` has {len(given)} entries; wanted {len(shapes)}, the activities x_0 … x_L.")
     batch, columns = problem.x.shape[:-1], []
-    for index, (each, width) in enumerate(zip(given, widths, strict=True)):
+    for index, (each, shape) in enumerate(zip(given, shapes, strict=True)):
         array = as_array(f"start[{index}]", each, problem.x.dtype)
-        if array.shape != (*batch, width):
-            raise ValueError(f"`start[{index}]` has shape {array.shape}; wanted {(*batch, width)}.")
-        columns.append(as_columns(array.astype(problem.x.dtype)))
+        if array.shape != (*batch, *shape):
+            raise ValueError(f"`start[{index}]` has shape {array.shape}; wanted {(*batch, *shape)}.")
+        columns.append(as_columns(flat(array.astype(problem.x.dtype), shape)))
     return columns, None
 
 
@@ -201,13 +201,15 @@ def conclude(inference: Inference, precisions: Precisions, hidden: Sequence[jax.
     energies = jnp.stack(found.energies[:depth], axis=-1)
     energy = jnp.stack(found.energies, axis=-1).sum(axis=-1)
 
-    def rows(columns: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
-        return tuple(as_rows(each, single) for each in columns)
+    shapes = activity_shapes(inference.layers[:depth])
+
+    def rows(columns: Sequence[jax.Array], shapes: Sequence[Shape]) -> tuple[jax.Array, ...]:
+        return tuple(shaped(as_rows(each, single), shape) for each, shape in zip(columns, shapes, strict=True))
 
     return {
-        "activities": rows(activities),
-        "errors": rows(found.errors[:depth]),
-        "weighted_errors": rows(found.weighted[:depth]),
+        "activities": rows(activities, shapes),
+        "errors": rows(found.errors[:depth], shapes[1:]),
+        "weighted_errors": rows(found.weighted[:depth], shapes[1:]),
         "energy_by_layer": energies[0] if single else energies,
         "energy": energy[0] if single else energy,
         "residual_norm": found.residual_norm.astype(energy.dtype),

@@ -16,10 +16,10 @@ from .checks import as_real, one_of, widest
 from .covariance import scale
 from .descent import precision
 from .equilibria import Problem
-from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward
+from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward, flat, shaped
 from .relaxation import Relaxation
 from .rescaling import RESCALINGS
-from .updates import Learning, Options, refuse_overflow, split_changes
+from .updates import Learning, Options, check_rescalable, refuse_overflow, split_changes
 
 
 class State(NamedTuple):
@@ -31,7 +31,7 @@ class State(NamedTuple):
 
 def relaxed_weight_updates(
     net: LinearNetwork, relaxation: Any, rescaling: str | None = None, forward: bool = False
-) -> tuple[Float[Array, "_ _"], ...]:
+) -> tuple[Any, ...]:
     r"""The local weight updates at the end of a relaxation, averaged over the batch: descent directions.
 
     Args:
@@ -63,7 +63,7 @@ def relaxed_weight_updates(
 
 def relaxed_bias_updates(
     net: LinearNetwork, relaxation: Any, rescaling: str | None = None, forward: bool = False
-) -> tuple[Float[Array, " _"] | None, ...]:
+) -> tuple[Any, ...]:
     """The updates of the learned biases that go with `relaxed_weight_updates`.
 
     Args:
@@ -92,7 +92,7 @@ def relaxed_prediction_change(
     rescaling: str | None = None,
     learning_rate: Any = None,
     forward: bool = False,
-) -> Float[Array, "*B n"]:
+) -> Float[Array, "..."]:
     """How the updates of `relaxed_weight_updates` change the predictions.
 
     Args:
@@ -154,11 +154,12 @@ def relaxed_alignment(
 
 def _evaluate(
     net: LinearNetwork, relaxation: Any, rescaling: str | None, learning_rate: Any, forward: bool
-) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     learning = _learn(net, relaxation, rescaling, forward)
     if learning_rate is not None:
         learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
-    return change_and_alignment(learning, learning_rate)
+    moved, alignment = change_and_alignment(learning, learning_rate)
+    return shaped(moved, net.shapes[-1]), alignment
 
 
 def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: bool) -> Learning:
@@ -168,14 +169,20 @@ def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: 
     if not isinstance(relaxation, Relaxation):
         raise TypeError(f"`relaxation` is a {type(relaxation).__name__}; wanted a Relaxation.")
     given = relaxation.problem
-    widths = tuple(each.shape[-1] for each in relaxation.activities)
-    if widths != net.widths:
+    batch = given.x.ndim - 1
+    shapes = tuple(each.shape[batch:] for each in relaxation.activities)
+    if shapes != net.shapes:
+        widths = tuple(shape[0] if len(shape) == 1 else shape for shape in shapes)
         raise ValueError(f"`relaxation` has the widths {widths} but `net` has {net.widths}; wanted the same.")
     if rescaling is not None and any(each is not None and each.ndim == 2 for each in given.covariances):
         raise ValueError("`covariances` of the relaxation hold a matrix; wanted scalars or None with a rescaling.")
+    check_rescalable("pc", rescaling, (), net.layers)
     problem = Problem(net.layers, given.covariances, given.x, given.y, given.nudge)
     problem = cast(problem, widest(problem))
-    state: Any = _forward_state(problem, relaxation.activities) if forward else relaxation
+    activities = tuple(map(flat, relaxation.activities, shapes))
+    state: Any = State(tuple(map(flat, relaxation.weighted_errors, shapes[1:])), activities)
+    if forward:
+        state = _forward_state(problem, activities)
     return Learning(problem, state, Options(), "pc", rescaling)
 
 

@@ -5,9 +5,13 @@ r"""Rescalings that remove the interference of activities: one scalar or one mat
 
 ``a`` is ``x*`` for predictive coding and ``x̂`` for backpropagation. The papers print the transposed ``A_l`` for
 predictive coding; with it the theorem is false (see the errata).
+
+Where a weight is used several times a sample, as a kernel is at every position, means over the batch are of sums over
+the uses. (With means, layers with different numbers of positions would be weighted differently.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -109,11 +113,19 @@ def decorrelations(
     factors = []
     for layer, plain, own in zip(layers, signals.feedforward[:-1], signals.activities, strict=True):
         left, right = layer.features(plain), layer.features(own)
-        if regularise is None:
-            factors.append(samples * pinv_product(left, right, rcond))
-        else:
-            factors.append(regularise.inverse(left @ right.T / samples, rcond))
+        factors.append(by_group(partial(_decorrelation, samples, regularise, rcond), left, right))
     return factors
+
+
+def _decorrelation(samples: Any, regularise: Any, rcond: float | None, left: Matrix, right: Matrix) -> Matrix:
+    if regularise is None:
+        return samples * pinv_product(left, right, rcond)
+    return regularise.inverse(left @ right.T / samples, rcond)
+
+
+def by_group(function: Callable[..., Matrix], *features: Matrix) -> Matrix:
+    """A function of features, for each group where they have a leading axis of groups."""
+    return jax.vmap(function)(*features) if len(features[0].shape) == 3 else function(*features)
 
 
 def rescale(changes: Sequence[Matrix], factors: Sequence[Any]) -> list[Matrix]:

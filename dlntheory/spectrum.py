@@ -163,7 +163,7 @@ def inference_spectrum(
     one_of("coordinates", coordinates, COORDINATES)
     net = as_network("net", net)
     covariances = as_covariances(net.layers, covariances, net.dtype)
-    x, y = (jnp.zeros((1, width), net.dtype) for width in (net.widths[0], net.widths[-1]))
+    x, y = (jnp.zeros((1, size), net.dtype) for size in (net.layers[0].in_size, net.layers[-1].out_size))
     problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
     inference = as_inference(cast(problem, widest(problem)))
     if not inference.sizes:

@@ -27,7 +27,7 @@ from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, sha
 
 Progress = Callable[[int, int, int], None]
 """Called with the number of steps done, that of all steps, and that of the runs that still go on."""
-CHUNK = 50
+CHUNK = 100
 """Steps between two checkpoints."""
 
 

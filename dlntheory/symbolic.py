@@ -17,12 +17,13 @@ from .alignment import first_order_change
 from .checks import as_count, as_list, one_of
 from .covariance import forward_covariance
 from .equilibria import Problem, Settled, SoftOutput, settle
-from .layers import Dense, Residual
+from .layers import Dense
 from .learning_rules import RULES
 from .network import LinearNetwork, as_network
 from .rescaling import RESCALINGS
 from .system import Solution, solve_by_covariance
 from .updates import Learning, Options, changes_of, factors_of, signals_of
+from .wrappers import Residual
 
 KINDS = {"dense": Dense, "residual": Residual}
 

@@ -1,4 +1,4 @@
-r"""The linear system that the equilibrium of predictive-coding inference solves, and three routes through it.
+r"""The linear system that the equilibrium of predictive-coding inference solves, and the routes through it.
 
 With the clamped activities moved into the offsets (``c_1 = T_1 x + b_1``, ``c_L = b_L − y``), the hidden activities
 ``z_l`` and the precision-weighted errors ``e_l = Σ_l⁻¹ ε_l`` solve the symmetric system
@@ -6,9 +6,10 @@ With the clamped activities moved into the offsets (``c_1 = T_1 x + b_1``, ``c_L
 - ``Σ_l e_l − z_l + T_l z_{l-1} + c_l = 0`` for ``l = 1 … L`` (``z_0 = z_L = 0``),
 - ``T_{l+1}ᵀ e_{l+1} − e_l + g_l = 0`` for the hidden layers (``g = 0``; derivatives need another ``g``).
 
-The routes: through ``S``, one factorisation of an ``n_L × n_L`` matrix between a backward and a forward sweep; and
-through the two factorisations of the energy's Hessian in `dlntheory.hessian`. Derivatives do not pass through
-a route: they are those of the system's solution, and cost one more solve by the same route.
+The routes: through ``S``, one factorisation of an ``n_L × n_L`` matrix between a backward and a forward sweep; through
+``S`` by conjugate gradients, with a backward and a forward sweep for each product; and through the two factorisations
+of the energy's Hessian in `dlntheory.hessian`. Derivatives do not pass through a route: they are those of the system's
+solution, and cost one more solve by the same route.
 """
 
 import math
@@ -23,6 +24,7 @@ from jax.flatten_util import ravel_pytree
 
 from . import hessian
 from .algebra import Matrix, solve
+from .conjugate_gradients import conjugate_gradients, nystrom
 from .covariance import (
     Covariances,
     backward_covariance,
@@ -38,11 +40,12 @@ Columns: TypeAlias = Sequence[Any]
 
 
 class Solution(NamedTuple):
-    """The solution, and for each sample an estimate of the relative error of its activities."""
+    """The solution, for each sample an estimate of the relative error of its activities, and how many steps it took."""
 
     weighted_errors: tuple[Matrix, ...]
     hidden: tuple[Matrix, ...]
     accuracy: Any
+    steps: Any = 0.0
 
 
 def total(*terms: Matrix | None) -> Matrix:
@@ -87,10 +90,7 @@ def solve_by_covariance(
     Returns:
         ``e_1 … e_L`` and ``z_1 … z_L``. Where rounding leaves ``z_L ≠ 0`` it measures the error.
     """
-    pushed = None
-    if forces is not None:
-        pushed = scale_all(covariances, backward_sweep(layers, 0 * offsets[-1], forces))
-    drift = forward_sweep(layers, offsets, pushed)[-1]
+    drift = _drift(layers, covariances, offsets, forces)
     if backward_is_cheaper(layers):
         maps = downstream_maps(layers)
         multiplier = solve(backward_covariance(maps, covariances), -drift)
@@ -103,13 +103,52 @@ def solve_by_covariance(
     return errors, forward_sweep(layers, offsets, scale_all(covariances, errors))
 
 
+def _drift(layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None) -> Matrix:
+    """``z_L`` where the network ends without the multiplier."""
+    pushed = None
+    if forces is not None:
+        pushed = scale_all(covariances, backward_sweep(layers, 0 * offsets[-1], forces))
+    return forward_sweep(layers, offsets, pushed)[-1]
+
+
 def covariance_route(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
 ) -> Solution:
     """Solve through ``S``; the clamp measures the error."""
     errors, activities = solve_by_covariance(layers, covariances, offsets, forces)
-    accuracy = _norms([activities[-1]]) / _size(offsets, forces)
-    return Solution(tuple(errors), tuple(activities[:-1]), accuracy)
+    return Solution(tuple(errors), tuple(activities[:-1]), _missed(activities, offsets, forces))
+
+
+def _missed(activities: Columns, offsets: Columns, forces: Columns | None) -> jax.Array:
+    """How far the forward sweep ends from the clamp, of each sample."""
+    return _norms([activities[-1]]) / _size(offsets, forces)
+
+
+def conjugate_gradient_route(
+    layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
+) -> Solution:
+    r"""Solve ``S λ = −z_L`` without forming ``S``, in units of ``Σ_L``; the clamp measures the error.
+
+    ``P S Pᵀ = I + P D Dᵀ Pᵀ`` with ``Σ_L⁻¹ = Pᵀ P``, so at most as many eigenvalues as ``D Dᵀ`` has are not one. They
+    are those of ``I + DᵀD``, the Hessian in error coordinates: both take the same steps, this one on shorter vectors.
+    """
+    whitener = hessian.whiteners(layers[-1:], covariances[-1:])[0]
+
+    def multiply(columns: jax.Array) -> jax.Array:
+        """``P D Dᵀ Pᵀ``."""
+        if len(layers) == 1:
+            return jnp.zeros_like(columns)
+        pulled = backward_sweep(layers, hessian.whiten(whitener.T, columns))[:-1]
+        noises = scale_all(covariances[:-1], pulled)
+        arrived = layers[-1].apply(forward_sweep(layers[:-1], [None] * len(noises), noises)[-1])
+        return hessian.whiten(whitener, arrived)
+
+    right = hessian.whiten(whitener, -_drift(layers, covariances, offsets, forces))
+    run = conjugate_gradients(multiply, right, nystrom(multiply, right))
+    errors = backward_sweep(layers, hessian.whiten(whitener.T, run.solution), forces)
+    activities = forward_sweep(layers, offsets, scale_all(covariances, errors))
+    accuracy = _missed(activities, offsets, forces)
+    return Solution(tuple(errors), tuple(activities[:-1]), accuracy, run.steps.astype(accuracy.dtype))
 
 
 def hessian_route(
@@ -249,6 +288,7 @@ ROUTES: dict[str, Callable[..., Solution]] = {
     "covariance": covariance_route,
     "hessian": partial(hessian_route, hessian.cholesky_factor),
     "square_root": partial(hessian_route, hessian.orthogonal_factor),
+    "cg": conjugate_gradient_route,
 }
 
 
@@ -285,4 +325,5 @@ def _solve_system_jvp(route: str, primals: tuple[Any, ...], tangents: tuple[Any,
         return ravel_pytree(ROUTES[route](layers, covariances, *unravel(-right))[:2])[0]
 
     errors, hidden = unravel(jax.lax.custom_linear_solve(system, -moved, solve_negated, symmetric=True))
-    return solution, Solution(errors, hidden, jnp.zeros_like(solution.accuracy))
+    still = jax.tree.map(jnp.zeros_like, (solution.accuracy, solution.steps))
+    return solution, Solution(errors, hidden, *still)

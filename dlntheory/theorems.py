@@ -170,7 +170,7 @@ def _matrices(layers: Sequence[Layer], signals: Signals, rcond: float | None) ->
 
 def _printed_matrices(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> list[Any]:
     """Equations 27 and 50: ``(mean_b x*_{l-1} x̂_{l-1}ᵀ)⁺``."""
-    return [matrix.T for matrix in decorrelations(layers, signals, rcond=rcond)]
+    return [matrix.mT for matrix in decorrelations(layers, signals, rcond=rcond)]
 
 
 def _rescaled(factors: Callable[..., list[Any]], check: Any, one_by_one: bool) -> Callable[..., Conclusion]:

@@ -1,5 +1,6 @@
 """Weight and bias updates of every learning rule and rescaling, and the rescalings themselves: the interface."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from .algebra import Matrix, is_concrete, sign
 from .checks import as_number, one_of
 from .covariance import Covariances
 from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, Settled, SoftOutput, as_problem, solve_problem
+from .layers import Layer
 from .learning_rules import (
     FISHERS,
     RULES,
@@ -59,13 +61,15 @@ def prepare(
     """Check everything, and find the equilibrium that predictive coding learns at."""
     options = as_options(rule, rescaling, given)
     problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
-    check_rescalable(rule, rescaling, problem.covariances)
+    check_rescalable(rule, rescaling, problem.covariances, problem.layers)
     result = solve_problem(problem, options.solver) if rule == "pc" else None
     return Learning(problem, result, options, rule, rescaling)
 
 
-def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances) -> None:
-    """Refuse a rescaling of predictive coding with a matrix among the covariances."""
+def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances, layers: Sequence[Layer]) -> None:
+    """Refuse a rescaling of several weights that share an error, or of predictive coding with matrix covariances."""
+    if rescaling is not None and not all(layer.has_features for layer in layers):
+        raise ValueError(f"`rescaling` is {rescaling!r} but a chain of weights shares an error; wanted None.")
     matrix = any(jnp.ndim(each) == 2 for each in covariances if each is not None)
     if rule == "pc" and rescaling is not None and matrix:
         raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
@@ -139,7 +143,7 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
 
 
 @eqx.filter_jit
-def split_changes(learning: Learning) -> list[tuple[Matrix, Matrix | None]]:
+def split_changes(learning: Learning) -> list[tuple[Any, Any]]:
     """Of each layer, the update of its weight and that of its bias, ``None`` if the bias is not learned."""
     changes = changes_of(learning, signals_of(learning))
     return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
@@ -152,7 +156,7 @@ def _factors(learning: Learning) -> list[Any]:
 
 def weight_updates(
     net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
-) -> tuple[Float[Array, "_ _"], ...]:
+) -> tuple[Any, ...]:
     r"""The weight updates of a learning rule, averaged over the batch: descent directions.
 
     - ``"bp"``: ``(1/B) D_lᵀ R X̂_{l-1}ᵀ``.
@@ -175,7 +179,7 @@ def weight_updates(
             ``"full"`` (the whole Fisher matrix's pseudoinverse; for small networks), for ``"natural"``.
 
     Returns:
-        ``L`` arrays shaped like the weights.
+        ``L`` arrays shaped like the weights; of a `Chain`, a tuple of them.
 
     Raises:
         ValueError: for shapes that do not match, NaN or infinity, an unknown rule or rescaling, or a rescaling
@@ -200,7 +204,7 @@ def weight_updates(
 
 def bias_updates(
     net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
-) -> tuple[Float[Array, " _"] | None, ...]:
+) -> tuple[Any, ...]:
     r"""The updates of the learned biases, averaged over the batch: descent directions.
 
     A learned bias is the weight of an activity that is constantly one; so it is updated by the batch mean of the
@@ -215,7 +219,7 @@ def bias_updates(
         **options: as in `weight_updates`.
 
     Returns:
-        ``L`` entries: an array ``(n_l,)``, or ``None`` where the bias is not learned.
+        ``L`` entries: an array shaped like the bias, or ``None`` where it is not learned.
 
     Raises:
         ValueError: as `weight_updates`.
@@ -274,7 +278,7 @@ def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc"
 
 def decorrelation_matrices(
     net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any
-) -> tuple[Float[Array, "_ _"], ...]:
+) -> tuple[Float[Array, "..."], ...]:
     r"""The matrices of Theorem 2, one a layer: ``(mean_b x̂_{l-1} x*_{l-1}ᵀ)⁺``.
 
     For backpropagation ``(mean_b x̂_{l-1} x̂_{l-1}ᵀ)⁺``.
@@ -290,7 +294,7 @@ def decorrelation_matrices(
         **options: as in `weight_updates`.
 
     Returns:
-        ``L`` arrays ``(n_{l-1}, n_{l-1})``.
+        ``L`` arrays ``(n_{l-1}, n_{l-1})``; of a convolution, as large as a patch, and one for each group.
 
     Raises:
         ValueError: as `weight_updates`; also for ``rule="natural"``.

@@ -1,27 +1,42 @@
 """Weight sets in and out of files.
 
-A file holds arrays by name and a list of layers: of each its kind, the names of its arrays, and its other fields,
-``{"kind": "dense", "weight": "W1", "bias": "b1", "learn_bias": false}``. `save_weights` writes the list beside the
-arrays; for a file from elsewhere it is made from the names.
+A file holds arrays by name and a list of layers: of each its kind, the names of its arrays, and its other arguments,
+``{"kind": "dense", "weight": "W1", "bias": "b1", "learn_bias": false}``. Layers that make up another one are a list in
+its entry. `save_weights` writes the list beside the arrays, and the shape of an input where layers need it; for a file
+from elsewhere the list is made from the names.
 """
 
-import dataclasses
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from .algebra import is_symbolic
 from .array_files import read_arrays, write_arrays
-from .layers import Dense, Layer, Residual
+from .chains import Chain
+from .convolution import Conv2d, ConvTranspose2d
+from .fixed_maps import AvgPool2d, Flatten, Reshape
+from .folding import Folded
+from .layers import Dense
 from .network import LinearNetwork
+from .wrappers import Residual
 
-KINDS: dict[str, type[Layer]] = {"dense": Dense, "residual": Residual}
+KINDS: dict[str, type[Any]] = {
+    "dense": Dense,
+    "residual": Residual,
+    "chain": Chain,
+    "conv2d": Conv2d,
+    "conv_transpose2d": ConvTranspose2d,
+    "avg_pool2d": AvgPool2d,
+    "flatten": Flatten,
+    "reshape": Reshape,
+}
 """The layers that files can hold, by the name that they have there."""
 
-ARRAYS = {"weight": "W", "bias": "b"}
-"""The fields of a layer that are arrays, and the letters that name them in a file; the others are JSON."""
+ARRAYS = {"weight": "W", "kernel": "W", "bias": "b"}
+"""The arguments of a layer that are arrays, and the letters that name them in a file; the others are JSON."""
 
 CONVENTIONS = (
     (re.compile(r"w(_?\d+)"), r"b\1"),
@@ -63,7 +78,7 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
     try:
         entries = _entries_by_name(arrays, order) if note is None else _entries_in(note, order)
         _check_names(arrays, entries)
-        return _network(arrays, entries)
+        return _network(arrays, entries, None if note is None else note.get("input_shape"))
     except (TypeError, ValueError) as error:
         raise ValueError(f"`path` is {path}, which makes no network: {error}") from error
 
@@ -91,52 +106,86 @@ def save_weights(path: Any, net: LinearNetwork) -> None:
     """
     if not isinstance(net, LinearNetwork):
         raise TypeError(f"`net` is a {type(net).__name__}; wanted a LinearNetwork.")
-    if any(map(is_symbolic, net.weights)):
+    if any(is_symbolic(layer.like) for layer in net.layers):
         raise TypeError("`net` holds symbols; wanted numbers.")
     arrays: dict[str, np.ndarray] = {}
-    entries = [_entry(layer, number, arrays) for number, layer in enumerate(net.layers, start=1)]
-    write_arrays(path, arrays, {"layers": entries})
+    note: dict[str, Any] = {"layers": _entries(net.layers, arrays)}
+    if len(net.shapes[0]) > 1 or isinstance(net.layers[0], Folded):
+        note["input_shape"] = net.shapes[0]
+    write_arrays(path, arrays, note)
 
 
-def _entry(layer: Layer, number: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The layer as an entry of the list; its arrays go into ``arrays``."""
+def _entries(layers: Iterable[Any], arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Layers as a list of entries, with the fixed maps that they were folded with; their arrays go into ``arrays``."""
+    unfolded = [(*layer.maps, layer.inner) if isinstance(layer, Folded) else (layer,) for layer in layers]
+    return [_entry(each, arrays) for parts in unfolded for each in parts]
+
+
+def _entry(layer: Any, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The layer as an entry."""
     kinds = {cls: kind for kind, cls in KINDS.items()}
     if type(layer) not in kinds:
         raise TypeError(f"`net` has a {type(layer).__name__}; files can hold {_listed(KINDS)}.")
     entry: dict[str, Any] = {"kind": kinds[type(layer)]}
-    for field in dataclasses.fields(layer):
-        value = getattr(layer, field.name)
-        if field.name in ARRAYS and value is not None:
-            name = f"{ARRAYS[field.name]}{number}"
-            arrays[name] = np.asarray(value, order="C")
-            value = name
-        entry[field.name] = value
+    number = sum(name.startswith("W") for name in arrays) + 1
+    for argument, value in _arguments(layer).items():
+        if isinstance(value, list):
+            entry[argument] = _entries(value, arrays)
+        elif argument in ARRAYS and value is not None:
+            entry[argument] = f"{ARRAYS[argument]}{number}"
+            arrays[entry[argument]] = np.asarray(value, order="C")
+        else:
+            entry[argument] = value
     return entry
 
 
-def _network(arrays: dict[str, np.ndarray], entries: list[dict[str, Any]]) -> LinearNetwork:
+def _arguments(layer: Any) -> dict[str, Any]:
+    """What the layer's constructor would make it of; a list of layers where it is made of layers."""
+    if isinstance(layer, Chain):
+        return {"layers": list(layer.layers)}
+    if isinstance(layer, Residual) and not isinstance(layer.inner, Dense):
+        return {"weight": [layer.inner]}
+    return {name: getattr(layer, name) for name in inspect.signature(type(layer)).parameters}
+
+
+def _network(arrays: dict[str, np.ndarray], entries: list[dict[str, Any]], input_shape: Any) -> LinearNetwork:
     layers = [_layer(arrays, entry) for entry in entries]
     try:
-        return LinearNetwork(layers)
+        return LinearNetwork(layers, input_shape)
     except ValueError as error:
         raise ValueError(f"in the order {_listed(_weights_in(entries))}, {error}") from error
 
 
-def _layer(arrays: dict[str, np.ndarray], entry: dict[str, Any]) -> Layer:
+def _layer(arrays: dict[str, np.ndarray], entry: dict[str, Any]) -> Any:
     fields = {name: value for name, value in entry.items() if name != "kind"}
-    fields |= {name: arrays[fields[name]] for name in ARRAYS if fields.get(name) is not None}
+    for name, value in fields.items():
+        if _are_entries(value):
+            inside = [_layer(arrays, each) for each in value]
+            fields[name] = inside if entry["kind"] == "chain" else _only(inside)
+        elif name in ARRAYS and value is not None:
+            fields[name] = arrays[value]
     try:
         return KINDS[entry["kind"]](**fields)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{entry['kind']} layer ({_listed(_names_in(entry))}): {error}") from error
 
 
+def _only(layers: list[Any]) -> Any:
+    """A layer with the fixed maps before it, as one."""
+    return layers[0] if len(layers) == 1 else Chain(layers)
+
+
+def _are_entries(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(each, dict) for each in value)
+
+
 def _entries_in(note: Any, order: list[str] | None) -> list[dict[str, Any]]:
     """The layers that `save_weights` noted; refuses a note that is damaged, or another order than its own."""
-    if not isinstance(note, dict) or set(note) != {"layers"} or not isinstance(note["layers"], list):
+    known = isinstance(note, dict) and {"layers"} <= set(note) <= {"layers", "input_shape"}
+    if not known or not isinstance(note["layers"], list):
         raise ValueError("what it says of its layers is damaged, or of a newer version.")
     entries = note["layers"]
-    for entry in entries:
+    for entry in _all_entries(entries):
         if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
             raise ValueError(f"its layer {entry} is none that this version knows ({_listed(KINDS)}).")
     recorded = _weights_in(entries)
@@ -196,12 +245,23 @@ def _check_names(names: Iterable[str], entries: list[dict[str, Any]]) -> None:
 
 
 def _weights_in(entries: list[dict[str, Any]]) -> list[str]:
-    return [entry["weight"] for entry in entries if "weight" in entry]
+    arguments = ("weight", "kernel")
+    return [each[name] for each in _all_entries(entries) for name in arguments if isinstance(each.get(name), str)]
 
 
 def _names_in(entry: dict[str, Any]) -> list[str]:
-    """The names of a layer's arrays."""
-    return [entry[field] for field in ARRAYS if entry.get(field) is not None]
+    """The names of the arrays of a layer and of those inside it."""
+    values = [each.get(name) for each in _all_entries([entry]) for name in ARRAYS]
+    return [value for value in values if value is not None and not _are_entries(value)]
+
+
+def _all_entries(entries: Iterable[Any]) -> Iterator[Any]:
+    """Entries, and those inside of them."""
+    for entry in entries:
+        yield entry
+        for value in entry.values() if isinstance(entry, dict) else ():
+            if _are_entries(value):
+                yield from _all_entries(value)
 
 
 def _listed(names: Iterable[Any]) -> str:

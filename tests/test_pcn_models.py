@@ -110,7 +110,10 @@ def test_inference_skips_only_what_has_no_error(kind, skip, unrolled, monkeypatc
         assert moved == [steps >= distance > 0 for distance in net.distances]
         if steps == 6:
             found = study(net, algorithm, x, y).gradients
-            assert_close(found, naive.weight_gradients(net, "squared_error", x, expected), condition=1e3)
+            # errors are differences of activities, and lose as many digits as they are smaller
+            errors = np.sqrt(2 * len(x) * float(run.energy[-1].sum()))
+            slopes = naive.weight_gradients(net, "squared_error", x, run.states)
+            assert_close(found, slopes, condition=10 * norm(run.states) / errors)
 
 
 def study(net, algorithm, x, y):
@@ -193,6 +196,7 @@ def test_sizes(name, depth, shapes):
     assert net.depth == depth
     assert list(net.state_shapes[: len(shapes)]) == shapes
     assert net.output_shape == (10,)
+    assert [block.activation for block in net.blocks] == ["gelu"] * (depth - 1) + ["identity"]
 
 
 def test_skips():
@@ -217,7 +221,10 @@ def test_skips():
         (lambda: pcn.build("MLP", (4,), 2, norm="frozen"), "no batch normalisation"),
         (lambda: pcn.Network([], (2,)), "`blocks` is empty"),
         (lambda: pcn.Network([pcn.Block(pcn.Dense(3, 2, jax.random.key(0)))], (4,)), "block 1 cannot read"),
-        (lambda: pcn.Network(small().blocks, (2, 8, 8), [(0,), (0,), (1,), (2,), (3,)]), "block 2 does not lead to the output"),
+        (
+            lambda: pcn.Network(small().blocks, (2, 8, 8), [(0,), (0,), (1,), (2,), (3,)]),
+            "block 2 does not lead to the output",
+        ),
     ],
 )
 def test_bad_models(make, message):

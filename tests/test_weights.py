@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from dlntheory.layers import Dense, Residual
+from dlntheory.layers import Dense
 from dlntheory.network import LinearNetwork
 from dlntheory.weights import load_weights, save_weights
+from dlntheory.wrappers import Residual
 
 WRITTEN = (".npz", ".safetensors")
 
@@ -306,11 +307,11 @@ BAD_FILES = {
     "note_damaged.npz": (with_note("[{"), "cannot be read as .npz: "),
     "note_nested.npz": (with_note("[" * 100_000), "cannot be read as .npz: "),
     "note_text.npz": (with_note('"dense"'), "what it says of its layers is damaged, or of a newer version"),
-    "note_newer.npz": (with_note('{"layers": [], "input_shape": []}'), "what it says of its layers is damaged"),
+    "note_newer.npz": (with_note('{"layers": [], "version": 2}'), "what it says of its layers is damaged"),
     "layers_none.npz": (with_layers(), "W1 would be left out"),
     "layers_kind.npz": (
         with_layers({**LAYER, "kind": "fourier"}),
-        "its layer {'kind': 'fourier', 'weight': 'W1'} is none that this version knows (dense, residual)",
+        "its layer {'kind': 'fourier', 'weight': 'W1'} is none that this version knows (dense, residual, chain",
     ),
     "layers_text.npz": (with_layers("dense"), "its layer dense is none that this version knows"),
     "layers_unhashable.npz": (with_layers({**LAYER, "kind": []}), "which makes no network: "),

@@ -118,14 +118,15 @@ def _layers(net: Any, x: Any, result: Any, products: Any) -> list[dict[str, Any]
     """What each layer has to do with the alignment; activities are those that enter it."""
     import numpy as np
 
-    from ..network import as_columns, feedforward
+    from ..network import as_columns, feedforward, flat
 
-    plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(x))]
-    energies = [float(np.mean(np.sum(np.square(each), axis=1)) / 2) for each in result.errors]
+    plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(flat(x, net.shapes[0])))]
+    energies = [float(np.mean(np.sum(np.square(each.reshape(len(x), -1)), axis=1)) / 2) for each in result.errors]
     total = sum(energies)
     records = []
     for index, layer in enumerate(net.layers):
-        own, weight = np.asarray(result.activities[index]), np.asarray(layer.weight)
+        own, weight = np.asarray(result.activities[index]).reshape(len(x), -1), np.asarray(layer.like)
+        weight = weight.reshape(len(weight), -1)
         records.append({
             "layer": index + 1,
             "kind": type(layer).__name__.lower(),

@@ -61,8 +61,8 @@ def train_linear(
     net = _read_network(weights, order, widths, init, seed)
     with refusals("--out"):
         _check_out(out)
-    x = read_batch("--inputs", inputs, net.widths[0], net.dtype)
-    y = read_batch("--targets", targets, net.widths[-1], net.dtype)
+    x = read_batch("--inputs", inputs, net.shapes[0], net.dtype)
+    y = read_batch("--targets", targets, net.shapes[-1], net.dtype)
     record: dict[str, Any] = {
         "name": widths if weights is None else weights.name, "rule": rule, "rescaling": rescaling,
         "regularisation": regularisation, "learning_rate": learning_rate, "steps": steps, "batch": batch, "seed": seed,

@@ -86,10 +86,10 @@ def passed(theorems: list[dict[str, Any]], counterexamples: list[dict[str, Any]]
 
 
 def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, lengthy: bool = True) -> dict[str, Any]:
-    from ..layers import Residual
     from ..theorems import verify as check
+    from ..wrappers import Residual
 
-    samples = len(x) if x.ndim == 2 else 1
+    samples = len(x) if x.ndim > len(net.shapes[0]) else 1
     printed = ["printed-1"] if samples > 1 else []
     printed += ["printed-2", "printed-spike", "printed-nudging"]
     if any(isinstance(layer, Residual) for layer in net.layers):
@@ -101,7 +101,7 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, len
         "widths": net.widths,
         "samples": samples,
         "theorems": [
-            _as_record(check(net, *_data_for(theorem, x, y), theorem))
+            _as_record(check(net, *_data_for(theorem, x, y, batched=x.ndim > len(net.shapes[0])), theorem))
             for theorem in THEOREMS
             if theorem not in left_out
         ],
@@ -109,9 +109,9 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, len
     }
 
 
-def _data_for(theorem: int | str, x: Any, y: Any) -> tuple[Any, Any]:
+def _data_for(theorem: int | str, x: Any, y: Any, batched: bool) -> tuple[Any, Any]:
     """The whole batch; for Theorem 3, which searches for each sample's covariances, the first sample."""
-    return (x[:1], y[:1]) if theorem == 3 and x.ndim == 2 else (x, y)
+    return (x[:1], y[:1]) if theorem == 3 and batched else (x, y)
 
 
 def _check_counterexamples() -> Iterator[dict[str, Any]]:

@@ -8,10 +8,17 @@ from pathlib import Path
 import jax
 
 from ..provenance import configuration
-from . import accuracy, imports, inference, speed, sweeps
+from . import accuracy, imports, inference, pcn, speed, sweeps
 from .report import describe, fill, save, write
 
-BENCHMARKS = {"speed": speed, "accuracy": accuracy, "import": imports, "inference": inference, "sweeps": sweeps}
+BENCHMARKS = {
+    "speed": speed,
+    "accuracy": accuracy,
+    "import": imports,
+    "inference": inference,
+    "sweeps": sweeps,
+    "pcn": pcn,
+}
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS / "results" / "benchmarks"
 

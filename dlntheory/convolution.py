@@ -1,0 +1,318 @@
+r"""Convolutions: at every position of an image the same weight multiplies the patch around it.
+
+So one sample shares its weight across positions as a batch shares it across samples: the update is
+``(1/B) Σ_{b,p} ε_l[b,p] φ_l(x*_{l-1})[b,p]ᵀ``, and activities at different positions interfere.
+
+The extended weight is a matrix ``(C_out, C_in k_h k_w)`` with one more column for a learned bias; with groups, one such
+matrix for each group of outputs.
+"""
+
+import abc
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .algebra import Matrix, append_ones, is_symbolic
+from .checks import as_array, as_count, as_pair
+from .layers import Layer, Shape, as_bias, known, replaced
+from .windows import Geometry, Pair, as_axes, as_images, convolve, patches, turned, turned_filters
+
+
+class Convolution(Layer):
+    """What `Conv2d` and `ConvTranspose2d` share: filters ``(C_out, C_in / groups, k_h, k_w)`` that move over images."""
+
+    groups: eqx.AbstractVar[int]
+    images: eqx.AbstractVar[Shape | None]
+
+    @property
+    @abc.abstractmethod
+    def filters(self) -> Matrix:
+        """The weight as the filters that move."""
+
+    @property
+    @abc.abstractmethod
+    def geometry(self) -> Geometry:
+        """How they move."""
+
+    @property
+    def channels(self) -> Pair:
+        """Of the inputs, and of the outputs."""
+        outputs, inputs, _, _ = self.filters.shape
+        return inputs * self.groups, outputs
+
+    @property
+    def in_shape(self) -> Shape:
+        """``(C_in, height, width)``."""
+        return known(self.images)
+
+    @property
+    def in_size(self) -> int:
+        """Number of inputs."""
+        return math.prod(self.in_shape)
+
+    @property
+    def out_size(self) -> int:
+        """Number of outputs."""
+        return math.prod(self.out_shape)
+
+    @property
+    def out_shape(self) -> Shape:
+        """``(C_out, height, width)``."""
+        height, width = self.geometry
+        return (self.channels[1], height.places, width.places)
+
+    @property
+    def positions(self) -> int:
+        """At how many positions the filters are used."""
+        return math.prod(self.out_shape[1:])
+
+    @property
+    def shift(self) -> Matrix | None:
+        """The bias of every output."""
+        return None if self.bias is None else jnp.repeat(self.bias, self.positions)
+
+    @property
+    def work(self) -> int:
+        """How many multiplications `apply` takes for one column."""
+        return self.positions * math.prod(self.filters.shape)
+
+    def apply(self, x: Matrix) -> Matrix:
+        """The filters moved over the images."""
+        return self._moved(self.filters, x)
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """The transposed map: mirrored filters, moved over the outputs."""
+        geometry, filters = turned(self.geometry), turned_filters(self.filters, self.groups)
+        return convolve(filters, as_images(v, self.channels[1], geometry), geometry, self.groups)
+
+    def weight_features(self, x: Matrix) -> Matrix:
+        """The patches of every position and sample, ``(C_in k_h k_w, positions × samples)``, of each group."""
+        seen = patches(as_images(x, self.channels[0], self.geometry), self.geometry, self.groups)
+        return seen[0] if self.groups == 1 else seen
+
+    def features(self, x: Matrix) -> Matrix:
+        """The patches, and 1 if a bias is learned."""
+        seen = self.weight_features(x)
+        if not self.learn_bias:
+            return seen
+        return append_ones(seen) if self.groups == 1 else jax.vmap(append_ones)(seen)
+
+    def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
+        """``errors phi(x)'``, summed over positions and samples, without forming the patches."""
+        (update,) = jax.linear_transpose(lambda filters: self._moved(filters, x), self.filters)(errors)
+        rows = update.reshape(self.channels[1], -1)
+        if self.learn_bias:
+            sums = errors.reshape(self.channels[1], -1).sum(axis=1, keepdims=True)
+            rows = jnp.concatenate([rows, sums], axis=1)
+        return rows if self.groups == 1 else rows.reshape(self.groups, -1, rows.shape[1])
+
+    def output_change(self, change: Matrix, x: Matrix) -> Matrix:
+        """How the output at ``x`` moves when the extended weight moves by ``change``."""
+        filters, bias = self._filters_of(change)
+        moved = self._moved(filters, x)
+        return moved if bias is None else moved + jnp.repeat(bias, self.positions)[:, None]
+
+    def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
+        """Of ``D T x`` in the extended weight, from ``D'``."""
+        samples, outputs = x.shape[1], downstream.shape[1]
+        seen = self.features(x).reshape(self.groups, -1, self.positions, samples)
+        maps = downstream.reshape(self.groups, -1, self.positions, outputs)
+        return jnp.einsum("gcpo,gfpb->obgcf", maps, seen).reshape(outputs * samples, -1)
+
+    def split(self, change: Matrix) -> tuple[Matrix, Matrix | None]:
+        """Split a change of the extended weight into that of the kernel and that of the bias."""
+        filters, bias = self._filters_of(change)
+        return self._kernel_of(filters), bias
+
+    @abc.abstractmethod
+    def _kernel_of(self, filters: Matrix) -> Matrix:
+        """Filters as the kernel that makes them."""
+
+    def _moved(self, filters: Matrix, x: Matrix) -> Matrix:
+        return convolve(filters, as_images(x, self.channels[0], self.geometry), self.geometry, self.groups)
+
+    def _filters_of(self, change: Matrix) -> tuple[Matrix, Matrix | None]:
+        rows = change.reshape(self.channels[1], -1)
+        filters, bias = (rows[:, :-1], rows[:, -1]) if self.learn_bias else (rows, None)
+        return filters.reshape(self.filters.shape), bias
+
+
+class Conv2d(Convolution):
+    r"""A convolution, ``x_l[o, p] = Σ_{c, i} K[o, c, i] x_{l-1}[c, s p + i − q] + b[o]``, as in PyTorch and Equinox.
+
+    Args:
+        kernel: ``(C_out, C_in / groups, k_h, k_w)``.
+        stride: ``s``, a number or ``(vertical, horizontal)``.
+        padding: ``q``, zeros around the image.
+        groups: of channels, that see only their own inputs.
+        bias: ``(C_out,)`` or ``None``.
+        learn_bias: whether the bias is learned (a learned bias that is not given starts at zero) or fixed.
+
+    Raises:
+        ValueError: for a kernel that is not a non-empty array of rank 4, groups that do not divide its outputs, a
+            stride below one, a negative padding, or a bias of another length.
+        TypeError: for something that does not hold real numbers, or sizes that are not whole.
+
+    Example:
+        >>> layer = Conv2d(jnp.ones((5, 3, 3, 3)), padding=1).bind((3, 8, 8))
+        >>> layer.out_shape, layer.positions
+        ((5, 8, 8), 64)
+    """
+
+    kernel: Matrix
+    bias: Matrix | None
+    stride: Pair = eqx.field(static=True)
+    padding: Pair = eqx.field(static=True)
+    groups: int = eqx.field(static=True)
+    learn_bias: bool = eqx.field(static=True)
+    images: Shape | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        kernel: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        groups: Any = 1,
+        bias: Any = None,
+        learn_bias: bool = False,
+    ):
+        self.kernel = as_kernel("kernel", kernel)
+        self.stride, self.padding = as_pair("stride", stride), as_pair("padding", padding, minimum=0)
+        self.groups = as_groups("groups", groups, "outputs", self.kernel.shape[0])
+        self.bias = as_bias("bias", bias, self.kernel[:, :, 0, 0], learn_bias)
+        self.learn_bias = learn_bias
+        self.images = None
+
+    @property
+    def weight(self) -> Matrix:
+        """The kernel."""
+        return self.kernel
+
+    @property
+    def filters(self) -> Matrix:
+        """The kernel."""
+        return self.kernel
+
+    @property
+    def geometry(self) -> Geometry:
+        """How the filters move over the image."""
+        return as_axes(self.in_shape, self.kernel.shape[2:], self.stride, self.padding)
+
+    def bind(self, shape: Shape) -> "Conv2d":
+        """The layer for images ``(C_in, height, width)``."""
+        as_axes(shape, self.kernel.shape[2:], self.stride, self.padding)
+        _check_channels(shape, self.channels[0])
+        return replaced(self, images=shape)
+
+    def _kernel_of(self, filters: Matrix) -> Matrix:
+        return filters
+
+
+class ConvTranspose2d(Convolution):
+    r"""The transpose of a convolution, as in PyTorch: the transposed map of `Conv2d` with the same kernel and options.
+
+    Args:
+        kernel: ``(C_in, C_out / groups, k_h, k_w)``.
+        stride: how far the inputs are put apart.
+        padding: what is cut off around the output.
+        output_padding: rows and columns added at the output's end, below the stride; which of the sizes that the
+            convolution would map to the input's is meant.
+        groups: of channels, that see only their own inputs.
+        bias: ``(C_out,)`` or ``None``.
+        learn_bias: whether the bias is learned (a learned bias that is not given starts at zero) or fixed.
+
+    Raises:
+        ValueError: as `Conv2d`, or for an output padding that is not below the stride.
+        TypeError: as `Conv2d`.
+
+    Example:
+        >>> ConvTranspose2d(jnp.ones((3, 5, 2, 2)), stride=2).bind((3, 4, 4)).out_shape
+        (5, 8, 8)
+    """
+
+    kernel: Matrix
+    bias: Matrix | None
+    stride: Pair = eqx.field(static=True)
+    padding: Pair = eqx.field(static=True)
+    output_padding: Pair = eqx.field(static=True)
+    groups: int = eqx.field(static=True)
+    learn_bias: bool = eqx.field(static=True)
+    images: Shape | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        kernel: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: Any = 1,
+        bias: Any = None,
+        learn_bias: bool = False,
+    ):
+        self.kernel = as_kernel("kernel", kernel)
+        self.stride, self.padding = as_pair("stride", stride), as_pair("padding", padding, minimum=0)
+        self.output_padding = as_pair("output_padding", output_padding, minimum=0)
+        if any(added >= apart for added, apart in zip(self.output_padding, self.stride, strict=True)):
+            raise ValueError(f"`output_padding` is {self.output_padding}; wanted less than the stride {self.stride}.")
+        self.groups = as_groups("groups", groups, "inputs", self.kernel.shape[0])
+        self.bias = as_bias("bias", bias, self.filters[:, :, 0, 0], learn_bias)
+        self.learn_bias = learn_bias
+        self.images = None
+
+    @property
+    def weight(self) -> Matrix:
+        """The kernel."""
+        return self.kernel
+
+    @property
+    def filters(self) -> Matrix:
+        """The kernel, mirrored, with inputs and outputs exchanged."""
+        return turned_filters(self.kernel, self.groups)
+
+    @property
+    def geometry(self) -> Geometry:
+        """How the filters move over the image, with zeros between its pixels."""
+        return self._geometry_at(self.in_shape)
+
+    def bind(self, shape: Shape) -> "ConvTranspose2d":
+        """The layer for images ``(C_in, height, width)``."""
+        self._geometry_at(shape)
+        _check_channels(shape, self.channels[0])
+        return replaced(self, images=shape)
+
+    def _geometry_at(self, shape: Shape) -> Geometry:
+        window = self.kernel.shape[2:]
+        if len(shape) != 3:
+            raise ValueError("takes images (channels, height, width)")
+        options = zip(shape[1:], self.stride, self.padding, self.output_padding, window, strict=True)
+        sizes = [(size - 1) * apart - 2 * cut + length + added for size, apart, cut, added, length in options]
+        return turned(as_axes((0, *sizes), window, self.stride, self.padding))
+
+    def _kernel_of(self, filters: Matrix) -> Matrix:
+        return turned_filters(filters, self.groups)
+
+
+def as_kernel(name: str, kernel: Any) -> Matrix:
+    """Convert to a non-empty array of rank 4."""
+    array = as_array(name, kernel)
+    if is_symbolic(array):
+        raise TypeError(f"`{name}` is a {type(kernel).__name__}; wanted numbers.")
+    if array.ndim != 4 or array.size == 0:
+        raise ValueError(f"`{name}` has shape {array.shape}; wanted four sizes, channels, channels, height and width.")
+    return array
+
+
+def as_groups(name: str, groups: Any, which: str, channels: int) -> int:
+    """Check a number of groups that share channels evenly."""
+    count = as_count(name, groups)
+    if channels % count:
+        raise ValueError(f"`{name}` is {count} but the kernel has {channels} {which}; wanted a divisor.")
+    return count
+
+
+def _check_channels(shape: Shape, channels: int) -> None:
+    if shape[0] != channels:
+        raise ValueError(f"takes images of {channels} channels")

@@ -1,0 +1,222 @@
+r"""Linear maps without weights: they belong to the features of the next layer with a weight.
+
+An error of their own would put terms into ``S`` that no update cancels. So only layers with weights carry an error, and
+a fixed map is a part of the feature map ``phi`` of the layer that follows it (`dlntheory.folding`).
+"""
+
+import abc
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .algebra import Matrix
+from .checks import as_count, as_list, as_pair
+from .layers import Shape, known, replaced
+from .windows import Geometry, as_axes, as_images, turned, windows
+
+
+class FixedMap(eqx.Module):
+    """A linear map without weights, of inputs of a shape that it is bound to."""
+
+    in_shape: eqx.AbstractVar[Shape | None]
+
+    @property
+    @abc.abstractmethod
+    def out_shape(self) -> Shape:
+        """The shape of one output."""
+
+    @abc.abstractmethod
+    def bind(self, shape: Shape) -> "FixedMap":
+        """The map for inputs of that shape."""
+
+    @abc.abstractmethod
+    def apply(self, x: Matrix) -> Matrix:
+        """The map of columns."""
+
+    @abc.abstractmethod
+    def transpose(self, v: Matrix) -> Matrix:
+        """The transposed map of columns."""
+
+
+class AvgPool2d(FixedMap):
+    """The mean of every window of an image; zeros of the padding count.
+
+    Args:
+        kernel_size: of the window, a number or ``(height, width)``.
+        stride: how far windows are apart; by default the kernel's size.
+        padding: zeros around the image.
+
+    Raises:
+        ValueError: for sizes below one, or a negative padding.
+        TypeError: for something that is not a whole number.
+
+    Example:
+        >>> pool = AvgPool2d(2).bind((1, 4, 4))
+        >>> pool.out_shape, pool.apply(jnp.arange(16.0)[:, None])[:, 0].tolist()
+        ((1, 2, 2), [2.5, 4.5, 10.5, 12.5])
+    """
+
+    kernel_size: tuple[int, int] = eqx.field(static=True)
+    stride: tuple[int, int] = eqx.field(static=True)
+    padding: tuple[int, int] = eqx.field(static=True)
+    in_shape: Shape | None = eqx.field(static=True)
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0):
+        self.kernel_size = as_pair("kernel_size", kernel_size)
+        self.stride = self.kernel_size if stride is None else as_pair("stride", stride)
+        self.padding = as_pair("padding", padding, minimum=0)
+        self.in_shape = None
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of one output."""
+        height, width = self._geometry
+        return (known(self.in_shape)[0], height.places, width.places)
+
+    @property
+    def _geometry(self) -> Geometry:
+        return as_axes(known(self.in_shape), self.kernel_size, self.stride, self.padding)
+
+    def bind(self, shape: Shape) -> "AvgPool2d":
+        """The map for images ``(channels, height, width)``."""
+        as_axes(shape, self.kernel_size, self.stride, self.padding)
+        return replaced(self, in_shape=shape)
+
+    def apply(self, x: Matrix) -> Matrix:
+        """The mean of every window."""
+        return self._sum(x, self._geometry)
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """A share of every mean for each pixel of its window."""
+        return self._sum(v, turned(self._geometry))
+
+    def _sum(self, columns: Matrix, geometry: Geometry) -> Matrix:
+        seen = windows(as_images(columns, known(self.in_shape)[0], geometry), geometry)
+        return (seen.sum(axis=0) / len(seen)).reshape(-1, columns.shape[1])
+
+
+class Reshape(FixedMap):
+    """Samples of another shape, with the same numbers in the same order.
+
+    Args:
+        shape: of one sample; one entry may be −1, for what is left.
+
+    Raises:
+        ValueError: for sizes that are neither positive nor −1, or several of −1.
+        TypeError: for something that is not a list of whole numbers.
+
+    Example:
+        >>> Reshape((3, -1)).bind((12,)).out_shape
+        (3, 4)
+    """
+
+    shape: Shape = eqx.field(static=True)
+    in_shape: Shape | None = eqx.field(static=True)
+
+    def __init__(self, shape: Any):
+        sizes = [as_count(f"shape[{i}]", size, minimum=-1) for i, size in enumerate(as_list("shape", shape, "sizes"))]
+        if not sizes or 0 in sizes or sizes.count(-1) > 1:
+            raise ValueError(f"`shape` is {tuple(sizes)}; wanted positive sizes, one of which may be -1.")
+        self.shape = tuple(sizes)
+        self.in_shape = None
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of one output."""
+        left = math.prod(known(self.in_shape)) // abs(math.prod(self.shape))
+        return tuple(left if size == -1 else size for size in self.shape)
+
+    def bind(self, shape: Shape) -> "Reshape":
+        """The map for inputs of that shape, if it holds as many numbers."""
+        bound = replaced(self, in_shape=shape)
+        if math.prod(bound.out_shape) != math.prod(shape):
+            raise ValueError(f"makes samples of shape {self.shape}")
+        return bound
+
+    def apply(self, x: Matrix) -> Matrix:
+        """``x``: columns have no shape."""
+        return x
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """``v``."""
+        return v
+
+
+class Flatten(Reshape):
+    """Images as vectors, ``(C, H, W)`` to ``(C H W,)``.
+
+    Example:
+        >>> Flatten().bind((2, 3, 3)).out_shape
+        (18,)
+    """
+
+    def __init__(self) -> None:
+        super().__init__((-1,))
+
+
+class LinearOperator(FixedMap):
+    r"""A linear function of your own, and its transpose by ``jax.linear_transpose``.
+
+    Args:
+        function: of one sample, an array of the shape that arrives at this place of the network, to an array. It must
+            be linear, without a constant, and made of JAX's operations.
+
+    Raises:
+        TypeError: for something that cannot be called.
+
+    Example:
+        >>> differences = LinearOperator(jnp.diff).bind((3,))
+        >>> differences.out_shape, differences.apply(jnp.array([[1.0], [4.0], [9.0]]))[:, 0].tolist()
+        ((2,), [3.0, 5.0])
+    """
+
+    function: Callable[[Any], Any] = eqx.field(static=True)
+    in_shape: Shape | None = eqx.field(static=True)
+    mapped_shape: Shape = eqx.field(static=True)
+
+    def __init__(self, function: Any):
+        if not callable(function):
+            raise TypeError(f"`function` is a {type(function).__name__}; wanted a function of one sample.")
+        self.function = function
+        self.in_shape, self.mapped_shape = None, ()
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of one output."""
+        known(self.in_shape)
+        return self.mapped_shape
+
+    def bind(self, shape: Shape) -> "LinearOperator":
+        """The map for inputs of that shape; refuses a function that is not linear."""
+        sample = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+        try:
+            out = jax.eval_shape(self.function, sample)
+            jax.eval_shape(jax.linear_transpose(self.function, sample), out)
+        except Exception as error:  # whatever a user's function raises
+            raise ValueError(f"has a function that fails for one sample, or is not linear ({error})") from error
+        if not isinstance(out, jax.ShapeDtypeStruct) or not out.shape:
+            raise ValueError("has a function that does not return an array")
+        with jax.ensure_compile_time_eval():
+            if np.asarray(self.function(jnp.zeros(shape, sample.dtype))).any():
+                raise ValueError("has a function that is not linear: it adds a constant")
+        return replaced(self, in_shape=shape, mapped_shape=out.shape)
+
+    def apply(self, x: Matrix) -> Matrix:
+        """The function of every sample."""
+        return self._mapped(self.function, x, known(self.in_shape))
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """The transposed function of every sample."""
+        sample = jax.ShapeDtypeStruct(known(self.in_shape), v.dtype)
+        return self._mapped(lambda each: jax.linear_transpose(self.function, sample)(each)[0], v, self.out_shape)
+
+    def _mapped(self, function: Callable[[Any], Any], columns: Matrix, shape: Shape) -> Matrix:
+        samples = columns.shape[1]
+        moved = jax.vmap(function, in_axes=-1, out_axes=-1)(jnp.asarray(columns).reshape(*shape, samples))
+        moved = moved.reshape(-1, samples)
+        return np.asarray(moved) if isinstance(columns, np.ndarray) else moved

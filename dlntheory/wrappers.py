@@ -1,0 +1,160 @@
+"""Layers around a layer: residual layers, and what else leaves a layer's weight as it is and changes its map."""
+
+from typing import Any
+
+import equinox as eqx
+
+from .algebra import Matrix, Size, identity
+from .layers import Dense, Layer, Shape, as_weight, replaced, shown
+
+
+class Wrapper(Layer):
+    """A layer that is another one but for what it overrides."""
+
+    inner: eqx.AbstractVar[Layer]
+
+    @property
+    def weight(self) -> Any:
+        """The inner layer's weight."""
+        return self.inner.weight
+
+    @property
+    def bias(self) -> Any:
+        """The inner layer's bias."""
+        return self.inner.bias
+
+    @property
+    def learn_bias(self) -> bool:
+        """Whether the inner layer's bias is learned."""
+        return self.inner.learn_bias
+
+    @property
+    def in_size(self) -> Size:
+        """Number of inputs."""
+        return self.inner.in_size
+
+    @property
+    def out_size(self) -> Size:
+        """Number of outputs."""
+        return self.inner.out_size
+
+    @property
+    def in_shape(self) -> Shape:
+        """The shape of one input."""
+        return self.inner.in_shape
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of one output."""
+        return self.inner.out_shape
+
+    @property
+    def like(self) -> Matrix:
+        """An array of the layer's kind and dtype."""
+        return self.inner.like
+
+    @property
+    def shift(self) -> Matrix | None:
+        """The bias as the layer's output sees it."""
+        return self.inner.shift
+
+    @property
+    def has_features(self) -> bool:
+        """Whether one weight multiplies features."""
+        return self.inner.has_features
+
+    @property
+    def work(self) -> Size:
+        """How many multiplications `apply` takes for one column."""
+        return self.inner.work
+
+    def seen(self, x: Matrix) -> Matrix:
+        """What the inner layer gets of the input."""
+        return x
+
+    def weight_features(self, x: Matrix) -> Matrix:
+        """The columns that the weight multiplies."""
+        return self.inner.weight_features(self.seen(x))
+
+    def features(self, x: Matrix) -> Matrix:
+        """The columns that the trainable parameters multiply."""
+        return self.inner.features(self.seen(x))
+
+    def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
+        """The local update of the extended weight."""
+        return self.inner.weight_update(errors, self.seen(x))
+
+    def output_change(self, change: Matrix, x: Matrix) -> Matrix:
+        """How the output moves when the extended weight does."""
+        return self.inner.output_change(change, self.seen(x))
+
+    def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
+        """How the output moves in a finite step."""
+        return self.inner.finite_change(change, self.seen(x), learning_rate)
+
+    def moved(self, change: Matrix, learning_rate: Any) -> Layer:
+        """The layer after a step of the extended weight."""
+        return replaced(self, inner=self.inner.moved(change, learning_rate))
+
+    def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
+        """Of the output in the extended weight."""
+        return self.inner.jacobian(downstream, self.seen(x))
+
+    def split(self, change: Matrix) -> tuple[Any, Any]:
+        """Split a change of the extended weight."""
+        return self.inner.split(change)
+
+
+class Residual(Wrapper):
+    r"""A residual layer, ``x_l = x_{l-1} + W x_{l-1} + b`` (Sample Efficiency, appendix I).
+
+    Args:
+        weight: square, ``(n, n)``; or a layer to whose output its input is added, such as `Conv2d` or `Chain`.
+        bias: ``(n,)`` or ``None``; with a layer, ``None``, as it has its own.
+        learn_bias: whether the bias is learned (a learned bias that is not given starts at zero) or fixed.
+
+    Raises:
+        ValueError: for a weight that is not a non-empty square matrix of finite numbers, a bias of another
+            length, or a bias with a layer.
+        TypeError: for a weight or bias that does not hold real numbers.
+
+    Example:
+        >>> Residual([[0.0, 1.0], [0.0, 0.0]]).matrix().tolist()
+        [[1.0, 1.0], [0.0, 1.0]]
+    """
+
+    inner: Layer
+
+    def __init__(self, weight: Any, bias: Any = None, learn_bias: bool = False):
+        if isinstance(weight, Layer):
+            if bias is not None or learn_bias:
+                raise ValueError(f"`bias` is given with a {type(weight).__name__}, which has its own; wanted None.")
+            self.inner = weight
+            return
+        matrix = as_weight("weight", weight)
+        rows, columns = matrix.shape
+        if rows != columns:
+            raise ValueError(
+                f"`weight` of a residual layer has shape {(rows, columns)}; wanted a square matrix, "
+                "as its output is added to its input."
+            )
+        self.inner = Dense(matrix, bias, learn_bias)
+
+    def bind(self, shape: Shape) -> "Residual":
+        """The layer for inputs of that shape, which must be that of its outputs."""
+        inner = self.inner.bind(shape)
+        if inner.out_shape != shape:
+            raise ValueError(f"adds outputs of {shown(inner.out_shape)} to its inputs")
+        return Residual(inner)
+
+    def apply(self, x: Matrix) -> Matrix:
+        """``x + W x``."""
+        return x + self.inner.apply(x)
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """``v + W' v``."""
+        return v + self.inner.transpose(v)
+
+    def matrix(self) -> Matrix:
+        """``I + W``."""
+        return identity(self.in_size, self.like) + self.inner.matrix()
