@@ -344,8 +344,25 @@ def test_class_averages():
     start = algorithm.initial.states(state.memory, net, x, y, jax.random.key(0))
     assert_close(start[0], naive.forward(net, x)[0])
     assert_close(start[1], state.memory.states[0][y.argmax(axis=1)])
-    kept = algorithm.initial.learn(state.memory, y[:2], tuple(part[:2] for part in last))
+    kept = algorithm.initial.learn(state.memory, x[:2], y[:2], tuple(part[:2] for part in last))
     assert_close(kept.states[0][1], state.memory.states[0][1])  # no sample of class 1: its mean stays
+
+
+def test_a_hopfield_memory_recalls_what_it_has_seen():
+    """With as many patterns as samples the first batch is recalled exactly; later ones move it down their loss."""
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = moving(3, initial=pcn.HopfieldMemory(patterns=8, width=4, rate=0.05))
+    state = pcn.start_training(net, algorithm, optax.sgd(0.0), batch_size=len(x))
+    state, _ = pcn.train_step(state, x, y, algorithm, optax.sgd(0.0))
+    last = naive.descend(net, "squared_error", x, (*naive.forward(net, x)[:-1], y), 3, 0.1, 0.4)
+    recalled = algorithm.initial.states(state.memory, net, x, y, jax.random.key(0))
+    assert_close(recalled, last, condition=1e6)  # softmax weights are inverted
+    wanted = tuple(1 + each for each in last)
+    memory = algorithm.initial.learn(state.memory, x, y, wanted)
+    moved = algorithm.initial.states(memory, net, x, y, jax.random.key(0))
+    for before, after, target in zip(recalled, moved, wanted, strict=True):
+        assert norm(after - target) < norm(before - target)
 
 
 # Training
@@ -439,3 +456,14 @@ def test_bad_batches():
             pcn.train_step(state, *bad, algorithm, pcn.adamw(1e-3))
     with pytest.raises(ValueError, match="does not arrive"):
         pcn.start_training(net, pcn.algorithm("Z-IL", steps=3), pcn.adamw(1e-3))
+
+
+def test_a_free_output_relaxes_to_its_prediction():
+    """With nothing held but the input, the energy falls to zero at the forward pass."""
+    net = network()
+    x, y = naive.batch(net)
+    algorithm = pcn.Algorithm(initial=pcn.Random(0.5), output=pcn.Free(), relaxation=pcn.Gradient(0.3), steps=400)
+    run = pcn.relax(net, x, y, algorithm)
+    assert_close(run.states, naive.forward(net, x), condition=100)
+    with pytest.raises(ValueError, match="`loss` is CrossEntropy with a free output"):
+        pcn.Algorithm(output=pcn.Free(), loss=pcn.CrossEntropy())

@@ -5,6 +5,7 @@ from .algorithms import algorithm as algorithm
 from .algorithms import norm_of as norm_of
 from .blocks import ACTIVATIONS as ACTIVATIONS
 from .blocks import Block as Block
+from .hopfield import HopfieldMemory as HopfieldMemory
 from .inference import Inference as Inference
 from .inference import relax as relax
 from .initial_states import ClassAverage as ClassAverage

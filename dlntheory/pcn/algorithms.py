@@ -7,6 +7,7 @@ import equinox as eqx
 
 from ..checks import as_count, as_number, one_of
 from ..schedules import Decaying, Schedule, Spiking
+from .hopfield import HopfieldMemory
 from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
 from .losses import CrossEntropy, Loss, SquaredError
 from .outputs import AveragedNudge, CentredNudge, Clamp, Nudge, Output
@@ -39,6 +40,8 @@ class Algorithm(eqx.Module):
         as_count("steps", self.steps)
         if self.relaxation.coordinates == "errors" and not self.output.clamped:
             raise ValueError("`output` is free with error coordinates; wanted a clamped output.")
+        if isinstance(self.loss, CrossEntropy) and not self.output.clamped:
+            raise ValueError("`loss` is CrossEntropy with a free output, which it does not bound; wanted SquaredError.")
         if self.update.at_forward and not self.initial.forward:
             raise ValueError(
                 f"`initial` is {type(self.initial).__name__} with a {type(self.update).__name__}, "
@@ -116,6 +119,7 @@ INITIALS: dict[str, Initial] = {
     "random": Random(),
     "null": Null(),
     "class_average": ClassAverage(),
+    "hopfield": HopfieldMemory(),
 }
 
 

@@ -25,7 +25,7 @@ class Initial(eqx.Module):
     def states(self, memory: Any, network: Network, x: Array, y: Array, key: jax.Array) -> States:
         """The states of a batch; ``x`` has its channels last. That of the output matters if it is free."""
 
-    def learn(self, memory: Any, y: Array, states: States) -> Any:
+    def learn(self, memory: Any, x: Array, y: Array, states: States) -> Any:
         """The memory after a batch, of which these are the last states."""
         return memory
 
@@ -92,7 +92,7 @@ class Null(Initial):
             )
         return jax.lax.cond(memory.filled, lambda: memory.states, lambda: network.forward(x, training=True)[0])
 
-    def learn(self, memory: Kept, y: Array, states: States) -> Kept:
+    def learn(self, memory: Kept, x: Array, y: Array, states: States) -> Kept:
         """Keep the states."""
         return Kept(states, jnp.asarray(True))
 
@@ -139,7 +139,7 @@ class ClassAverage(Initial):
             start[k] = jnp.where(mask, averages[labels], start[k])
         return tuple(start)
 
-    def learn(self, memory: Averages, y: Array, states: States) -> Averages:
+    def learn(self, memory: Averages, x: Array, y: Array, states: States) -> Averages:
         """Average over every class that the batch has."""
         members = jax.nn.one_hot(y.argmax(axis=-1), y.shape[-1], dtype=y.dtype, axis=0)
         counts = members.sum(axis=1)

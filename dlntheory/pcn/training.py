@@ -221,7 +221,7 @@ def advance(
         lesson = study(*problem)
         weights, optimiser_state = step_weights(optimiser, lesson.gradients, state.optimiser, parameters(network))
     network = with_parameters(network, weights).with_running(lesson.running)
-    memory = algorithm.initial.learn(state.memory, y, lesson.states)
+    memory = algorithm.initial.learn(state.memory, channels_last(x), y, lesson.states)
     new = TrainingState(network, optimiser_state, memory, state.step + 1, state.key)
     return new, _metrics(lesson, algorithm, y)
 
