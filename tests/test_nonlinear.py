@@ -191,6 +191,29 @@ def test_images():
     assert_close(dln.nonlinear_alignment(net, x, y, **TIGHT), along)
 
 
+def convolutional():
+    """A linear convolutional network with pooling, on images of 2 × 6 × 6."""
+    draw = np.random.default_rng(3)
+    layers = [dln.Conv2d(draw.normal(size=(4, 2, 3, 3)) / 4, padding=1), dln.AvgPool2d(2), dln.Flatten()]
+    return dln.LinearNetwork(
+        [*layers, dln.Dense(draw.normal(size=(3, 36)) / 6, learn_bias=True)], input_shape=(2, 6, 6)
+    )
+
+
+@pytest.mark.parametrize("rescaling", [None, "decorrelated"])
+def test_convolutions_learn_what_they_learn_in_linear_networks(rescaling):
+    linear, draw = convolutional(), np.random.default_rng(4)
+    x, y = draw.normal(size=(5, 2, 6, 6)), draw.normal(size=(5, 3))
+    net = dln.NonlinearNetwork.from_linear(linear, "identity")
+    assert net.shapes == linear.shapes
+    found = dln.nonlinear_updates(net, x, y, "pc", rescaling, **TIGHT)
+    expected = dln.weight_updates(linear, x, y, "pc", rescaling)
+    condition = 1e4 if rescaling else 10
+    assert_close([block.layer.weight for block in found.blocks], list(expected), condition)
+    moved = dln.nonlinear_alignment(net, x, y, "pc", rescaling, **TIGHT)
+    assert_close(moved, dln.target_alignment(linear, x, y, "pc", rescaling), condition)
+
+
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_updates_are_gradients(activation):
     """BP's of the loss; PC's of the energy at the equilibrium, found anew for moved weights."""
