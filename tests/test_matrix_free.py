@@ -130,7 +130,11 @@ def test_where_weights_grow_it_is_accurate_or_says_how_wrong_it_is(gain, width):
     net = dln.LinearNetwork.from_weights(list(weights))
     x, y = np.random.default_rng(1).normal(size=(2, 3, width))
     expected = dln.equilibrium(net, x, y, solver="square_root")
-    found = dln.equilibrium(net, x, y, solver="cg")
+    try:
+        found = dln.equilibrium(net, x, y, solver="cg")
+    except dln.PrecisionError:  # after so many iterations, whether it reaches three digits is a matter of rounding
+        assert (width, gain) == (96, 4.0)
+        return
     error = [
         relative_error([each[b] for each in found.activities], [each[b] for each in expected.activities])
         for b in range(3)
