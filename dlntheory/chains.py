@@ -17,7 +17,7 @@ from .algebra import Matrix, Size
 from .alignment import finite_change, first_order_change
 from .checks import as_list
 from .folding import fold
-from .layers import Layer, Shape, replaced
+from .layers import Layer, Shape, with_fields
 from .network import feedforward
 from .system import backward_sweep
 
@@ -107,7 +107,7 @@ class Chain(Layer):
     def bind(self, shape: Shape) -> "Chain":
         """The chain for inputs of that shape."""
         try:
-            return replaced(self, layers=fold("layers", self.layers, shape))
+            return with_fields(self, layers=fold("layers", self.layers, shape))
         except ValueError as error:
             raise ValueError(f"is or holds a chain in which {error} The chain does not fit,") from error
 
@@ -150,7 +150,7 @@ class Chain(Layer):
     def moved(self, change: Matrix, learning_rate: Any) -> "Chain":
         """The chain after a step of all weights."""
         pairs = zip(self.layers, self._parts(change), strict=True)
-        return replaced(self, layers=tuple(layer.moved(part, learning_rate) for layer, part in pairs))
+        return with_fields(self, layers=tuple(layer.moved(part, learning_rate) for layer, part in pairs))
 
     def _parts(self, change: Matrix) -> list[Matrix]:
         """A vector of all weights as the layers' extended weights."""

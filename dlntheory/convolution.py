@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from .algebra import Matrix, append_ones, is_symbolic
 from .checks import as_array, as_count, as_pair
-from .layers import Layer, Shape, as_bias, known, replaced
+from .layers import Layer, Shape, as_bias, known, with_fields
 from .windows import Geometry, Pair, as_axes, as_images, convolve, patches, turned, turned_filters
 
 
@@ -205,7 +205,7 @@ class Conv2d(Convolution):
         """The layer for images ``(C_in, height, width)``."""
         as_axes(shape, self.kernel.shape[2:], self.stride, self.padding)
         _check_channels(shape, self.channels[0])
-        return replaced(self, images=shape)
+        return with_fields(self, images=shape)
 
     def _kernel_of(self, filters: Matrix) -> Matrix:
         return filters
@@ -281,7 +281,7 @@ class ConvTranspose2d(Convolution):
         """The layer for images ``(C_in, height, width)``."""
         self._geometry_at(shape)
         _check_channels(shape, self.channels[0])
-        return replaced(self, images=shape)
+        return with_fields(self, images=shape)
 
     def _geometry_at(self, shape: Shape) -> Geometry:
         window = self.kernel.shape[2:]

@@ -16,7 +16,7 @@ import numpy as np
 
 from .algebra import Matrix
 from .checks import as_count, as_list, as_pair
-from .layers import Shape, known, replaced
+from .layers import Shape, known, with_fields
 from .windows import Geometry, as_axes, as_images, turned, windows
 
 
@@ -85,7 +85,7 @@ class AvgPool2d(FixedMap):
     def bind(self, shape: Shape) -> "AvgPool2d":
         """The map for images ``(channels, height, width)``."""
         as_axes(shape, self.kernel_size, self.stride, self.padding)
-        return replaced(self, in_shape=shape)
+        return with_fields(self, in_shape=shape)
 
     def apply(self, x: Matrix) -> Matrix:
         """The mean of every window."""
@@ -133,7 +133,7 @@ class Reshape(FixedMap):
 
     def bind(self, shape: Shape) -> "Reshape":
         """The map for inputs of that shape, if it holds as many numbers."""
-        bound = replaced(self, in_shape=shape)
+        bound = with_fields(self, in_shape=shape)
         if math.prod(bound.out_shape) != math.prod(shape):
             raise ValueError(f"makes samples of shape {self.shape}")
         return bound
@@ -204,7 +204,7 @@ class LinearOperator(FixedMap):
         with jax.ensure_compile_time_eval():
             if np.asarray(self.function(jnp.zeros(shape, sample.dtype))).any():
                 raise ValueError("has a function that is not linear: it adds a constant")
-        return replaced(self, in_shape=shape, mapped_shape=out.shape)
+        return with_fields(self, in_shape=shape, mapped_shape=out.shape)
 
     def apply(self, x: Matrix) -> Matrix:
         """The function of every sample."""

@@ -258,7 +258,7 @@ def known(shape: Shape | None) -> Shape:
     return shape
 
 
-def replaced(module: Any, **fields: Any) -> Any:
+def with_fields(module: Any, **fields: Any) -> Any:
     """The module with other fields."""
     copy = object.__new__(type(module))
     for field in dataclasses.fields(module):

@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 
 from .algebra import Matrix, Size, identity
-from .layers import Dense, Layer, Shape, as_weight, replaced, shown
+from .layers import Dense, Layer, Shape, as_weight, shown, with_fields
 
 
 class Wrapper(Layer):
@@ -94,7 +94,7 @@ class Wrapper(Layer):
 
     def moved(self, change: Matrix, learning_rate: Any) -> Layer:
         """The layer after a step of the extended weight."""
-        return replaced(self, inner=self.inner.moved(change, learning_rate))
+        return with_fields(self, inner=self.inner.moved(change, learning_rate))
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
         """Of the output in the extended weight."""
