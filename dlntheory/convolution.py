@@ -24,18 +24,39 @@ from .windows import Geometry, Pair, as_axes, as_images, convolve, patches, turn
 class Convolution(Layer):
     """What `Conv2d` and `ConvTranspose2d` share: filters ``(C_out, C_in / groups, k_h, k_w)`` that move over images."""
 
-    groups: eqx.AbstractVar[int]
-    images: eqx.AbstractVar[Shape | None]
+    kernel: Matrix
+    bias: Matrix | None
+    stride: Pair = eqx.field(static=True)
+    padding: Pair = eqx.field(static=True)
+    groups: int = eqx.field(static=True)
+    learn_bias: bool = eqx.field(static=True)
+    images: Shape | None = eqx.field(static=True)
 
     @property
     @abc.abstractmethod
     def filters(self) -> Matrix:
         """The weight as the filters that move."""
 
-    @property
     @abc.abstractmethod
+    def geometry_at(self, shape: Shape) -> Geometry:
+        """How they move over images of a shape."""
+
+    @property
+    def weight(self) -> Matrix:
+        """The kernel."""
+        return self.kernel
+
+    @property
     def geometry(self) -> Geometry:
-        """How they move."""
+        """How the filters move."""
+        return self.geometry_at(self.in_shape)
+
+    def bind(self, shape: Shape) -> "Convolution":
+        """The layer for images ``(C_in, height, width)``."""
+        self.geometry_at(shape)
+        if shape[0] != self.channels[0]:
+            raise ValueError(f"takes images of {self.channels[0]} channels")
+        return with_fields(self, images=shape)
 
     @property
     def channels(self) -> Pair:
@@ -162,14 +183,6 @@ class Conv2d(Convolution):
         ((5, 8, 8), 64)
     """
 
-    kernel: Matrix
-    bias: Matrix | None
-    stride: Pair = eqx.field(static=True)
-    padding: Pair = eqx.field(static=True)
-    groups: int = eqx.field(static=True)
-    learn_bias: bool = eqx.field(static=True)
-    images: Shape | None = eqx.field(static=True)
-
     def __init__(
         self,
         kernel: Any,
@@ -187,25 +200,13 @@ class Conv2d(Convolution):
         self.images = None
 
     @property
-    def weight(self) -> Matrix:
-        """The kernel."""
-        return self.kernel
-
-    @property
     def filters(self) -> Matrix:
         """The kernel."""
         return self.kernel
 
-    @property
-    def geometry(self) -> Geometry:
-        """How the filters move over the image."""
-        return as_axes(self.in_shape, self.kernel.shape[2:], self.stride, self.padding)
-
-    def bind(self, shape: Shape) -> "Conv2d":
-        """The layer for images ``(C_in, height, width)``."""
-        as_axes(shape, self.kernel.shape[2:], self.stride, self.padding)
-        _check_channels(shape, self.channels[0])
-        return with_fields(self, images=shape)
+    def geometry_at(self, shape: Shape) -> Geometry:
+        """How the filters move over images of a shape."""
+        return as_axes(shape, self.kernel.shape[2:], self.stride, self.padding)
 
     def _kernel_of(self, filters: Matrix) -> Matrix:
         return filters
@@ -233,14 +234,7 @@ class ConvTranspose2d(Convolution):
         (5, 8, 8)
     """
 
-    kernel: Matrix
-    bias: Matrix | None
-    stride: Pair = eqx.field(static=True)
-    padding: Pair = eqx.field(static=True)
     output_padding: Pair = eqx.field(static=True)
-    groups: int = eqx.field(static=True)
-    learn_bias: bool = eqx.field(static=True)
-    images: Shape | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -263,27 +257,12 @@ class ConvTranspose2d(Convolution):
         self.images = None
 
     @property
-    def weight(self) -> Matrix:
-        """The kernel."""
-        return self.kernel
-
-    @property
     def filters(self) -> Matrix:
         """The kernel, mirrored, with inputs and outputs exchanged."""
         return turned_filters(self.kernel, self.groups)
 
-    @property
-    def geometry(self) -> Geometry:
-        """How the filters move over the image, with zeros between its pixels."""
-        return self._geometry_at(self.in_shape)
-
-    def bind(self, shape: Shape) -> "ConvTranspose2d":
-        """The layer for images ``(C_in, height, width)``."""
-        self._geometry_at(shape)
-        _check_channels(shape, self.channels[0])
-        return with_fields(self, images=shape)
-
-    def _geometry_at(self, shape: Shape) -> Geometry:
+    def geometry_at(self, shape: Shape) -> Geometry:
+        """How the filters move over images of a shape, with zeros between the pixels."""
         window = self.kernel.shape[2:]
         if len(shape) != 3:
             raise ValueError("takes images (channels, height, width)")
@@ -311,8 +290,3 @@ def as_groups(name: str, groups: Any, which: str, channels: int) -> int:
     if channels % count:
         raise ValueError(f"`{name}` is {count} but the kernel has {channels} {which}; wanted a divisor.")
     return count
-
-
-def _check_channels(shape: Shape, channels: int) -> None:
-    if shape[0] != channels:
-        raise ValueError(f"takes images of {channels} channels")

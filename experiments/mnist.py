@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dlntheory.idx import read_idx
+from dlntheory.pcn.data.catalogue import command, find_idx
 
-SOURCE = "https://ossci-datasets.s3.amazonaws.com/mnist"
 FILES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
 
 
@@ -42,12 +42,10 @@ def fingerprint(folder: Path) -> str:
 
 def find(folder: Path, part: str) -> Path:
     """The file of the training or of the test images."""
-    name = FILES[part]
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    commands = "\n".join(f"  curl --create-dirs --output-dir {folder} -O {SOURCE}/{each}.gz" for each in FILES.values())
-    raise FileNotFoundError(f"{folder} has no {name}, with or without .gz; to get MNIST:\n{commands}")
+    try:
+        return find_idx(folder, FILES[part])
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error} To get MNIST:\n{command('mnist', folder)}") from error
 
 
 def _images(path: Path) -> np.ndarray:

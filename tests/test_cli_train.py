@@ -17,15 +17,9 @@ from dlntheory.cli.train import train
 from dlntheory.pcn.algorithms import PRESETS
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.spaces import SPACES, Choice, Range, search_space
+from tests.checkpointing import LEFTOVERS
 
-pytest.importorskip("optax", reason="optax is not installed")
-pytest.importorskip("orbax.checkpoint", reason="orbax-checkpoint is not installed")
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = LEFTOVERS
 
 TINY = ["--data", "iris", "--hidden", "4", "--batch-size", "40", "--epochs", "2"]
 

@@ -1,6 +1,7 @@
-"""The wounds of `mutations.py` fit the library as it is; `make mutants` then runs them."""
+"""The wounds of `wounds.py` fit the library as it is; `make mutants` then runs them."""
 
-from mutations import WOUNDS, misplaced
+from mutations import misplaced
+from wounds import WOUNDS
 
 
 def test_every_wound_has_its_place():

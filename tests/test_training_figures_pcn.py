@@ -18,15 +18,9 @@ from dlntheory.pcn.runs.run import read_data
 from experiments import results, studies
 from experiments.benchmarking_pcns import inference_energy, table1
 from experiments.deeper_pcns import training_energy
+from tests.checkpointing import LEFTOVERS
 
-pytest.importorskip("optax", reason="optax is not installed")
-pytest.importorskip("orbax.checkpoint", reason="orbax-checkpoint is not installed")
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = LEFTOVERS
 
 
 def figure(name, folder):

@@ -25,16 +25,9 @@ from dlntheory.pcn.runs.folder import CHECKPOINTS, METRICS, SUMMARY, read_config
 from dlntheory.pcn.runs.metrics import Metrics, read_metrics
 from dlntheory.pcn.runs.run import Progress, read_data, read_run, run_training
 from dlntheory.pcn.runs.trainer import Trainer
+from tests.checkpointing import LEFTOVERS
 
-pytest.importorskip("optax", reason="optax is not installed")
-pytest.importorskip("orbax.checkpoint", reason="orbax-checkpoint is not installed")
-
-# Orbax and the libraries below it leave files and sockets for the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = LEFTOVERS
 
 CONFIG = TrainingConfig(
     data="iris", hidden=(5,), algorithm="PC-SE", inference_steps=2, step_size=0.2, batch_size=20, epochs=3,
@@ -129,6 +122,12 @@ def test_every_kind_of_algorithm_resumes(algorithm, tmp_path):
     run.close()
     train(tmp_path / "cut", config, resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
+@pytest.mark.parametrize(("algorithm", "steps"), [("PC-SE", 12), ("iPC", 24)])
+def test_the_learning_rate_falls_over_all_steps_of_the_optimiser(algorithm, steps):
+    config = replace(CONFIG, algorithm=algorithm)
+    assert config.make_optimiser(steps_per_epoch=4).total_steps == steps
 
 
 def test_memory_of_the_initial_state_resumes(tmp_path):

@@ -8,10 +8,11 @@ from jaxtyping import Array
 
 from .algorithms import Algorithm
 from .derivatives import HIDDEN, first_pass, pull_to_both
-from .inference import Problem, averages, output_prediction, prepare, starting_states
+from .inference import averages, output_prediction, prepare, starting_states
 from .learning import Gradients, Keys, Lesson, parameters, scaled, with_parameters
 from .network import Network, States, running
 from .optimisers import step_weights
+from .slopes import Problem
 
 
 def study_incrementally(

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float
 from .algorithms import Algorithm
 from .blocks import Block, Statistics
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
-from .inference import Problem, Run, averages, infer, output_prediction, prepare, starting_states
+from .inference import Run, averages, infer, output_prediction, prepare, starting_states
 from .network import Network, States, running, split
+from .slopes import Problem
 from .updates import Backpropagation
 
 Gradients = tuple[Any, ...]

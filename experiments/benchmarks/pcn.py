@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from dlntheory import pcn
-from dlntheory.pcn.training import _train_step
 
 from . import timing
 from .report import number, table
@@ -135,7 +135,7 @@ def compilation(quick: bool) -> Row:
 
 
 def _compiled(*arguments: Any) -> tuple[()]:
-    _train_step.lower(*arguments, jnp.asarray(0)).compile()
+    eqx.filter_jit(pcn.train_step).lower(*arguments).compile()
     return ()
 
 

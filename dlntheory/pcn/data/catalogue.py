@@ -128,7 +128,7 @@ def check_name(name: Any, folder: Any) -> None:
         raise ValueError(f"`data` is {name!r}; wanted one of {', '.join(names())}.")
     if folder is None:
         raise ValueError(f"`data_dir` is missing: {name} is read from a folder. To get it into data/{name}:\n"
-                         + _command(name, Path("data") / name))  # fmt: skip
+                         + command(name, Path("data") / name))  # fmt: skip
 
 
 def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
@@ -163,7 +163,7 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
     try:
         train, test = source.read(folder)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error} To get {name}:\n{_command(name, folder)}") from error
+        raise FileNotFoundError(f"{error} To get {name}:\n{command(name, folder)}") from error
     dataset = Dataset(name, train, test, source.classes, source.normalisation)
     if (len(train), len(test)) != source.sizes:
         warnings.warn(
@@ -173,5 +173,6 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
     return dataset
 
 
-def _command(name: str, folder: Path) -> str:
+def command(name: str, folder: Path) -> str:
+    """What gets a data set into a folder, for a shell."""
     return SOURCES[name].command.format(folder=folder)

@@ -1,0 +1,143 @@
+"""The energy of a batch, and its slopes in the states or in their errors.
+
+Under a forward start every error but the output's is zero, and errors travel one block a step. So at time ``t`` only
+the blocks that are at most ``t`` steps away from the output have an error (`Network.waits`): the others are skipped,
+which leaves the numbers as they are. A block that reads the input only is evaluated once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..schedules import schedule_at
+from .algorithms import Algorithm
+from .blocks import Statistics
+from .derivatives import First, loss_of, pull_to_sources
+from .network import Network, States
+from .relaxations import Variables
+
+
+class Problem(eqx.Module):
+    """One run of inference on a batch; ``x`` has its channels last, ``output`` is where the output is held."""
+
+    network: Network
+    algorithm: Algorithm
+    x: Array
+    output: Array
+    first: First
+
+    @property
+    def travelling(self) -> bool:
+        """Whether errors come from the output alone, and travel one block a step."""
+        rule = self.algorithm.relaxation
+        local = rule.coordinates == "states" and not rule.moves_noise
+        return local and self.algorithm.initial.forward and self.algorithm.output.clamped
+
+    def precisions(self, time: Any) -> Float[Array, " N"]:
+        """The scalar precision of every block at a time."""
+        network, algorithm = self.network, self.algorithm
+        levels = max(network.distances) + 1
+        step = jnp.asarray(algorithm.relaxation.step_size, self.x.dtype)
+        scheduled = schedule_at(algorithm.schedule, time, algorithm.steps, levels, step)
+        if scheduled is None:
+            return jnp.ones((network.depth,), self.x.dtype)
+        return jnp.stack([scheduled[levels - 1 - distance] for distance in network.distances]).astype(self.x.dtype)
+
+
+class Slopes(NamedTuple):
+    """The energy and its derivatives at some states."""
+
+    gradient: States
+    """With respect to every state; zero for an output that is held."""
+    errors: States
+    """Prediction errors."""
+    energy: Float[Array, " N"]
+    """By block, the mean over the batch."""
+    statistics: tuple[Statistics, ...]
+
+
+def slopes(problem: Problem, states: States, time: Any) -> Slopes:
+    """The energy's gradient with respect to the states, skipping what cannot have an error yet."""
+    network, precisions = problem.network, problem.precisions(time)
+    gradient: list[Any] = [None] * network.depth
+    errors, energies, statistics = [], [], []
+    for k in reversed(range(network.depth)):
+        terms = _block_terms(problem, states, precisions[k], k)
+        active = time >= network.waits[k] if problem.travelling else True
+        error, own, pulled, energy, moments = _when(active, *terms)
+        gradient[k] = own if gradient[k] is None else gradient[k] + own
+        for source, slope in zip(filter(None, network.sources[k]), pulled, strict=True):
+            before = gradient[source - 1]
+            gradient[source - 1] = slope if before is None else before + slope
+        errors.append(error)
+        energies.append(energy)
+        statistics.append(moments)
+    return Slopes(tuple(gradient), tuple(errors[::-1]), jnp.stack(energies[::-1]), tuple(statistics[::-1]))
+
+
+def _block_terms(
+    problem: Problem, states: States, precision: Array, k: int
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A block's share of everything: computed, and what it is while the block has no error."""
+    network, first = problem.network, problem.first
+    sources, loss = network.read(problem.x, states, k), loss_of(network, problem.algorithm.loss, k)
+    movable = [source > 0 for source in network.sources[k]]
+
+    def conclude(prediction: Array, pull: Any, moments: Statistics) -> Any:
+        error = loss.error(states[k], prediction)
+        slope = precision * error
+        energy = precision * loss.energy(states[k], prediction).mean()
+        own = slope if k < network.depth - 1 or not problem.algorithm.output.clamped else jnp.zeros_like(slope)
+        pulled = zip(pull(slope), movable, strict=True) if any(movable) else ()
+        return error, own, tuple(-slope for slope, moves in pulled if moves), energy, moments
+
+    def compute() -> Any:
+        if network.constant[k]:
+            return conclude(first.predictions[k], None, first.statistics[k])
+        return conclude(*pull_to_sources(network.blocks[k], sources))
+
+    def rest() -> Any:
+        nothing = jnp.zeros_like(states[k])
+        pulled = tuple(jnp.zeros_like(source) for source, moves in zip(sources, movable, strict=True) if moves)
+        return nothing, nothing, pulled, jnp.zeros_like(precision), first.statistics[k]
+
+    return compute, rest
+
+
+def _when(condition: Any, compute: Callable[[], Any], rest: Callable[[], Any]) -> Any:
+    """`jax.lax.cond`, decided here if the condition is known."""
+    if isinstance(condition, bool):
+        return compute() if condition else rest()
+    return jax.lax.cond(condition, compute, rest)
+
+
+def error_slopes(problem: Problem, errors: Variables, time: Any) -> Slopes:
+    """The energy's gradient with respect to the hidden states' errors."""
+    algorithm, precisions = problem.algorithm, problem.precisions(time)
+
+    def total(errors: Variables) -> tuple[Array, Any]:
+        states, statistics = states_of(problem, errors)
+        energies = [(precisions[k] / 2) * jnp.square(error) for k, error in enumerate(errors)]
+        energies = [energy.reshape(len(energy), -1).sum(axis=1) for energy in energies]
+        energies.append(precisions[-1] * algorithm.loss.energy(problem.output, states[-1]))
+        by_block = jnp.stack([energy.mean() for energy in energies])
+        return by_block.sum() * len(problem.x), (by_block, statistics)
+
+    gradient, (energy, statistics) = jax.grad(total, has_aux=True)(errors)
+    return Slopes(gradient, errors, energy, statistics)
+
+
+def states_of(problem: Problem, errors: Variables) -> tuple[States, tuple[Statistics, ...]]:
+    """The states that hidden errors make, with the output's prediction last."""
+    network = problem.network
+    states: list[Array] = []
+    statistics: list[Statistics] = []
+    for k, block in enumerate(network.blocks):
+        prediction, moments = block(*network.read(problem.x, states, k), training=True)
+        states.append(prediction + errors[k] if k < network.depth - 1 else prediction)
+        statistics.append(moments)
+    return tuple(states), tuple(statistics)

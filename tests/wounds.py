@@ -1,0 +1,700 @@
+"""The wounds that the tests must notice: each an edit of a formula, with the tests that must bleed."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Wound(NamedTuple):
+    """An edit of a file of the library, and the tests that must bleed."""
+
+    file: str
+    name: str
+    original: str
+    wounded: str
+    tests: tuple[str, ...]
+
+
+def exactly(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_symbolic.py`, at some of its networks."""
+    return _tests("test_symbolic", function, cases)
+
+
+def learning(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_learning_rules.py`, at some cases of the grid."""
+    return _tests("test_learning_rules", function, cases)
+
+
+def alignment(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_alignment.py`, at some cases of the grid."""
+    return _tests("test_alignment", function, cases)
+
+
+def accuracy(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_accuracy.py`, at some of its networks."""
+    return _tests("test_accuracy", function, cases)
+
+
+def proof(name: str, tier: str = "by_induction") -> tuple[str, ...]:
+    """A proof of `proofs/`, in one of its tiers."""
+    return _tests("test_proofs", f"test_{tier}", [name])
+
+
+def inference(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_inference.py`, at some of its cases."""
+    return _tests("test_inference", function, cases)
+
+
+def convolution(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_convolution.py`, at some of its layers."""
+    return _tests("test_convolution", function, cases)
+
+
+def training(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_pcn_engine.py`, at some of its cases."""
+    return _tests("test_pcn_engine", function, cases)
+
+
+def sweeping(function: str, *cases: str) -> tuple[str, ...]:
+    """A test of `test_sweeps.py`, at some of its cases."""
+    return _tests("test_sweeps", function, cases)
+
+
+def equilibrium(*cases: str) -> tuple[str, ...]:
+    """The comparison with a dense solve, at a route and a case of the grid."""
+    return _tests("test_equilibrium", "test_the_equilibrium_is_that_of_a_dense_solve", cases)
+
+
+def _tests(file: str, function: str, cases: Iterable[str] = ()) -> tuple[str, ...]:
+    node = f"tests/{file}.py::{function}"
+    return tuple(f"{node}[{case}]" for case in cases) or (node,)
+
+
+BOTH_ORDERS = exactly("test_both_orders_of_the_output_covariance_agree", "weighted")
+STATIONARY = "test_the_equilibrium_is_stationary_and_its_errors_are_its_errors"
+THEOREM_1 = exactly("test_theorem_1_is_exact", "dense")
+THEOREM_2 = exactly("test_theorem_2_is_exact_and_its_printed_form_is_not", "dense")
+BP = "test_backpropagation_descends_the_loss"
+PC = "test_predictive_coding_descends_the_energy_of_the_equilibrium"
+DERIVATIVES = "test_forward_and_reverse_derivatives_agree_with_differences"
+NATURAL = "test_the_natural_gradient_inverts_the_fisher_block_by_block"
+SPECTRUM = "test_regularisation_lifts_the_smallest_eigenvalue_of_its_spectrum"
+SPACING = _tests("test_initialisation", "test_conditioned_weights_have_linearly_spaced_singular_values")
+
+WOUNDS = (
+    Wound(
+        "covariance.py", "forward: forget the first layer's covariance",
+        "crossed = scale(covariances[0], layers[1].matrix().T)", "crossed = layers[1].matrix().T", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "a proof: the recursion drops a term of S",
+        "return add_noise(covariances[-1], layers[-1].apply(crossed))", "return layers[-1].apply(crossed)",
+        proof("covariance-recursion"),
+    ),
+    Wound(
+        "covariance.py", "a proof: the sum drops a term of S",
+        "for downstream, covariance in zip(maps[:-1], covariances[:-1], strict=True):",
+        "for downstream, covariance in zip(maps[1:-1], covariances[1:-1], strict=True):",
+        proof("covariance-recursion"),
+    ),
+    Wound(
+        "system.py", "a proof: errors swept down without the transpose's layer",
+        "errors = backward_sweep(layers, multiplier)\n", "errors = [multiplier for _ in layers]\n",
+        proof("equilibrium-stationary"),
+    ),
+    Wound(
+        "system.py", "a proof: the multiplier with the wrong sign",
+        "multiplier = solve(forward_covariance(layers, covariances), -drift)",
+        "multiplier = solve(forward_covariance(layers, covariances), drift)", proof("equilibrium-clamp"),
+    ),
+    Wound(
+        "learning_rules.py", "a proof: forget the mean over the batch",
+        "return [layer.weight_update(error, activity) / samples for", "return [layer.weight_update(error, activity) for",
+        proof("pc-gradient"),
+    ),
+    Wound(
+        "learning_rules.py", "a proof: predictive coding with feedforward activities",
+        "Signals(weighted_errors, activities[: len(layers)], predicted,", "Signals(weighted_errors, predicted[:-1], predicted,",
+        proof("pc-gradient"),
+    ),
+    Wound(
+        "learning_rules.py", "a proof: the natural gradient forgets 1/L",
+        "updates.append(update / len(layers))", "updates.append(1 * update)",
+        proof("natural-gradient", "at_fixed_depth"),
+    ),
+    Wound(
+        "rescaling.py", "a proof: transpose A_l",
+        "return samples * pinv_product(left, right, rcond)", "return samples * pinv_product(right, left, rcond)",
+        proof("theorem-2", "at_fixed_depth"),
+    ),
+    Wound(
+        "rescaling.py", "a proof: the rates of x* alone",
+        "others = signals.activities if positive else signals.feedforward[:-1]", "others = signals.activities",
+        proof("theorem-1"),
+    ),
+    Wound(
+        "alignment.py", "a proof: the change of a layer is not carried on",
+        "moved = layer.apply(moved) + layer.output_change(change, activity)\n", "moved = layer.output_change(change, activity)\n",
+        proof("prediction-change"),
+    ),
+    Wound(
+        "alignment.py", "a proof: a finite step at activities that do not move",
+        "layer.finite_change(change, activity + moved, learning_rate)",
+        "layer.finite_change(change, 2 * activity + moved, learning_rate)",
+        proof("prediction-change"),
+    ),
+    Wound(
+        "equilibria.py", "a proof: β in place of 1/β",
+        "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
+    ),
+    Wound(
+        "descent.py", "a proof: the error from above without its transpose's sign",
+        "return [own - layer.transpose(above) for layer, own, above in", "return [own + layer.transpose(above) for layer, own, above in",
+        proof("spike"),
+    ),
+    Wound(
+        "layers.py", "a proof: a learned bias is not a feature",
+        "return append_ones(columns) if self.learn_bias else columns", "return columns",
+        proof("biases", "at_fixed_depth"),
+    ),
+    Wound(
+        "covariance.py", "forward: drop a term of S",
+        "following.apply(add_noise(covariance, layer.apply(crossed))).T",
+        "following.apply(layer.apply(crossed)).T", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "backward: drop a covariance of S",
+        "downstream.T @ scale(covariance, downstream)", "downstream.T @ downstream", BOTH_ORDERS,
+    ),
+    Wound(
+        "covariance.py", "backward: drop a layer of D",
+        "for layer in reversed(layers[1:-1]):", "for layer in reversed(layers[2:-1]):",
+        BOTH_ORDERS,
+    ),
+    Wound("covariance.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
+    Wound(
+        "system.py", "the multiplier with the wrong sign",
+        "solve(forward_covariance(layers, covariances), -drift)",
+        "solve(forward_covariance(layers, covariances), drift)", exactly(STATIONARY, "dense"),
+    ),
+    Wound(
+        "system.py", "errors shifted by a layer",
+        "for downstream in maps[:-1]] + [multiplier]", "for downstream in maps[1:]] + [multiplier]",
+        exactly(STATIONARY, "wide"),
+    ),
+    Wound(
+        "system.py", "a force of the wrong sign, through S",
+        "total(error, forces[index])", "total(error, -forces[index])",
+        _tests("test_transformations", DERIVATIVES, ["equilibrium, covariance"]),
+    ),
+    Wound(
+        "system.py", "a force of the wrong sign, through the Hessian",
+        "[total(*pair) for pair in zip(pulled, forces, strict=True)]",
+        "[pull - force for pull, force in zip(pulled, forces, strict=True)]",
+        _tests("test_transformations", DERIVATIVES, ["equilibrium, hessian"]),
+    ),
+    Wound(
+        "system.py", "an offset forgotten",
+        "activities.append(total(layer.apply(activities[-1]), offset, noise))",
+        "activities.append(total(layer.apply(activities[-1]), noise))",
+        exactly(STATIONARY, "dense"),
+    ),
+    Wound(
+        "system.py", "the first step without the output's pull",
+        "zip(zeros, pulled[1:], own,", "zip(zeros, own, own,", equilibrium("hessian-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "system.py", "the clamp is not looked at",
+        "return _norms([activities[-1]]) / _size(offsets, forces)", "return 0 * _norms([activities[-1]])",
+        accuracy("test_other_routes_refuse_growing_weights_or_say_how_wrong_they_are", "covariance-gain 4"),
+    ),
+    Wound(
+        "system.py", "the sweep is always trusted",
+        "better = swept_loss < losses[index]", "better = swept_loss >= 0",
+        accuracy("test_growing_weights_are_solved_by_orthogonal_elimination", "square_root-gain 4, deep"),
+    ),
+    Wound(
+        "system.py", "the sweep is never trusted",
+        "better = swept_loss < losses[index]", "better = swept_loss < 0",
+        accuracy(
+            "test_single_precision_is_right_to_two_digits_or_refuses", "expanding, then contracting-square_root"
+        ),
+    ),
+    Wound(
+        "hessian.py", "forget a whitener of the maps",
+        "maps = [whiten(p, layer.matrix()) for p, layer in zip(whitening, layers, strict=True)]",
+        "maps = [layer.matrix() for layer in layers]", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "forget a whitener of the couplings",
+        "below = [-whiten(p.T, m) for", "below = [-m for", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "the whitener of the wrong side",
+        "return 1 / jnp.sqrt(covariance)", "return jnp.sqrt(covariance)",
+        equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "Cholesky: forget the Schur complement",
+        "inverse_cholesky(block - factor.below[-1] @ factor.below[-1].T)", "inverse_cholesky(block)",
+        equilibrium("hessian-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "QR: the wrong block goes on",
+        "root = upper[size:, size:]", "root = upper[:size, :size]",
+        equilibrium("square_root-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "hessian.py", "substitution up through C in place of its transpose",
+        "block - below.T @ up[-1]", "block - below @ up[-1]", equilibrium("square_root-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "cholesky.py", "substitution with the wrong sign",
+        "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",
+        _tests("test_cholesky", "test_triangular_inverses", ["33"]),
+    ),
+    Wound(
+        "cholesky.py", "substitution row by row with the wrong sign",
+        "left = left - lower[index, column] * row", "left = left + lower[index, column] * row",
+        equilibrium("covariance-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "cholesky.py", "the factor in place of its transpose",
+        "return inverse.T @ (inverse @ right)", "return inverse @ (inverse @ right)",
+        equilibrium("covariance-square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "auto never falls back",
+        'return cheap if safe else equilibrate(problem, "square_root")', "return cheap",
+        accuracy("test_growing_weights_are_solved_by_orthogonal_elimination", "auto-gain 4"),
+    ),
+    Wound(
+        "equilibria.py", "nothing is refused",
+        "if not np.asarray(accurate).all():", "if False:",
+        _tests("test_transformations", "test_where_eager_code_raises_compiled_code_is_nan"),
+    ),
+    Wound(
+        "equilibria.py", "drop the ½ of the energy",
+        "energy = total(*map(column_products, solution.weighted_errors, errors)) / 2",
+        "energy = total(*map(column_products, solution.weighted_errors, errors))",
+        equilibrium("covariance-square-1-dense-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "the nudge is ignored",
+        "target = predicted[-1] + nudge * residual", "target = y",
+        equilibrium("covariance-square-2-dense-half-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "β in place of 1/β",
+        "return 1 / beta + (1 if", "return beta + (1 if", equilibrium("covariance-square-2-dense-soft-B3-float64"),
+    ),
+    Wound(
+        "equilibria.py", "the soft output's energy forgotten",
+        "energy = energy + nudge.beta * column_products(y - output, y - output) / 2", "energy = energy * 1",
+        equilibrium("covariance-square-2-dense-soft-B3-float64"),
+    ),
+    Wound(
+        "wrappers.py", "the transpose of a residual layer without its skip",
+        "return v + self.inner.transpose(v)", "return self.inner.transpose(v)",
+        exactly(STATIONARY, "residual"),
+    ),
+    Wound(
+        "wrappers.py", "the matrix of a residual layer without its skip",
+        "return identity(self.in_size, self.like) + self.inner.matrix()", "return self.inner.matrix()",
+        exactly(STATIONARY, "residual"),
+    ),
+    Wound(
+        "layers.py", "the learned bias taken from the wrong column",
+        "return change[:, :-1], change[:, -1]", "return change[:, 1:], change[:, 0]",
+        learning(BP, "expanding-2-learned-B3-float64"),
+    ),
+    Wound(
+        "layers.py", "a learned bias is not a feature",
+        "return append_ones(columns) if self.learn_bias else columns", "return columns",
+        learning(BP, "expanding-2-learned-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "forget the mean over the batch",
+        "layer.weight_update(error, activity) / samples", "layer.weight_update(error, activity)",
+        learning(BP, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "predictive coding: activities shifted by a layer",
+        "Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])",
+        "Signals(weighted_errors, activities[1:], predicted, y - predicted[-1])",
+        learning(PC, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "predictive coding: feedforward activities in place of those at equilibrium",
+        "Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])",
+        "Signals(weighted_errors, predicted[:-1], predicted, y - predicted[-1])",
+        learning(PC, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "backpropagation: activities shifted by a layer",
+        "Signals(backward_sweep(layers, residual), predicted[:-1], predicted, residual)",
+        "Signals(backward_sweep(layers, residual), predicted[1:], predicted, residual)",
+        learning(BP, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "natural gradient: the gradient's D in place of its pseudoinverse",
+        "pinv(downstream.T, rcond) @ residual", "downstream @ residual",
+        learning(NATURAL, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "learning_rules.py", "natural gradient: forget 1/L",
+        "updates.append(update / len(layers))", "updates.append(update)",
+        learning(NATURAL, "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "rescaling.py", "transpose A_l",
+        "samples * pinv_product(left, right, rcond)", "samples * pinv_product(right, left, rcond)", THEOREM_2,
+    ),
+    Wound(
+        "rescaling.py", "A_l of the feedforward activities alone",
+        "left, right = layer.features(plain), layer.features(own)",
+        "left, right = layer.features(plain), layer.features(plain)", THEOREM_2,
+    ),
+    Wound(
+        "rescaling.py", "A_l: forget the mean over the batch",
+        "samples * pinv_product(left, right, rcond)", "pinv_product(left, right, rcond)", THEOREM_2,
+    ),
+    Wound(
+        "rescaling.py", "learning rates: x* and x̂ swapped",
+        "signals.activities if positive else signals.feedforward[:-1]",
+        "signals.feedforward[:-1] if positive else signals.activities", THEOREM_1,
+    ),
+    Wound(
+        "rescaling.py", "learning rates: forget the mean over the batch",
+        "return [signals.residual.shape[1] / product", "return [1 / product",
+        _tests("test_rescaling", "test_learning_rates_are_one_over_the_mean_product", ["bp-square-3-dense-B3-float64"]),
+    ),
+    Wound(
+        "rescaling.py", "regularisation: the smallest eigenvalue with the wrong sign",
+        "jnp.max(values) - jnp.min(values)", "jnp.max(values) + jnp.min(values)",
+        _tests("test_rescaling", SPECTRUM, ["symmetric-0.1"]),
+    ),
+    Wound(
+        "updates.py", "negative nudging does not flip the update",
+        "[sign(nudge) * change for change in changes]", "[change for change in changes]",
+        learning(PC, "square-2-dense-negative-B3-float64"),
+    ),
+    Wound(
+        "updates.py", "factors forget the covariance",
+        "[factor if covariance is None else covariance * factor for covariance, factor in pairs]",
+        "[factor for _, factor in pairs]",
+        _tests("test_rescaling", "test_scalar_covariances_multiply_rates_and_matrices"),
+    ),
+    Wound(
+        "alignment.py", "a finite step at activities that do not move",
+        "layer.finite_change(change, activity + moved, learning_rate)", "layer.finite_change(change, activity, learning_rate)",
+        alignment("test_a_finite_step_is_the_network_run_again", "square-3-dense-B3-float64-pc-None"),
+    ),
+    Wound(
+        "alignment.py", "the change of a layer is not carried on",
+        "moved = layer.apply(moved) + layer.output_change(change, activity)",
+        "moved = moved + layer.output_change(change, activity)", THEOREM_1,
+    ),
+    Wound(
+        "alignment.py", "a cosine without one of its norms",
+        "norms = jnp.linalg.norm(left, axis=0) * jnp.linalg.norm(right, axis=0)",
+        "norms = jnp.linalg.norm(left, axis=0) ** 2",
+        alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
+    ),
+    Wound(
+        "precision_search.py", "errors of the layers above enter a product",
+        "self.couplings @ multiplier @ covariances", "self.couplings[:, ::-1] @ multiplier @ covariances",
+        _tests("test_precision", "test_the_reduced_products_are_those_of_the_equilibrium", ["dense"]),
+    ),
+    Wound(
+        "precision.py", "covariances where none were found",
+        "covariances=jnp.where(found, covariances, jnp.nan)", "covariances=covariances",
+        _tests("test_precision", "test_a_chain_has_none_if_the_signs_differ_and_the_last_weight_is_not_the_smallest"),
+    ),
+    Wound(
+        "precision_search.py", "the nudge is forgotten",
+        "residual if problem.nudge is None else problem.nudge * residual", "residual",
+        _tests("test_precision", "test_nudging_less_gives_a_solution_where_the_clamp_has_none"),
+    ),
+    Wound(
+        "precision_search.py", "no damping where a layer turns around",
+        "jnp.where(turned, walk.damping / 2, ", "jnp.where(turned, walk.damping, ",
+        _tests(
+            "test_precision",
+            "test_with_one_hidden_layer_the_search_finds_a_solution_exactly_if_there_is_one", ["widths0"],
+        ),
+    ),
+    Wound(
+        "hypotheses.py", "any covariances are in proportion",
+        "hypotheses[name] = Hypothesis(distance <= threshold, distance, threshold)",
+        "hypotheses[name] = Hypothesis(True, distance, threshold)",
+        _tests("test_precision", "test_theorem_3_needs_the_proportion"),
+    ),
+    Wound(
+        "spikes.py", "the error of the layer below the spike",
+        "prediction_errors(layers, hidden, residual)[-2 - time]", "prediction_errors(layers, hidden, residual)[-1]",
+        _tests("test_spiking", "test_in_exact_arithmetic"),
+    ),
+    Wound(
+        "spikes.py", "the layer below pulls the wrong way",
+        "left = left + below.apply(below.transpose(error))", "left = left - below.apply(below.transpose(error))",
+        _tests("test_spiking", "test_balanced_neighbours_leave_nothing_of_first_order"),
+    ),
+    Wound(
+        "conclusions.py", "an output precision is a nudge",
+        "other = problem if nudged else", "other = problem if not nudged else",
+        _tests("test_precision", "test_an_output_precision_is_a_soft_output_and_not_a_nudge"),
+    ),
+    Wound(
+        "theorems.py", "the printed factor is the right one",
+        "return [matrix.mT for matrix in", "return [matrix for matrix in",
+        _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-2"]),
+    ),
+    Wound(
+        "hypotheses.py", "the rank is always kept",
+        "all(each.found == each.wanted for each in met)", "True",
+        _tests("test_theorems", "test_theorem_2_needs_the_rank_of_the_correlation"),
+    ),
+    Wound(
+        "hypotheses.py", "a negative product counts as zero",
+        "return Hypothesis(abs(value) > threshold", "return Hypothesis(value > threshold",
+        _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-residual"]),
+    ),
+    Wound(
+        "hypotheses.py", "every residual lies in the row space",
+        "_distance(rows, spectrum.rows), threshold, condition)", "0.0, threshold, condition)",
+        _tests("test_theorems", "test_sharp_theorem_2_fails_for_independent_targets_and_more_samples_than_inputs"),
+    ),
+    Wound(
+        "hypotheses.py", "a threshold of zero for what rounding leaves",
+        "return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond", "return 0.0",
+        _tests("test_properties", "test_theorem_1_needs_activities_that_are_not_orthogonal"),
+    ),
+    Wound(
+        "mode_dynamics.py", "activities of a mode that inference does not move",
+        "p * with_input + before * (weight * d) * with_itself", "p * with_input",
+        _tests("test_mode_dynamics", "test_the_scalar_chain_of_the_theory"),
+    ),
+    Wound(
+        "landscape.py", "the origin's curvature with the sign turned",
+        "set(-jnp.kron(targets @ targets.T / count, units))", "set(jnp.kron(targets @ targets.T / count, units))",
+        _tests("test_landscape", "test_the_origin_in_closed_form"),
+    ),
+    Wound(
+        "initialisation.py", "norm-preserving weights with the variance of LeCun's",
+        "/ math.sqrt(shape[0])", "/ math.sqrt(shape[1])",
+        _tests("test_initialisation", "test_entries_follow_the_distribution"),
+    ),
+    Wound(
+        "initialisation.py", "geometric in place of linear spacing",
+        "spaced = position + (1 - position) / condition", "spaced = condition ** (position - 1)",
+        SPACING,
+    ),
+    Wound(
+        "initialisation.py", "the Frobenius norm is not kept",
+        "spaced = spaced * (jnp.linalg.norm(values) / jnp.linalg.norm(spaced))", "spaced = spaced * 1",
+        SPACING,
+    ),
+    Wound(
+        "network.py", "the bias is dropped from the forward pass",
+        "activities.append(layer.affine(activities[-1]))", "activities.append(layer.apply(activities[-1]))",
+        exactly(STATIONARY, "learned biases"),
+    ),
+    Wound(
+        "descent.py", "the gradient's second term with the wrong sign",
+        "return [own - layer.transpose(above) for layer, own, above in",
+        "return [own + layer.transpose(above) for layer, own, above in",
+        inference("test_a_residual_is_the_gradients_norm"),
+    ),
+    Wound(
+        "descent.py", "the gradient in the activities without what the layer above adds",
+        "return [*(own - pull for own, pull in zip(gradient, pulled, strict=False)), *gradient[-1:]]",
+        "return gradient",
+        inference("test_the_gradient_in_the_errors_becomes_that_in_the_activities"),
+    ),
+    Wound(
+        "simulation.py", "momentum without its factor",
+        "velocity = [settings.momentum * v", "velocity = [v",
+        inference(
+            "test_each_step_is_that_of_a_plain_simulation", "heavy ball-expanding-2-learned-single-float64",
+        ),
+    ),
+    Wound(
+        "schedules.py", "spikes that count from one",
+        "== depth - time", "== depth - time - 1",
+        _tests("test_inference_schedules", "test_spikes_come_when_the_error_does"),
+    ),
+    Wound(
+        "schedules.py", "decaying precisions that leave out the last time",
+        "steps - missing + 1, 1)", "steps - missing, 1)",
+        _tests("test_inference_schedules", "test_decaying_precisions_sum_to_one_while_they_are_active", ("0.3",)),
+    ),
+    Wound(
+        "responses.py", "forget the second column of a start at rest",
+        "powers[..., 0, 0] + powers[..., 0, 1]", "powers[..., 0, 0]",
+        _tests(
+            "test_inference_closed_form", "test_the_closed_form_is_the_simulation",
+            ("random-expanding-2-dense-single-float64",),
+        ),
+    ),
+    Wound(
+        "spectrum.py", "a stability limit that momentum does not raise",
+        "return 2 * (1 + momentum) /", "return 2 /",
+        _tests("test_inference_closed_form", "test_an_unstable_step_diverges_alike", ("0.5",)),
+    ),
+    Wound(
+        "propagation.py", "energy that loses γ once a layer",
+        "shares[None] ** 2", "shares[None]",
+        _tests("test_inference_schedules", "test_energy_that_has_just_arrived_is_exact"),
+    ),
+    Wound(
+        "relaxed.py", "forward updates without their precision",
+        "scale(precision(covariance), as_columns(after) - before)", "as_columns(after) - before",
+        _tests("test_inference_schedules", "test_forward_updates_move_away_from_the_feedforward_pass"),
+    ),
+    Wound(
+        "sweeps.py", "layers that are not fetched at the end",
+        "if always or retired or span is spans[-1]:", "if always or retired:",
+        sweeping("test_every_run_is_the_slow_loop"),
+    ),
+    Wound(
+        "sweeps.py", "runs dealt out again with old layers",
+        "if always or retired or span is spans[-1]:", "if always or span is spans[-1]:",
+        sweeping("test_diverged_runs_are_retired_and_change_nothing"),
+    ),
+    Wound(
+        "sweeps.py", "diverged runs that go on",
+        "        if retired:\n", "        if retired < 0:\n",
+        sweeping("test_diverged_runs_are_retired_and_change_nothing"),
+    ),
+    Wound(
+        "sweeps.py", "a checkpoint of another spacing of errors",
+        "fingerprint(numbers, chunk, error_every)", "fingerprint(numbers, chunk)",
+        sweeping("test_a_checkpoint_of_something_else_is_refused", "error_every"),
+    ),
+    Wound(
+        "sweeps.py", "errors of the steps before those that are measured",
+        'by_axes("errors")[..., ::error_every]', 'by_axes("errors")[..., error_every - 1 :: error_every]',
+        sweeping("test_an_error_that_is_not_measured_changes_nothing_else"),
+    ),
+    Wound(
+        "sweeps.py", "minibatches condensed in spite of biases",
+        "if all(layer.bias is None for layer in net.layers):", "if net.layers:",
+        sweeping("test_every_run_is_that_of_train"),
+    ),
+    Wound(
+        "sweep_program.py", "every chunk learns the first minibatches",
+        "now = span.start + time", "now = time",
+        sweeping("test_every_run_is_the_slow_loop"),
+    ),
+    Wound(
+        "sweep_program.py", "the targets of another seed",
+        "data.x[seed, now], data.y[seed, now]", "data.x[seed, now], data.y[0, now]",
+        sweeping("test_every_run_is_the_slow_loop"),
+    ),
+    Wound(
+        "sweep_program.py", "the error of a step before it",
+        "measure_all(step.layers, data.targets[seed])", "measure_all(found.layers, data.targets[seed])",
+        sweeping("test_every_run_is_the_slow_loop"),
+    ),
+    Wound(
+        "sweep_program.py", "groups that are left out",
+        "jax.lax.fori_loop(0, work.groups[0], advance, found)", "jax.lax.fori_loop(0, work.groups[0] - 1, advance, found)",
+        sweeping("test_every_run_is_the_slow_loop"),
+    ),
+    Wound(
+        "sweep_runs.py", "diverged runs that are dealt out",
+        "(self.seeds == seed) & (self.steps == done)", "(self.seeds == seed) & (self.steps >= 0)",
+        sweeping("test_diverged_runs_are_retired_and_change_nothing"),
+    ),
+    Wound(
+        "sweep_runs.py", "blocks that are too few",
+        "blocks = -(-seeds * per_seed // devices)", "blocks = seeds * per_seed // devices",
+        sweeping("test_all_runs_find_a_place"),
+    ),
+    Wound(
+        "sweep_runs.py", "a sweep that begins again with what it had learned",
+        'return int(note["done"])', "return 0",
+        sweeping("test_interrupted_anywhere_it_ends_alike"),
+    ),
+    Wound(
+        "condensing.py", "condensed minibatches with larger moments",
+        "np.sqrt(np.asarray(kept.shape[-2] / samples, x.dtype))", "np.sqrt(np.asarray(1.0, x.dtype))",
+        sweeping("test_condensed_minibatches_have_the_same_moments"),
+    ),
+    Wound(
+        "learning.py", "errors measured a step early",
+        "(step + 1) % every == 0", "step % every == 0",
+        sweeping("test_an_error_that_is_not_measured_changes_nothing_else"),
+    ),
+    Wound(
+        "learning.py", "inference without digits goes on",
+        "jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))", "learning_rate",
+        _tests("test_learning", "test_inference_without_digits_ends_training", ["3"]),
+    ),
+    Wound(
+        "windows.py", "filters of the transpose that are not mirrored",
+        "width)[:, :, ::-1, ::-1]", "width)",
+        convolution("test_the_transpose_is_adjoint"),
+    ),
+    Wound(
+        "windows.py", "the transpose cut off by what the map adds",
+        "before = self.window - 1 - self.before", "before = self.window - 1 + self.before",
+        convolution("test_the_transpose_is_adjoint"),
+    ),
+    Wound(
+        "convolution.py", "a bias learned from one position",
+        "errors.reshape(self.channels[1], -1).sum(axis=1, keepdims=True)", "errors.reshape(self.channels[1], -1)[:, :1]",
+        convolution("test_the_update_is_the_gradient_of_the_error_times_the_output"),
+    ),
+    Wound(
+        "conjugate_gradients.py", "directions that are not conjugate",
+        "direction = downhill + _ratio(decrease, run.decrease) * run.direction", "direction = downhill",
+        _tests("test_matrix_free", "test_eight_hidden_layers_of_512_take_at_most_thirty_steps"),
+    ),
+    Wound(
+        "update_alignment.py", "a finite step that keeps the prediction",
+        "strict=True)]) - predicted", "strict=True)])",
+        _tests("test_update_alignment", "test_a_finite_step_is_the_model_run_again_and_tends_to_the_derivative"),
+    ),
+    Wound(
+        "newton.py", "curvature without the bend of the blocks",
+        "back = pulls[index](above)[0] - bends[index](moved[index])", "back = pulls[index](above)[0]",
+        _tests("test_nonlinear", "test_the_equilibrium_is_a_stationary_point_of_the_energy", ["tanh"]),
+    ),
+    Wound(
+        "newton.py", "a subgradient that takes the wrong side of a kink",
+        "jnp.where(rises > falls, -rises, falls)", "jnp.where(rises > falls, falls, -rises)",
+        _tests("test_nonlinear", "test_the_smallest_subgradient_at_a_kink"),
+    ),
+    Wound(
+        "pcn/losses.py", "cross-entropy's error without the softmax",
+        "state - jax.nn.softmax(prediction) * state.sum(axis=-1, keepdims=True)", "state - prediction",
+        training("test_backpropagation_is_the_gradient_of_the_loss"),
+    ),
+    Wound(
+        "pcn/relaxations.py", "momentum left out",
+        "momentum * old + new", "new",
+        training("test_linear_inference_follows_the_theory_at_every_time"),
+    ),
+    Wound(
+        "pcn/relaxations.py", "Langevin's noise without its factor",
+        "size = jnp.sqrt(2 * jnp.asarray(step))", "size = jnp.sqrt(jnp.asarray(step))",
+        training("test_langevin_samples_the_posterior"),
+    ),
+    Wound(
+        "pcn/outputs.py", "an update that negative nudging does not turn",
+        "return (Phase(self.sign * strength(self.beta, self.rate, epoch), self.sign),)",
+        "return (Phase(self.sign * strength(self.beta, self.rate, epoch), 1),)",
+        training("test_nudging_scales_the_residual"),
+    ),
+    Wound(
+        "pcn/slopes.py", "blocks skipped for a step too long",
+        "active = time >= network.waits[k]", "active = time > network.waits[k]",
+        training("test_linear_inference_follows_the_theory_at_every_time"),
+    ),
+    Wound(
+        "pcn/algorithms.py", "an incremental update that steps once a batch",
+        "return self.steps if isinstance(self.update, Incremental) else 1", "return 1",
+        _tests("test_training_runs", "test_the_learning_rate_falls_over_all_steps_of_the_optimiser"),
+    ),
+)  # fmt: skip
