@@ -212,6 +212,8 @@ def test_nudging_scales_the_residual():
     assert_close(negative.states[-1], prediction - beta * (y - prediction))
     theory = dln.simulate_inference(linear(net), x, y, 7, 0.1, momentum=0.4, nudge=-beta)
     assert_close(negative.states, theory.activities[1:], condition=10)
+    local = [error.T @ seen / len(x) for error, seen in zip(theory.errors, theory.activities, strict=False)]
+    assert_close([block.layer.weight for block in negative.gradients], local, condition=100)  # up the energy
 
 
 def test_centred_nudging_draws_its_sign_by_epoch():
