@@ -34,6 +34,7 @@ from .layers import Layer as Layer
 from .learning import Algorithm as Algorithm
 from .learning import Training as Training
 from .learning import train as train
+from .linearised import linearised as linearised
 from .mode_dynamics import ModeTrajectories as ModeTrajectories
 from .mode_dynamics import mode_dynamics as mode_dynamics
 from .mode_dynamics import mode_learning_time as mode_learning_time

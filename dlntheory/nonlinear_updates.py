@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from .alignment import cosine
 from .checks import as_real, one_of
 from .learning_rules import Signals, local_updates
-from .nonlinear import nonlinear_equilibrium
+from .nonlinear import NonlinearEquilibrium, nonlinear_equilibrium
 from .nonlinear_network import Activated, Block, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward, learned
 from .rescaling import decorrelations, learning_rates, rescale
 from .updates import Options, as_options, refuse_overflow
@@ -165,7 +165,7 @@ def _evaluate(
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     net, traces, rescaling, chosen, single = _prepare(net, x, y, rule, rescaling, options)
     rate = None if learning_rate is None else as_real("learning_rate", learning_rate, traces.residual.dtype)
-    moved, alignment = _change_and_alignment(net, traces, rescaling, chosen, rate)
+    moved, alignment = change_and_alignment(net, traces, rescaling, chosen, rate)
     return (moved[0], alignment[0]) if single else (moved, alignment)
 
 
@@ -186,20 +186,20 @@ def _prepare(
     x, y, single = as_pair(net, x, y)
     net = eqx.tree_at(lambda it: it.blocks, net, cast_blocks(net.blocks, x.dtype))
     if rule == "bp":
-        return net, _backpropagate(net, x, y), rescaling, chosen, single
+        return net, backpropagated(net, x, y), rescaling, chosen, single
     settled = nonlinear_equilibrium(net, x, y, **inference)
-    predicted = _forward(net, x)[:-1]
-    traces = Traces(settled.errors, settled.activities[:-1], predicted, settled.residual)
-    return net, traces, rescaling, chosen, single
+    return net, at_equilibrium(net, settled), rescaling, chosen, single
 
 
 @eqx.filter_jit
-def _forward(net: NonlinearNetwork, x: Array) -> tuple[Array, ...]:
-    return tuple(forward(net.blocks, x))
+def at_equilibrium(net: NonlinearNetwork, settled: NonlinearEquilibrium) -> Traces:
+    """What predictive coding multiplies, of a batch that has settled."""
+    predicted = forward(net.blocks, settled.activities[0])[:-1]
+    return Traces(settled.errors, settled.activities[:-1], tuple(predicted), settled.residual)
 
 
 @eqx.filter_jit
-def _backpropagate(net: NonlinearNetwork, x: Array, y: Array) -> Traces:
+def backpropagated(net: NonlinearNetwork, x: Array, y: Array) -> Traces:
     """The residual, pulled back block by block at the feedforward pass."""
     predicted = forward(net.blocks, x)
     errors = [y - predicted[-1]]
@@ -263,7 +263,7 @@ def _as_block(block: Activated, change: Array) -> Any:
 
 
 @eqx.filter_jit
-def _change_and_alignment(
+def change_and_alignment(
     net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options, learning_rate: Array | None
 ) -> tuple[Array, Array]:
     """The prediction change, and each sample's alignment."""

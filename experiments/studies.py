@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from . import benchmarking_pcns, deeper_pcns, dynamics, inference
+from . import benchmarking_pcns, deeper_pcns, dynamics, inference, nonlinear
 
 FIGURES = {
-    name: package for package in (inference, dynamics, benchmarking_pcns, deeper_pcns) for name in package.FIGURES
+    name: package
+    for package in (inference, dynamics, nonlinear, benchmarking_pcns, deeper_pcns)
+    for name in package.FIGURES
 }
 """The package of each figure."""
 

@@ -57,6 +57,7 @@ LAYERS = [
     "newton",
     "nonlinear",
     "nonlinear_updates",
+    "linearised",
     "learning",
     "symbolic",
     "relaxed",

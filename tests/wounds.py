@@ -657,6 +657,16 @@ WOUNDS = (
         _tests("test_update_alignment", "test_a_finite_step_is_the_model_run_again_and_tends_to_the_derivative"),
     ),
     Wound(
+        "linearised.py", "tangents through the origin",
+        "offset=(value - slope * activity).ravel()", "offset=(0 * value).ravel()",
+        _tests("test_linearised", "test_it_is_what_the_formulas_say", ["dense"]),
+    ),
+    Wound(
+        "linearised.py", "a transpose without the slope",
+        "return self.slope[:, None] * self.inner.transpose(v)", "return self.inner.transpose(v)",
+        _tests("test_linearised", "test_it_is_what_the_formulas_say", ["rectified"]),
+    ),
+    Wound(
         "newton.py", "curvature without the bend of the blocks",
         "back = pulls[index](above)[0] - bends[index](moved[index])", "back = pulls[index](above)[0]",
         _tests("test_nonlinear", "test_the_equilibrium_is_a_stationary_point_of_the_energy", ["tanh"]),

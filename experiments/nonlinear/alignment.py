@@ -1,0 +1,25 @@
+"""Target alignment in nonlinear networks, measured (marks) and predicted by the linear theory (lines).
+
+The settings are activations. Beside every panel stand its samples, measured against predicted.
+"""
+
+from ..sample_efficiency.panels import Panel, PanelFigure
+from .comparison import draw_scatter
+from .properties import Property
+from .training import Progress
+
+
+def panel(letter: str, title: str, study: Property | Progress) -> Panel:
+    """The curves of a study, and its samples."""
+    return Panel(letter, title, study, views=(study.draw, draw_scatter))
+
+
+FIGURE = PanelFigure(
+    "Alignment of single samples in nonlinear networks: measured (marks), by the linearised network (lines)",
+    rows=(
+        (panel("A", "depth", Property("depth")), panel("B", "width", Property("width"))),
+        (panel("C", "residual", Property("residual")), panel("D", "conv net", Property("convolutions"))),
+        (panel("E", "trained by BP", Progress("bp")), panel("F", "trained by PC", Progress("pc"))),
+    ),
+    SETTINGS=("tanh", "relu"),
+)

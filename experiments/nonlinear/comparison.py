@@ -1,0 +1,126 @@
+"""Target alignment of single samples in a nonlinear network: measured, and predicted by the linear theory.
+
+Every sample is a batch of its own. Measured: the update at the equilibrium that Newton's method finds, and its effect
+by a derivative of the network. Predicted: the closed forms of the network linearised at the sample's feedforward pass.
+What is undefined is NaN, and counted: samples whose inference does not converge, and rates that are infinite.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+
+from dlntheory import LinearNetwork, NonlinearNetwork, nonlinear_equilibrium, target_alignment
+from dlntheory.linearised import linearised
+from dlntheory.nonlinear import NonlinearEquilibrium
+from dlntheory.nonlinear_updates import Traces, at_equilibrium, backpropagated, change_and_alignment
+from dlntheory.updates import Options
+
+from ..sample_efficiency.single_step import CURVES as ALL_CURVES
+from ..sample_efficiency.single_step import colour_of
+
+CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "pc_adaptive")}
+MARKS = {"bp": "o", "pc": "o", "pc_adaptive": "s"}
+GAINS = {"tanh": 1.0, "relu": 2**0.5}
+"""What weights behind an activation are multiplied by, so that activities neither grow nor shrink (He et al. 2015)."""
+
+
+def activated(net: LinearNetwork, activation: str) -> NonlinearNetwork:
+    """A linear network of LeCun's weights with activations, and their gain in the weights behind them."""
+    gain = GAINS[activation]
+    behind = lambda it: [layer.weight for layer in it.layers[1:]]  # noqa: E731
+    return NonlinearNetwork.from_linear(eqx.tree_at(behind, net, replace_fn=lambda weight: gain * weight), activation)
+
+
+def compare(net: NonlinearNetwork, x: Any, y: Any) -> dict[str, np.ndarray]:
+    """Alignments by curve and sample, two ways; and the share of units that rest on a kink, by sample."""
+    settled = nonlinear_equilibrium(net, x, y)
+    found = {"measured": measured(net, x, y, settled), "predicted": predicted(net, x, y), "pinned": settled.pinned}
+    return {name: np.asarray(each) for name, each in found.items()}
+
+
+@eqx.filter_jit
+def measured(net: NonlinearNetwork, x: jax.Array, y: jax.Array, settled: NonlinearEquilibrium) -> jax.Array:
+    """Of the nonlinear network, ``(curve, sample)``; NaN where inference has not converged."""
+
+    def alone(traces: Traces, rescaling: str | None) -> jax.Array:
+        """Every sample as a batch of its own."""
+
+        def sample(one: Traces) -> jax.Array:
+            batch = jax.tree.map(lambda each: each[None], one)
+            return change_and_alignment(net, batch, rescaling, Options(), None)[1][0]
+
+        return jax.vmap(sample)(traces)
+
+    at_rest, ended = at_equilibrium(net, settled), settled.status == 0
+    traces = {"bp": backpropagated(net, x, y), "pc": at_rest}
+    rows = [alone(traces[curve.rule], curve.rescaling) for curve in CURVES.values()]
+    return jnp.where(ended, jnp.stack(rows), jnp.nan)
+
+
+@eqx.filter_jit
+def predicted(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> jax.Array:
+    """Of each sample's linearised network, ``(curve, sample)``.
+
+    One after the other: of several batched factorisations that run at once, JAX 0.10 may wait for ever on few cores.
+    """
+
+    def theory(sample: tuple[jax.Array, jax.Array]) -> jax.Array:
+        linear, (x, y) = linearised(net, sample[0]), sample
+        found = [target_alignment(linear, x, y, c.rule, c.rescaling, solver="covariance") for c in CURVES.values()]
+        return jnp.stack(found)
+
+    return jax.lax.map(theory, (x, y)).T
+
+
+def by_curve(found: list[dict[str, np.ndarray]], *shape: int) -> dict[str, np.ndarray]:
+    """What `compare` found in several networks, ``(*shape, sample)``, alignments with a leading axis of curves."""
+    stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
+    whole = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
+    return {name: np.moveaxis(each, -2, 0) if name != "pinned" else each for name, each in whole.items()}
+
+
+def summarise_points(name: str, values: Any, arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Of every point of every curve, means over seeds and samples, and how far single samples are from the theory."""
+    rows = []
+    for curve, ours, theirs in zip(CURVES, arrays["measured"], arrays["predicted"], strict=True):
+        for index, value in enumerate(values):
+            difference = np.abs(ours[index] - theirs[index])
+            row = {"curve": curve, name: float(value), "measured": float(np.nanmean(ours[index]))}
+            row |= {"predicted": float(theirs[index].mean()), "difference": float(np.nanmean(difference))}
+            row |= {"pinned": float(arrays["pinned"][index].mean())}
+            rows.append(row | {"undefined": int(np.isnan(ours[index]).sum())})
+    return rows
+
+
+def draw_points(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Measured as marks, predicted as lines; mean and standard deviation over seeds of the mean over samples."""
+    for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
+        colour, style = colour_of(name), curve.style.strip("o")
+        line = theirs.mean(axis=-1)
+        axes.plot(values, line.mean(axis=-1), style, color=colour, linewidth=1.2)
+        low, high = (line.mean(axis=-1) + side * line.std(axis=-1) for side in (-1, 1))
+        axes.fill_between(values, low, high, color=colour, alpha=0.15, linewidth=0)
+        marks = np.nanmean(ours, axis=-1)
+        look: dict[str, Any] = {"color": colour, "markersize": 4, "elinewidth": 1, "label": curve.label}
+        face = "white" if curve.rescaling else colour
+        axes.errorbar(values, marks.mean(axis=-1), marks.std(axis=-1), fmt=MARKS[name], markerfacecolor=face, **look)
+    lowest = min(0.0, float(np.nanmin(np.nanmean(arrays["measured"], axis=(-1, -2)))) - 0.05)
+    axes.set(ylabel="target alignment", ylim=(lowest, 1.03))
+    axes.legend(frameon=False, fontsize=7, loc="lower left")
+
+
+def draw_scatter(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Every sample, measured against predicted."""
+    for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
+        look: dict[str, Any] = {"color": colour_of(name), "markersize": 2, "markeredgewidth": 0.5, "alpha": 0.5}
+        face = "none" if curve.rescaling else colour_of(name)
+        axes.plot(theirs.ravel(), ours.ravel(), MARKS[name], markerfacecolor=face, rasterized=True, **look)
+    lowest = float(min(np.nanmin(arrays["measured"]), arrays["predicted"].min()))
+    axes.plot([lowest, 1], [lowest, 1], color="0.6", linewidth=0.8, zorder=0)
+    axes.set(xlabel="predicted", ylabel="measured")
+    axes.set_title("every sample", fontsize=10)
