@@ -33,7 +33,7 @@ PAPER = {
 ALGORITHMS = ("BP-SE", "PC-SE", "iPC", "PN", "NN", "CN")
 BASE: dict[str, Any] = {"hidden": (128, 128, 128), "batch_size": 128, "activation": "gelu", "log_every": 50,
                         "learning_rate": 1e-3, "weight_decay": 1e-3}  # fmt: skip
-_PC: dict[str, Any] = {"inference_steps": 6, "step_size": 0.05, "momentum": 0.0}
+_PC: dict[str, Any] = {"inference_steps": 4, "step_size": 0.05, "momentum": 0.0, "learning_rate": 3e-4}
 _NUDGED: dict[str, Any] = {**_PC, "beta": 0.5, "beta_rate": 0.02}
 HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "BP-SE": {},
