@@ -116,6 +116,18 @@ def test_the_true_network_comes_near_it():
     assert 5 < apart[0] / apart[1] < 20
 
 
+@pytest.mark.parametrize(("widths", "exact"), [((5, 7, 4), True), ((5, 7, 7, 4), False)])
+def test_theorem_1_is_exact_with_one_hidden_layer_of_rectifiers(widths, exact):
+    """Whatever the residual: units stop at their kinks. With two hidden layers some cross them, and it is not."""
+    missing = []
+    for key in range(6):
+        net = dln.NonlinearNetwork.from_linear(dln.LinearNetwork.random(widths, "norm_preserving", key), "relu")
+        found = dln.nonlinear_equilibrium(net, X[0], 10 * Y[0], tolerance=1e-13)
+        assert found.outcome == "converged"
+        missing.append(1 - float(dln.nonlinear_alignment(net, X[0], 10 * Y[0], "pc", "adaptive", tolerance=1e-13)))
+    assert (max(np.abs(missing)) < 1e-10) == exact
+
+
 MODULE = dln.NonlinearNetwork([jax.tree_util.Partial(jnp.matmul, jnp.eye(5))], input_shape=(5,))
 BAD = {
     "a batch": (lambda: dln.linearised(NETWORKS["dense"][0], X), r"`x` has shape \(3, 5\); wanted one sample"),

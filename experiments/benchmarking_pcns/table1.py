@@ -38,7 +38,7 @@ _NUDGED: dict[str, Any] = {**_PC, "beta": 0.5, "beta_rate": 0.02}
 HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "BP-SE": {},
     "PC-SE": _PC,
-    "iPC": {"inference_steps": 6, "step_size": 0.5, "learning_rate": 2e-4, "weight_decay": 1e-2},
+    "iPC": {"inference_steps": 10, "step_size": 0.5, "learning_rate": 2e-4, "weight_decay": 1e-2},
     "PN": _NUDGED,
     "NN": _NUDGED,
     "CN": _NUDGED,
