@@ -43,12 +43,18 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
             f"`{name}` is float64 but JAX runs in 32-bit mode and would truncate it. "
             f"Run this first: {ENABLE_64_BIT} -- or pass float32."
         )
-    if is_concrete(array) and not np.isfinite(np.asarray(array)).all():
+    if is_concrete(array) and not _all_finite(array):
         raise ValueError(f"`{name}` holds NaN or infinity; wanted finite numbers.")
     converted = jnp.asarray(array, target)
-    if is_concrete(converted) and str(target) != given and not np.isfinite(np.asarray(converted)).all():
+    if is_concrete(converted) and str(target) != given and not _all_finite(converted):
         raise ValueError(f"`{name}` holds numbers beyond {target}; wanted smaller ones, or float64: {ENABLE_64_BIT}")
     return converted
+
+
+def _all_finite(array: Any) -> bool:
+    """Whether every number is finite; an array that is spread over devices is not gathered for it."""
+    spread = isinstance(array, jax.Array) and len(array.sharding.device_set) > 1
+    return bool((jnp.isfinite(array) if spread else np.isfinite(np.asarray(array))).all())
 
 
 def _as_numpy(name: str, value: Any) -> np.ndarray:
