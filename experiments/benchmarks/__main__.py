@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 from ..provenance import configuration
-from . import accuracy, imports, inference, pcn, speed, sweeps
+from . import accuracy, imports, inference, matrix_free, newton, pcn, speed, sweeps
 from .report import describe, fill, save, write
 
 BENCHMARKS = {
@@ -18,6 +18,8 @@ BENCHMARKS = {
     "inference": inference,
     "sweeps": sweeps,
     "pcn": pcn,
+    "matrix-free": matrix_free,
+    "newton": newton,
 }
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS / "results" / "benchmarks"
