@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[1]
 
 SHARED = """
 import json
-import doctest, re
 import jax, jax.numpy as jnp, numpy as np
 jax.config.update("jax_enable_x64", True)
 from jax.sharding import Mesh, NamedSharding, PartitionSpec

@@ -703,8 +703,33 @@ WOUNDS = (
         training("test_linear_inference_follows_the_theory_at_every_time"),
     ),
     Wound(
+        "pcn/images.py", "a transposed convolution whose kernel is not turned",
+        "kernel[::-1, ::-1],", "kernel,",
+        _tests("test_pcn_autoencoders", "test_the_transpose_of_a_convolution"),
+    ),
+    Wound(
+        "pcn/incremental.py", "the alignment of an incremental update's last step alone",
+        "if not isinstance(algorithm.update, Incremental):", "if True:",
+        _tests("test_pcn_alignment", "test_alignment_is_where_predictions_go", ("iPC",)),
+    ),
+    Wound(
         "pcn/algorithms.py", "an incremental update that steps once a batch",
         "return self.steps if isinstance(self.update, Incremental) else 1", "return 1",
         _tests("test_training_runs", "test_the_learning_rate_falls_over_all_steps_of_the_optimiser"),
+    ),
+    Wound(
+        "kernels.py", "predictive coding's errors without the nudge",
+        "residual = nudge * residual", "residual = residual",
+        _tests("test_kernels", "test_options_of_inference", ["half"]),
+    ),
+    Wound(
+        "kernels.py", "the transposed map in the place of the map",
+        "return columns.reshape(kernel.size, -1).T", "return columns.reshape(kernel.size, -1)",
+        _tests("test_kernels", "test_predictive_coding_has_its_formula"),
+    ),
+    Wound(
+        "best_alignment.py", "directions left out",
+        "(default_rcond(rows) if rcond is None else rcond)", "0.5",
+        _tests("test_best_alignment", "test_it_is_the_brute_force_optimum", ["6-pc"]),
     ),
 )  # fmt: skip

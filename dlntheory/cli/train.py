@@ -39,8 +39,12 @@ def train(
     crop: Annotated[int | None, option("Crop training images at random to this side.", DATA)] = None,
     padding: Annotated[int | None, option("Black pixels around them before.", DATA, 0)] = None,
     order: Annotated[str | None, option("Of the samples: shuffled, or aligned by class.", DATA, "shuffled")] = None,
-    model: Annotated[str | None, option("MLP, AlexNet, VGG-5, 7, 9, 10, 15 or 19, or ResNet-18.", MODEL, "MLP")] = None,
-    hidden: Annotated[str | None, option("Hidden widths of the MLP, such as 128,128,128.", MODEL, "the MLP's")] = None,
+    model: Annotated[
+        str | None, option("MLP, AE, Conv-AE, AlexNet, VGG-5, 7, 9, 10, 15 or 19, or ResNet-18.", MODEL, "MLP")
+    ] = None,
+    hidden: Annotated[
+        str | None, option("Hidden widths of the MLP or AE, such as 128,32.", MODEL, "the model's")
+    ] = None,
     activation: Annotated[str | None, option("gelu, relu, leaky_relu, hard_tanh, …", MODEL, "gelu")] = None,
     norm: Annotated[str | None, option("Batch normalisation: standard or frozen.", MODEL)] = None,
     skip: Annotated[bool | None, option("The skip connection of VGG-19.", MODEL, "no-skip")] = None,

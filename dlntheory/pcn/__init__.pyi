@@ -3,6 +3,8 @@ from .algorithms import Algorithm as Algorithm
 from .algorithms import Preset as Preset
 from .algorithms import algorithm as algorithm
 from .algorithms import norm_of as norm_of
+from .autoencoders import autoencoder as autoencoder
+from .autoencoders import deconvolutional_autoencoder as deconvolutional_autoencoder
 from .blocks import ACTIVATIONS as ACTIVATIONS
 from .blocks import Block as Block
 from .hopfield import HopfieldMemory as HopfieldMemory
@@ -16,11 +18,13 @@ from .initial_states import Random as Random
 from .initial_states import Zero as Zero
 from .layers import BatchNorm as BatchNorm
 from .layers import Conv as Conv
+from .layers import ConvTranspose as ConvTranspose
 from .layers import Dense as Dense
 from .layers import Identity as Identity
 from .losses import CrossEntropy as CrossEntropy
 from .losses import Loss as Loss
 from .losses import SquaredError as SquaredError
+from .models import AUTOENCODERS as AUTOENCODERS
 from .models import CONVOLUTIONS as CONVOLUTIONS
 from .models import MODELS as MODELS
 from .models import alexnet as alexnet

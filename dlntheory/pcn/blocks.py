@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float
 
 from .images import average_pool, max_pool
-from .layers import BatchNorm, Conv, Dense, Identity, Moments
+from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity, Moments
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "identity": lambda x: x,
@@ -32,14 +32,14 @@ class Block(eqx.Module):
     one.
 
     Args:
-        layer: `Dense`, `Conv` or `Identity`.
+        layer: `Dense`, `Conv`, `ConvTranspose` or `Identity`.
         activation: a name from `ACTIVATIONS`.
         norm: batch normalisation of the layer's output.
         pool: the size of a max-pooling window, 0 for the mean over all positions, ``None`` for no pooling.
         shortcut: a block that ``z`` passes through.
     """
 
-    layer: Dense | Conv | Identity
+    layer: Dense | Conv | ConvTranspose | Identity
     norm: BatchNorm | None = None
     shortcut: "Block | None" = None
     activation: str = eqx.field(static=True, default="identity")

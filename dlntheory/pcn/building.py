@@ -9,7 +9,7 @@ import jax
 
 from ..checks import as_count, as_list, one_of
 from .blocks import ACTIVATIONS, Block
-from .layers import BatchNorm, Conv, Dense, Identity
+from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity
 from .network import Network
 
 NORMS = (None, "standard", "frozen")
@@ -44,11 +44,20 @@ class Builder:
         """A convolution of the last state."""
         self._add(self._convolution(self.shapes[-1][-1], stage, size, self.activation))
 
-    def connect(self, width: int, skip: int | None = None) -> None:
-        """A linear layer on the last state, and on an earlier one if told."""
+    def deconvolve(self, channels: int, height: int, width: int) -> None:
+        """The transpose of a convolution of 3 × 3 with padding 1 and stride 2, to images of that size."""
+        *small, before = self.shapes[-1]
+        added = height + 1 - 2 * small[0], width + 1 - 2 * small[1]
+        norm = None if self.norm is None else BatchNorm(channels, self.norm == "frozen", dtype=self.dtype)
+        layer = ConvTranspose(before, channels, 3, self._key(), 2, 1, added, self.dtype)
+        self._add(Block(layer, norm, activation=self.activation))
+
+    def connect(self, width: int, skip: int | None = None, shape: tuple[int, ...] | None = None) -> None:
+        """A linear layer on the last state, and on an earlier one if told; its output in a shape, if it is given."""
         last = width_of(self.shapes[-1])
         shortcut = None if skip is None else Block(Dense(width_of(self.shapes[skip]), width, self._key(), self.dtype))
-        block = Block(Dense(last, width, self._key(), self.dtype), shortcut=shortcut, activation=self.activation)
+        layer = Dense(last, width, self._key(), self.dtype, shape=shape)
+        block = Block(layer, shortcut=shortcut, activation=self.activation)
         self._add(block, *(() if skip is None else (skip,)))
 
     def convolve_with_skip(self, width: int, stride: int, auxiliary: bool) -> None:

@@ -27,6 +27,19 @@ def convolve(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:
     )
 
 
+def convolve_transposed(x: Images, kernel: Kernel, stride: int, padding: int, added: tuple[int, int]) -> Images:
+    """The transpose of a convolution with that stride and padding, with rows and columns added at the end."""
+    around = kernel.shape[0] - 1 - padding
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel[::-1, ::-1],
+        (1, 1),
+        [(around, around + more) for more in added],
+        lhs_dilation=(stride, stride),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
 def _convolve_patches(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:
     """The convolution as one matrix product with all patches."""
     size, padded = kernel.shape[0], _pad(x, padding)

@@ -9,10 +9,11 @@ from jaxtyping import Array
 from .algorithms import Algorithm
 from .derivatives import HIDDEN, first_pass, pull_to_both
 from .inference import averages, output_prediction, prepare, starting_states
-from .learning import Gradients, Keys, Lesson, parameters, scaled, with_parameters
+from .learning import Gradients, Keys, Lesson, parameters, scaled, study, with_parameters
 from .network import Network, States, running
 from .optimisers import step_weights
 from .slopes import Problem
+from .updates import Incremental
 
 
 def study_incrementally(
@@ -54,6 +55,32 @@ def study_incrementally(
     weights, optimiser_state, states, _, moments = carry
     gradients, energy = jax.tree.map(lambda every: every[-1], (gradients, energy))
     return Lesson(gradients, energy, prediction, states, moments), weights, optimiser_state
+
+
+class Summing:
+    """An optimiser that leaves the weights where they are, and adds up their gradients."""
+
+    def init(self, weights: Gradients) -> Gradients:
+        """Nothing yet."""
+        return jax.tree.map(jnp.zeros_like, weights)
+
+    def update(self, gradients: Gradients, total: Gradients, weights: Gradients) -> tuple[Gradients, Gradients]:
+        """No change, and the new total."""
+        return self.init(weights), jax.tree.map(jnp.add, total, gradients)
+
+
+def direction(
+    network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any, memory: Any, keys: Keys
+) -> Gradients:
+    """The gradient along which an algorithm's weights move where their rate is small; arguments as for `study`.
+
+    That of incremental learning is a sum over inference.
+    """
+    if not isinstance(algorithm.update, Incremental):
+        return study(network, algorithm, x, y, epoch, memory, keys).gradients
+    summing = Summing()
+    start = summing.init(parameters(network))
+    return study_incrementally(network, algorithm, x, y, epoch, memory, keys, summing, start)[2]
 
 
 def _joint_slopes(problem: Problem, weights: Gradients, states: States, time: Any) -> Any:

@@ -163,7 +163,7 @@ def relax(network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, 
 
 @eqx.filter_jit
 def _relax(network: Network, x: Array, y: Array, algorithm: Algorithm, key: jax.Array, epoch: Array) -> Inference:
-    x = channels_last(x)
+    x, y = channels_last(x), channels_last(y)
     for_start, for_run, for_output = jax.random.split(key, 3)
     first = first_pass(network, x, algorithm.initial.forward)
     memory = algorithm.initial.memory(network, len(x))

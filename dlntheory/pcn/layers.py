@@ -1,4 +1,4 @@
-"""The layers inside a block: dense, convolution, identity, and batch normalisation."""
+"""The layers inside a block: dense, convolution, its transpose, identity, and batch normalisation."""
 
 import math
 from typing import Any
@@ -8,26 +8,37 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .images import Images, Kernel, convolve
+from .images import Images, Kernel, convolve, convolve_transposed
 
 
 class Dense(eqx.Module):
-    """``x W' + b``; images are flattened first.
+    """``x W' + b``; images are flattened first, and the outputs are put into ``shape`` if it is given.
 
     Weight and bias are uniform on ``±1/sqrt(n_in)``, as in Equinox and PyTorch.
     """
 
     weight: Float[Array, "n_out n_in"]
     bias: Float[Array, " n_out"] | None
+    shape: tuple[int, ...] | None = eqx.field(static=True)
 
-    def __init__(self, n_in: int, n_out: int, key: jax.Array, dtype: Any = jnp.float32, bias: bool = True):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        key: jax.Array,
+        dtype: Any = jnp.float32,
+        bias: bool = True,
+        shape: tuple[int, ...] | None = None,
+    ):
         for_weight, for_bias = jax.random.split(key)
         self.weight = _uniform(for_weight, (n_out, n_in), n_in, dtype)
         self.bias = _uniform(for_bias, (n_out,), n_in, dtype) if bias else None
+        self.shape = shape
 
-    def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch n_out"]:
+    def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """Apply to a batch."""
-        return _add_bias(x.reshape(len(x), -1) @ self.weight.T, self.bias)
+        y = _add_bias(x.reshape(len(x), -1) @ self.weight.T, self.bias)
+        return y if self.shape is None else y.reshape(len(x), *self.shape)
 
 
 class Conv(eqx.Module):
@@ -63,6 +74,41 @@ class Conv(eqx.Module):
     def __call__(self, x: Images) -> Images:
         """Apply to a batch."""
         return _add_bias(convolve(x, self.kernel, self.stride, self.padding), self.bias)
+
+
+class ConvTranspose(eqx.Module):
+    """The transpose of a strided convolution: it makes images larger, and starts like `Dense`.
+
+    The convolution with this size, stride and padding maps ``stride`` heights, and as many widths, to the same;
+    ``added``, below the stride, says which of them come out.
+    """
+
+    kernel: Kernel
+    bias: Float[Array, " channels_out"]
+    stride: int = eqx.field(static=True)
+    padding: int = eqx.field(static=True)
+    added: tuple[int, int] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        size: int,
+        key: jax.Array,
+        stride: int = 1,
+        padding: int = 0,
+        added: tuple[int, int] = (0, 0),
+        dtype: Any = jnp.float32,
+    ):
+        for_kernel, for_bias = jax.random.split(key)
+        fan_in = size * size * channels_in
+        self.kernel = _uniform(for_kernel, (size, size, channels_in, channels_out), fan_in, dtype)
+        self.bias = _uniform(for_bias, (channels_out,), fan_in, dtype)
+        self.stride, self.padding, self.added = stride, padding, added
+
+    def __call__(self, x: Images) -> Images:
+        """Apply to a batch."""
+        return _add_bias(convolve_transposed(x, self.kernel, self.stride, self.padding, self.added), self.bias)
 
 
 class Identity(eqx.Module):

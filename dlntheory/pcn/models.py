@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ..checks import as_count, as_key, as_list, one_of
+from .autoencoders import autoencoder, deconvolutional_autoencoder
 from .blocks import ACTIVATIONS, Block
 from .building import Builder, Stage, as_image_shape
 from .layers import Dense
@@ -213,15 +214,36 @@ def _of_dense_layers(
     norm: str | None = None,
     **rest: Any,
 ) -> Network:
-    if norm is not None:
-        raise ValueError(f"`norm` is {norm!r} with an MLP, which has no batch normalisation; wanted None.")
+    _refuse_norm("MLP", norm)
     return mlp((math.prod(input_shape), *hidden, classes), input_shape=input_shape, **rest)
 
 
+def _of_dense_layers_to_itself(
+    input_shape: Sequence[int], classes: int, norm: str | None = None, hidden: Sequence[int] = (128, 32), **rest: Any
+) -> Network:
+    _refuse_norm("AE", norm)
+    return autoencoder(input_shape, hidden, **rest)
+
+
+def _of_convolutions_to_itself(input_shape: Sequence[int], classes: int, **rest: Any) -> Network:
+    return deconvolutional_autoencoder(input_shape, **rest)
+
+
+def _refuse_norm(name: str, norm: str | None) -> None:
+    if norm is not None:
+        raise ValueError(f"`norm` is {norm!r} with an {name}, which has no batch normalisation; wanted None.")
+
+
+AUTOENCODERS: dict[str, Callable[..., Network]] = {
+    "AE": _of_dense_layers_to_itself,
+    "Conv-AE": _of_convolutions_to_itself,
+}
+"""The models whose target is their input."""
 MODELS: dict[str, Callable[..., Network]] = {
     "MLP": _of_dense_layers,
     **{name: _of_convolutions(name) for name in CONVOLUTIONS},
     "ResNet-18": resnet18,
+    **AUTOENCODERS,
 }
 """A function for every name that `build` takes."""
 
@@ -240,11 +262,12 @@ def build(
     Args:
         name: a name from `MODELS`.
         input_shape: the shape of one sample, ``(n,)`` or ``(channels, height, width)``.
-        classes: the number of outputs.
+        classes: the number of outputs; an autoencoder has its input's shape instead.
         activation: a name from `ACTIVATIONS`.
         norm: batch normalisation: ``None``, ``"standard"`` or ``"frozen"``.
         key: an integer seed or a JAX random key.
-        **options: those of the model: ``hidden`` widths of an MLP, ``skip`` of a VGG, ``auxiliary`` of a ResNet.
+        **options: those of the model: ``hidden`` widths of an MLP or AE, ``channels`` of a Conv-AE, ``skip`` of a VGG,
+            ``auxiliary`` of a ResNet.
 
     Returns:
         The network.

@@ -84,8 +84,9 @@ class Network(eqx.Module):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """The shape of one sample of the output."""
-        return self.state_shapes[-1]
+        """The shape of one sample of the output; of images ``(channels, height, width)``."""
+        shape = self.state_shapes[-1]
+        return (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ class Network(eqx.Module):
 
     def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """The forward prediction, with running moments."""
-        return self.forward(channels_last(x), training=False)[0][-1]
+        return channels_first(self.forward(channels_last(x), training=False)[0][-1])
 
     def with_running(self, running: Sequence[Statistics]) -> "Network":
         """The network with other running moments."""
@@ -165,6 +166,11 @@ def split(tree: Any) -> tuple[Any, Any]:
 def channels_last(x: Array) -> Array:
     """Images ``(batch, channels, height, width)`` with their channels last; anything else as it is."""
     return jnp.moveaxis(x, 1, -1) if x.ndim == 4 else x
+
+
+def channels_first(x: Array) -> Array:
+    """The inverse of `channels_last`."""
+    return jnp.moveaxis(x, -1, 1) if x.ndim == 4 else x
 
 
 def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:

@@ -211,10 +211,8 @@ def advance(
     state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
 ) -> tuple[TrainingState, Metrics]:
     """`train_step` for checked arguments, to be compiled."""
-    network = state.network
-    for_start, for_run = jax.random.split(jax.random.fold_in(state.key, state.step))
-    keys = Keys(for_start, for_run, jax.random.fold_in(jax.random.fold_in(state.key, epoch), 1))
-    problem = (network, algorithm, channels_last(x), y, epoch, state.memory, keys)
+    network, y = state.network, channels_last(y)
+    problem = (network, algorithm, channels_last(x), y, epoch, state.memory, keys_of(state, epoch))
     if isinstance(algorithm.update, Incremental):
         lesson, weights, optimiser_state = study_incrementally(*problem, optimiser, state.optimiser)
     else:
@@ -224,6 +222,12 @@ def advance(
     memory = algorithm.initial.learn(state.memory, channels_last(x), y, lesson.states)
     new = TrainingState(network, optimiser_state, memory, state.step + 1, state.key)
     return new, _metrics(lesson, algorithm, y)
+
+
+def keys_of(state: TrainingState, epoch: Array) -> Keys:
+    """The randomness of the next step."""
+    for_start, for_run = jax.random.split(jax.random.fold_in(state.key, state.step))
+    return Keys(for_start, for_run, jax.random.fold_in(jax.random.fold_in(state.key, epoch), 1))
 
 
 def _metrics(lesson: Lesson, algorithm: Algorithm, y: Array) -> Metrics:

@@ -45,10 +45,17 @@ class Preparation(eqx.Module):
     augmentation: Augmentation = eqx.field(static=True)
     classes: int = eqx.field(static=True)
     input_shape: tuple[int, ...] = eqx.field(static=True)
+    reconstructs: bool = eqx.field(static=True, default=False)
+    """Whether the input is the target, as of an autoencoder."""
 
     @classmethod
     def of(
-        cls, data: Dataset, augmentation: Augmentation, input_shape: Sequence[int], dtype: str = "float32"
+        cls,
+        data: Dataset,
+        augmentation: Augmentation,
+        input_shape: Sequence[int],
+        dtype: str = "float32",
+        reconstructs: bool = False,
     ) -> "Preparation":
         """The preparation of a data set for a network, whose inputs may be flat."""
         augmentation.check(data.shape)
@@ -57,7 +64,7 @@ class Preparation(eqx.Module):
         each_channel = (-1,) + (1,) * (len(data.shape) - 1)
         return cls(
             jnp.asarray(scale, dtype).reshape(each_channel), jnp.asarray(shift, dtype).reshape(each_channel),
-            augmentation, data.classes, tuple(input_shape),
+            augmentation, data.classes, tuple(input_shape), reconstructs,
         )  # fmt: skip
 
     def inputs(self, samples: Array, key: Array | None = None) -> Float[Array, "..."]:
@@ -75,7 +82,7 @@ class Preparation(eqx.Module):
         return normalised.reshape(len(samples), *self.input_shape)
 
     def targets(self, labels: Int[Array, " batch"]) -> Float[Array, "batch classes"]:
-        """One-hot targets."""
+        """One-hot targets of a classifier."""
         return jax.nn.one_hot(labels, self.classes, dtype=self.scale.dtype)
 
 

@@ -12,14 +12,16 @@ from ..blocks import ACTIVATIONS
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
+from ..initial_states import ClassAverage
+from ..losses import SquaredError
 from ..optimisers import adamw
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
           "patience", "inference_steps", "crop")  # fmt: skip
 NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate")
-OWNERS = {"hidden": "MLP", "skip": "VGG-19", "auxiliary": "ResNet-18"}
-"""Options of one model each."""
+OWNERS = {"hidden": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",)}
+"""Options that only some models have."""
 HYPERPARAMETERS = {
     "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
     "beta_rate": "beta_rate", "decay": "decay", "initial": "initial",
@@ -43,7 +45,7 @@ class TrainingConfig:
         padding: black pixels around a training image before it is cropped.
         order: ``"shuffled"``, or ``"aligned"`` by class.
         model: a model's name, such as ``"MLP"`` or ``"VGG-5"``.
-        hidden: widths of the hidden layers, for ``"MLP"``.
+        hidden: widths of the hidden layers, for ``"MLP"``; of the encoder, for ``"AE"``.
         activation: between the layers.
         norm: ``"standard"`` or ``"frozen"`` batch normalisation.
         skip: the skip connection of ``"VGG-19"``.
@@ -159,20 +161,29 @@ class TrainingConfig:
         if self.devices > 1 and self.devices > jax.device_count():
             raise ValueError(f"`devices` is {self.devices}, but JAX has {jax.device_count()}; wanted no more.")
         self._check_model()
-        self.make_algorithm()
+        algorithm = self.make_algorithm()
+        if self.reconstructs and not isinstance(algorithm.loss, SquaredError):
+            raise ValueError(f"`algorithm` is {self.algorithm!r}; wanted one with the squared error for {self.model}.")
+        if self.reconstructs and isinstance(algorithm.initial, ClassAverage):
+            raise ValueError(f"`initial` is the class average, and {self.model} has no classes; wanted another.")
 
     def _check_model(self) -> None:
         one_of("model", self.model, models.MODELS)
         one_of("activation", self.activation, ACTIVATIONS)
         one_of("norm", self.norm, (None, "standard", "frozen"))
-        for name, owner in OWNERS.items():
-            if getattr(self, name) and self.model != owner:
-                raise ValueError(f"`{name}` is an option of {owner}, and `model` is {self.model!r}.")
+        for name, owners in OWNERS.items():
+            if getattr(self, name) and self.model not in owners:
+                raise ValueError(f"`{name}` is an option of {' and '.join(owners)}, and `model` is {self.model!r}.")
         for width in self.hidden or ():
             as_count("hidden", width)
         demanded = algorithms.norm_of(self.algorithm)
         if demanded and self.norm not in (None, demanded):
             raise ValueError(f"`norm` is {self.norm!r}, but {self.algorithm} needs {demanded!r}.")
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the model is an autoencoder, whose target is its input."""
+        return self.model in models.AUTOENCODERS
 
     @property
     def augmentation(self) -> Augmentation:
@@ -191,7 +202,7 @@ class TrainingConfig:
             ValueError: if the model cannot take samples of that shape.
         """
         shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
-        options = {name: getattr(self, name) for name, owner in OWNERS.items() if owner == self.model}
+        options = {name: getattr(self, name) for name, owners in OWNERS.items() if self.model in owners}
         norm = self.norm or algorithms.norm_of(self.algorithm)
         network = models.build(
             self.model, shape, data.classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..layers import Conv, Dense
+from ..layers import Conv, ConvTranspose, Dense
 
 STORED = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
 """By precision, the dtype of weights, states, errors and the optimiser; ``bfloat16`` is mixed."""
@@ -16,7 +16,7 @@ STORED = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
 class Mixed(eqx.Module):
     """A layer that multiplies in 16 bits, and whose weights, inputs and outputs have 32."""
 
-    layer: Dense | Conv
+    layer: Dense | Conv | ConvTranspose
 
     def __call__(self, x: Array) -> Array:
         """Apply to a batch."""
@@ -31,4 +31,4 @@ def with_mixed_layers(network: Any) -> Any:
 
 def is_layer(leaf: Any) -> bool:
     """Whether something is a layer that multiplies."""
-    return isinstance(leaf, Dense | Conv)
+    return isinstance(leaf, Dense | Conv | ConvTranspose)

@@ -39,7 +39,8 @@ class Progress:
     def after_epoch(self, accuracy: float, config: TrainingConfig) -> "Progress":
         """After an epoch, with this test accuracy."""
         epoch = self.epoch + 1
-        best = (accuracy, epoch) if accuracy > self.best_accuracy else (self.best_accuracy, self.best_epoch)
+        better = accuracy > self.best_accuracy or not self.best_epoch
+        best = (accuracy, epoch) if better else (self.best_accuracy, self.best_epoch)
         stale = config.patience is not None and epoch - best[1] >= config.patience
         return Progress(epoch, 0, {}, *best, finished=stale or epoch == config.epochs)
 
@@ -61,7 +62,8 @@ def run_training(
     Yields:
         Records as in ``metrics.jsonl``. ``kind`` is ``"steps"`` (``step``, ``epoch``, ``loss``, ``accuracy``,
         ``energy`` and ``update`` by layer, and ``alignment`` if it is measured, all of the last of these steps), or
-        ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``seconds``).
+        ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``seconds``). The accuracy of an
+        autoencoder is the share of the samples' variance that its reconstruction explains.
 
     Raises:
         ValueError: for a configuration that cannot be run, or a folder that holds another run.

@@ -12,10 +12,11 @@ from jaxtyping import Array, Float, Int
 from ...update_alignment import update_alignment
 from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
+from ..incremental import direction
 from ..inference import relax, traced
-from ..learning import Keys, parameters, study, with_parameters
+from ..learning import parameters, with_parameters
 from ..network import channels_last
-from ..training import TrainingState, advance, hits, start_training
+from ..training import TrainingState, advance, hits, keys_of, start_training
 from .config import TrainingConfig
 from .divergence import Position, explain
 from .precision import STORED
@@ -37,7 +38,9 @@ class Trainer:
         self.config, self.data = config, data
         self.network = config.make_network(data)
         dtype = STORED[config.precision]
-        self.preparation = Preparation.of(data, config.augmentation, self.network.input_shape, dtype)
+        self.preparation = Preparation.of(
+            data, config.augmentation, self.network.input_shape, dtype, config.reconstructs
+        )
         self.steps_per_epoch = len(self.batches(0))
         self.stride = stride(self.steps_per_epoch, config.log_every)
         parts = config.make_algorithm(), config.make_optimiser(self.steps_per_epoch)
@@ -53,6 +56,16 @@ class Trainer:
     def test_set(self) -> tuple[Array, Array]:
         """The test samples and labels, on every device."""
         return self._replicated(on_device(self.data.test))
+
+    @cached_property
+    def train_variance(self) -> float:
+        """Of the training samples, as they are without augmentation at random, about their mean."""
+        return variance(self.train_set[0], self.preparation)
+
+    @cached_property
+    def test_variance(self) -> float:
+        """Of the test samples about their mean."""
+        return variance(self.test_set[0], self.preparation)
 
     @cached_property
     def mesh(self) -> Any:
@@ -74,23 +87,28 @@ class Trainer:
         numbers = self._replicated(jnp.arange(first, first + len(batches)))
         fixed = self.train_set, self.preparation, self.algorithm, self.optimiser, self.key
         state, metrics = _train(state, *fixed, self._shared(batches), numbers, jnp.asarray(epoch))
-        return state, {name: np.asarray(each) for name, each in metrics.items()}
+        found = {name: np.asarray(each) for name, each in metrics.items()}
+        if self.config.reconstructs:
+            found["accuracy"] = explained(found["loss"], self.train_variance)
+        return state, found
 
     def alignment(self, state: Any, epoch: int, first: int, batch: np.ndarray) -> float:
         """The mean target alignment of the algorithm's update on a batch, without the optimiser."""
         x, y = self._batch(first, batch)
-        keys = Keys(*jax.random.split(jax.random.fold_in(self.key, first), 3))
-        return float(_alignment(state, x, y, self.algorithm, jnp.asarray(epoch), keys))
+        return float(_alignment(state, x, y, self.algorithm, jnp.asarray(epoch)))
 
     def test(self, network: Any) -> tuple[float, float]:
-        """The mean loss and the accuracy on the test set."""
+        """The mean loss and the accuracy on the test set; of an autoencoder, the variance explained."""
         samples, labels = self.test_set
         losses, correct = 0.0, 0
         for start in range(0, len(labels), TEST_BATCH):
             part = slice(start, start + TEST_BATCH)
             loss, right = _evaluate(network, samples[part], labels[part], self.preparation, self.algorithm)
             losses, correct = losses + float(loss), correct + int(right)
-        return losses / len(labels), correct / len(labels)
+        loss = losses / len(labels)
+        if self.config.reconstructs:
+            return loss, float(explained(loss, self.test_variance))
+        return loss, correct / len(labels)
 
     def diagnose(self, state: Any, epoch: int, first: int, batches: np.ndarray, metrics: Metrics, bad: int) -> str:
         """Say why one of several steps diverged, by doing the steps before it again."""
@@ -120,6 +138,19 @@ class Trainer:
         everywhere = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec())
         arrays, rest = eqx.partition(tree, eqx.is_array)
         return eqx.combine(jax.device_put(arrays, everywhere), rest)
+
+
+def explained(loss: Any, variance: float) -> Any:
+    """The share of the variance that reconstructions explain, from the mean of ``½ ‖x − μ‖²``."""
+    return 1 - 2 * loss / variance
+
+
+def variance(samples: Array, preparation: Preparation) -> float:
+    """The mean of ``‖x − x̄‖²`` over the inputs that samples become."""
+    parts = range(0, len(samples), TEST_BATCH)
+    sums = [_moments(samples[start : start + TEST_BATCH], preparation) for start in parts]
+    first, second = (np.sum([np.asarray(each[k], float) for each in sums], axis=0) / len(samples) for k in (0, 1))
+    return float((second - first**2).sum())
 
 
 def stride(steps: int, longest: int) -> int:
@@ -164,24 +195,33 @@ def _train(
 @eqx.filter_jit
 def _prepared(
     samples: Array, labels: Array, batch: Int[Array, " batch"], number: Array, key: Array, preparation: Preparation
-) -> tuple[Float[Array, "..."], Float[Array, "batch classes"]]:
+) -> tuple[Float[Array, "..."], Float[Array, "batch ..."]]:
     """The inputs and the targets of the training step of that number."""
     x = preparation.inputs(samples[batch], jax.random.fold_in(key, number))
-    return x, preparation.targets(labels[batch])
+    return x, x if preparation.reconstructs else preparation.targets(labels[batch])
 
 
 @eqx.filter_jit
 def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any) -> Any:
     """The sum of the losses, and how many predictions are right."""
-    targets, prediction = preparation.targets(labels), network(preparation.inputs(samples))
+    x = preparation.inputs(samples)
+    targets, prediction = x if preparation.reconstructs else preparation.targets(labels), network(x)
     return algorithm.loss.energy(targets, prediction).sum(), hits(prediction, targets).sum()
 
 
 @eqx.filter_jit
-def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array, keys: Keys) -> Array:
+def _moments(samples: Array, preparation: Preparation) -> tuple[Array, Array]:
+    """The sums of the inputs and of their squares."""
+    x = preparation.inputs(samples)
+    return x.sum(axis=0), jnp.square(x).sum(axis=0)
+
+
+@eqx.filter_jit
+def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array) -> Array:
     """The mean over the samples whose alignment is defined."""
-    lesson = study(state.network, algorithm, channels_last(x), y, epoch, state.memory, keys)
-    descent = jax.tree.map(jnp.negative, lesson.gradients)
+    keys, last = keys_of(state, epoch), (channels_last(x), channels_last(y))
+    slopes = direction(state.network, algorithm, *last, epoch, state.memory, keys)
+    descent = jax.tree.map(jnp.negative, slopes)
 
     def predict(weights: Any, x: Array) -> Array:
         return algorithm.loss.mean(with_parameters(state.network, weights)(x))
