@@ -62,6 +62,9 @@ def train(
         str | None,
         option("Initial state: forward, zero, random, null, class_average or hopfield.", ALGORITHM, "the preset's"),
     ] = None,
+    rescaling: Annotated[
+        str | None, option("Of weight updates: adaptive, adaptive_positive or decorrelated.", ALGORITHM)
+    ] = None,
     epochs: Annotated[int | None, option("At most so many.", LOOP, 25)] = None,
     batch_size: Annotated[int | None, option("Samples a step.", LOOP, 128)] = None,
     learning_rate: Annotated[float | None, option("Of the weights, by AdamW.", LOOP, 3e-4)] = None,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 
 from ..checks import as_count, as_number, one_of
+from ..rescaling import RESCALINGS
 from ..schedules import Decaying, Schedule, Spiking
 from .hopfield import HopfieldMemory
 from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
@@ -49,6 +50,10 @@ class Algorithm(eqx.Module):
             )
         if self.update.at_arrival and self.relaxation.coordinates == "errors":
             raise ValueError("`update` is AtArrival with error coordinates, where no error travels; wanted another.")
+        one_of("rescaling", self.update.rescaling, RESCALINGS)
+        if self.update.rescaling and isinstance(self.update, Incremental | AtArrival):
+            kind = type(self.update).__name__
+            raise ValueError(f"`rescaling` is {self.update.rescaling!r} with {kind}, which has none; wanted None.")
         if isinstance(self.update, Incremental) and isinstance(self.output, AveragedNudge):
             raise ValueError("`output` is AveragedNudge with an incremental update, which has one run; wanted another.")
 
@@ -133,6 +138,7 @@ def algorithm(
     beta_rate: float | None = None,
     decay: float | None = None,
     initial: str | Initial | None = None,
+    rescaling: str | None = None,
 ) -> Algorithm:
     """A preset, with other hyperparameters where they are given.
 
@@ -145,6 +151,7 @@ def algorithm(
         beta_rate: by how much it grows with every epoch.
         decay: ``k`` of decaying precision.
         initial: where inference starts, an object or a name from `INITIALS`.
+        rescaling: of the weights' updates, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
 
     Returns:
         The algorithm.
@@ -177,6 +184,8 @@ def algorithm(
         changes["schedule"] = Decaying(decay)
     if initial is not None:
         changes["initial"] = initial if isinstance(initial, Initial) else INITIALS[one_of("initial", initial, INITIALS)]
+    if rescaling is not None:
+        changes["update"] = dataclasses.replace(chosen.update, rescaling=rescaling)
     return _with(chosen, **changes)
 
 

@@ -12,6 +12,7 @@ from .blocks import Block, Statistics
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
 from .inference import Run, averages, infer, output_prediction, prepare, starting_states
 from .network import Network, States, running, split
+from .rescaling import rescaled
 from .slopes import Problem
 from .updates import Backpropagation
 
@@ -41,8 +42,11 @@ class Keys(NamedTuple):
 
 def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any, memory: Any, keys: Keys) -> Lesson:
     """Run inference in every phase of the output, and take the weighted mean of their gradients."""
+    rule = algorithm.update.rescaling
     if isinstance(algorithm.update, Backpropagation):
-        return backpropagate(network, algorithm, x, y)
+        lesson = backpropagate(network, algorithm, x, y)
+        gradients = rescaled(network, rule, x, lesson.states, lesson.states, lesson.gradients)
+        return lesson._replace(gradients=gradients)
     first = first_pass(network, x, algorithm.initial.forward)
     start = starting_states(network, algorithm, x, y, first, memory, keys.start)
     prediction = output_prediction(network, x, first, start)
@@ -54,6 +58,10 @@ def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any
         problem, states = prepare(network, algorithm, x, y, first, start, phase)
         run = infer(problem, states, moments, jax.random.fold_in(keys.run, number))
         gradients, energy, statistics = after_inference(problem, run)
+        if rule is not None:
+            predicted = first.predictions if algorithm.initial.forward else network.forward(x, training=True)[0]
+            entering = predicted if algorithm.update.at_forward else run.states
+            gradients = rescaled(network, rule, x, entering, predicted, gradients)
         moments = averages(network, run.running, statistics, learning=True)
         lessons.append(Lesson(scaled(gradients, phase.weight), energy, prediction, run.states, moments))
     total = jax.tree.map(lambda *slopes: sum(slopes[1:], slopes[0]), *(lesson.gradients for lesson in lessons))

@@ -15,6 +15,7 @@ from .learning import Keys, Lesson, parameters, study, with_parameters
 from .losses import LOSSES
 from .network import Network, as_pair, as_samples, channels_last
 from .optimisers import step_weights
+from .rescaling import dense_layers
 from .updates import AtArrival, Incremental
 
 Metrics = dict[str, Array]
@@ -62,6 +63,8 @@ def start_training(
             f"`algorithm` has {algorithm.steps} steps; wanted more than {max(network.waits)}, "
             "or the error does not arrive at every block."
         )
+    if algorithm.update.rescaling is not None:
+        dense_layers(network)
     memory = algorithm.initial.memory(network, as_count("batch_size", batch_size))
     key = as_key("key", key)
     return TrainingState(network, optimiser.init(parameters(network)), memory, jnp.zeros((), jnp.int32), key)

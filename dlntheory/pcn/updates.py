@@ -4,7 +4,15 @@ import equinox as eqx
 
 
 class Update(eqx.Module):
-    """A weight update. All but `Incremental` and `Backpropagation` come once, after inference."""
+    """A weight update. All but `Incremental` and `Backpropagation` come once, after inference.
+
+    Args:
+        rescaling: ``None``, or for dense blocks ``"adaptive"``, ``"adaptive_positive"`` (Theorem 1: one rate a layer,
+            which may be negative, or never is) or ``"decorrelated"`` (Theorem 2: one matrix a layer). Not of
+            `Incremental` and `AtArrival`.
+    """
+
+    rescaling: str | None = eqx.field(static=True, default=None)
 
     at_forward = False
     """Whether predictions are those of the forward pass, as `ForwardUpdate` explains."""

@@ -20,11 +20,11 @@ from .precision import STORED, with_mixed_layers
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
           "patience", "inference_steps", "crop")  # fmt: skip
 NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate")
-OWNERS = {"hidden": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",)}
+OWNERS = {"hidden": ("MLP", "AE"), "rescaling": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",)}
 """Options that only some models have."""
 HYPERPARAMETERS = {
     "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
-    "beta_rate": "beta_rate", "decay": "decay", "initial": "initial",
+    "beta_rate": "beta_rate", "decay": "decay", "initial": "initial", "rescaling": "rescaling",
 }  # fmt: skip
 """Of the algorithm, by what `dlntheory.pcn.algorithm` calls them."""
 CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
@@ -58,6 +58,7 @@ class TrainingConfig:
         beta_rate: what is added to it after each epoch.
         decay: ``k`` of decaying precisions.
         initial: the initial state.
+        rescaling: of the weights' updates, for ``"MLP"`` and ``"AE"``.
         epochs: at most so many.
         batch_size: samples a step.
         learning_rate: of the weights, before its warm-up and cosine.
@@ -101,6 +102,7 @@ class TrainingConfig:
     beta_rate: float | None = None
     decay: float | None = None
     initial: str | None = None
+    rescaling: str | None = None
     epochs: int = 25
     batch_size: int = 128
     learning_rate: float = 3e-4
@@ -202,7 +204,8 @@ class TrainingConfig:
             ValueError: if the model cannot take samples of that shape.
         """
         shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
-        options = {name: getattr(self, name) for name, owners in OWNERS.items() if self.model in owners}
+        of_model = (name for name, owners in OWNERS.items() if self.model in owners and name not in HYPERPARAMETERS)
+        options = {name: getattr(self, name) for name in of_model}
         norm = self.norm or algorithms.norm_of(self.algorithm)
         network = models.build(
             self.model, shape, data.classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],
