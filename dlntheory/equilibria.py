@@ -24,7 +24,7 @@ from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system, to
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3
 """Activities whose estimated relative error is larger are refused."""
-STEPS = 60
+STEPS = 120
 """How many steps of conjugate gradients ``"auto"`` reckons with."""
 NARROW = 16
 """Products with fewer columns count as with so many: most of their time goes into reading the weights."""
@@ -250,7 +250,7 @@ def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
     residual = y - predicted[-1]
     target, softened = y, covariances
     if isinstance(nudge, SoftOutput):
-        softened = (*covariances[:-1], _softened(covariances[-1], nudge.beta))
+        softened = (*covariances[:-1], soften(covariances[-1], nudge.beta))
     elif nudge is not None:
         target = predicted[-1] + nudge * residual
     solution = solve(layers, softened, _offsets(layers, predicted[1], target))
@@ -290,7 +290,7 @@ def equilibrate(problem: Problem, route: str) -> Equilibrium:
     )
 
 
-def _softened(covariance: Any, beta: Any) -> Any:
+def soften(covariance: Any, beta: Any) -> Any:
     """``Σ_L + β⁻¹ I``."""
     if covariance is None or is_scalar(covariance):
         return 1 / beta + (1 if covariance is None else covariance)
