@@ -5,6 +5,8 @@ from .aligned import critical_network as critical_network
 from .aligned import data_modes as data_modes
 from .alignment import prediction_change as prediction_change
 from .alignment import target_alignment as target_alignment
+from .best_alignment import BestAlignment as BestAlignment
+from .best_alignment import best_alignment as best_alignment
 from .chains import Chain as Chain
 from .convolution import Conv2d as Conv2d
 from .convolution import ConvTranspose2d as ConvTranspose2d
@@ -24,6 +26,8 @@ from .fixed_maps import Reshape as Reshape
 from .gradient_flow import gradient_flow as gradient_flow
 from .gradient_flow import imbalances as imbalances
 from .inference import simulate_inference as simulate_inference
+from .kernels import UpdateKernel as UpdateKernel
+from .kernels import update_kernel as update_kernel
 from .landscape import Curvature as Curvature
 from .landscape import energy_hessian as energy_hessian
 from .landscape import loss_hessian as loss_hessian

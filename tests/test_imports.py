@@ -51,6 +51,8 @@ LAYERS = [
     "landscape",
     "escape",
     "alignment",
+    "kernels",
+    "best_alignment",
     "chains",
     "update_alignment",
     "nonlinear_network",

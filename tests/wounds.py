@@ -713,6 +713,11 @@ WOUNDS = (
         _tests("test_pcn_alignment", "test_alignment_is_where_predictions_go", ("iPC",)),
     ),
     Wound(
+        "pcn/rescaling.py", "the decorrelation matrix as the paper prints it, transposed",
+        "Signals((), own, [*plain, None],", "Signals((), plain, [*own, None],",
+        _tests("test_pcn_rescaling", "test_nonlinear_networks_sample_by_sample"),
+    ),
+    Wound(
         "pcn/algorithms.py", "an incremental update that steps once a batch",
         "return self.steps if isinstance(self.update, Incremental) else 1", "return 1",
         _tests("test_training_runs", "test_the_learning_rate_falls_over_all_steps_of_the_optimiser"),

@@ -1,0 +1,306 @@
+r"""Update kernels: the linear map from a batch's residuals to the change of its predictions, ``dŶ = K[R]``.
+
+- Backpropagation: ``K[V] = (1/B) Σ_l D_l D_lᵀ V φ_l(X̂_{l-1})ᵀ φ_l(X̂_{l-1})``, the neural tangent kernel.
+- Predictive coding: ``K[V] = (1/B) Σ_l D_l D_lᵀ S⁻¹ V φ_l(X*_{l-1})ᵀ φ_l(X̂_{l-1})``.
+- Natural gradient: ``K[V] = (1/L) Σ_l D_l D_l⁺ V φ_l(X̂_{l-1})⁺ φ_l(X̂_{l-1})``, a mean of projections.
+
+A rescaling stands between the two factors of features. Activities and rescalings are held at those of the data: so the
+kernel is linear, and at the data's own residual it is the prediction change. Alignment is how near the kernel is to a
+multiple of the identity there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .algebra import Matrix, is_concrete
+from .alignment import cosine, first_order_change
+from .checks import as_batch, as_count, one_of
+from .equilibria import LARGEST, Problem, SoftOutput, cheapest_route, soften
+from .learning_rules import Signals
+from .network import LinearNetwork, as_columns, as_rows, shaped
+from .system import backward_sweep, solve_system
+from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
+
+PARTS = ("singular", "symmetric")
+BLOCK = 256
+"""How many columns of an explicit matrix are computed at once."""
+
+
+class UpdateKernel(eqx.Module):
+    r"""The linear map ``K`` from residuals to prediction changes; `update_kernel` makes one.
+
+    ``N = B n_L``. As a matrix it acts on ``(B, n_L)`` residuals laid out row after row, images too.
+
+    Attributes:
+        problem: the network and its data, checked.
+        rule: the learning rule.
+        rescaling: the rescaling, or ``None``.
+        size: ``N``.
+    """
+
+    _learning: Learning
+    _signals: Signals
+    _route: str = eqx.field(static=True)
+
+    @property
+    def problem(self) -> Problem:
+        """The network and its data, checked."""
+        return self._learning.problem
+
+    @property
+    def rule(self) -> str:
+        """The learning rule."""
+        return self._learning.rule
+
+    @property
+    def rescaling(self) -> str | None:
+        """The rescaling, or ``None``."""
+        return self._learning.rescaling
+
+    @property
+    def size(self) -> int:
+        """``N``, the number of rows of the matrix."""
+        return int(np.prod(self.problem.y.shape))
+
+    def __call__(self, residual: Any) -> Float[Array, "..."]:
+        """``K[V]``, by a backward and a forward pass.
+
+        Args:
+            residual: ``V``, shaped like the targets.
+
+        Returns:
+            The prediction change, shaped like the targets.
+
+        Raises:
+            ValueError: for another shape, NaN or infinity.
+            TypeError: for something that does not hold real numbers.
+        """
+        return self._shaped(_apply(self, self._rows("residual", residual)))
+
+    def transposed(self, change: Any) -> Float[Array, "..."]:
+        """``Kᵀ[V]``, by a forward and a backward pass.
+
+        Args:
+            change: ``V``, shaped like the targets.
+
+        Returns:
+            An array shaped like the targets.
+
+        Raises:
+            ValueError: for another shape, NaN or infinity.
+            TypeError: for something that does not hold real numbers.
+        """
+        return self._shaped(_apply_transposed(self, self._rows("change", change)))
+
+    def matrix(self) -> Float[Array, "N N"]:
+        """``K`` as a matrix.
+
+        Raises:
+            ValueError: for a matrix of more than a gibibyte in double precision.
+        """
+        if self.size**2 > LARGEST:
+            raise ValueError(f"the kernel has {self.size} rows; wanted at most {int(LARGEST**0.5)} for its matrix.")
+        return refuse_overflow("kernel's entries", _matrix(self))
+
+    def spectrum(self, count: Any = None, part: str = "singular") -> Float[Array, " k"]:
+        r"""The largest singular values, or eigenvalues of the symmetric part, in descending order.
+
+        The kernel of backpropagation is symmetric and positive semidefinite, and its two spectra are one. That of
+        predictive coding is not symmetric.
+
+        Args:
+            count: how many, by Lanczos's iteration with products alone; ``None`` for all, from the matrix.
+            part: ``"singular"``, or ``"symmetric"``, the eigenvalues of ``(K + Kᵀ) / 2``.
+
+        Returns:
+            ``(count,)`` or ``(N,)``.
+
+        Raises:
+            ValueError: for a count that is not below ``N``, an unknown part, or a matrix too large.
+            TypeError: for a count that is not a whole number, or under a JAX transformation.
+        """
+        one_of("part", part, PARTS)
+        if count is None:
+            return _values(self.matrix(), part)
+        wanted = as_count("count", count)
+        if wanted >= self.size:
+            raise ValueError(f"`count` is {wanted}; wanted less than {self.size}, or None for the whole spectrum.")
+        if not is_concrete(self):
+            raise TypeError("`count` is given under a JAX transformation; wanted None there.")
+        return jnp.asarray(_lanczos(self, wanted, part), self.problem.y.dtype)
+
+    def condition_number(self) -> Float[Array, ""]:
+        """The largest singular value over the smallest, from the matrix; one over rounding where ``K`` is singular."""
+        values = self.spectrum()
+        return values[0] / values[-1]
+
+    def effective_rank(self) -> Float[Array, ""]:
+        r"""``exp(−Σ p_i log p_i)``, with ``p`` the singular values divided by their sum: from 1 to ``N``.
+
+        Source:
+            Roy and Vetterli 2007.
+        """
+        values = self.spectrum()
+        shares = values / jnp.sum(values)
+        return jnp.exp(jnp.sum(jax.scipy.special.entr(shares)))
+
+    def identity_alignment(self) -> Float[Array, ""]:
+        r"""The cosine between ``K`` and the identity, ``tr K / (√N ‖K‖_F)``; one for multiples of the identity.
+
+        Of a residual in a uniformly random direction it is the mean of ``⟨V, K[V]⟩`` over the root of the mean of
+        ``‖V‖² ‖K[V]‖²``: the alignment to expect of the whole batch.
+        """
+        matrix = self.matrix()
+        return jnp.trace(matrix) / (jnp.sqrt(float(len(matrix))) * jnp.linalg.norm(matrix))
+
+    def target_alignment(self, residual: Any = None) -> Float[Array, "*B"]:
+        """The cosine between each sample's residual and the change of its prediction.
+
+        Args:
+            residual: shaped like the targets, or ``None`` for the data's own.
+
+        Returns:
+            ``(B,)``; NaN where the angle is undefined.
+
+        Raises:
+            ValueError: for another shape, NaN or infinity.
+            TypeError: for something that does not hold real numbers.
+        """
+        single = self.problem.y.ndim == 1
+        own = as_rows(self._signals.residual, single)
+        rows = own if residual is None else self._rows("residual", residual)
+        alignment = cosine(as_columns(rows), as_columns(_apply(self, rows)))
+        return alignment[0] if single else alignment
+
+    def _rows(self, name: str, value: Any) -> jax.Array:
+        y = self.problem.y
+        rows = as_batch(name, value, self.problem.layers[-1].out_shape, y.dtype)
+        if rows.shape != y.shape:
+            raise ValueError(f"`{name}` has {rows.shape[:-1]} samples; wanted {y.shape[:-1]}, as the targets have.")
+        return rows.astype(y.dtype)
+
+    def _shaped(self, rows: jax.Array) -> jax.Array:
+        return shaped(rows, self.problem.layers[-1].out_shape)
+
+
+def update_kernel(
+    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+) -> UpdateKernel:
+    r"""The update kernel of a learning rule at a network and a batch: ``dŶ = K[R]``, in continuous time.
+
+    Args:
+        net: the network.
+        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``. The kernels of backpropagation and the natural gradient do not depend
+            on them; that of predictive coding does, by the activities at equilibrium.
+        rule: as in `weight_updates`.
+        rescaling: as in `weight_updates`.
+        **options: as in `weight_updates`.
+
+    Returns:
+        The kernel, an operator: call it, or ask for its matrix, spectrum or alignment.
+
+    Raises:
+        ValueError: as `weight_updates`.
+        TypeError: as `weight_updates`.
+        PrecisionError: as `weight_updates`.
+
+    Source:
+        THEORY section 5.7.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[2.0]]])
+        >>> kernel = update_kernel(net, [[1.0], [3.0]], [[0.0], [0.0]], rule="bp")
+        >>> kernel.matrix().tolist()
+        [[2.5, 7.5], [7.5, 22.5]]
+        >>> kernel([[1.0], [0.0]]).tolist()
+        [[2.5], [7.5]]
+    """
+    learning = prepare(net, x, y, rule, rescaling, options)
+    return UpdateKernel(learning, _signals_of(learning), _route_of(learning))
+
+
+_signals_of = eqx.filter_jit(signals_of)
+
+
+def _route_of(learning: Learning) -> str:
+    """The equilibrium's own route; where that is traced, the one asked for, or the cheapest."""
+    if learning.result is None:
+        return ""
+    if is_concrete(learning.result):
+        return learning.result.solver  # type: ignore[union-attr]
+    solver = learning.options.solver
+    return cheapest_route(learning.problem.layers, learning.problem.samples) if solver == "auto" else solver
+
+
+def _change(kernel: UpdateKernel, residual: Matrix) -> Matrix:
+    """``K[V]`` of columns: the rule's own updates with other errors."""
+    learning, signals = kernel._learning, kernel._signals
+    errors = _errors(learning, kernel._route, residual)
+    changes = changes_of(learning, signals._replace(errors=errors, residual=residual))
+    return first_order_change(learning.problem.layers, changes, signals.feedforward)
+
+
+def _errors(learning: Learning, route: str, residual: Matrix) -> Any:
+    """``D_lᵀ V``, or ``D_lᵀ S⁻¹ V``: an equilibrium without inputs and biases."""
+    layers, covariances, nudge = learning.problem.layers, learning.problem.covariances, learning.problem.nudge
+    if learning.result is None:
+        return backward_sweep(layers, residual)
+    if isinstance(nudge, SoftOutput):
+        covariances = (*covariances[:-1], soften(covariances[-1], nudge.beta))
+    elif nudge is not None:
+        residual = nudge * residual
+    still = jnp.zeros((layers[0].out_size, residual.shape[1]), residual.dtype)
+    offsets = (still, *[None] * (len(layers) - 2), -residual) if len(layers) > 1 else (-residual,)
+    return solve_system(route, layers, covariances, offsets).weighted_errors
+
+
+def _change_of_rows(kernel: UpdateKernel, rows: jax.Array) -> jax.Array:
+    return as_rows(_change(kernel, as_columns(rows)), rows.ndim == 1)
+
+
+_apply = eqx.filter_jit(_change_of_rows)
+
+
+@eqx.filter_jit
+def _apply_transposed(kernel: UpdateKernel, rows: jax.Array) -> jax.Array:
+    zero = jnp.zeros_like(rows)
+    return jax.vjp(lambda given: _change_of_rows(kernel, given), zero)[1](rows)[0]
+
+
+@eqx.filter_jit
+def _matrix(kernel: UpdateKernel) -> Float[Array, "N N"]:
+    units = jnp.eye(kernel.size, dtype=kernel.problem.y.dtype).reshape(-1, *kernel.problem.y.shape)
+    columns = jax.lax.map(lambda unit: _change_of_rows(kernel, unit), units, batch_size=BLOCK)
+    return columns.reshape(kernel.size, -1).T
+
+
+@eqx.filter_jit
+def _values(matrix: Float[Array, "N N"], part: str) -> Float[Array, " N"]:
+    if part == "singular":
+        return jnp.linalg.svd(matrix, compute_uv=False)
+    return jnp.linalg.eigvalsh((matrix + matrix.T) / 2)[::-1]
+
+
+def _lanczos(kernel: UpdateKernel, count: int, part: str) -> np.ndarray:
+    """The largest by products alone, always from the same start."""
+    from scipy.sparse.linalg import LinearOperator, eigsh, svds
+
+    def flat(apply: Callable[..., jax.Array]) -> Callable[[np.ndarray], np.ndarray]:
+        shape = kernel.problem.y.shape
+        return lambda v: np.asarray(apply(kernel, jnp.asarray(v.reshape(shape)))).ravel()
+
+    forward, backward = flat(_apply), flat(_apply_transposed)
+    kind = {"shape": (kernel.size, kernel.size), "dtype": kernel.problem.y.dtype}
+    start = np.random.default_rng(0).standard_normal(kernel.size).astype(kernel.problem.y.dtype)
+    if part == "singular":
+        operator = LinearOperator(matvec=forward, rmatvec=backward, **kind)
+        return np.sort(svds(operator, k=count, v0=start, return_singular_vectors=False))[::-1]
+    symmetric = LinearOperator(matvec=lambda v: (forward(v) + backward(v)) / 2, **kind)
+    return np.sort(eigsh(symmetric, k=count, which="LA", v0=start, return_eigenvectors=False))[::-1]
