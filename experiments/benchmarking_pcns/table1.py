@@ -87,7 +87,8 @@ def page(rows: Sequence[dict[str, Any]], command: str, epochs: int) -> str:
     lines = [
         "# Perceptrons of 3 × 128 on MNIST and Fashion-MNIST", "", f"`{command}`", "",
         f"Test accuracy in percent after {epochs} epochs, mean ± standard deviation over seeds; beside it the mean of "
-        "the best epochs, which is chosen on the test set, and Table 1 of *Benchmarking PCNs*.", "",
+        "the best epochs, which is chosen on the test set, and Table 1 of *Benchmarking PCNs*. Seconds are those that "
+        "passed, whatever else the machine did.", "",
         "| data | algorithm | seeds | last epoch | best epoch | paper | seconds a run |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
