@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from . import benchmarking_pcns, deeper_pcns, dynamics, inference, nonlinear
+from . import benchmarking_pcns, deeper_pcns, dynamics, inference, kernels, nonlinear
 
 FIGURES = {
     name: package
-    for package in (inference, dynamics, nonlinear, benchmarking_pcns, deeper_pcns)
+    for package in (inference, dynamics, kernels, nonlinear, benchmarking_pcns, deeper_pcns)
     for name in package.FIGURES
 }
 """The package of each figure."""

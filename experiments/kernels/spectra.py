@@ -1,0 +1,161 @@
+"""Spectra of update kernels of single samples, by depth and by the conditioning of the weights.
+
+They explain figures 2 and 3A of *Sample Efficiency*: an update is aligned where its kernel is near a multiple of the
+identity. Marks are alignments of the sample's own residual; lines are the cosines between kernel and identity, which
+are those to expect of a residual in a random direction. The settings are initialisations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from dlntheory import LinearNetwork, update_kernel
+from dlntheory.embedded import normal_data
+
+from ..parts import Track
+from ..sample_efficiency.panels import Panel, PanelFigure
+from ..sample_efficiency.single_step import AXES, colour_of
+from ..sample_efficiency.single_step import CURVES as ALL_CURVES
+
+CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "bp_adaptive", "pc_adaptive")}
+FULL: dict[str, Any] = {
+    "width": 128,
+    "hidden": 1,
+    "depth": [1, 2, 3, 4, 5, 6, 7, 8],
+    "condition_number": [1, 2, 10, 50, 1e3, 1e4, 1e5],
+    "seeds": 10,
+}
+QUICK: dict[str, Any] = {"width": 12, "hidden": 1, "depth": [1, 3], "condition_number": [1, 10, 1e3], "seeds": 3}
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Kernels against one property, ``"depth"`` or ``"condition_number"``."""
+
+    axis: str
+
+    def configure(self, quick: bool, setting: str, seed: int) -> dict[str, Any]:
+        """Sizes and seeds; the setting is the initialisation."""
+        sizes = QUICK if quick else FULL
+        return {
+            "axis": self.axis,
+            "init": setting,
+            "values": list(sizes[self.axis]),
+            **{name: sizes[name] for name in ("width", "hidden")},
+            "seeds": list(range(seed, seed + sizes["seeds"])),
+        }
+
+    def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+        """By curve, value and seed: singular values, the cosine with the identity, and the sample's alignment."""
+        cases = [(value, seed) for value in config["values"] for seed in config["seeds"]]
+        found = [study(*problem(config, *case)) for case in track(cases)]
+        shape = len(config["values"]), len(config["seeds"])
+        stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
+        whole = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
+        return {"values": np.array(config["values"])} | {n: np.moveaxis(each, 2, 0) for n, each in whole.items()}
+
+    def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Means over the seeds; of condition numbers, geometric ones."""
+        return [
+            {
+                "curve": curve,
+                config["axis"]: float(value),
+                "condition_number_of_kernel": float(np.exp(np.log(conditions(arrays)[c, index]).mean())),
+                "identity_alignment": float(arrays["identity"][c, index].mean()),
+                "alignment": float(arrays["alignment"][c, index].mean()),
+            }
+            for c, curve in enumerate(CURVES)
+            for index, value in enumerate(arrays["values"])
+        ]
+
+
+def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetwork, Any, Any]:
+    """A square network, an input and an independent target, where the property has that value."""
+    hidden = int(value) if config["axis"] == "depth" else config["hidden"]
+    condition = value if config["axis"] == "condition_number" else None
+    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["init"], seed, condition)
+    x, y = normal_data(net, 1, seed, linear=False)
+    return net, x[0], y[0]
+
+
+def study(net: LinearNetwork, x: Any, y: Any) -> dict[str, np.ndarray]:
+    """The kernels of all curves at one sample."""
+    kernels = [update_kernel(net, x, y, curve.rule, curve.rescaling) for curve in CURVES.values()]
+    return {
+        "spectrum": np.stack([kernel.spectrum() for kernel in kernels]),
+        "identity": np.array([float(kernel.identity_alignment()) for kernel in kernels]),
+        "alignment": np.array([float(kernel.target_alignment()) for kernel in kernels]),
+    }
+
+
+def conditions(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The kernels' condition numbers, ``(curve, value, seed)``."""
+    return arrays["spectrum"][..., 0] / arrays["spectrum"][..., -1]
+
+
+def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Singular values by the largest, geometric means over the seeds, at both ends of the property; plain rules."""
+    relative = arrays["spectrum"] / arrays["spectrum"][..., :1]
+    means = np.exp(np.log(np.maximum(relative, np.finfo(float).tiny)).mean(axis=2))
+    name = "hidden layers" if config["axis"] == "depth" else "condition number"
+    for index, style in ((0, "-"), (len(arrays["values"]) - 1, "--")):
+        for c, curve in enumerate(("bp", "pc")):
+            label = f"{CURVES[curve].label}, {name} {arrays['values'][index]:g}"
+            axes.plot(means[c, index], style, color=colour_of(curve), label=label)
+    axes.set(xlabel="singular value of the kernel, in order", ylabel="by the largest", yscale="log")
+    axes.set_title("spectra", fontsize=10)
+    axes.legend(frameon=False, fontsize=7)
+
+
+def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Condition numbers of the kernels, geometric means and deviations over the seeds."""
+    logs = np.log10(conditions(arrays))
+    for (name, curve), found in zip(CURVES.items(), logs, strict=True):
+        middle, side = found.mean(axis=-1), found.std(axis=-1)
+        axes.plot(arrays["values"], 10**middle, curve.style, color=colour_of(name), markersize=3, label=curve.label)
+        axes.fill_between(
+            arrays["values"], 10 ** (middle - side), 10 ** (middle + side), color=colour_of(name), alpha=0.15
+        )
+    axes.set(ylabel="condition number of the kernel", yscale="log")
+    axes.set_title("conditioning", fontsize=10)
+    label_axis(axes, config, arrays)
+
+
+def draw_alignments(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Alignment as marks, the cosine between kernel and identity as lines; means over the seeds."""
+    for c, (name, curve) in enumerate(CURVES.items()):
+        look: dict[str, Any] = {"color": colour_of(name), "label": curve.label}
+        axes.plot(arrays["values"], arrays["identity"][c].mean(axis=-1), curve.style.strip("o"), **look)
+        marks, spread = arrays["alignment"][c].mean(axis=-1), arrays["alignment"][c].std(axis=-1)
+        face = "white" if curve.rescaling else colour_of(name)
+        axes.errorbar(
+            arrays["values"], marks, spread, fmt="o", color=colour_of(name), markersize=4, markerfacecolor=face
+        )
+    axes.set(ylabel="target alignment", ylim=(0, 1.03))
+    axes.set_title("alignment", fontsize=10)
+    axes.legend(frameon=False, fontsize=7, loc="lower left")
+    label_axis(axes, config, arrays)
+
+
+def label_axis(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """The property's name and scale."""
+    axes.set_xlabel(AXES[config["axis"]])
+    if config["axis"] == "condition_number":
+        axes.set_xscale("log")
+    else:
+        axes.set_xticks(arrays["values"])
+
+
+VIEWS = (draw_spectra, draw_conditions, draw_alignments)
+FIGURE = PanelFigure(
+    "Update kernels of single samples",
+    rows=(
+        (Panel("A", "depth", Spectra("depth"), VIEWS),),
+        (Panel("B", "conditioning of the weights, 1 hidden layer", Spectra("condition_number"), VIEWS),),
+    ),
+    SETTINGS=("kaiming_uniform", "norm_preserving"),
+)
