@@ -85,7 +85,7 @@ def convolve(filters: Matrix, images: Matrix, geometry: Geometry, groups: int) -
     if isinstance(images, np.ndarray):
         rows = np.asarray(filters).reshape(groups, len(filters) // groups, -1)
         return (rows @ patches(images, geometry, groups)).reshape(-1, samples)
-    # channels last: inside loops XLA's program for other orders on a CPU takes sixty times as long
+    # channels last: inside loops XLA's program for other orders on a CPU takes tens of times as long
     moved = jax.lax.conv_general_dilated(
         jnp.transpose(images, (3, 1, 2, 0)),
         jnp.transpose(filters, (2, 3, 1, 0)),

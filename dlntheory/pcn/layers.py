@@ -60,10 +60,8 @@ class Conv(eqx.Module):
         dtype: Any = jnp.float32,
         bias: bool = True,
     ):
-        for_kernel, for_bias = jax.random.split(key)
-        fan_in = size * size * channels_in
-        self.kernel = _uniform(for_kernel, (size, size, channels_in, channels_out), fan_in, dtype)
-        self.bias = _uniform(for_bias, (channels_out,), fan_in, dtype) if bias else None
+        self.kernel, drawn = _kernel_and_bias(channels_in, channels_out, size, key, dtype)
+        self.bias = drawn if bias else None
         self.stride, self.padding = stride, padding
 
     @property
@@ -100,10 +98,7 @@ class ConvTranspose(eqx.Module):
         added: tuple[int, int] = (0, 0),
         dtype: Any = jnp.float32,
     ):
-        for_kernel, for_bias = jax.random.split(key)
-        fan_in = size * size * channels_in
-        self.kernel = _uniform(for_kernel, (size, size, channels_in, channels_out), fan_in, dtype)
-        self.bias = _uniform(for_bias, (channels_out,), fan_in, dtype)
+        self.kernel, self.bias = _kernel_and_bias(channels_in, channels_out, size, key, dtype)
         self.stride, self.padding, self.added = stride, padding, added
 
     def __call__(self, x: Images) -> Images:
@@ -175,6 +170,15 @@ def _add_bias(x: Array, bias: Array | None) -> Array:
 
 def _like(vector: Array, x: Array) -> Array:
     return vector.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+def _kernel_and_bias(
+    channels_in: int, channels_out: int, size: int, key: jax.Array, dtype: Any
+) -> tuple[Kernel, Float[Array, " channels_out"]]:
+    for_kernel, for_bias = jax.random.split(key)
+    fan_in = size * size * channels_in
+    kernel = _uniform(for_kernel, (size, size, channels_in, channels_out), fan_in, dtype)
+    return kernel, _uniform(for_bias, (channels_out,), fan_in, dtype)
 
 
 def _uniform(key: jax.Array, shape: tuple[int, ...], fan_in: int, dtype: Any) -> jax.Array:

@@ -168,7 +168,7 @@ def stride(steps: int, longest: int) -> int:
 
 
 def loops_well(network: Any) -> bool:
-    """Whether steps may share a program: in loops on processors, kernels' gradients take a hundred times as long."""
+    """Whether steps may share a program: in loops on processors, kernels' gradients take far longer."""
     return jax.default_backend() != "cpu" or all(leaf.ndim < 4 for leaf in jax.tree.leaves(parameters(network)))
 
 
