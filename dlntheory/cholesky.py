@@ -5,6 +5,8 @@ the matrix products around it: on two cores an equilibrium of nine layers of 512
 products. LAPACK's Cholesky stays single-threaded up to blocks of `BLOCK`, so only those go to it.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -24,6 +26,7 @@ def solve_positive_definite(matrix: Float[Array, "n n"], right: Float[Array, "n 
     return inverse.T @ (inverse @ right)
 
 
+@jax.custom_jvp
 def inverse_cholesky(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
     r"""The lower-triangular ``X = C⁻¹`` with ``matrix = C Cᵀ``; NaN where ``matrix`` is not positive definite.
 
@@ -32,10 +35,34 @@ def inverse_cholesky(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
     """
     first = _first_block(matrix)
     if first == matrix.shape[0]:
-        return triangular_inverse(jnp.linalg.cholesky(matrix, symmetrize_input=False))
+        return triangular_inverse(_cholesky(matrix))
     top = inverse_cholesky(matrix[:first, :first])
     corner = matrix[first:, :first] @ top.T
     return _joined(top, corner, inverse_cholesky(matrix[first:, first:] - corner @ corner.T))
+
+
+@inverse_cholesky.defjvp
+def _differential(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """``dX = −Φ(X dA Xᵀ) X``, where ``Φ`` keeps the lower triangle and half the diagonal."""
+    inverse = inverse_cholesky(*primals)
+    change = inverse @ tangents[0] @ inverse.T
+    return inverse, (jnp.diag(jnp.diagonal(change) / 2) - jnp.tril(change)) @ inverse
+
+
+@jax.custom_batching.custom_vmap
+def _cholesky(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """LAPACK's factor of one block; of many, one after another on a processor.
+
+    There JAX 0.10 shares a batch out among its threads and waits for them in one of them. Where two batches come at
+    once on two cores, they may wait for each other for ever.
+    """
+    return jnp.linalg.cholesky(matrix, symmetrize_input=False)
+
+
+@_cholesky.def_vmap
+def _of_many(size: int, batched: list[bool], matrices: Float[Array, "k n n"]) -> tuple[Array, bool]:
+    at_once = partial(jnp.linalg.cholesky, symmetrize_input=False)
+    return jax.lax.platform_dependent(matrices, cpu=partial(jax.lax.map, _cholesky), default=at_once), True
 
 
 def triangular_inverse(lower: Float[Array, "n n"]) -> Float[Array, "n n"]:

@@ -50,7 +50,7 @@ def linearised(net: NonlinearNetwork, x: Any) -> LinearNetwork:
     r"""The linear network with the prediction of a nonlinear one for a sample, and its Jacobians there.
 
     What the linear theory says of the nonlinear network is what it says of this one. Every sample has its own; what is
-    computed from it goes over a batch by ``jax.lax.map``.
+    computed from it goes over a batch by ``jax.vmap`` or ``jax.lax.map``.
 
     Args:
         net: a network of `Activated` layers, whose activations are elementwise.

@@ -4,8 +4,7 @@ The runs of a block share a seed, hence their minibatches: what depends on those
 processors a block is small enough for the cache; other devices take several blocks at once.
 
 JAX's calls of LAPACK may wait for each other for ever if they split a batch among the threads that they run on. They
-do not split what takes less than `UNSPLIT` multiplications, nor a single matrix. So blocks are small enough for
-Cholesky factors not to be split, what else needs LAPACK is computed in turn, and rules made of it take single runs.
+do not split a single matrix. So what needs LAPACK is computed in turn, and rules made of it take single runs.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +25,8 @@ AXIS = "runs"
 AT_ONCE = 64
 """How many runs a processor's core learns at once, at most."""
 AT_ONCE_ELSEWHERE = 8192
-UNSPLIT = 200_000
+FACTORED = 200_000
+"""The multiplications of the Cholesky factors of a block, at most: 24 runs with 20 outputs."""
 
 
 class Data(NamedTuple):
@@ -86,7 +86,7 @@ def at_once(learner: Learner, outputs: int, platform: str) -> int:
     if learner.rule == "bp":
         return AT_ONCE
     largest = BLOCK if learner.options.solver == "hessian" else min(BLOCK, outputs)
-    return max(1, min(AT_ONCE, (UNSPLIT - 1) // largest**3))
+    return max(1, min(AT_ONCE, (FACTORED - 1) // largest**3))
 
 
 class Span(NamedTuple):

@@ -1,7 +1,9 @@
 """The built-in networks and data: where they come from, and that they show what they are there to show."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +14,17 @@ import dlntheory as dln
 from dlntheory.embedded import DIGITS_NETWORK, DIGITS_SAMPLES, digits, networks, normal_data
 from dlntheory.weights import load_weights
 
+ROOT = Path(__file__).parent.parent
 NAMES = list(networks())
 
 
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory):
+    """In a process that optimises programs as the script's does: training multiplies what rounding does otherwise."""
     pytest.importorskip("sklearn")
-    from experiments.embedded import train_digits
-
     folder = tmp_path_factory.mktemp("data")
-    train_digits.write(folder)
+    command = [sys.executable, "-m", "experiments.embedded.train_digits", "--out", str(folder)]
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"XLA_FLAGS": ""})
     return folder
 
 

@@ -55,7 +55,7 @@ def test_fewer_outputs_than_the_bound_and_the_preconditioner_saves_steps():
     right = jnp.asarray(result.residual.T)
     plain = conjugate_gradients(lambda v: A @ v, right, lambda v: v)
     preconditioned = conjugate_gradients(lambda v: A @ v, right, nystrom(lambda v: A @ v, right))
-    assert preconditioned.steps == result.iterations
+    assert abs(preconditioned.steps - result.iterations) <= 1  # they multiply by A in different orders
     assert preconditioned.steps < 0.6 * plain.steps
     assert_close(plain.solution, result.multiplier.T, condition=1e3)
 

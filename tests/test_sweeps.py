@@ -4,7 +4,6 @@ Oracles: a NumPy loop over samples, layers and steps (`slow_training`); `train`;
 """
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -222,9 +221,8 @@ print(json.dumps([np.nan_to_num(np.asarray(each), posinf=-1, nan=-2).tolist()
 
 def start(*arguments):
     """The sweep in a process of its own."""
-    environment = {**os.environ, "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
     command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def last_line(process):

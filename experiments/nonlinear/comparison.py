@@ -64,17 +64,14 @@ def measured(net: NonlinearNetwork, x: jax.Array, y: jax.Array, settled: Nonline
 
 @eqx.filter_jit
 def predicted(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Of each sample's linearised network, ``(curve, sample)``.
+    """Of each sample's linearised network, ``(curve, sample)``."""
 
-    One after the other: of several batched factorisations that run at once, JAX 0.10 may wait for ever on few cores.
-    """
-
-    def theory(sample: tuple[jax.Array, jax.Array]) -> jax.Array:
-        linear, (x, y) = linearised(net, sample[0]), sample
+    def theory(x: jax.Array, y: jax.Array) -> jax.Array:
+        linear = linearised(net, x)
         found = [target_alignment(linear, x, y, c.rule, c.rescaling, solver="covariance") for c in CURVES.values()]
         return jnp.stack(found)
 
-    return jax.lax.map(theory, (x, y)).T
+    return jax.vmap(theory)(x, y).T
 
 
 def by_curve(found: list[dict[str, np.ndarray]], *shape: int) -> dict[str, np.ndarray]:
