@@ -13,7 +13,7 @@ from cases import SOLVERS
 from closeness import epsilon, promised
 
 import dlntheory as dln
-from experiments.benchmarks.accuracy import compare
+from experiments.benchmarks.accuracy import by_sample, compare
 from experiments.benchmarks.reference import reference
 
 WIDTH, SAMPLES = 20, 3
@@ -131,3 +131,14 @@ def test_single_precision_is_right_to_two_digits_or_refuses(problem, arguments, 
     found = measured(problem(*arguments, "float32"), solver)
     names = GROWING_BARS if problem is growing else found.get("error", {})
     assert found["refused"] or max(found["error"][name] for name in names) <= SINGLE_BAR
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_an_error_far_smaller_than_its_activity_keeps_its_digits(solver):
+    """Its difference from the prediction keeps half of them: the last layer passes 1e-8 of the output's error back."""
+    draws = np.random.default_rng(0)
+    weights = [draws.normal(size=(WIDTH, WIDTH)) * gain / np.sqrt(WIDTH) for gain in (1, 1e-8)]
+    net, x, y, truth, condition = with_data(weights, "float64")
+    errors = dln.equilibrium(net, x, y, solver=solver).errors
+    for found, exact in zip(errors, truth.errors, strict=True):
+        assert by_sample([found], [exact]).max() <= promised(epsilon(1.0), condition)
