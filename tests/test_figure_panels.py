@@ -139,7 +139,7 @@ def test_a_figure_of_missing_data_alone(monkeypatch, tmp_path):
     assert done.exit_code == 2
     assert "--data-dir: every panel reads a data set" in done.stderr
     assert not (tmp_path / "new").exists()
-    done = dlntheory("figures", "--all", "--quick", "--out", tmp_path / "new")
+    done = dlntheory("figures", "--all", "--quick", "--jobs", 1, "--out", tmp_path / "new")
     assert "figure 1 is left out" in done.stderr
 
 
@@ -171,7 +171,7 @@ def test_a_full_disk_leaves_no_half_of_a_result(suffix, counting, tmp_path, monk
 
 
 def test_several_figures_and_their_page(counting, tmp_path):
-    done = dlntheory("figures", "1", "--every-setting", "--quick", "--out", tmp_path, "--json")
+    done = dlntheory("figures", "1", "--every-setting", "--quick", "--jobs", 1, "--out", tmp_path, "--json")
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     assert {Path(path).parent.name for path in record["files"]} == {"figure1", "figure1-text"}
@@ -187,10 +187,30 @@ def test_figures_that_were_killed_go_on(counting, tmp_path, monkeypatch):
     study = counting.panels["A"].study
     with monkeypatch.context() as patch:
         fill(patch, ".pdf")
-        assert dlntheory("figures", "--all", "--quick", "--out", tmp_path).exit_code == 2
+        assert dlntheory("figures", "--all", "--quick", "--jobs", 1, "--out", tmp_path).exit_code == 2
     assert study.steps == [0, 1, 2, 3]
-    assert dlntheory("figures", "--all", "--quick", "--out", tmp_path).exit_code == 0
+    assert dlntheory("figures", "--all", "--quick", "--jobs", 1, "--out", tmp_path).exit_code == 0
     assert study.steps == [0, 1, 2, 3]
+
+
+def test_several_figures_at_once(tmp_path):
+    in_turn, at_once = tmp_path / "in turn", tmp_path / "at once"
+    for folder, jobs in ((in_turn, 1), (at_once, 2)):
+        done = dlntheory("figures", 5, 6, "--quick", "--jobs", jobs, "--out", folder)
+        assert done.exit_code == 0, done.output
+    files = sorted(path.relative_to(at_once) for path in at_once.rglob("*"))
+    assert files == sorted(path.relative_to(in_turn) for path in in_turn.rglob("*"))
+    for name in ("figure5", "figure6"):
+        found, wanted = (results.load(folder / name).arrays for folder in (at_once, in_turn))
+        assert found.keys() == wanted.keys()
+        assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
+
+
+def test_a_figure_refused_in_a_process_of_its_own(tmp_path, capfd):
+    (tmp_path / "figure5").touch()
+    done = dlntheory("figures", 5, 6, "--quick", "--jobs", 2, "--out", tmp_path)
+    assert done.exit_code == 2
+    assert re.search("--out: .*figure5", capfd.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from dlntheory import LinearNetwork
 from dlntheory.cli import app
-from dlntheory.cli.inputs import use_quick_compilation
+from dlntheory.cli.inputs import QUICK_COMPILATION, use_quick_compilation
 from dlntheory.embedded import normal_data
 from experiments import results
 from experiments.sample_efficiency import FIGURES, load_figure, single_step, toy
@@ -229,8 +229,8 @@ def test_redrawing_uses_the_saved_data_alone(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("version", "given", "flags"),
     [
-        ("0.10.2", "", "--xla_cpu_use_fusion_emitters=false"),
-        ("0.10.2", "--xla_a=1", "--xla_a=1 --xla_cpu_use_fusion_emitters=false"),
+        ("0.10.2", "", QUICK_COMPILATION),
+        ("0.10.2", "--xla_a=1", f"--xla_a=1 {QUICK_COMPILATION}"),
         ("0.11.0", "--xla_a=1", "--xla_a=1"),  # which may not know the flag, and would then end
     ],
 )

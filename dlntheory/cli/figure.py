@@ -141,13 +141,13 @@ def configure(module: Any, number: int | str, choices: Choices) -> dict[str, Any
 
 
 def computed(
-    module: Any, number: int | str, config: dict[str, Any], folder: Path, store: Path
+    module: Any, number: int | str, config: dict[str, Any], folder: Path, store: Path, quiet: bool = False
 ) -> tuple[Any, list[Path]]:
     """Compute a figure, except for what the store has already, and save it."""
     name, results = label(number), source("results")
 
     def show(steps: Sequence[Any], part: str) -> Iterable[Any]:
-        return track(steps, f"Computing {name} {part}".rstrip())
+        return steps if quiet else track(steps, f"Computing {name} {part}".rstrip())
 
     if left_out := config.get("left_out"):
         typer.echo(f"figure {number}: left out {', '.join(left_out)}, for want of --data-dir.", err=True)

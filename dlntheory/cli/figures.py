@@ -1,6 +1,10 @@
 """`dlntheory figures`: several figures at once, and a page that shows them."""
 
+import os
 import shutil
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +34,7 @@ from .inputs import (
     use_one_lapack_thread,
     use_quick_compilation,
 )
-from .output import print_json
+from .output import print_json, track
 
 
 def figures(
@@ -45,6 +49,10 @@ def figures(
     ] = False,
     seed: Seed = 0,
     data_dir: DataDir = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Figures at once, in processes.", min=1, show_default="1 with --full, else one a core"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute and draw several figures, each in a folder of its own, and write a page with all that are in OUT.
@@ -65,7 +73,8 @@ def figures(
         for number in (all_figures() if every else map(as_number, names or []))
         for setting in load(number).SETTINGS[: None if every_setting else 1]
     ]
-    files = [run(number, setting, Choices(full, setting, seed, data_dir), out) for number, setting in tasks]
+    choices = Choices(full, None, seed, data_dir)
+    files = run_all(tasks, choices, out, jobs or (1 if full else os.cpu_count() or 1))
     with file_refusals("--out"):
         page = source("page").write(out)
     shutil.rmtree(out / STORE, ignore_errors=True)
@@ -80,13 +89,25 @@ def all_figures() -> list[int | str]:
     return [*source(EXPERIMENTS).FIGURES, *source(STUDIES).FIGURES]
 
 
-def run(number: int | str, setting: str, choices: Choices, out: Path) -> list[Path]:
-    """Compute and save one figure; the files, none where it needs data that are not given."""
-    module = load(number)
+def run_all(tasks: Sequence[tuple[int | str, str]], choices: Choices, out: Path, jobs: int) -> list[list[Path]]:
+    """Compute and save figures, each in a setting; the files of each."""
+    if jobs == 1:
+        return [run(*task, choices, out) for task in tasks]
+    with ProcessPoolExecutor(jobs, get_context("spawn"), use_double_precision) as pool:
+        running = [pool.submit(run, *task, choices, out, quiet=True) for task in tasks]
+        try:
+            return [each.result() for each in track(running, f"Computing {len(tasks)} figures")]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run(number: int | str, setting: str, choices: Choices, out: Path, quiet: bool = False) -> list[Path]:
+    """Compute and save one figure in a setting; the files, none where it needs data that are not given."""
+    module, choices = load(number), choices._replace(setting=setting)
     if choices.data_dir is None and getattr(module, "only_data", False):
         typer.echo(f"figure {number} is left out: it reads a data set, whose folder --data-dir gives.", err=True)
         return []
     if not getattr(module, "needs_data", False):
         choices = choices._replace(data_dir=None)
     name = label(number) if setting == module.SETTINGS[0] else f"{label(number)}-{setting}"
-    return computed(module, number, configure(module, number, choices), out / name, out / STORE)[1]
+    return computed(module, number, configure(module, number, choices), out / name, out / STORE, quiet)[1]

