@@ -702,8 +702,13 @@ WOUNDS = (
     ),
     Wound(
         "pcn/images.py", "a transposed convolution whose kernel is not turned",
-        "kernel[::-1, ::-1],", "kernel,",
+        "correlate(x, kernel[::-1, ::-1],", "correlate(x, kernel,",
         _tests("test_pcn_autoencoders", "test_the_transpose_of_a_convolution"),
+    ),
+    Wound(
+        "pcn/correlation.py", "a kernel's derivative that forgets the padding before the image",
+        "((span.before, span.output", "((0, span.output",
+        _tests("test_correlation", "test_every_derivative_is_that_of_jax"),
     ),
     Wound(
         "pcn/incremental.py", "the alignment of an incremental update's last step alone",

@@ -72,7 +72,7 @@ def gather(found: "Search", folder: Path) -> dict[str, Any]:
 
     importances = found.importances()
     record = {"study": found.study.study_name, "completed": found.completed(), "best": found.best(),
-              "importances": importances}  # fmt: skip
+              "importances": importances, "measure": found.config.measure}  # fmt: skip
     if importances:
         save_picture(importances_picture(found.study.study_name, importances), folder / FIGURE)
     return record

@@ -173,9 +173,11 @@ def finished(folder: Path, config: "TrainingConfig", records: list[dict[str, Any
     metrics = list(read_metrics(folder / METRICS))
     epochs = [record for record in metrics if record["kind"] == "epoch"]
     with refusals("--out"):
-        save_picture(training_picture(f"{config.model} on {config.data}, {config.algorithm}", metrics), folder / FIGURE)
+        title = f"{config.model} on {config.data}, {config.algorithm}"
+        save_picture(training_picture(title, metrics, config.measure), folder / FIGURE)
         summary = json.loads((folder / SUMMARY).read_text())
-    return {"folder": str(folder), "config": config.as_json(), "summary": summary, "epochs": epochs}
+    return {"folder": str(folder), "config": config.as_json(), "measure": config.measure, "summary": summary,
+            "epochs": epochs}  # fmt: skip
 
 
 def print_algorithms(json: bool) -> None:

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .correlation import Window, correlate
+
 Images = Float[Array, "_ _ _ _"]
 """``(batch, height, width, channels)``."""
 Kernel = Float[Array, "k k channels_in channels_out"]
@@ -22,22 +24,14 @@ def convolve(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:
     widens_gradient = size - 1 - padding > padding  # the input gradient then pads more than the convolution did
     if jax.default_backend() == "cpu" and size > 1 and (widens_gradient or channels < FEW_CHANNELS):
         return _convolve_patches(x, kernel, stride, padding)
-    return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    return correlate(x, kernel, Window(stride, ((padding, padding),) * 2))
 
 
 def convolve_transposed(x: Images, kernel: Kernel, stride: int, padding: int, added: tuple[int, int]) -> Images:
     """The transpose of a convolution with that stride and padding, with rows and columns added at the end."""
     around = kernel.shape[0] - 1 - padding
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel[::-1, ::-1],
-        (1, 1),
-        [(around, around + more) for more in added],
-        lhs_dilation=(stride, stride),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    rows, columns = ((around, around + more) for more in added)
+    return correlate(x, kernel[::-1, ::-1], Window(padding=(rows, columns), spread=stride))
 
 
 def _convolve_patches(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:

@@ -9,8 +9,8 @@ from jaxtyping import Array
 from .algorithms import Algorithm
 from .derivatives import HIDDEN, first_pass, pull_to_both
 from .inference import averages, output_prediction, prepare, starting_states
-from .learning import Gradients, Keys, Lesson, parameters, scaled, study, with_parameters
-from .network import Network, States, running
+from .learning import Keys, Lesson, parameters, scaled, study, with_parameters
+from .network import Gradients, Network, States, running
 from .optimisers import step_weights
 from .slopes import Problem
 from .updates import Incremental

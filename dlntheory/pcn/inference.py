@@ -61,7 +61,7 @@ def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key
         variables, memory, moments, arrived = carry
         gradient, found = _evaluate(problem, variables, time)
         change, memory = relaxation.step(gradient, memory, time, jax.random.fold_in(key, time))
-        variables = jax.tree.map(jnp.add, variables, change)
+        variables = _moved(problem, variables, change, time)
         moments = averages(problem.network, moments, found.statistics, learning=False)
         if arrived:
             triples = zip(problem.network.waits, arrived, found.errors, strict=True)
@@ -100,6 +100,14 @@ def _variables(problem: Problem, states: States) -> Variables:
     reads = (network.read(problem.x, states, k) for k in range(network.depth - 1))
     pairs = zip(network.blocks, reads, states[:-1], strict=False)
     return tuple(state - block(*read, training=True)[0] for block, read, state in pairs)
+
+
+def _moved(problem: Problem, variables: Variables, change: Variables, time: Any) -> Variables:
+    """The variables after a step; what no error has reached stays the same array, computed with but once."""
+    if not (problem.travelling and isinstance(time, int)):
+        return jax.tree.map(jnp.add, variables, change)
+    triples = zip(problem.network.distances, variables, change, strict=False)
+    return tuple(old + by if distance <= time + 1 else old for distance, old, by in triples)
 
 
 def _states(problem: Problem, variables: Variables) -> States:

@@ -11,13 +11,10 @@ from .algorithms import Algorithm
 from .blocks import Block, Statistics
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
 from .inference import Run, averages, infer, output_prediction, prepare, starting_states
-from .network import Network, States, running, split
+from .network import Gradients, Network, States, running, split
 from .rescaling import rescaled
 from .slopes import Problem
 from .updates import Backpropagation
-
-Gradients = tuple[Any, ...]
-"""One a block, with its structure: the trainable parameters, and ``None`` elsewhere."""
 
 
 class Lesson(NamedTuple):

@@ -15,6 +15,8 @@ from .layers import Moments
 
 States = tuple[Array, ...]
 """One array a block, ``(batch, ...)``; of images with channels last."""
+Gradients = tuple[Any, ...]
+"""One a block, with its structure: the trainable parameters, and ``None`` elsewhere."""
 
 
 class Network(eqx.Module):

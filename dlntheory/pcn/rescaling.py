@@ -1,7 +1,5 @@
 """Updates rescaled as the linear theory rescales them, of blocks ``f(W x + b)``: by the activities that enter them."""
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -11,9 +9,7 @@ from ..learning_rules import Signals
 from ..rescaling import decorrelations, learning_rates, rescale
 from .blocks import Block
 from .layers import Dense
-from .network import Network, States
-
-Gradients = tuple[Any, ...]
+from .network import Gradients, Network, States
 
 
 def dense_layers(network: Network) -> list[linear.Dense]:

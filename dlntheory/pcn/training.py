@@ -234,7 +234,7 @@ def keys_of(state: TrainingState, epoch: Array) -> Keys:
 
 
 def _metrics(lesson: Lesson, algorithm: Algorithm, y: Array) -> Metrics:
-    squares = [sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(block)) for block in lesson.gradients]
+    squares = [sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(block)) for block in lesson.gradients]
     return {
         "loss": algorithm.loss.energy(y, lesson.prediction).mean(),
         "accuracy": hits(lesson.prediction, y).mean(dtype=y.dtype),

@@ -24,5 +24,5 @@ def search_report(record: dict[str, Any]) -> Iterator[RenderableType]:
             shown = value if isinstance(value, str) else number(value)
             table.add_row(name, shown, number(importances.get(name)))
     yield table
-    line = f"Best test accuracy {best['accuracy']:.2%}, in trial {best['trial']} of {record['completed']}."
+    line = f"Best test {record['measure']} {best['accuracy']:.2%}, in trial {best['trial']} of {record['completed']}."
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))

@@ -67,9 +67,10 @@ def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
             f"{each['test_accuracy']:.2%}", energies(each["energy"]),
         )  # fmt: skip
     yield table
-    best = record["summary"]
+    best, measure = record["summary"], record["measure"]
     line = (
-        f"Best test accuracy {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}. Results in {record['folder']}."
+        f"Best test {measure} {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}. "
+        f"Results in {record['folder']}."
     )
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))
 

@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
-def training_picture(title: str, records: Sequence[dict[str, Any]]) -> Figure:
+def training_picture(title: str, records: Sequence[dict[str, Any]], measure: str) -> Figure:
     """Mean energy by layer over training, and the accuracies on the training and the test set.
 
     Args:
         title: of the figure.
         records: the metrics of a run.
+        measure: what their accuracy is.
 
     Returns:
         The figure, in the manner of figures 2 and 5 of Deeper PCNs.
@@ -23,7 +24,7 @@ def training_picture(title: str, records: Sequence[dict[str, Any]]) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     figure.suptitle(title)
     draw_energies(left, records)
-    draw_accuracies(right, records)
+    draw_accuracies(right, records, measure)
     return figure
 
 
@@ -42,7 +43,7 @@ def draw_energies(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
     axes.set(xlabel="epoch", ylabel="energy, mean over samples", title="Energy by layer")
 
 
-def draw_accuracies(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
+def draw_accuracies(axes: Axes, records: Sequence[dict[str, Any]], measure: str) -> None:
     """Training and test accuracy over the epochs, and the alignment if it was measured."""
     epochs = [record for record in records if record["kind"] == "epoch"]
     for name, label in {"accuracy": "training", "test_accuracy": "test"}.items():
@@ -53,7 +54,7 @@ def draw_accuracies(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
         twin.plot([each["epoch"] for each in aligned], [each["alignment"] for each in aligned], "k.", alpha=0.4)
         twin.set(ylabel="target alignment (dots)", ylim=(-1, 1.02))
     axes.legend(loc="lower right")
-    axes.set(xlabel="epoch", ylabel="accuracy, %", title="Accuracy")
+    axes.set(xlabel="epoch", ylabel=f"{measure}, %", title=measure.capitalize())
 
 
 def importances_picture(title: str, importances: dict[str, float]) -> Figure:

@@ -26,6 +26,8 @@ from .report import number, table
 STEP_SIZE, MOMENTUM, RATE = 0.05, 0.5, 1e-4
 SETTINGS = {"MLP": 5, "VGG-5": 5, "VGG-7": 7}
 """Models, and their numbers of inference steps."""
+TOGETHER = {"MLP": 20}
+"""Models whose step is timed in a program of several too, as `dlntheory train` runs them."""
 BATCH = 128
 BARS = {("MLP", "pc"): 0.7, ("VGG-5", "pc"): 0.30, ("VGG-7", "pc"): 0.35, ("VGG-5", "bp"): 0.5}
 COMPILATION = 30.0
@@ -47,16 +49,22 @@ def compare(name: str, steps: int, python: str | None, quick: bool) -> list[Row]
     network, x, y = problem(name, 8 if quick else BATCH)
     rounds = (5 if quick else 300) if name == "MLP" else 5
     other = pcx(network, x, y, steps, rounds, python) if python else {}
-    ours = {rule: our_seconds(network, x, y, steps, rule, rounds) for rule in ("pc", "bp")}
+    ours = {
+        (rule, together): our_seconds(network, x, y, steps, rule, rounds, together)
+        for together in sorted({1, TOGETHER.get(name, 1)})
+        for rule in ("pc", "bp")
+    }
     rows = []
-    for rule, seconds in ours.items():
+    for (rule, together), seconds in ours.items():
         theirs = float(np.median(other[f"{rule}_seconds"])) if other else None
         ratio = statistics.median(seconds) / theirs if theirs else None
         bar = BARS.get((name, rule))
         judged = not quick and ratio is not None and bar is not None
         rows.append({
             "quantity": f"{rule.upper()} step",
-            "setting": f"{name}, batch {len(x)}" + (f", T = {steps}" if rule == "pc" else ""),
+            "setting": f"{name}, batch {len(x)}"
+            + (f", T = {steps}" if rule == "pc" else "")
+            + (f"; {together} in a program" if together > 1 else ""),
             "ours_s": statistics.median(seconds),
             "pcx_s": theirs,
             "value": ratio,
@@ -81,13 +89,18 @@ def algorithm(steps: int, rule: str) -> pcn.Algorithm:
     return pcn.algorithm("PC-SE", steps=steps, step_size=STEP_SIZE, momentum=MOMENTUM)
 
 
-def our_seconds(network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, rule: str, rounds: int) -> list[float]:
-    """Times of steps after the first."""
+def our_seconds(
+    network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, rule: str, rounds: int, together: int
+) -> list[float]:
+    """Times of steps after the first, alone or several in a program."""
     chosen, optimiser = algorithm(steps, rule), optax.adamw(RATE, weight_decay=1e-4)
     state = pcn.start_training(network, chosen, optimiser, batch_size=len(x))
-    call = lambda: pcn.train_step(state, x, y, chosen, optimiser)  # noqa: E731
+    train = pcn.train_step
+    if together > 1:
+        train, x, y = pcn.train_steps, jnp.stack([x] * together), jnp.stack([y] * together)
+    call = lambda: train(state, x, y, chosen, optimiser)  # noqa: E731
     timing.seconds(call)
-    return [timing.seconds(call) for _ in range(rounds)]
+    return [timing.seconds(call) / together for _ in range(-(-rounds // together))]
 
 
 def distance(network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, other: dict[str, Any]) -> float:

@@ -188,6 +188,11 @@ class TrainingConfig:
         return self.model in models.AUTOENCODERS
 
     @property
+    def measure(self) -> str:
+        """What the records' accuracy is."""
+        return "explained variance" if self.reconstructs else "accuracy"
+
+    @property
     def augmentation(self) -> Augmentation:
         """What is done to training images."""
         return Augmentation(self.flip, self.crop, self.padding)

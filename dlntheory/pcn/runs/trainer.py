@@ -42,7 +42,7 @@ class Trainer:
             data, config.augmentation, self.network.input_shape, dtype, config.reconstructs
         )
         self.steps_per_epoch = len(self.batches(0))
-        self.stride = stride(self.steps_per_epoch, config.log_every) if loops_well(self.network) else 1
+        self.stride = stride(self.steps_per_epoch, config.log_every)
         parts = config.make_algorithm(), config.make_optimiser(self.steps_per_epoch)
         self.algorithm, self.optimiser = traced(parts, dtype)
         self.key = jax.random.fold_in(jax.random.key(config.seed), 1)
@@ -167,11 +167,6 @@ def stride(steps: int, longest: int) -> int:
     return best if 2 * best >= most else most
 
 
-def loops_well(network: Any) -> bool:
-    """Whether steps may share a program: in loops on processors, kernels' gradients take far longer."""
-    return jax.default_backend() != "cpu" or all(leaf.ndim < 4 for leaf in jax.tree.leaves(parameters(network)))
-
-
 @eqx.filter_jit
 def _train(
     state: TrainingState,
@@ -193,7 +188,7 @@ def _train(
         state, metrics = advance(state, x, y, algorithm, optimiser, epoch)
         return eqx.filter(state, eqx.is_array), metrics
 
-    arrays, metrics = jax.lax.scan(step, arrays, (batches, numbers), unroll=len(numbers) == 1)
+    arrays, metrics = jax.lax.scan(step, arrays, (batches, numbers))
     return eqx.combine(arrays, static), metrics
 
 
