@@ -287,6 +287,21 @@ def test_samples_and_labels_that_do_not_belong_together():
         data.subset(test=5)
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.data())
+def test_part_of_the_samples_has_the_shares_of_all_classes(labels, data):
+    """Sorted by class or not; a data set of pictures in folders is, and its first samples are of one class."""
+    count = data.draw(st.integers(1, len(labels)))
+    split = Split(np.arange(len(labels), dtype=np.float32)[:, None], np.array(labels, np.int32))
+    part = split.part(count)
+    assert len(part) == count
+    for label in set(labels):
+        own = split.samples[split.labels == label]
+        kept = part.samples[part.labels == label]
+        assert abs(len(kept) - count * len(own) / len(labels)) < 1
+        np.testing.assert_array_equal(kept, own[: len(kept)])
+    assert np.all(np.diff(part.samples[:, 0]) > 0)
+
+
 # -- Batches ----------------------------------------------------------------------------------------------------------
 
 

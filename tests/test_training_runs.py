@@ -380,6 +380,6 @@ def test_mixed_precision_multiplies_in_16_bits_and_keeps_32(tmp_path):
 
 def test_data_of_ones_own(tmp_path):
     iris = read_data(CONFIG)
-    own = Dataset("own", iris.train.first(40), iris.test, 3, iris.normalisation)
+    own = Dataset("own", iris.train.part(40), iris.test, 3, iris.normalisation)
     records = train(tmp_path, replace(CONFIG, epochs=1), data=own)
     assert [record["step"] for record in records] == [2, 2]

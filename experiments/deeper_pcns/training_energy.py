@@ -4,8 +4,8 @@ As a figure it is drawn for a deep perceptron on scikit-learn's digits. For the 
 
     python -m experiments.deeper_pcns.training_energy --model VGG-5 --data cifar10-jpeg --data-dir DIR --out DIR
 
-trains them, resumes what was interrupted, and writes the same data and picture; `--samples` keeps the first training
-samples only.
+trains them, resumes what was interrupted, and writes the same data and picture; `--samples` keeps so many training
+samples.
 """
 
 import argparse
@@ -129,7 +129,8 @@ def main() -> None:
     }  # fmt: skip
     steps = given.inference_steps or int(given.model.partition("-")[2])
     runs = {name: options(name, steps, base, given.seed) for name in given.algorithms}
-    shown = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in vars(given).items() if value is not None)
+    texts = {key: " ".join(value) if isinstance(value, list) else value for key, value in vars(given).items()}
+    shown = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in texts.items() if value is not None)
     config = configuration(f"python -m experiments.deeper_pcns.training_energy {shown}", runs=runs,
                            title=f"{given.model} on {given.data}")  # fmt: skip
     given.out.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,17 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def first(self, count: int) -> "Split":
-        """The first so many samples."""
-        return Split(self.samples[:count], self.labels[:count])
+    def part(self, count: int) -> "Split":
+        """So many samples in their order, of every class the first, as near to its share of the whole as can be."""
+        sizes = np.bincount(self.labels)
+        shares = count * sizes / len(self)
+        wanted = np.floor(shares).astype(int)
+        wanted[np.argsort(wanted - shares, kind="stable")[: count - wanted.sum()]] += 1
+        by_class = np.argsort(self.labels, kind="stable")
+        places = np.empty(len(self), int)
+        places[by_class] = np.arange(len(self)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        kept = places < wanted[self.labels]
+        return Split(self.samples[kept], self.labels[kept])
 
 
 @dataclass(frozen=True)
@@ -69,20 +77,20 @@ class Dataset:
         return len(self.shape) == 3
 
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
-        """The first so many samples of each part; ``None`` keeps all of them.
+        """So many samples of each part, with all classes in their proportions; ``None`` keeps all of them.
 
         Raises:
             ValueError: for more samples than there are.
         """
-        return replace(self, train=self._first("train", train), test=self._first("test", test))
+        return replace(self, train=self._part("train", train), test=self._part("test", test))
 
-    def _first(self, name: str, wanted: int | None) -> Split:
+    def _part(self, name: str, wanted: int | None) -> Split:
         split: Split = getattr(self, name)
         if wanted is None:
             return split
         if as_count(name, wanted) > len(split):
             raise ValueError(f"`{name}` is {wanted}, but {self.name} has {len(split)} such samples; wanted fewer.")
-        return split.first(wanted)
+        return split.part(wanted)
 
 
 def _check_split(name: str, split: Split, classes: int) -> None:

@@ -38,8 +38,8 @@ class TrainingConfig:
     Args:
         data: a data set's name; see `dlntheory.pcn.data.catalogue.names`.
         data_dir: the folder of its files.
-        train_samples: how many training samples to keep, the first ones.
-        test_samples: how many test samples to keep.
+        train_samples: how many training samples to keep, the first of every class in proportion.
+        test_samples: how many test samples to keep, likewise.
         flip: mirror training images at random.
         crop: side of the random crops of training images, and of the middle of test images.
         padding: black pixels around a training image before it is cropped.
