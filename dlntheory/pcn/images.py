@@ -1,11 +1,14 @@
 """Convolution and pooling of images with channels last, ``(batch, height, width, channels)``.
 
-XLA's own programs are used where they are fast. On CPU two are not: the input gradient of an unpadded convolution,
-and the gradient of max-pooling by selecting and scattering.
+XLA's own programs are used where they are fast. On CPU, besides the derivatives of `dlntheory.pcn.correlation`, two are
+not: the input gradient of an unpadded convolution, and the gradient of max-pooling by selecting and scattering.
 """
+
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .correlation import Window, correlate
@@ -60,34 +63,39 @@ def max_pool(x: Images, size: int) -> Images:
     return _pool(x[:, : height * size, : width * size], size)
 
 
-@jax.custom_vjp
-def _largest(windows: tuple[Images, ...]) -> Images:
-    largest = windows[0]
-    for window in windows[1:]:
-        largest = jnp.maximum(largest, window)
-    return largest
-
-
-def _largest_forward(windows: tuple[Images, ...]) -> tuple[Images, tuple[Array, ...]]:
-    largest = _largest(windows)
-    taken, first = jnp.zeros(largest.shape, bool), []
-    for window in windows:
-        first.append((window == largest) & ~taken)
-        taken |= first[-1]
-    return largest, tuple(first)
-
-
-def _largest_backward(first: tuple[Array, ...], gradient: Images) -> tuple[tuple[Images, ...]]:
-    return (tuple(jnp.where(mask, gradient, jnp.zeros_like(gradient)) for mask in first),)
-
-
-_largest.defvjp(_largest_forward, _largest_backward)
-
-
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _pool(x: Images, size: int) -> Images:
+    return reduce(jnp.maximum, _corners(x, size))
+
+
+def _corners(x: Images, size: int) -> list[Images]:
+    """What stands at each place of all windows."""
     batch, height, width, channels = x.shape
     windows = x.reshape(batch, height // size, size, width // size, size, channels)
-    return _largest(tuple(windows[:, :, i, :, j] for i in range(size) for j in range(size)))
+    return [windows[:, :, i, :, j] for i in range(size) for j in range(size)]
+
+
+def _pool_forward(x: Images, size: int) -> tuple[Images, Array]:
+    """And the place of the first that is largest."""
+    corners = _corners(x, size)
+    largest = reduce(jnp.maximum, corners)
+    places = np.arange(size**2, dtype=np.min_scalar_type(size**2 - 1))
+    first = jnp.full(largest.shape, places[-1])
+    for place, corner in zip(places[-2::-1], corners[-2::-1], strict=True):
+        first = jnp.where(corner == largest, place, first)
+    return largest, first
+
+
+def _pool_backward(size: int, first: Array, slope: Images) -> tuple[Images]:
+    """Every pixel compares its place: sums of what each corner gets would take longer."""
+    batch, height, width, channels = slope.shape
+    places = jnp.arange(size**2, dtype=first.dtype).reshape(1, 1, size, 1, size, 1)
+    taken = first[:, :, None, :, None] == places
+    spread = jnp.where(taken, slope[:, :, None, :, None], jnp.zeros((), slope.dtype))
+    return (spread.reshape(batch, height * size, width * size, channels),)
+
+
+_pool.defvjp(_pool_forward, _pool_backward)
 
 
 def average_pool(x: Images) -> Float[Array, "batch channels"]:
