@@ -5,12 +5,13 @@ that it depends on: the study, its configuration, the versions and the source co
 with what it has, figures that share a part compute it once, and nothing outlives the code that computed it.
 """
 
+import fcntl
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -73,13 +74,23 @@ def finished(study: Study, config: dict[str, Any], track: Track, store: Path | N
     if store is None:
         return _timed(study, config, track, None)
     path, checkpoints = store / f"{key}.npz", store / key
-    with suppress(OSError, ValueError):  # not there, or damaged
-        return read_arrays(path)
-    arrays, seconds = _timed(study, config, track, checkpoints)
-    store.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, arrays, seconds)
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return arrays, seconds
+    with _alone(store / f"{key}.lock"):
+        with suppress(OSError, ValueError):  # not there, or damaged
+            return read_arrays(path)
+        arrays, seconds = _timed(study, config, track, checkpoints)
+        write_arrays(path, arrays, seconds)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        return arrays, seconds
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for another process that has the same part under way; one that dies leaves it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    path.unlink(missing_ok=True)  # whoever waits for it finds the part finished
 
 
 def _timed(

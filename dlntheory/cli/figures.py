@@ -51,7 +51,9 @@ def figures(
     data_dir: DataDir = None,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Figures at once, in processes.", min=1, show_default="1 with --full, else one a core"),
+        typer.Option(
+            help="Figures at once, in processes.", min=1, show_default="one a core; 1 with --full or an accelerator"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -74,7 +76,7 @@ def figures(
         for setting in load(number).SETTINGS[: None if every_setting else 1]
     ]
     choices = Choices(full, None, seed, data_dir)
-    files = run_all(tasks, choices, out, jobs or (1 if full else os.cpu_count() or 1))
+    files = run_all(list(dict.fromkeys(tasks)), choices, out, jobs or default_jobs(full))
     with file_refusals("--out"):
         page = source("page").write(out)
     shutil.rmtree(out / STORE, ignore_errors=True)
@@ -87,6 +89,13 @@ def figures(
 def all_figures() -> list[int | str]:
     """The paper's figures, and those with a name."""
     return [*source(EXPERIMENTS).FIGURES, *source(STUDIES).FIGURES]
+
+
+def default_jobs(full: bool) -> int:
+    """One a core; but one where a figure has all cores at work itself, or all of an accelerator's memory."""
+    import jax
+
+    return 1 if full or jax.default_backend() != "cpu" else os.cpu_count() or 1
 
 
 def run_all(tasks: Sequence[tuple[int | str, str]], choices: Choices, out: Path, jobs: int) -> list[list[Path]]:

@@ -63,39 +63,33 @@ def max_pool(x: Images, size: int) -> Images:
     return _pool(x[:, : height * size, : width * size], size)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1,))
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _pool(x: Images, size: int) -> Images:
     return reduce(jnp.maximum, _corners(x, size))
 
 
 def _corners(x: Images, size: int) -> list[Images]:
     """What stands at each place of all windows."""
+    return [_windows(x, size)[:, :, i, :, j] for i in range(size) for j in range(size)]
+
+
+def _windows(x: Images, size: int) -> Float[Array, "batch rows size columns size channels"]:
     batch, height, width, channels = x.shape
-    windows = x.reshape(batch, height // size, size, width // size, size, channels)
-    return [windows[:, :, i, :, j] for i in range(size) for j in range(size)]
+    return x.reshape(batch, height // size, size, width // size, size, channels)
 
 
-def _pool_forward(x: Images, size: int) -> tuple[Images, Array]:
-    """And the place of the first that is largest."""
-    corners = _corners(x, size)
+@_pool.defjvp
+def _pool_derivative(size: int, primals: tuple[Images], tangents: tuple[Images]) -> tuple[Images, Images]:
+    """The sum over a window of what is masked; its transpose is one comparison for every pixel."""
+    corners = _corners(primals[0], size)
     largest = reduce(jnp.maximum, corners)
     places = np.arange(size**2, dtype=np.min_scalar_type(size**2 - 1))
     first = jnp.full(largest.shape, places[-1])
     for place, corner in zip(places[-2::-1], corners[-2::-1], strict=True):
         first = jnp.where(corner == largest, place, first)
-    return largest, first
-
-
-def _pool_backward(size: int, first: Array, slope: Images) -> tuple[Images]:
-    """Every pixel compares its place: sums of what each corner gets would take longer."""
-    batch, height, width, channels = slope.shape
-    places = jnp.arange(size**2, dtype=first.dtype).reshape(1, 1, size, 1, size, 1)
-    taken = first[:, :, None, :, None] == places
-    spread = jnp.where(taken, slope[:, :, None, :, None], jnp.zeros((), slope.dtype))
-    return (spread.reshape(batch, height * size, width * size, channels),)
-
-
-_pool.defvjp(_pool_forward, _pool_backward)
+    mask = first[:, :, None, :, None] == places.reshape(1, 1, size, 1, size, 1)
+    moved = _windows(tangents[0], size)
+    return largest, jnp.where(mask, moved, jnp.zeros_like(moved)).sum(axis=(2, 4))
 
 
 def average_pool(x: Images) -> Float[Array, "batch channels"]:

@@ -103,11 +103,11 @@ def _variables(problem: Problem, states: States) -> Variables:
 
 
 def _moved(problem: Problem, variables: Variables, change: Variables, time: Any) -> Variables:
-    """The variables after a step; what no error has reached stays the same array, computed with but once."""
+    """The variables after a step; what no error has reached stays the same array, so that XLA finds it known."""
     if not (problem.travelling and isinstance(time, int)):
         return jax.tree.map(jnp.add, variables, change)
-    triples = zip(problem.network.distances, variables, change, strict=False)
-    return tuple(old + by if distance <= time + 1 else old for distance, old, by in triples)
+    triples = zip(problem.network.moves, variables, change, strict=False)
+    return tuple(old + by if first <= time + 1 else old for first, old, by in triples)
 
 
 def _states(problem: Problem, variables: Variables) -> States:

@@ -102,8 +102,8 @@ def after_inference(problem: Problem, run: Run) -> tuple[Gradients, Float[Array,
 def _learning_pass(problem: Problem, block: Block, states: States, k: int) -> tuple[Array, Any, Statistics]:
     """A block's prediction as the update wants it; the first pass has it if nothing that it reads has moved."""
     network, first = problem.network, problem.first
-    reads = [network.distances[source - 1] for source in network.sources[k] if source]
-    resting = problem.travelling and all(distance > problem.algorithm.steps for distance in reads)
+    reads = [network.moves[source - 1] for source in network.sources[k] if source]
+    resting = problem.travelling and all(first > problem.algorithm.steps for first in reads)
     if problem.algorithm.update.at_forward or network.constant[k] or resting:
         return first.predictions[k], first.pulls[k], first.statistics[k]
     return pull_to_parameters(block, network.read(problem.x, states, k))

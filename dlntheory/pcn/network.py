@@ -97,10 +97,7 @@ class Network(eqx.Module):
 
     @property
     def distances(self) -> tuple[int, ...]:
-        """Steps from every state to the output, along the shortest path; 0 for the last.
-
-        Under a forward start, a state first moves in as many inference steps.
-        """
+        """Steps from every state to the output, along the shortest path; 0 for the last."""
         steps: list[float] = [np.inf] * self.depth + [0]
         for number in range(self.depth, 0, -1):
             for read in self.sources[number - 1]:
@@ -113,11 +110,30 @@ class Network(eqx.Module):
     def waits(self) -> tuple[int, ...]:
         """Inference steps from a forward start before a block has an error: its state or one that it reads has moved.
 
-        In a chain these are the distances.
+        The output has one at once, and an error passes between blocks that share a state. In a chain these are the
+        distances; a skip may carry it to a block that is far from the output.
         """
-        steps = (0, *self.distances)
-        moving = (tuple(steps[source] for source in read if source) for read in self.sources)
-        return tuple(min(distance, *read, distance) for distance, read in zip(self.distances, moving, strict=True))
+        found = {self.depth - 1: 0}
+        reached = set(self._touched(self.depth - 1))
+        while len(found) < self.depth:
+            time = max(found.values()) + 1
+            near = [k for k in range(self.depth) if k not in found and reached & self._touched(k)]
+            found |= dict.fromkeys(near, time)
+            reached = reached.union(*map(self._touched, near))
+        return tuple(found[k] for k in range(self.depth))
+
+    @property
+    def moves(self) -> tuple[int, ...]:
+        """The number of the inference step from a forward start that first moves a state, if nothing holds it."""
+        waits = self.waits
+        return tuple(
+            1 + min(wait for k, wait in enumerate(waits) if number in self._touched(k))
+            for number in range(1, self.depth + 1)
+        )
+
+    def _touched(self, k: int) -> set[int]:
+        """The numbers of the states in a block's energy."""
+        return {k + 1, *self.sources[k]} - {0}
 
     @property
     def constant(self) -> tuple[bool, ...]:

@@ -127,7 +127,8 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     middle.plot(config["rates"], 100 * arrays["accuracy"], "o-")
     middle.set(xscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="test accuracy, %", title="Accuracy")
     draw_ratios(right, config["rates"], arrays)
-    figure.suptitle(f"{config['data']}, two hidden layers of {config['width']}, {config['activation']}")
+    name = Path(config["data_dir"]).name if "data_dir" in config else config["data"]
+    figure.suptitle(f"{name}, two hidden layers of {config['width']}, {config['activation']}")
     return figure
 
 
