@@ -135,7 +135,8 @@ def configure(module: Any, number: int | str, choices: Choices) -> dict[str, Any
         command += f" --data-dir {choices.data_dir}"
     with refusals("--data-dir"):
         chosen = module.configure(not choices.full, setting, choices.seed, **data)
-    own = {"figure": number, "size": size, "setting": setting, "seed": choices.seed, "dtype": "float64"}
+    dtype = getattr(module, "DTYPE", "float64")
+    own = {"figure": number, "size": size, "setting": setting, "seed": choices.seed, "dtype": dtype}
     config: dict[str, Any] = source("results").configuration(command, **own, **chosen)
     return config
 

@@ -33,8 +33,12 @@ def train(
         ),
     ] = None,
     data_dir: Annotated[str | None, option("Folder of its files.", DATA)] = None,
-    train_samples: Annotated[int | None, option("Keep so many training samples, classes in proportion.", DATA, "all")] = None,
-    test_samples: Annotated[int | None, option("Keep so many test samples, classes in proportion.", DATA, "all")] = None,
+    train_samples: Annotated[
+        int | None, option("Keep so many training samples, classes in proportion.", DATA, "all")
+    ] = None,
+    test_samples: Annotated[
+        int | None, option("Keep so many test samples, classes in proportion.", DATA, "all")
+    ] = None,
     flip: Annotated[bool | None, option("Mirror training images at random.", DATA, "no-flip")] = None,
     crop: Annotated[int | None, option("Crop training images at random to this side.", DATA)] = None,
     padding: Annotated[int | None, option("Black pixels around them before.", DATA, 0)] = None,

@@ -28,6 +28,7 @@ from ..mnist import fingerprint
 from ..parts import Track
 
 SETTINGS = ("leaky_relu", "hard_tanh")
+DTYPE = "float32"
 needs_data = True
 FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8}
 QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4}

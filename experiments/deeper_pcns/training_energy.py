@@ -29,6 +29,7 @@ from ..provenance import choices
 from ..results import Result, configuration, pictures, save
 
 SETTINGS = ("digits",)
+DTYPE = "float32"
 ALGORITHMS = ["BP-SE", "PC-SE", "F", "D+F", "S+F"]
 LEARNING_RATE = {"BP-SE": 1e-3}
 FULL: dict[str, Any] = {"hidden": [64] * 7, "epochs": 40}
