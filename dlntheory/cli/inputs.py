@@ -53,7 +53,7 @@ def use_devices(count: int) -> None:
 
 
 def use_quick_compilation() -> None:
-    """Compile three times as fast, to programs that are good enough for small sizes; too late where JAX has begun.
+    """Compile faster, to programs that are good enough for small sizes; too late where JAX has begun.
 
     XLA ends a process that names a flag which it does not know, so only the versions that were tried get one.
     """
