@@ -13,8 +13,6 @@ from .convolution import ConvTranspose2d as ConvTranspose2d
 from .covariance import output_covariance as output_covariance
 from .embedded import digits as digits
 from .equilibria import Equilibrium as Equilibrium
-from .equilibria import PrecisionError as PrecisionError
-from .equilibria import SoftOutput as SoftOutput
 from .equilibria import equilibrium as equilibrium
 from .escape import escape_time as escape_time
 from .escape import simulated_escape_time as simulated_escape_time
@@ -53,6 +51,8 @@ from .nonlinear_updates import nonlinear_prediction_change as nonlinear_predicti
 from .nonlinear_updates import nonlinear_updates as nonlinear_updates
 from .precision import InterferenceFree as InterferenceFree
 from .precision import interference_free_covariances as interference_free_covariances
+from .problem import PrecisionError as PrecisionError
+from .problem import SoftOutput as SoftOutput
 from .propagation import energy_propagation as energy_propagation
 from .relaxation import Relaxation as Relaxation
 from .relaxed import relaxed_alignment as relaxed_alignment

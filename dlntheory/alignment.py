@@ -1,35 +1,16 @@
 r"""How an update changes the prediction, and how well that change is aligned with the residual."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import Matrix
 from .checks import as_real
-from .layers import Layer
-from .network import LinearNetwork, as_rows, shaped
+from .network import LinearNetwork
+from .passes import finite_change, first_order_change
+from .samples import as_rows, shaped
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
-
-
-def first_order_change(layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix]) -> Matrix:
-    r"""``Σ_l D_l ΔW_l φ_l(X̂_{l-1})``: the derivative of the prediction along the updates, in one forward pass."""
-    moved = layers[0].output_change(changes[0], predicted[0])
-    for layer, change, activity in zip(layers[1:], changes[1:], predicted[1:], strict=False):
-        moved = layer.apply(moved) + layer.output_change(change, activity)
-    return moved
-
-
-def finite_change(
-    layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix], learning_rate: Any
-) -> Matrix:
-    r"""``(Π_l (T_l + η ΔT_l) − Π_l T_l) X``, carried as a difference so that a small ``η`` costs no digits."""
-    moved = layers[0].finite_change(changes[0], predicted[0], learning_rate)
-    for layer, change, activity in zip(layers[1:], changes[1:], predicted[1:], strict=False):
-        moved = layer.apply(moved) + layer.finite_change(change, activity + moved, learning_rate)
-    return moved
 
 
 def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:

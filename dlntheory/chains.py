@@ -14,12 +14,10 @@ from typing import Any
 import jax.numpy as jnp
 
 from .algebra import Matrix, Size
-from .alignment import finite_change, first_order_change
 from .checks import as_list
 from .folding import fold
 from .layers import Layer, Shape, with_fields
-from .network import feedforward
-from .system import backward_sweep
+from .passes import backward_sweep, feedforward, finite_change, first_order_change
 
 
 class Chain(Layer):

@@ -13,11 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .alignment import first_order_change
 from .checks import as_real, one_of
-from .covariance import Covariances, downstream_maps, output_covariance
+from .covariance import Covariances, output_covariance
 from .descent import precision
-from .equilibria import SOLVERS, SoftOutput, as_problem, solve_problem
+from .equilibria import SOLVERS, solve_problem
 from .hypotheses import (
     Check,
     Hypotheses,
@@ -31,11 +30,14 @@ from .hypotheses import (
 )
 from .layers import Layer
 from .learning_rules import Signals, backpropagation_signals, local_updates
-from .network import LinearNetwork, as_columns
+from .network import LinearNetwork
+from .passes import downstream_maps, first_order_change
 from .precision import search
+from .problem import SoftOutput, as_problem
+from .propagation import arriving_errors
 from .rescaling import rescale
+from .samples import as_columns
 from .schedules import Spiking
-from .spikes import arriving_errors
 from .system import scale_all
 from .updates import prepare, signals_of
 

@@ -21,6 +21,7 @@ from .algebra import Matrix, Size, identity, is_concrete
 from .checks import as_array, as_list, nan_unless
 from .layers import Layer
 from .network import LinearNetwork, align_dtypes, as_network
+from .passes import downstream_maps
 
 Covariances: TypeAlias = tuple[Any, ...]
 
@@ -51,16 +52,6 @@ def forward_covariance(layers: Sequence[Layer], covariances: Covariances) -> Mat
     for layer, following, covariance in zip(layers[1:], layers[2:], covariances[1:], strict=False):
         crossed = following.apply(add_noise(covariance, layer.apply(crossed))).T
     return add_noise(covariances[-1], layers[-1].apply(crossed))
-
-
-def downstream_maps(layers: Sequence[Layer]) -> list[Matrix]:
-    r"""``D_1ᵀ … D_Lᵀ``, each ``(n_l, n_L)``: from ``D_L = I``, ``D_{l-1}ᵀ = T_lᵀ D_lᵀ``."""
-    maps = [identity(layers[-1].out_size, layers[-1].like)]
-    if len(layers) > 1:
-        maps.append(layers[-1].matrix().T)
-    for layer in reversed(layers[1:-1]):
-        maps.append(layer.transpose(maps[-1]))
-    return maps[::-1]
 
 
 def backward_covariance(maps: Sequence[Matrix], covariances: Covariances) -> Matrix:

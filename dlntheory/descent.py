@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, TypeAlias
 from .algebra import Matrix, identity, solve
 from .covariance import is_scalar, scale
 from .layers import Layer
-from .system import backward_sweep, scale_all
+from .passes import backward_sweep
+from .system import scale_all
 
 Precisions: TypeAlias = tuple[Any, ...]
 Hidden: TypeAlias = Sequence[Matrix]

@@ -11,7 +11,8 @@ import numpy as np
 
 from .array_files import read_arrays
 from .layers import Dense
-from .network import LinearNetwork, cast, shaped
+from .network import LinearNetwork, cast
+from .samples import shaped
 from .weights import load_weights
 from .wrappers import Residual
 

@@ -14,12 +14,15 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
-from .checks import as_batch, as_real, one_of, same_batch, widest
+from .checks import one_of
 from .conjugate_gradients import sketch_size
-from .covariance import Covariances, add_noise, as_covariances, is_scalar, multiplications
+from .covariance import multiplications
 from .layers import Layer, Shape
-from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward, shaped
-from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system, total
+from .network import LinearNetwork
+from .passes import feedforward, total
+from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
+from .samples import as_columns, as_rows, shaped
+from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system
 
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3
@@ -30,31 +33,6 @@ NARROW = 16
 """Products with fewer columns count as with so many: most of their time goes into reading the weights."""
 LARGEST = 2**27
 """Numbers in the largest matrix of a layer that ``"auto"`` decomposes: a gibibyte in double precision."""
-
-
-class PrecisionError(ArithmeticError):
-    """The arithmetic's precision does not suffice for this network and data."""
-
-
-class SoftOutput(eqx.Module):
-    r"""The output is not clamped but drawn to the target by an energy ``½ β ‖y − x_L‖²``.
-
-    As ``β → ∞`` this is predictive coding with a clamped output; as ``β → 0`` the updates divided by ``β``
-    become backpropagation's. Pass it as ``nudge=``.
-
-    Args:
-        beta: the strength, positive.
-
-    Source:
-        THEORY section 4.
-
-    Example:
-        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
-        >>> equilibrium(net, [0.0], [3.0], nudge=SoftOutput(1.0)).activities[-1].round(6).tolist()
-        [2.0]
-    """
-
-    beta: Any
 
 
 class Equilibrium(eqx.Module):
@@ -151,41 +129,6 @@ def in_shapes(result: Equilibrium, shapes: Sequence[Shape]) -> Equilibrium:
     ends = [shaped(rows, shapes[-1]) for rows in (result.multiplier, result.residual)]
     where = lambda it: (it.activities, it.errors, it.weighted_errors, it.multiplier, it.residual)  # noqa: E731
     return eqx.tree_at(where, result, (tuple(map(shaped, result.activities, shapes)), *errors, *ends))
-
-
-class Problem(eqx.Module):
-    """Checked arguments, all of one dtype; a sample is a row of numbers, images too."""
-
-    layers: tuple[Layer, ...]
-    covariances: Covariances
-    x: Matrix
-    y: Matrix
-    nudge: Any
-
-    @property
-    def samples(self) -> int:
-        """``B``; one without a batch dimension."""
-        return 1 if self.x.ndim == 1 else len(self.x)
-
-
-def as_problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
-    """Check the arguments against the network and bring them to one dtype."""
-    net = as_network("net", net)
-    x = as_batch("x", x, net.shapes[0], net.dtype)
-    y = as_batch("y", y, net.shapes[-1], net.dtype)
-    same_batch(x, y)
-    covariances = as_covariances(net.layers, covariances, net.dtype)
-    problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
-    return cast(problem, widest(problem))
-
-
-def as_nudge(nudge: Any, dtype: Any) -> Any:
-    """Check and convert: ``None``, a strength, or `SoftOutput` of a positive one."""
-    if nudge is None:
-        return None
-    if isinstance(nudge, SoftOutput):
-        return SoftOutput(as_real("nudge.beta", nudge.beta, dtype, positive=True))
-    return as_real("nudge", nudge, dtype)
 
 
 def solve_problem(problem: Problem, solver: str) -> Equilibrium:
@@ -288,13 +231,6 @@ def equilibrate(problem: Problem, route: str) -> Equilibrium:
         route=jnp.asarray(list(ROUTES).index(route)),
         iterations=jnp.asarray(settled.steps).astype(int),
     )
-
-
-def soften(covariance: Any, beta: Any) -> Any:
-    """``Σ_L + β⁻¹ I``."""
-    if covariance is None or is_scalar(covariance):
-        return 1 / beta + (1 if covariance is None else covariance)
-    return add_noise(1 / beta, covariance)
 
 
 def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[Any, ...]:

@@ -14,19 +14,9 @@ import jaxtyping
 from .algebra import is_concrete
 from .checks import as_count, as_real, nan_unless, one_of
 from .descent import precision
-from .equilibria import Problem, as_problem
 from .network import LinearNetwork
-from .relaxation import (
-    Inference,
-    Relaxation,
-    as_inference,
-    as_start,
-    conclude,
-    judge,
-    residual_norm,
-    starting_point,
-    stationary,
-)
+from .problem import Problem, as_problem, stationary
+from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .schedules import as_schedule
 from .simulation import CONJUGATE, METHODS, RULES, Settings, precisions_at, run_method
 from .spectrum import largest_eigenvalue, stability_limit

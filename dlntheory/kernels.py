@@ -19,12 +19,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .algebra import Matrix, is_concrete
-from .alignment import cosine, first_order_change
+from .alignment import cosine
 from .checks import as_batch, as_count, one_of
-from .equilibria import LARGEST, Problem, SoftOutput, cheapest_route, soften
+from .equilibria import LARGEST, cheapest_route
 from .learning_rules import Signals
-from .network import LinearNetwork, as_columns, as_rows, shaped
-from .system import backward_sweep, solve_system
+from .network import LinearNetwork
+from .passes import backward_sweep, first_order_change
+from .problem import Problem, SoftOutput, soften
+from .samples import as_columns, as_rows, shaped
+from .system import solve_system
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 PARTS = ("singular", "symmetric")

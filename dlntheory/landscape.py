@@ -17,9 +17,11 @@ from jaxtyping import Array, Float
 
 from .algebra import is_concrete
 from .checks import as_count, as_list, one_of
-from .equilibria import as_problem, equilibrium
+from .equilibria import equilibrium
 from .gradient_flow import stacked, stacked_updates
-from .network import LinearNetwork, shaped
+from .network import LinearNetwork
+from .problem import as_problem
+from .samples import shaped
 
 GRADIENTS = ("bp", "pc")
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""

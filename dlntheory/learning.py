@@ -13,12 +13,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .alignment import cosine, first_order_change
+from .alignment import cosine
 from .checks import as_array, as_count, as_key, as_real, same_batch, widest
 from .covariance import Covariances, as_covariances
-from .equilibria import REFUSED, Problem, as_nudge, cheapest_route, equilibrate
+from .equilibria import REFUSED, cheapest_route, equilibrate
 from .layers import Layer
-from .network import LinearNetwork, as_network, cast, flat
+from .network import LinearNetwork, as_network, cast
+from .passes import first_order_change
+from .problem import Problem, as_nudge
+from .samples import flat
 from .updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
 
 Layers = tuple[Layer, ...]

@@ -15,10 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from .algebra import Matrix, pinv
-from .covariance import downstream_maps
 from .layers import Layer
-from .network import feedforward
-from .system import backward_sweep
+from .passes import backward_sweep, downstream_maps, feedforward
 
 RULES = ("bp", "pc", "natural")
 FISHERS = ("layerwise", "full")

@@ -16,21 +16,11 @@ from jaxtyping import Array, Float
 
 from .algebra import is_concrete
 from .checks import as_count
-from .equilibria import Problem, as_problem
 from .hessian import hessian_blocks
 from .inference import as_momentum, as_step_size, warn_unstable
 from .network import LinearNetwork
-from .relaxation import (
-    Inference,
-    Relaxation,
-    as_inference,
-    as_start,
-    conclude,
-    judge,
-    residual_norm,
-    starting_point,
-    stationary,
-)
+from .problem import Problem, as_problem, stationary
+from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .responses import binary, divided_differences, responses
 from .simulation import Settings, descend_by
 from .spectrum import split

@@ -5,14 +5,15 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, is_symbolic
+from .algebra import is_symbolic
 from .checks import as_batch, as_count, as_dtype, as_key, as_list, widest
 from .folding import fold
 from .initialisation import random_weights
 from .layers import Dense, Layer, Shape, as_bias, as_weight
+from .passes import feedforward
+from .samples import activity_shapes, as_columns, as_rows, as_shape, shaped
 
 
 class LinearNetwork(eqx.Module):
@@ -163,47 +164,6 @@ class LinearNetwork(eqx.Module):
 def _predict(layers: tuple[Layer, ...], x: jax.Array) -> jax.Array:
     layers, inputs = align_dtypes(layers, x)
     return as_rows(feedforward(layers, as_columns(inputs))[-1], x.ndim == 1)
-
-
-def as_columns(rows: Matrix) -> Matrix:
-    """``(B, n)`` or ``(n,)`` to ``(n, B)``; a SymPy matrix holds columns already."""
-    return rows if is_symbolic(rows) else jnp.atleast_2d(rows).T
-
-
-def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:
-    """``(n, B)`` to ``(B, n)``, or to ``(n,)`` for a single sample."""
-    return columns[:, 0] if single else columns.T
-
-
-def activity_shapes(layers: Sequence[Layer]) -> tuple[Shape, ...]:
-    """The shape of one sample's activity in every layer, from the input on."""
-    return (layers[0].in_shape, *(layer.out_shape for layer in layers))
-
-
-def shaped(rows: jax.Array, shape: Shape) -> jax.Array:
-    """Rows ``(B, n)`` or ``(n,)`` as samples of a shape."""
-    return rows if len(shape) == 1 else rows.reshape(*rows.shape[:-1], *shape)
-
-
-def flat(samples: jax.Array, shape: Shape) -> jax.Array:
-    """The way back."""
-    return samples if len(shape) == 1 else samples.reshape(*samples.shape[: -len(shape)], -1)
-
-
-def as_shape(name: str, value: Any) -> Shape:
-    """Check the shape of one sample."""
-    sizes = [value] if isinstance(value, int) else as_list(name, value, "sizes")
-    if not sizes:
-        raise ValueError(f"`{name}` is {value!r}; wanted at least one size.")
-    return tuple(as_count(f"{name}[{index}]", size) for index, size in enumerate(sizes))
-
-
-def feedforward(layers: Sequence[Layer], x: Matrix) -> list[Matrix]:
-    r"""The feedforward activities ``x̂_0 … x̂_L`` as columns: ``x̂_l = T_l x̂_{l-1} + b_l``."""
-    activities = [x]
-    for layer in layers:
-        activities.append(layer.affine(activities[-1]))
-    return activities
 
 
 def cast(tree: Any, dtype: Any) -> Any:

@@ -24,7 +24,7 @@ from .newton import (
     steepest,
 )
 from .nonlinear_network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
-from .relaxation import stationary
+from .problem import stationary
 
 OUTCOMES = ("converged", "step limit", "stalled", "not finite")
 METHODS = ("newton", "linearised")

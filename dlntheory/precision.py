@@ -19,11 +19,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .algebra import is_concrete
 from .checks import as_array, as_list, one_of
-from .equilibria import REFUSED, SOLVERS, Problem, SoftOutput, as_problem, cheapest_route, settle
+from .equilibria import REFUSED, SOLVERS, cheapest_route, settle
 from .learning_rules import Signals, backpropagation_signals, equilibrium_signals
-from .network import LinearNetwork, as_columns
+from .network import LinearNetwork
 from .precision_search import find_logs, polish, reduce_problem, solve_tangent
+from .problem import Problem, SoftOutput, as_problem
 from .rescaling import products
+from .samples import as_columns
 from .system import safe_accuracy, solve_system
 
 OUTCOMES = ("no positive solution found", "converged")

@@ -13,12 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .algebra import solve
-from .covariance import downstream_maps
-from .equilibria import Problem
 from .learning_rules import backpropagation_signals
-from .network import as_columns
+from .passes import backward_sweep, downstream_maps
+from .problem import Problem
 from .rescaling import products
-from .system import backward_sweep
+from .samples import as_columns
 
 ATTEMPTS, SHIFTS = 6, (-8.0, 3.0)
 """From how many starts the search begins at most, and how far from the first the logarithms of the others may lie."""

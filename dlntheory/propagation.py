@@ -1,11 +1,15 @@
-r"""How the output's error travels down the network, to leading order in the step size.
+r"""The way of the output's error down the network, to leading order in the step size, and under spiking precision.
 
 From a forward start only the output has an error. Each step of gradient descent carries a share ``γ`` of every error
 one layer down, so it reaches layer ``l`` at time ``L − l``, and after ``T`` steps ``ε_l ≈ γ^{L−l} C(T, L−l) D_lᵀ r``,
 with one term for each choice of the ``L − l`` steps that moved it. Energy loses a factor ``γ²`` with every layer.
 With momentum ``μ``, each share is followed by ``μ`` times itself, and so on.
+
+Spiking precision (Deeper PCNs, section 4) carries the error down whole: layer ``l``'s covariance is the step size ``γ``
+at time ``L − l``, counted from 0. The functions for spikes take and return columns, SymPy's too.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,12 +18,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import column_products
+from .algebra import Matrix, column_products
 from .checks import as_count
 from .covariance import scale
-from .equilibria import Problem, SoftOutput, as_problem
+from .descent import Precisions, descend, prediction_errors
 from .inference import as_momentum, as_step_size
+from .layers import Layer
 from .network import LinearNetwork
+from .passes import backward_sweep
+from .problem import Problem, SoftOutput, as_problem
 from .relaxation import as_inference
 from .responses import binary
 
@@ -115,3 +122,40 @@ def _energies(problem: Problem, shares: jax.Array) -> Float[Array, "*B L"]:
     whole = jnp.stack([column_products(error, scale(precision, error)) / 2 for error, precision in pairs], axis=-1)
     energies = whole * shares[None] ** 2
     return energies[0] if problem.x.ndim == 1 else energies
+
+
+def arriving_errors(
+    layers: Sequence[Layer], residual: Matrix, step_size: object, precisions: Callable[[int], Precisions]
+) -> list[Matrix]:
+    r"""``ε_l`` at time ``L − l``, for ``l = 1 … L``, in inference by gradient descent from a forward start.
+
+    That is when the output's error first reaches layer ``l``. ``precisions`` gives those of a time. If they spike,
+    every arriving error is backpropagation's, ``D_lᵀ r``:
+
+    layer ``l`` and all below it have not moved before time ``L − l``, so ``ε_l`` is the deviation that the layer's
+    first step gives it, ``γ T_{l+1}ᵀ ε_{l+1} / Σ_{l+1}``; and then ``Σ_{l+1} = γ``, while ``ε_{l+1}`` has just arrived.
+    """
+    hidden = [0 * below for below in backward_sweep(layers, residual)[:-1]]
+    errors = [residual]
+    for time in range(len(layers) - 1):
+        hidden = descend(layers, precisions(time), hidden, residual, step_size)
+        errors.append(prediction_errors(layers, hidden, residual)[-2 - time])
+    return errors[::-1]
+
+
+def passed_deviations(layers: Sequence[Layer], residual: Matrix, steps: int) -> list[Matrix]:
+    r"""``(x_l − x̂_l) / γ`` of the hidden layers after ``T ≥ L`` steps with spikes, as ``γ → 0``.
+
+    ``(T_l T_lᵀ − T_{l+1}ᵀ T_{l+1}) D_lᵀ r``: the spike leaves nothing of order one behind, and what it leaves of order
+    ``γ`` vanishes where neighbouring weights are balanced. The first layer has no ``T_1 T_1ᵀ``, as the input is
+    clamped; the last hidden one has, in addition, the ``T − 1`` plain steps ``D_{L−1}ᵀ r`` that it took.
+    """
+    errors = backward_sweep(layers, residual)[:-1]
+    passed = []
+    for index, error in enumerate(errors):
+        below, above = layers[index], layers[index + 1]
+        left = -1 * above.transpose(above.apply(error))
+        if index:
+            left = left + below.apply(below.transpose(error))
+        passed.append(left if index < len(errors) - 1 else left + (steps - 1) * error)
+    return passed

@@ -17,9 +17,10 @@ from .algebra import Matrix, column_products, identity, is_concrete
 from .checks import as_array, as_key, as_list
 from .covariance import Covariances
 from .descent import Precisions, energy_gradient, precision, prediction_errors
-from .equilibria import Problem, SoftOutput
 from .layers import Dense, Layer, Shape
-from .network import activity_shapes, as_columns, as_rows, feedforward, flat, shaped
+from .passes import feedforward
+from .problem import Problem, SoftOutput
+from .samples import activity_shapes, as_columns, as_rows, flat, shaped
 from .system import scale_all
 
 OUTCOMES = ("converged", "step limit", "diverged", "not finite")
@@ -224,8 +225,3 @@ def judge(residual: jax.Array, before: jax.Array, tolerance: Any, unstable: bool
     status = jnp.where(residual <= tolerance, converged, status)
     status = jnp.where(jnp.isfinite(residual), status, not_finite)
     return jnp.where(unstable, diverged, status)
-
-
-def stationary(dtype: Any) -> float:
-    """The residual that counts as converged where the caller names none: the root of the machine epsilon."""
-    return float(np.sqrt(jnp.finfo(dtype).eps))

@@ -15,10 +15,12 @@ from .alignment import change_and_alignment
 from .checks import as_real, one_of, widest
 from .covariance import scale
 from .descent import precision
-from .equilibria import Problem
-from .network import LinearNetwork, as_columns, as_network, as_rows, cast, feedforward, flat, shaped
+from .network import LinearNetwork, as_network, cast
+from .passes import feedforward
+from .problem import Problem
 from .relaxation import Relaxation
 from .rescaling import RESCALINGS
+from .samples import as_columns, as_rows, flat, shaped
 from .updates import Learning, Options, check_rescalable, refuse_overflow, split_changes
 
 

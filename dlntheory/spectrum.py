@@ -23,11 +23,12 @@ from .algebra import is_concrete
 from .checks import as_real, nan_unless, one_of, widest
 from .covariance import as_covariances, forward_covariance
 from .descent import COORDINATES, Precisions, from_errors
-from .equilibria import Problem, as_nudge
 from .layers import Layer
 from .network import LinearNetwork, as_network, cast
+from .passes import backward_sweep
+from .problem import Problem, as_nudge
 from .relaxation import Inference, as_inference
-from .system import backward_sweep, scale_all
+from .system import scale_all
 
 DENSE = 256
 """Up to so many hidden units the Hessian is decomposed whole."""

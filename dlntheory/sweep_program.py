@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float
 
 from .cholesky import BLOCK
 from .learning import Layers, Learner, after_every, map_error, take_step
@@ -182,3 +183,31 @@ def fetch(tree: Any) -> Any:
         return np.asarray(multihost_utils.process_allgather(array, tiled=True))
 
     return jax.tree.map(get, tree)
+
+
+def condense(
+    x: Float[np.ndarray, "*T B n"], y: Float[np.ndarray, "*T B m"]
+) -> tuple[Float[np.ndarray, "*T k n"], Float[np.ndarray, "*T k m"]]:
+    """The fewest samples with the same mean second moments, the same number ``k`` for all minibatches.
+
+    Args:
+        x: inputs.
+        y: targets.
+
+    Returns:
+        Inputs and targets; as they are, if no fewer samples do.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(64, 3))
+        >>> fewer, targets = condense(x, x @ np.ones((3, 2)))
+        >>> fewer.shape, targets.shape, bool(np.allclose(fewer.T @ fewer / 3, x.T @ x / 64))
+        ((3, 3), (3, 2), True)
+    """
+    samples, width = x.shape[-2:]
+    triangular: Any = np.linalg.qr(np.concatenate([x, y], axis=-1), mode="r")
+    sizes = np.abs(triangular).reshape(-1, *triangular.shape[-2:]).max(axis=(0, 2))
+    kept = triangular[..., sizes > samples * np.finfo(x.dtype).eps * sizes.max(), :]
+    if kept.shape[-2] in (0, samples):
+        return x, y
+    scaled = kept * np.sqrt(np.asarray(kept.shape[-2] / samples, x.dtype))
+    return scaled[..., :width], scaled[..., width:]

@@ -13,13 +13,14 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 from typing import Any
 
 from .algebra import Matrix, is_symbolic
-from .alignment import first_order_change
 from .checks import as_count, as_list, one_of
 from .covariance import forward_covariance
-from .equilibria import Problem, Settled, SoftOutput, settle
+from .equilibria import Settled, settle
 from .layers import Dense
 from .learning_rules import RULES
 from .network import LinearNetwork, as_network
+from .passes import first_order_change
+from .problem import Problem, SoftOutput
 from .rescaling import RESCALINGS
 from .system import Solution, solve_by_covariance
 from .updates import Learning, Options, changes_of, factors_of, signals_of

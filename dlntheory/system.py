@@ -15,7 +15,7 @@ solution, and cost one more solve by the same route.
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,18 +25,9 @@ from jax.flatten_util import ravel_pytree
 from . import hessian
 from .algebra import Matrix, solve
 from .conjugate_gradients import conjugate_gradients, nystrom
-from .covariance import (
-    Covariances,
-    backward_covariance,
-    backward_is_cheaper,
-    downstream_maps,
-    forward_covariance,
-    scale,
-)
+from .covariance import Covariances, backward_covariance, backward_is_cheaper, forward_covariance, scale
 from .layers import Layer
-
-Columns: TypeAlias = Sequence[Any]
-"""One matrix of columns a layer; ``None`` stands for zero where offsets or forces are meant."""
+from .passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
 
 
 class Solution(NamedTuple):
@@ -48,36 +39,9 @@ class Solution(NamedTuple):
     steps: Any = 0.0
 
 
-def total(*terms: Matrix | None) -> Matrix:
-    """The sum of the terms that are not ``None``."""
-    present = [term for term in terms if term is not None]
-    result = present[0]
-    for term in present[1:]:
-        result = result + term
-    return result
-
-
 def scale_all(covariances: Covariances, columns: Columns) -> list[Matrix]:
     """``Σ_l`` times the columns of every layer."""
     return [scale(covariance, each) for covariance, each in zip(covariances, columns, strict=True)]
-
-
-def backward_sweep(layers: Sequence[Layer], multiplier: Matrix, forces: Columns | None = None) -> list[Matrix]:
-    r"""``e_1 … e_L`` with ``e_L = λ`` and ``e_l = T_{l+1}ᵀ e_{l+1} + g_l``."""
-    errors = [multiplier]
-    for index in reversed(range(len(layers) - 1)):
-        error = layers[index + 1].transpose(errors[-1])
-        errors.append(error if forces is None else total(error, forces[index]))
-    return errors[::-1]
-
-
-def forward_sweep(layers: Sequence[Layer], offsets: Columns, noises: Columns | None = None) -> list[Matrix]:
-    r"""``z_1 … z_L`` with ``z_l = T_l z_{l-1} + c_l + ε_l`` and ``z_0 = 0``."""
-    noises = [None] * len(layers) if noises is None else noises
-    activities = [total(offsets[0], noises[0])]
-    for layer, offset, noise in zip(layers[1:], offsets[1:], noises[1:], strict=True):
-        activities.append(total(layer.apply(activities[-1]), offset, noise))
-    return activities
 
 
 def solve_by_covariance(

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from .algebra import Matrix, is_concrete, sign
 from .checks import as_number, one_of
 from .covariance import Covariances
-from .equilibria import SOLVERS, Equilibrium, PrecisionError, Problem, Settled, SoftOutput, as_problem, solve_problem
+from .equilibria import SOLVERS, Equilibrium, Settled, solve_problem
 from .layers import Layer
 from .learning_rules import (
     FISHERS,
@@ -24,8 +24,10 @@ from .learning_rules import (
     local_updates,
     natural_updates,
 )
-from .network import LinearNetwork, as_columns
+from .network import LinearNetwork
+from .problem import PrecisionError, Problem, SoftOutput, as_problem
 from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
+from .samples import as_columns
 
 
 class Options(eqx.Module):

@@ -9,8 +9,7 @@ from dlntheory.algebra import inner
 from dlntheory.covariance import scale
 from dlntheory.descent import precision
 from dlntheory.layers import Layer
-from dlntheory.network import feedforward
-from dlntheory.system import backward_sweep
+from dlntheory.passes import backward_sweep, feedforward
 
 from . import framework
 from .calculus import derivative, replaced

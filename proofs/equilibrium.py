@@ -10,8 +10,8 @@ from dlntheory.algebra import bias_columns, inner
 from dlntheory.covariance import forward_covariance, scale
 from dlntheory.layers import Layer
 from dlntheory.learning_rules import backpropagation_signals, equilibrium_signals, local_updates
-from dlntheory.network import feedforward
-from dlntheory.system import backward_sweep, forward_sweep, scale_all
+from dlntheory.passes import backward_sweep, feedforward, forward_sweep
+from dlntheory.system import scale_all
 
 from .calculus import derivative, replaced
 from .framework import Case, Proof, Step, appended

@@ -7,8 +7,7 @@ import sympy
 
 from dlntheory.algebra import inner
 from dlntheory.descent import descend, energy_gradient, precision, prediction_errors
-from dlntheory.network import feedforward
-from dlntheory.system import backward_sweep
+from dlntheory.passes import backward_sweep, feedforward
 
 from . import framework
 from .calculus import derivative

@@ -7,12 +7,9 @@ import sympy
 
 from dlntheory import symbolic
 from dlntheory.algebra import identity, inner, pinv
-from dlntheory.alignment import finite_change, first_order_change
-from dlntheory.covariance import downstream_maps
 from dlntheory.layers import Layer
 from dlntheory.learning_rules import natural_updates
-from dlntheory.network import feedforward
-from dlntheory.system import total
+from dlntheory.passes import downstream_maps, feedforward, finite_change, first_order_change, total
 
 from .calculus import derivative, replaced
 from .equilibrium import energy, settled_state

@@ -10,12 +10,11 @@ from typing import Any
 import sympy
 
 from dlntheory.algebra import inner, pinv, solve
-from dlntheory.alignment import first_order_change
 from dlntheory.covariance import forward_covariance
 from dlntheory.layers import Layer
 from dlntheory.learning_rules import Signals, local_updates
+from dlntheory.passes import backward_sweep, first_order_change
 from dlntheory.rescaling import decorrelations, learning_rates, rescale
-from dlntheory.system import backward_sweep
 
 from .framework import Case, Proof, Step, appended
 from .learning import symbol

@@ -15,7 +15,7 @@ from closeness import assert_close, relative_error
 
 import dlntheory as dln
 from dlntheory.folding import bind_all
-from dlntheory.network import flat
+from dlntheory.samples import flat
 
 DRAWS = np.random.default_rng(0)
 

@@ -19,10 +19,10 @@ from dlntheory.covariance import (
     as_covariances,
     backward_covariance,
     backward_is_cheaper,
-    downstream_maps,
     forward_covariance,
     scale,
 )
+from dlntheory.passes import downstream_maps
 
 CASES = [case for case in GRID if not case.nudge]
 ORDERS = {

@@ -18,7 +18,7 @@ from sympy import Matrix, Rational
 import dlntheory as dln
 from dlntheory.descent import prediction_errors
 from dlntheory.learning_rules import backpropagation_signals
-from dlntheory.spikes import arriving_errors, passed_deviations
+from dlntheory.propagation import arriving_errors, passed_deviations
 
 SEED = st.integers(0, 2**32 - 1)
 WIDTHS = [4, 3, 5, 3, 4]

@@ -17,7 +17,7 @@ import slow_training
 from closeness import assert_close
 
 import dlntheory as dln
-from dlntheory.condensing import condense
+from dlntheory.sweep_program import condense
 from dlntheory.sweep_runs import share_out
 
 ROOT = Path(__file__).parents[1]

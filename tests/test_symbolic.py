@@ -12,10 +12,9 @@ from sympy import Matrix, Rational, eye, lambdify, latex, pretty, simplify, symb
 
 import dlntheory as dln
 from dlntheory import symbolic
-from dlntheory.alignment import finite_change, first_order_change
-from dlntheory.covariance import backward_covariance, backward_is_cheaper, downstream_maps, forward_covariance
+from dlntheory.covariance import backward_covariance, backward_is_cheaper, forward_covariance
 from dlntheory.learning_rules import backpropagation_signals, equilibrium_signals, local_updates
-from dlntheory.network import feedforward
+from dlntheory.passes import downstream_maps, feedforward, finite_change, first_order_change
 from dlntheory.rescaling import decorrelations, learning_rates, rescale
 from dlntheory.system import solve_by_covariance
 

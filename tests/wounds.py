@@ -132,18 +132,18 @@ WOUNDS = (
         proof("theorem-1"),
     ),
     Wound(
-        "alignment.py", "a proof: the change of a layer is not carried on",
+        "passes.py", "a proof: the change of a layer is not carried on",
         "moved = layer.apply(moved) + layer.output_change(change, activity)\n", "moved = layer.output_change(change, activity)\n",
         proof("prediction-change"),
     ),
     Wound(
-        "alignment.py", "a proof: a finite step at activities that do not move",
+        "passes.py", "a proof: a finite step at activities that do not move",
         "layer.finite_change(change, activity + moved, learning_rate)",
         "layer.finite_change(change, 2 * activity + moved, learning_rate)",
         proof("prediction-change"),
     ),
     Wound(
-        "equilibria.py", "a proof: β in place of 1/β",
+        "problem.py", "a proof: β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
     ),
     Wound(
@@ -166,11 +166,11 @@ WOUNDS = (
         "downstream.T @ scale(covariance, downstream)", "downstream.T @ downstream", BOTH_ORDERS,
     ),
     Wound(
-        "covariance.py", "backward: drop a layer of D",
+        "passes.py", "backward: drop a layer of D",
         "for layer in reversed(layers[1:-1]):", "for layer in reversed(layers[2:-1]):",
         BOTH_ORDERS,
     ),
-    Wound("covariance.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
+    Wound("passes.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
     Wound(
         "system.py", "the multiplier with the wrong sign",
         "solve(forward_covariance(layers, covariances), -drift)",
@@ -182,7 +182,7 @@ WOUNDS = (
         exactly(STATIONARY, "wide"),
     ),
     Wound(
-        "system.py", "a force of the wrong sign, through S",
+        "passes.py", "a force of the wrong sign, through S",
         "total(error, forces[index])", "total(error, -forces[index])",
         _tests("test_transformations", DERIVATIVES, ["equilibrium, covariance"]),
     ),
@@ -193,7 +193,7 @@ WOUNDS = (
         _tests("test_transformations", DERIVATIVES, ["equilibrium, hessian"]),
     ),
     Wound(
-        "system.py", "an offset forgotten",
+        "passes.py", "an offset forgotten",
         "activities.append(total(layer.apply(activities[-1]), offset, noise))",
         "activities.append(total(layer.apply(activities[-1]), noise))",
         exactly(STATIONARY, "dense"),
@@ -282,7 +282,7 @@ WOUNDS = (
         equilibrium("covariance-square-2-dense-half-B3-float64"),
     ),
     Wound(
-        "equilibria.py", "β in place of 1/β",
+        "problem.py", "β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),
     Wound(
@@ -383,12 +383,12 @@ WOUNDS = (
         _tests("test_rescaling", "test_scalar_covariances_multiply_rates_and_matrices"),
     ),
     Wound(
-        "alignment.py", "a finite step at activities that do not move",
+        "passes.py", "a finite step at activities that do not move",
         "layer.finite_change(change, activity + moved, learning_rate)", "layer.finite_change(change, activity, learning_rate)",
         alignment("test_a_finite_step_is_the_network_run_again", "square-3-dense-B3-float64-pc-None"),
     ),
     Wound(
-        "alignment.py", "the change of a layer is not carried on",
+        "passes.py", "the change of a layer is not carried on",
         "moved = layer.apply(moved) + layer.output_change(change, activity)",
         "moved = moved + layer.output_change(change, activity)", THEOREM_1,
     ),
@@ -428,12 +428,12 @@ WOUNDS = (
         _tests("test_precision", "test_theorem_3_needs_the_proportion"),
     ),
     Wound(
-        "spikes.py", "the error of the layer below the spike",
+        "propagation.py", "the error of the layer below the spike",
         "prediction_errors(layers, hidden, residual)[-2 - time]", "prediction_errors(layers, hidden, residual)[-1]",
         _tests("test_spiking", "test_in_exact_arithmetic"),
     ),
     Wound(
-        "spikes.py", "the layer below pulls the wrong way",
+        "propagation.py", "the layer below pulls the wrong way",
         "left = left + below.apply(below.transpose(error))", "left = left - below.apply(below.transpose(error))",
         _tests("test_spiking", "test_balanced_neighbours_leave_nothing_of_first_order"),
     ),
@@ -493,7 +493,7 @@ WOUNDS = (
         SPACING,
     ),
     Wound(
-        "network.py", "the bias is dropped from the forward pass",
+        "passes.py", "the bias is dropped from the forward pass",
         "activities.append(layer.affine(activities[-1]))", "activities.append(layer.apply(activities[-1]))",
         exactly(STATIONARY, "learned biases"),
     ),
@@ -615,7 +615,7 @@ WOUNDS = (
         sweeping("test_interrupted_anywhere_it_ends_alike"),
     ),
     Wound(
-        "condensing.py", "condensed minibatches with larger moments",
+        "sweep_program.py", "condensed minibatches with larger moments",
         "np.sqrt(np.asarray(kept.shape[-2] / samples, x.dtype))", "np.sqrt(np.asarray(1.0, x.dtype))",
         sweeping("test_condensed_minibatches_have_the_same_moments"),
     ),

@@ -118,7 +118,8 @@ def _layers(net: Any, x: Any, result: Any, products: Any) -> list[dict[str, Any]
     """What each layer has to do with the alignment; activities are those that enter it."""
     import numpy as np
 
-    from ..network import as_columns, feedforward, flat
+    from ..passes import feedforward
+    from ..samples import as_columns, flat
 
     plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(flat(x, net.shapes[0])))]
     energies = [float(np.mean(np.sum(np.square(each.reshape(len(x), -1)), axis=1)) / 2) for each in result.errors]

@@ -136,7 +136,7 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...], dtype: Any) -> Any
     import numpy as np
 
     from ..checks import as_batch
-    from ..network import shaped
+    from ..samples import shaped
 
     with refusals(name):
         try:

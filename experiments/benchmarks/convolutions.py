@@ -23,7 +23,8 @@ import numpy as np
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.equilibria import as_problem, cheapest_route, equilibrate
+from dlntheory.equilibria import cheapest_route, equilibrate
+from dlntheory.problem import as_problem
 
 from . import timing
 

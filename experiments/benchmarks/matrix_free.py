@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.equilibria import as_problem, cheapest_route, equilibrate
+from dlntheory.equilibria import cheapest_route, equilibrate
+from dlntheory.problem import as_problem
 
 from . import convolutions, timing
 from .report import number, table

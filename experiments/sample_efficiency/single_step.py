@@ -15,9 +15,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_alignment, weight_updates
-from dlntheory.alignment import cosine, finite_change, first_order_change
+from dlntheory.alignment import cosine
 from dlntheory.embedded import normal_data
-from dlntheory.network import feedforward
+from dlntheory.passes import feedforward, finite_change, first_order_change
 from dlntheory.report.pictures import COLOURS
 
 from ..parts import Track

@@ -1,0 +1,45 @@
+"""Samples are columns inside, and rows or images at the door: the way in and the way out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .algebra import Matrix, is_symbolic
+from .checks import as_count, as_list
+from .layers import Layer, Shape
+
+
+def as_columns(rows: Matrix) -> Matrix:
+    """``(B, n)`` or ``(n,)`` to ``(n, B)``; a SymPy matrix holds columns already."""
+    return rows if is_symbolic(rows) else jnp.atleast_2d(rows).T
+
+
+def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:
+    """``(n, B)`` to ``(B, n)``, or to ``(n,)`` for a single sample."""
+    return columns[:, 0] if single else columns.T
+
+
+def activity_shapes(layers: Sequence[Layer]) -> tuple[Shape, ...]:
+    """The shape of one sample's activity in every layer, from the input on."""
+    return (layers[0].in_shape, *(layer.out_shape for layer in layers))
+
+
+def shaped(rows: jax.Array, shape: Shape) -> jax.Array:
+    """Rows ``(B, n)`` or ``(n,)`` as samples of a shape."""
+    return rows if len(shape) == 1 else rows.reshape(*rows.shape[:-1], *shape)
+
+
+def flat(samples: jax.Array, shape: Shape) -> jax.Array:
+    """The way back."""
+    return samples if len(shape) == 1 else samples.reshape(*samples.shape[: -len(shape)], -1)
+
+
+def as_shape(name: str, value: Any) -> Shape:
+    """Check the shape of one sample."""
+    sizes = [value] if isinstance(value, int) else as_list(name, value, "sizes")
+    if not sizes:
+        raise ValueError(f"`{name}` is {value!r}; wanted at least one size.")
+    return tuple(as_count(f"{name}[{index}]", size) for index, size in enumerate(sizes))
