@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .checks import as_real
 from .network import LinearNetwork
+from .numerics.checks import as_real
 from .passes import finite_change, first_order_change
 from .samples import as_rows, shaped
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .algebra import Matrix, default_rcond, is_concrete
 from .alignment import cosine
-from .checks import one_of
 from .learning_rules import Signals
 from .network import LinearNetwork
+from .numerics.algebra import Matrix, default_rcond, is_concrete
+from .numerics.checks import one_of
 from .passes import first_order_change
 from .rescaling import rescale
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .checks import as_real, one_of
 from .covariance import Covariances, output_covariance
 from .descent import precision
 from .equilibria import SOLVERS, solve_problem
@@ -31,6 +30,7 @@ from .hypotheses import (
 from .layers import Layer
 from .learning_rules import Signals, backpropagation_signals, local_updates
 from .network import LinearNetwork
+from .numerics.checks import as_real, one_of
 from .passes import downstream_maps, first_order_change
 from .precision import search
 from .problem import SoftOutput, as_problem

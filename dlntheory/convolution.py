@@ -15,9 +15,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .algebra import Matrix, append_ones, is_symbolic
-from .checks import as_array, as_count, as_pair
 from .layers import Layer, Shape, as_bias, known, with_fields
+from .numerics.algebra import Matrix, append_ones, is_symbolic
+from .numerics.checks import as_array, as_count, as_pair
 from .windows import Geometry, Pair, as_axes, as_images, convolve, patches, turned, turned_filters
 
 

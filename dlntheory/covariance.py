@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, Size, identity, is_concrete
-from .checks import as_array, as_list, nan_unless
 from .layers import Layer
 from .network import LinearNetwork, align_dtypes, as_network
+from .numerics.algebra import Matrix, Size, identity, is_concrete
+from .numerics.checks import as_array, as_list, nan_unless
 from .passes import downstream_maps
 
 Covariances: TypeAlias = tuple[Any, ...]

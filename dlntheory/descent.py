@@ -15,9 +15,9 @@ Columns in, columns out. The lines run on JAX arrays, on NumPy arrays and on Sym
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from .algebra import Matrix, identity, solve
 from .covariance import is_scalar, scale
 from .layers import Layer
+from .numerics.algebra import Matrix, identity, solve
 from .passes import backward_sweep
 from .system import scale_all
 

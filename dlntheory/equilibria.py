@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
-from .checks import one_of
-from .conjugate_gradients import sketch_size
 from .covariance import multiplications
 from .layers import Layer, Shape
 from .network import LinearNetwork
+from .numerics.algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
+from .numerics.checks import one_of
+from .numerics.conjugate_gradients import sketch_size
 from .passes import feedforward, total
 from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
 from .samples import as_columns, as_rows, shaped

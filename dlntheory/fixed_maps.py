@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .algebra import Matrix
-from .checks import as_count, as_list, as_pair
 from .layers import Shape, known, with_fields
+from .numerics.algebra import Matrix
+from .numerics.checks import as_count, as_list, as_pair
 from .windows import Geometry, as_axes, as_images, turned, windows
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from .algebra import Matrix, Size
 from .fixed_maps import FixedMap
 from .layers import Layer, Shape, shown
+from .numerics.algebra import Matrix, Size
 from .wrappers import Wrapper
 
 

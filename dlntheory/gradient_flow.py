@@ -19,9 +19,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from .checks import as_array, one_of
 from .learning_rules import RULES
 from .network import LinearNetwork, as_network
+from .numerics.checks import as_array, one_of
 from .problem import PrecisionError, as_problem
 from .rescaling import RESCALINGS
 from .samples import shaped

@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeAlias
 import jax
 import numpy as np
 
-from .algebra import default_rcond
 from .covariance import Covariances
 from .layers import Layer
 from .learning_rules import Signals
+from .numerics.algebra import default_rcond
 from .precision import InterferenceFree, search_tolerance
 
 DECIDABLE = 1e-3

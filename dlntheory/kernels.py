@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, is_concrete
 from .alignment import cosine
-from .checks import as_batch, as_count, one_of
 from .equilibria import LARGEST, cheapest_route
 from .learning_rules import Signals
 from .network import LinearNetwork
+from .numerics.algebra import Matrix, is_concrete
+from .numerics.checks import as_batch, as_count, one_of
 from .passes import backward_sweep, first_order_change
 from .problem import Problem, SoftOutput, soften
 from .samples import as_columns, as_rows, shaped

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import is_concrete
-from .checks import as_count, as_list, one_of
 from .equilibria import equilibrium
 from .gradient_flow import stacked, stacked_updates
 from .network import LinearNetwork
+from .numerics.algebra import is_concrete
+from .numerics.checks import as_count, as_list, one_of
 from .problem import as_problem
 from .samples import shaped
 

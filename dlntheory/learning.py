@@ -14,11 +14,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from .alignment import cosine
-from .checks import as_array, as_count, as_key, as_real, same_batch, widest
 from .covariance import Covariances, as_covariances
 from .equilibria import REFUSED, cheapest_route, equilibrate
 from .layers import Layer
 from .network import LinearNetwork, as_network, cast
+from .numerics.checks import as_array, as_count, as_key, as_real, same_batch, widest
 from .passes import first_order_change
 from .problem import Problem, as_nudge
 from .samples import flat

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .algebra import Matrix, pinv
 from .layers import Layer
+from .numerics.algebra import Matrix, pinv
 from .passes import backward_sweep, downstream_maps, feedforward
 
 RULES = ("bp", "pc", "natural")

@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .algebra import Matrix
 from .layers import Layer, Shape
 from .network import LinearNetwork
 from .nonlinear_network import Activated, NonlinearNetwork, as_nonlinear, as_samples, cast_blocks, forward
+from .numerics.algebra import Matrix
 from .wrappers import Wrapper
 
 

@@ -22,9 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .checks import as_array, as_number, one_of
 from .gradient_flow import as_times, integrate, time_until, tolerance
 from .learning_rules import RULES
+from .numerics.checks import as_array, as_number, one_of
 
 
 def mode_rates(rule: str, weights: Sequence[Any], target: Any, variance: Any, noise: Any) -> list[Any]:

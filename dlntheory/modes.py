@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import is_concrete
-from .checks import as_count
 from .hessian import hessian_blocks
 from .inference import as_momentum, as_step_size, warn_unstable
 from .network import LinearNetwork
+from .numerics.algebra import is_concrete
+from .numerics.checks import as_count
 from .problem import Problem, as_problem, stationary
 from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .responses import binary, divided_differences, responses

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .algebra import is_concrete
-from .checks import as_count, as_real, one_of
 from .newton import (
     Clamped,
     Progress,
@@ -24,6 +22,8 @@ from .newton import (
     steepest,
 )
 from .nonlinear_network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
+from .numerics.algebra import is_concrete
+from .numerics.checks import as_count, as_real, one_of
 from .problem import stationary
 
 OUTCOMES = ("converged", "step limit", "stalled", "not finite")

@@ -14,10 +14,19 @@ import jax
 from jaxtyping import Array, Float
 
 from .alignment import cosine
-from .checks import as_real, one_of
 from .learning_rules import Signals, local_updates
 from .nonlinear import NonlinearEquilibrium, nonlinear_equilibrium
-from .nonlinear_network import Activated, Block, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward, learned
+from .nonlinear_network import (
+    Activated,
+    Block,
+    NonlinearNetwork,
+    as_nonlinear,
+    as_pair,
+    cast_blocks,
+    forward,
+    learned,
+)
+from .numerics.checks import as_real, one_of
 from .rescaling import decorrelations, learning_rates, rescale
 from .updates import Options, as_options, refuse_overflow
 

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .algebra import is_concrete
-from .checks import as_array, as_list, one_of
 from .equilibria import REFUSED, SOLVERS, cheapest_route, settle
 from .learning_rules import Signals, backpropagation_signals, equilibrium_signals
 from .network import LinearNetwork
+from .numerics.algebra import is_concrete
+from .numerics.checks import as_array, as_list, one_of
 from .precision_search import find_logs, polish, reduce_problem, solve_tangent
 from .problem import Problem, SoftOutput, as_problem
 from .rescaling import products

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import solve
 from .learning_rules import backpropagation_signals
+from .numerics.algebra import solve
 from .passes import backward_sweep, downstream_maps
 from .problem import Problem
 from .rescaling import products

@@ -18,13 +18,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, column_products
-from .checks import as_count
 from .covariance import scale
 from .descent import Precisions, descend, prediction_errors
 from .inference import as_momentum, as_step_size
 from .layers import Layer
 from .network import LinearNetwork
+from .numerics.algebra import Matrix, column_products
+from .numerics.checks import as_count
 from .passes import backward_sweep
 from .problem import Problem, SoftOutput, as_problem
 from .relaxation import as_inference

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .algebra import Matrix, column_products, identity, is_concrete
-from .checks import as_array, as_key, as_list
 from .covariance import Covariances
 from .descent import Precisions, energy_gradient, precision, prediction_errors
 from .layers import Dense, Layer, Shape
+from .numerics.algebra import Matrix, column_products, identity, is_concrete
+from .numerics.checks import as_array, as_key, as_list
 from .passes import feedforward
 from .problem import Problem, SoftOutput
 from .samples import activity_shapes, as_columns, as_rows, flat, shaped

@@ -12,10 +12,10 @@ import jax
 from jaxtyping import Array, Float
 
 from .alignment import change_and_alignment
-from .checks import as_real, one_of, widest
 from .covariance import scale
 from .descent import precision
 from .network import LinearNetwork, as_network, cast
+from .numerics.checks import as_real, one_of, widest
 from .passes import feedforward
 from .problem import Problem
 from .relaxation import Relaxation

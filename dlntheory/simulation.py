@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from . import hessian
-from .algebra import column_products
 from .descent import COORDINATES, Coordinates, Hidden, Precisions
+from .numerics.algebra import column_products
 from .relaxation import Inference, reference_norm, relative_norm
 from .schedules import Schedule, schedule_at
 from .system import scale_all

@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import is_concrete
-from .checks import as_real, nan_unless, one_of, widest
 from .covariance import as_covariances, forward_covariance
 from .descent import COORDINATES, Precisions, from_errors
 from .layers import Layer
 from .network import LinearNetwork, as_network, cast
+from .numerics.algebra import is_concrete
+from .numerics.checks import as_real, nan_unless, one_of, widest
 from .passes import backward_sweep
 from .problem import Problem, as_nudge
 from .relaxation import Inference, as_inference

@@ -12,13 +12,13 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 
 from typing import Any
 
-from .algebra import Matrix, is_symbolic
-from .checks import as_count, as_list, one_of
 from .covariance import forward_covariance
 from .equilibria import Settled, settle
 from .layers import Dense
 from .learning_rules import RULES
 from .network import LinearNetwork, as_network
+from .numerics.algebra import Matrix, is_symbolic
+from .numerics.checks import as_count, as_list, one_of
 from .passes import first_order_change
 from .problem import Problem, SoftOutput
 from .rescaling import RESCALINGS

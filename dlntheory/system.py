@@ -23,10 +23,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from . import hessian
-from .algebra import Matrix, solve
-from .conjugate_gradients import conjugate_gradients, nystrom
 from .covariance import Covariances, backward_covariance, backward_is_cheaper, forward_covariance, scale
 from .layers import Layer
+from .numerics.algebra import Matrix, solve
+from .numerics.conjugate_gradients import conjugate_gradients, nystrom
 from .passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
 
 

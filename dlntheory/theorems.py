@@ -14,14 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .alignment import cosine
-from .checks import one_of
-from .conclusions import (
-    Conclusion,
-    interference_free_learning,
-    output_precision,
-    rescaled_learning,
-    spiked_errors,
-)
+from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
 from .hypotheses import (
     DECIDABLE,
     Hypotheses,
@@ -35,6 +28,7 @@ from .hypotheses import (
 from .layers import Layer
 from .learning_rules import Signals
 from .network import LinearNetwork
+from .numerics.checks import one_of
 from .rescaling import decorrelations, learning_rates
 
 

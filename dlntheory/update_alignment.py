@@ -11,7 +11,7 @@ import jax
 from jaxtyping import Array, Float
 
 from .alignment import cosine
-from .checks import as_array, as_real
+from .numerics.checks import as_array, as_real
 
 Model = Callable[[Any, Any], Any]
 

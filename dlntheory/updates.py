@@ -9,8 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .algebra import Matrix, is_concrete, sign
-from .checks import as_number, one_of
 from .covariance import Covariances
 from .equilibria import SOLVERS, Equilibrium, Settled, solve_problem
 from .layers import Layer
@@ -25,6 +23,8 @@ from .learning_rules import (
     natural_updates,
 )
 from .network import LinearNetwork
+from .numerics.algebra import Matrix, is_concrete, sign
+from .numerics.checks import as_number, one_of
 from .problem import PrecisionError, Problem, SoftOutput, as_problem
 from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
 from .samples import as_columns

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .algebra import is_symbolic
 from .array_files import read_arrays, write_arrays
 from .chains import Chain
 from .convolution import Conv2d, ConvTranspose2d
@@ -21,6 +20,7 @@ from .fixed_maps import AvgPool2d, Flatten, Reshape
 from .folding import Folded
 from .layers import Dense
 from .network import LinearNetwork
+from .numerics.algebra import is_symbolic
 from .wrappers import Residual
 
 KINDS: dict[str, type[Any]] = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import equinox as eqx
 
-from .algebra import Matrix, Size, identity
 from .layers import Dense, Layer, Shape, as_weight, shown, with_fields
+from .numerics.algebra import Matrix, Size, identity
 
 
 class Wrapper(Layer):

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import sympy
 
-from dlntheory.algebra import inner
 from dlntheory.covariance import backward_covariance, forward_covariance, scale
 from dlntheory.layers import Dense
+from dlntheory.numerics.algebra import inner
 from dlntheory.passes import downstream_maps
 
 from .framework import Case, Proof, Step, appended

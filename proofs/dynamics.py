@@ -5,10 +5,10 @@ from typing import Any
 
 import sympy
 
-from dlntheory.algebra import inner
 from dlntheory.covariance import scale
 from dlntheory.descent import precision
 from dlntheory.layers import Layer
+from dlntheory.numerics.algebra import inner
 from dlntheory.passes import backward_sweep, feedforward
 
 from . import framework

@@ -5,8 +5,8 @@ from typing import Any
 
 import sympy
 
-from dlntheory.algebra import inner
 from dlntheory.descent import descend, energy_gradient, precision, prediction_errors
+from dlntheory.numerics.algebra import inner
 from dlntheory.passes import backward_sweep, feedforward
 
 from . import framework

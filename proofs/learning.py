@@ -6,9 +6,9 @@ from typing import Any
 import sympy
 
 from dlntheory import symbolic
-from dlntheory.algebra import identity, inner, pinv
 from dlntheory.layers import Layer
 from dlntheory.learning_rules import natural_updates
+from dlntheory.numerics.algebra import identity, inner, pinv
 from dlntheory.passes import downstream_maps, feedforward, finite_change, first_order_change, total
 
 from .calculus import derivative, replaced

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import sympy
 from sympy.matrices import expressions as matrices
 
-from dlntheory.expressions import PseudoInverse
+from dlntheory.numerics.sympy_expressions import PseudoInverse
 
 from .shared import Shared
 

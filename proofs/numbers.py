@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from sympy.matrices import expressions as matrices
 
-from dlntheory.expressions import PseudoInverse
+from dlntheory.numerics.sympy_expressions import PseudoInverse
 
 from .framework import Case, Proof, Result, Step, case, run
 from .normal_form import Symmetric

@@ -9,10 +9,10 @@ from typing import Any
 
 import sympy
 
-from dlntheory.algebra import inner, pinv, solve
 from dlntheory.covariance import forward_covariance
 from dlntheory.layers import Layer
 from dlntheory.learning_rules import Signals, local_updates
+from dlntheory.numerics.algebra import inner, pinv, solve
 from dlntheory.passes import backward_sweep, first_order_change
 from dlntheory.rescaling import decorrelations, learning_rates, rescale
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from closeness import assert_close, bound, epsilon
 
-from dlntheory.cholesky import BLOCK, LEAF, SMALL, SMALL_LEAF, inverse_cholesky, triangular_inverse
+from dlntheory.numerics.cholesky import BLOCK, LEAF, SMALL, SMALL_LEAF, inverse_cholesky, triangular_inverse
 
 
 @pytest.mark.parametrize(

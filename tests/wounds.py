@@ -246,17 +246,17 @@ WOUNDS = (
         "block - below.T @ up[-1]", "block - below @ up[-1]", equilibrium("square_root-square-3-dense-B3-float64"),
     ),
     Wound(
-        "cholesky.py", "substitution with the wrong sign",
+        "numerics/cholesky.py", "substitution with the wrong sign",
         "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",
         _tests("test_cholesky", "test_triangular_inverses", ["33"]),
     ),
     Wound(
-        "cholesky.py", "substitution row by row with the wrong sign",
+        "numerics/cholesky.py", "substitution row by row with the wrong sign",
         "left = left - lower[index, column] * row", "left = left + lower[index, column] * row",
         equilibrium("covariance-square-3-dense-B3-float64"),
     ),
     Wound(
-        "cholesky.py", "the factor in place of its transpose",
+        "numerics/cholesky.py", "the factor in place of its transpose",
         "return inverse.T @ (inverse @ right)", "return inverse @ (inverse @ right)",
         equilibrium("covariance-square-3-dense-B3-float64"),
     ),
@@ -645,7 +645,7 @@ WOUNDS = (
         convolution("test_the_update_is_the_gradient_of_the_error_times_the_output"),
     ),
     Wound(
-        "conjugate_gradients.py", "directions that are not conjugate",
+        "numerics/conjugate_gradients.py", "directions that are not conjugate",
         "direction = downhill + _ratio(decrease, run.decrease) * run.direction", "direction = downhill",
         _tests("test_matrix_free", "test_eight_hidden_layers_of_512_take_at_most_thirty_steps"),
     ),

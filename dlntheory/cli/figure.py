@@ -121,7 +121,7 @@ def source(module: str) -> Any:
 
 def configure(module: Any, number: int | str, choices: Choices) -> dict[str, Any]:
     """Everything that the figure's arrays depend on, and where they come from."""
-    from ..checks import one_of
+    from ..numerics.checks import one_of
 
     with refusals("--setting"):
         setting = one_of("setting", choices.setting or module.SETTINGS[0], module.SETTINGS)

@@ -135,7 +135,7 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...], dtype: Any) -> Any
     """A batch of samples from an ``.npy`` file."""
     import numpy as np
 
-    from ..checks import as_batch
+    from ..numerics.checks import as_batch
     from ..samples import shaped
 
     with refusals(name):

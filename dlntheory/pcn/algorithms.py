@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 
-from ..checks import as_count, as_number, one_of
+from ..numerics.checks import as_count, as_number, one_of
 from ..rescaling import RESCALINGS
 from ..schedules import Decaying, Schedule, Spiking
 from .hopfield import HopfieldMemory

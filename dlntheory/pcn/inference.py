@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..checks import as_key
+from ..numerics.checks import as_key
 from .algorithms import Algorithm
 from .blocks import Statistics, average
 from .derivatives import First, first_pass

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..checks import as_array, as_count, as_key, one_of
+from ..numerics.checks import as_array, as_count, as_key, one_of
 from .algorithms import Algorithm
 from .incremental import study_incrementally
 from .inference import traced

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from dlntheory.cholesky import inverse_cholesky
+from dlntheory.numerics.cholesky import inverse_cholesky
 
 
 class Activation(NamedTuple):

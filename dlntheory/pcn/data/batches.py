@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...checks import one_of
+from ...numerics.checks import one_of
 from .augmentation import centre_crop, random_crop, random_flip
 from .dataset import Dataset, Split
 

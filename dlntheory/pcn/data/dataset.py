@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import as_count
+from ...numerics.checks import as_count
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...extras import require
+from ...numerics.extras import require
 
 State = TypeVar("State")
 KEPT = 2

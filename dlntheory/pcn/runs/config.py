@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from ...checks import as_count, as_number, one_of
+from ...numerics.checks import as_count, as_number, one_of
 from .. import algorithms, models
 from ..blocks import ACTIVATIONS
 from ..data.batches import ORDERS, Augmentation

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...array_files import write_atomically
-from ...extras import require
+from ...numerics.extras import require
 from .checkpoints import Checkpoints
 from .config import TrainingConfig
 from .metrics import Metrics

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...extras import require
+from ...numerics.extras import require
 from ..data.dataset import Dataset
 from .config import TrainingConfig
 from .divergence import DivergedError

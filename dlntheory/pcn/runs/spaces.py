@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ...checks import one_of
+from ...numerics.checks import one_of
 from .config import HYPERPARAMETERS, TrainingConfig
 
 

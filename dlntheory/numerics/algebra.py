@@ -77,7 +77,7 @@ def column_products(left: Matrix, right: Matrix) -> Any:
 
 
 def _symbolic_trace(matrix: Matrix) -> Any:
-    from .expressions import Trace
+    from .sympy_expressions import Trace
 
     return Trace(matrix)
 
@@ -106,7 +106,7 @@ def pinv(matrix: Matrix, rcond: float | None = None) -> Matrix:
     The default ``rcond`` is the machine epsilon times the larger dimension. SymPy's is exact.
     """
     if is_symbolic(matrix):
-        from .expressions import PseudoInverse
+        from .sympy_expressions import PseudoInverse
 
         return matrix.pinv() if hasattr(matrix, "tolist") else PseudoInverse(matrix)
     return jnp.linalg.pinv(matrix, rtol=default_rcond(matrix) if rcond is None else rcond)
