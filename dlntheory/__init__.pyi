@@ -7,9 +7,6 @@ from .alignment import prediction_change as prediction_change
 from .alignment import target_alignment as target_alignment
 from .best_alignment import BestAlignment as BestAlignment
 from .best_alignment import best_alignment as best_alignment
-from .chains import Chain as Chain
-from .convolution import Conv2d as Conv2d
-from .convolution import ConvTranspose2d as ConvTranspose2d
 from .covariance import output_covariance as output_covariance
 from .embedded import digits as digits
 from .equilibria import Equilibrium as Equilibrium
@@ -17,10 +14,6 @@ from .equilibria import equilibrium as equilibrium
 from .escape import escape_time as escape_time
 from .escape import simulated_escape_time as simulated_escape_time
 from .finite_time import finite_time_activities as finite_time_activities
-from .fixed_maps import AvgPool2d as AvgPool2d
-from .fixed_maps import Flatten as Flatten
-from .fixed_maps import LinearOperator as LinearOperator
-from .fixed_maps import Reshape as Reshape
 from .gradient_flow import gradient_flow as gradient_flow
 from .gradient_flow import imbalances as imbalances
 from .inference import simulate_inference as simulate_inference
@@ -31,8 +24,6 @@ from .landscape import energy_hessian as energy_hessian
 from .landscape import loss_hessian as loss_hessian
 from .landscape import lowest_curvature as lowest_curvature
 from .landscape import origin_hessian as origin_hessian
-from .layers import Dense as Dense
-from .layers import Layer as Layer
 from .learning import Algorithm as Algorithm
 from .learning import Training as Training
 from .learning import train as train
@@ -41,7 +32,17 @@ from .mode_dynamics import ModeTrajectories as ModeTrajectories
 from .mode_dynamics import mode_dynamics as mode_dynamics
 from .mode_dynamics import mode_learning_time as mode_learning_time
 from .modes import InferenceModes as InferenceModes
-from .network import LinearNetwork as LinearNetwork
+from .networks.chain import Chain as Chain
+from .networks.convolution import Conv2d as Conv2d
+from .networks.convolution import ConvTranspose2d as ConvTranspose2d
+from .networks.layer import Dense as Dense
+from .networks.layer import Layer as Layer
+from .networks.network import LinearNetwork as LinearNetwork
+from .networks.residual import Residual as Residual
+from .networks.weightless import AvgPool2d as AvgPool2d
+from .networks.weightless import Flatten as Flatten
+from .networks.weightless import LinearOperator as LinearOperator
+from .networks.weightless import Reshape as Reshape
 from .nonlinear import NonlinearEquilibrium as NonlinearEquilibrium
 from .nonlinear import nonlinear_equilibrium as nonlinear_equilibrium
 from .nonlinear_network import Activated as Activated
@@ -77,4 +78,3 @@ from .updates import decorrelation_matrices as decorrelation_matrices
 from .updates import weight_updates as weight_updates
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights
-from .wrappers import Residual as Residual

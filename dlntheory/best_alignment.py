@@ -17,10 +17,10 @@ from jaxtyping import Array, Bool, Float
 
 from .alignment import cosine
 from .learning_rules import Signals
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
+from .networks.passes import first_order_change
 from .numerics.algebra import Matrix, default_rcond, is_concrete
 from .numerics.checks import one_of
-from .passes import first_order_change
 from .rescaling import rescale
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 

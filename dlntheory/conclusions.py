@@ -27,16 +27,16 @@ from .hypotheses import (
     solution_found,
     unit_covariances,
 )
-from .layers import Layer
 from .learning_rules import Signals, backpropagation_signals, local_updates
-from .network import LinearNetwork
+from .networks.layer import Layer
+from .networks.network import LinearNetwork
+from .networks.passes import downstream_maps, first_order_change
+from .networks.samples import as_columns
 from .numerics.checks import as_real, one_of
-from .passes import downstream_maps, first_order_change
 from .precision import search
 from .problem import SoftOutput, as_problem
 from .propagation import arriving_errors
 from .rescaling import rescale
-from .samples import as_columns
 from .schedules import Spiking
 from .system import scale_all
 from .updates import prepare, signals_of

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from .covariance import is_scalar, scale
-from .layers import Layer
+from .networks.layer import Layer
+from .networks.passes import backward_sweep
 from .numerics.algebra import Matrix, identity, solve
-from .passes import backward_sweep
 from .system import scale_all
 
 Precisions: TypeAlias = tuple[Any, ...]

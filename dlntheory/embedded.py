@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .array_files import read_arrays
-from .layers import Dense
-from .network import LinearNetwork, cast
-from .samples import shaped
+from .networks.layer import Dense
+from .networks.network import LinearNetwork, cast
+from .networks.residual import Residual
+from .networks.samples import shaped
 from .weights import load_weights
-from .wrappers import Residual
 
 FOLDER = Path(__file__).parent / "data"
 DIGITS_NETWORK = FOLDER / "digits_network.npz"

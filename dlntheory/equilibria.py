@@ -14,14 +14,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .covariance import multiplications
-from .layers import Layer, Shape
-from .network import LinearNetwork
+from .networks.layer import Layer, Shape
+from .networks.network import LinearNetwork
+from .networks.passes import feedforward, total
+from .networks.samples import as_columns, as_rows, shaped
 from .numerics.algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
 from .numerics.checks import one_of
 from .numerics.conjugate_gradients import sketch_size
-from .passes import feedforward, total
 from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
-from .samples import as_columns, as_rows, shaped
 from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system
 
 SOLVERS = ("auto", *ROUTES)

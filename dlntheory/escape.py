@@ -7,7 +7,7 @@ import numpy as np
 
 from .gradient_flow import time_until, tolerance, training
 from .landscape import spectrum
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
 from .numerics.checks import as_array, as_list, as_number
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from .chebyshev import ROUNDING, apply_series, padded, series
 from .inference import warn_caller
 from .modes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_count, one_of
 from .problem import stationary

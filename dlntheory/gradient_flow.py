@@ -20,11 +20,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from .learning_rules import RULES
-from .network import LinearNetwork, as_network
+from .networks.network import LinearNetwork, as_network
+from .networks.samples import shaped
 from .numerics.checks import as_array, one_of
 from .problem import PrecisionError, as_problem
 from .rescaling import RESCALINGS
-from .samples import shaped
 from .updates import weight_updates
 
 Rates = Callable[[np.ndarray], np.ndarray]

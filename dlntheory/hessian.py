@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .covariance import Covariances
-from .layers import Layer
+from .networks.layer import Layer
 from .numerics.cholesky import inverse_cholesky, triangular_inverse
 
 

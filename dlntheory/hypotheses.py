@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from .covariance import Covariances
-from .layers import Layer
 from .learning_rules import Signals
+from .networks.layer import Layer
 from .numerics.algebra import default_rcond
 from .precision import InterferenceFree, search_tolerance
 

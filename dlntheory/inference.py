@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import jaxtyping
 
 from .descent import precision
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_count, as_real, nan_unless, one_of
 from .problem import Problem, as_problem, stationary

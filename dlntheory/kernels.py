@@ -21,12 +21,12 @@ from jaxtyping import Array, Float
 from .alignment import cosine
 from .equilibria import LARGEST, cheapest_route
 from .learning_rules import Signals
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
+from .networks.passes import backward_sweep, first_order_change
+from .networks.samples import as_columns, as_rows, shaped
 from .numerics.algebra import Matrix, is_concrete
 from .numerics.checks import as_batch, as_count, one_of
-from .passes import backward_sweep, first_order_change
 from .problem import Problem, SoftOutput, soften
-from .samples import as_columns, as_rows, shaped
 from .system import solve_system
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 

@@ -17,11 +17,11 @@ from jaxtyping import Array, Float
 
 from .equilibria import equilibrium
 from .gradient_flow import stacked, stacked_updates
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
+from .networks.samples import shaped
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_count, as_list, one_of
 from .problem import as_problem
-from .samples import shaped
 
 GRADIENTS = ("bp", "pc")
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""

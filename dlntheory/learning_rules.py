@@ -14,9 +14,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .layers import Layer
+from .networks.layer import Layer
+from .networks.passes import backward_sweep, downstream_maps, feedforward
 from .numerics.algebra import Matrix, pinv
-from .passes import backward_sweep, downstream_maps, feedforward
 
 RULES = ("bp", "pc", "natural")
 FISHERS = ("layerwise", "full")

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from .hessian import hessian_blocks
 from .inference import as_momentum, as_step_size, warn_unstable
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_count
 from .problem import Problem, as_problem, stationary

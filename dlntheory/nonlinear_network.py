@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .layers import Layer
-from .network import as_network, cast
+from .networks.layer import Layer
+from .networks.network import as_network, cast
 from .numerics.checks import as_array, as_list, one_of, widest
 
 Block: TypeAlias = Callable[[Any], Any]

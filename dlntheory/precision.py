@@ -19,13 +19,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .equilibria import REFUSED, SOLVERS, cheapest_route, settle
 from .learning_rules import Signals, backpropagation_signals, equilibrium_signals
-from .network import LinearNetwork
+from .networks.network import LinearNetwork
+from .networks.samples import as_columns
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_array, as_list, one_of
 from .precision_search import find_logs, polish, reduce_problem, solve_tangent
 from .problem import Problem, SoftOutput, as_problem
 from .rescaling import products
-from .samples import as_columns
 from .system import safe_accuracy, solve_system
 
 OUTCOMES = ("no positive solution found", "converged")

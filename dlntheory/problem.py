@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .covariance import Covariances, add_noise, as_covariances, is_scalar
-from .layers import Layer
-from .network import as_network, cast
+from .networks.layer import Layer
+from .networks.network import as_network, cast
 from .numerics.algebra import Matrix
 from .numerics.checks import as_batch, as_real, same_batch, widest
 

@@ -21,11 +21,11 @@ from jaxtyping import Array, Float
 from .covariance import scale
 from .descent import Precisions, descend, prediction_errors
 from .inference import as_momentum, as_step_size
-from .layers import Layer
-from .network import LinearNetwork
+from .networks.layer import Layer
+from .networks.network import LinearNetwork
+from .networks.passes import backward_sweep
 from .numerics.algebra import Matrix, column_products
 from .numerics.checks import as_count
-from .passes import backward_sweep
 from .problem import Problem, SoftOutput, as_problem
 from .relaxation import as_inference
 from .responses import binary

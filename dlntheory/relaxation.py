@@ -15,12 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from .covariance import Covariances
 from .descent import Precisions, energy_gradient, precision, prediction_errors
-from .layers import Dense, Layer, Shape
+from .networks.layer import Dense, Layer, Shape
+from .networks.passes import feedforward
+from .networks.samples import activity_shapes, as_columns, as_rows, flat, shaped
 from .numerics.algebra import Matrix, column_products, identity, is_concrete
 from .numerics.checks import as_array, as_key, as_list
-from .passes import feedforward
 from .problem import Problem, SoftOutput
-from .samples import activity_shapes, as_columns, as_rows, flat, shaped
 from .system import scale_all
 
 OUTCOMES = ("converged", "step limit", "diverged", "not finite")

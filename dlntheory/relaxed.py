@@ -14,13 +14,13 @@ from jaxtyping import Array, Float
 from .alignment import change_and_alignment
 from .covariance import scale
 from .descent import precision
-from .network import LinearNetwork, as_network, cast
+from .networks.network import LinearNetwork, as_network, cast
+from .networks.passes import feedforward
+from .networks.samples import as_columns, as_rows, flat, shaped
 from .numerics.checks import as_real, one_of, widest
-from .passes import feedforward
 from .problem import Problem
 from .relaxation import Relaxation
 from .rescaling import RESCALINGS
-from .samples import as_columns, as_rows, flat, shaped
 from .updates import Learning, Options, check_rescalable, refuse_overflow, split_changes
 
 

@@ -18,8 +18,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .layers import Layer
 from .learning_rules import Signals
+from .networks.layer import Layer
 from .numerics.algebra import Matrix, default_rcond, inner, pinv, pinv_product
 from .numerics.checks import as_number, one_of
 

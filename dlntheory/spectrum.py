@@ -21,11 +21,11 @@ from jaxtyping import Array, Float
 
 from .covariance import as_covariances, forward_covariance
 from .descent import COORDINATES, Precisions, from_errors
-from .layers import Layer
-from .network import LinearNetwork, as_network, cast
+from .networks.layer import Layer
+from .networks.network import LinearNetwork, as_network, cast
+from .networks.passes import backward_sweep
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_real, nan_unless, one_of, widest
-from .passes import backward_sweep
 from .problem import Problem, as_nudge
 from .relaxation import Inference, as_inference
 from .system import scale_all

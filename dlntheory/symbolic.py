@@ -14,17 +14,17 @@ from typing import Any
 
 from .covariance import forward_covariance
 from .equilibria import Settled, settle
-from .layers import Dense
 from .learning_rules import RULES
-from .network import LinearNetwork, as_network
+from .networks.layer import Dense
+from .networks.network import LinearNetwork, as_network
+from .networks.passes import first_order_change
+from .networks.residual import Residual
 from .numerics.algebra import Matrix, is_symbolic
 from .numerics.checks import as_count, as_list, one_of
-from .passes import first_order_change
 from .problem import Problem, SoftOutput
 from .rescaling import RESCALINGS
 from .system import Solution, solve_by_covariance
 from .updates import Learning, Options, changes_of, factors_of, signals_of
-from .wrappers import Residual
 
 KINDS = {"dense": Dense, "residual": Residual}
 

@@ -24,10 +24,10 @@ from jax.flatten_util import ravel_pytree
 
 from . import hessian
 from .covariance import Covariances, backward_covariance, backward_is_cheaper, forward_covariance, scale
-from .layers import Layer
+from .networks.layer import Layer
+from .networks.passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
 from .numerics.algebra import Matrix, solve
 from .numerics.conjugate_gradients import conjugate_gradients, nystrom
-from .passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
 
 
 class Solution(NamedTuple):

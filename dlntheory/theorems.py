@@ -25,9 +25,9 @@ from .hypotheses import (
     ranks_and_rows,
     small_batch,
 )
-from .layers import Layer
 from .learning_rules import Signals
-from .network import LinearNetwork
+from .networks.layer import Layer
+from .networks.network import LinearNetwork
 from .numerics.checks import one_of
 from .rescaling import decorrelations, learning_rates
 

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float
 
 from .covariance import Covariances
 from .equilibria import SOLVERS, Equilibrium, Settled, solve_problem
-from .layers import Layer
 from .learning_rules import (
     FISHERS,
     RULES,
@@ -22,12 +21,13 @@ from .learning_rules import (
     local_updates,
     natural_updates,
 )
-from .network import LinearNetwork
+from .networks.layer import Layer
+from .networks.network import LinearNetwork
+from .networks.samples import as_columns
 from .numerics.algebra import Matrix, is_concrete, sign
 from .numerics.checks import as_number, one_of
 from .problem import PrecisionError, Problem, SoftOutput, as_problem
 from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
-from .samples import as_columns
 
 
 class Options(eqx.Module):

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from .array_files import read_arrays, write_arrays
-from .chains import Chain
-from .convolution import Conv2d, ConvTranspose2d
-from .fixed_maps import AvgPool2d, Flatten, Reshape
-from .folding import Folded
-from .layers import Dense
-from .network import LinearNetwork
+from .networks.chain import Chain
+from .networks.convolution import Conv2d, ConvTranspose2d
+from .networks.folding import Folded
+from .networks.layer import Dense
+from .networks.network import LinearNetwork
+from .networks.residual import Residual
+from .networks.weightless import AvgPool2d, Flatten, Reshape
 from .numerics.algebra import is_symbolic
-from .wrappers import Residual
 
 KINDS: dict[str, type[Any]] = {
     "dense": Dense,

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sympy import Matrix, Rational
 
 from dlntheory import symbolic
-from dlntheory.layers import Dense
 from dlntheory.learning_rules import Signals, backpropagation_signals, equilibrium_signals
-from dlntheory.network import LinearNetwork
+from dlntheory.networks.layer import Dense
+from dlntheory.networks.network import LinearNetwork
 
 HALF = Rational(1, 2)
 

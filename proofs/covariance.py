@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import sympy
 
 from dlntheory.covariance import backward_covariance, forward_covariance, scale
-from dlntheory.layers import Dense
+from dlntheory.networks.layer import Dense
+from dlntheory.networks.passes import downstream_maps
 from dlntheory.numerics.algebra import inner
-from dlntheory.passes import downstream_maps
 
 from .framework import Case, Proof, Step, appended
 

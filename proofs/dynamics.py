@@ -7,9 +7,9 @@ import sympy
 
 from dlntheory.covariance import scale
 from dlntheory.descent import precision
-from dlntheory.layers import Layer
+from dlntheory.networks.layer import Layer
+from dlntheory.networks.passes import backward_sweep, feedforward
 from dlntheory.numerics.algebra import inner
-from dlntheory.passes import backward_sweep, feedforward
 
 from . import framework
 from .calculus import derivative, replaced

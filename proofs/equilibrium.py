@@ -7,10 +7,10 @@ import sympy
 
 from dlntheory import SoftOutput, symbolic
 from dlntheory.covariance import forward_covariance, scale
-from dlntheory.layers import Layer
 from dlntheory.learning_rules import backpropagation_signals, equilibrium_signals, local_updates
+from dlntheory.networks.layer import Layer
+from dlntheory.networks.passes import backward_sweep, feedforward, forward_sweep
 from dlntheory.numerics.algebra import bias_columns, inner
-from dlntheory.passes import backward_sweep, feedforward, forward_sweep
 from dlntheory.system import scale_all
 
 from .calculus import derivative, replaced

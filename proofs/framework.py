@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import sympy
 
 from dlntheory import symbolic
-from dlntheory.layers import Dense, Layer
-from dlntheory.network import LinearNetwork
+from dlntheory.networks.layer import Dense, Layer
+from dlntheory.networks.network import LinearNetwork
 
 from .normal_form import Algebra, Assumption, Symmetric
 from .shared import Shared

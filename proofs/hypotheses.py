@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from sympy import Matrix, Rational, eye, zeros
 
 from dlntheory import symbolic
-from dlntheory.layers import Dense
-from dlntheory.network import LinearNetwork
+from dlntheory.networks.layer import Dense
+from dlntheory.networks.network import LinearNetwork
 from dlntheory.rescaling import decorrelations
 
 from .counterexamples import HALF, Fact, Refutation, chain, column, learning

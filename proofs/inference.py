@@ -6,8 +6,8 @@ from typing import Any
 import sympy
 
 from dlntheory.descent import descend, energy_gradient, precision, prediction_errors
+from dlntheory.networks.passes import backward_sweep, feedforward
 from dlntheory.numerics.algebra import inner
-from dlntheory.passes import backward_sweep, feedforward
 
 from . import framework
 from .calculus import derivative

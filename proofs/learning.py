@@ -6,10 +6,10 @@ from typing import Any
 import sympy
 
 from dlntheory import symbolic
-from dlntheory.layers import Layer
 from dlntheory.learning_rules import natural_updates
+from dlntheory.networks.layer import Layer
+from dlntheory.networks.passes import downstream_maps, feedforward, finite_change, first_order_change, total
 from dlntheory.numerics.algebra import identity, inner, pinv
-from dlntheory.passes import downstream_maps, feedforward, finite_change, first_order_change, total
 
 from .calculus import derivative, replaced
 from .equilibrium import energy, settled_state

@@ -10,10 +10,10 @@ from typing import Any
 import sympy
 
 from dlntheory.covariance import forward_covariance
-from dlntheory.layers import Layer
 from dlntheory.learning_rules import Signals, local_updates
+from dlntheory.networks.layer import Layer
+from dlntheory.networks.passes import backward_sweep, first_order_change
 from dlntheory.numerics.algebra import inner, pinv, solve
-from dlntheory.passes import backward_sweep, first_order_change
 from dlntheory.rescaling import decorrelations, learning_rates, rescale
 
 from .framework import Case, Proof, Step, appended

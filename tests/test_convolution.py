@@ -14,8 +14,8 @@ from cases import eagerly  # noqa: F401
 from closeness import assert_close, relative_error
 
 import dlntheory as dln
-from dlntheory.folding import bind_all
-from dlntheory.samples import flat
+from dlntheory.networks.folding import bind_all
+from dlntheory.networks.samples import flat
 
 DRAWS = np.random.default_rng(0)
 

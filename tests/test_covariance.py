@@ -22,7 +22,7 @@ from dlntheory.covariance import (
     forward_covariance,
     scale,
 )
-from dlntheory.passes import downstream_maps
+from dlntheory.networks.passes import downstream_maps
 
 CASES = [case for case in GRID if not case.nudge]
 ORDERS = {

@@ -14,7 +14,7 @@ import dlntheory as dln
 from dlntheory import symbolic
 from dlntheory.covariance import backward_covariance, backward_is_cheaper, forward_covariance
 from dlntheory.learning_rules import backpropagation_signals, equilibrium_signals, local_updates
-from dlntheory.passes import downstream_maps, feedforward, finite_change, first_order_change
+from dlntheory.networks.passes import downstream_maps, feedforward, finite_change, first_order_change
 from dlntheory.rescaling import decorrelations, learning_rates, rescale
 from dlntheory.system import solve_by_covariance
 

@@ -132,12 +132,12 @@ WOUNDS = (
         proof("theorem-1"),
     ),
     Wound(
-        "passes.py", "a proof: the change of a layer is not carried on",
+        "networks/passes.py", "a proof: the change of a layer is not carried on",
         "moved = layer.apply(moved) + layer.output_change(change, activity)\n", "moved = layer.output_change(change, activity)\n",
         proof("prediction-change"),
     ),
     Wound(
-        "passes.py", "a proof: a finite step at activities that do not move",
+        "networks/passes.py", "a proof: a finite step at activities that do not move",
         "layer.finite_change(change, activity + moved, learning_rate)",
         "layer.finite_change(change, 2 * activity + moved, learning_rate)",
         proof("prediction-change"),
@@ -152,7 +152,7 @@ WOUNDS = (
         proof("spike"),
     ),
     Wound(
-        "layers.py", "a proof: a learned bias is not a feature",
+        "networks/layer.py", "a proof: a learned bias is not a feature",
         "return append_ones(columns) if self.learn_bias else columns", "return columns",
         proof("biases", "at_fixed_depth"),
     ),
@@ -166,11 +166,11 @@ WOUNDS = (
         "downstream.T @ scale(covariance, downstream)", "downstream.T @ downstream", BOTH_ORDERS,
     ),
     Wound(
-        "passes.py", "backward: drop a layer of D",
+        "networks/passes.py", "backward: drop a layer of D",
         "for layer in reversed(layers[1:-1]):", "for layer in reversed(layers[2:-1]):",
         BOTH_ORDERS,
     ),
-    Wound("passes.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
+    Wound("networks/passes.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
     Wound(
         "system.py", "the multiplier with the wrong sign",
         "solve(forward_covariance(layers, covariances), -drift)",
@@ -182,7 +182,7 @@ WOUNDS = (
         exactly(STATIONARY, "wide"),
     ),
     Wound(
-        "passes.py", "a force of the wrong sign, through S",
+        "networks/passes.py", "a force of the wrong sign, through S",
         "total(error, forces[index])", "total(error, -forces[index])",
         _tests("test_transformations", DERIVATIVES, ["equilibrium, covariance"]),
     ),
@@ -193,7 +193,7 @@ WOUNDS = (
         _tests("test_transformations", DERIVATIVES, ["equilibrium, hessian"]),
     ),
     Wound(
-        "passes.py", "an offset forgotten",
+        "networks/passes.py", "an offset forgotten",
         "activities.append(total(layer.apply(activities[-1]), offset, noise))",
         "activities.append(total(layer.apply(activities[-1]), noise))",
         exactly(STATIONARY, "dense"),
@@ -291,22 +291,22 @@ WOUNDS = (
         equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),
     Wound(
-        "wrappers.py", "the transpose of a residual layer without its skip",
+        "networks/residual.py", "the transpose of a residual layer without its skip",
         "return v + self.inner.transpose(v)", "return self.inner.transpose(v)",
         exactly(STATIONARY, "residual"),
     ),
     Wound(
-        "wrappers.py", "the matrix of a residual layer without its skip",
+        "networks/residual.py", "the matrix of a residual layer without its skip",
         "return identity(self.in_size, self.like) + self.inner.matrix()", "return self.inner.matrix()",
         exactly(STATIONARY, "residual"),
     ),
     Wound(
-        "layers.py", "the learned bias taken from the wrong column",
+        "networks/layer.py", "the learned bias taken from the wrong column",
         "return change[:, :-1], change[:, -1]", "return change[:, 1:], change[:, 0]",
         learning(BP, "expanding-2-learned-B3-float64"),
     ),
     Wound(
-        "layers.py", "a learned bias is not a feature",
+        "networks/layer.py", "a learned bias is not a feature",
         "return append_ones(columns) if self.learn_bias else columns", "return columns",
         learning(BP, "expanding-2-learned-B3-float64"),
     ),
@@ -383,12 +383,12 @@ WOUNDS = (
         _tests("test_rescaling", "test_scalar_covariances_multiply_rates_and_matrices"),
     ),
     Wound(
-        "passes.py", "a finite step at activities that do not move",
+        "networks/passes.py", "a finite step at activities that do not move",
         "layer.finite_change(change, activity + moved, learning_rate)", "layer.finite_change(change, activity, learning_rate)",
         alignment("test_a_finite_step_is_the_network_run_again", "square-3-dense-B3-float64-pc-None"),
     ),
     Wound(
-        "passes.py", "the change of a layer is not carried on",
+        "networks/passes.py", "the change of a layer is not carried on",
         "moved = layer.apply(moved) + layer.output_change(change, activity)",
         "moved = moved + layer.output_change(change, activity)", THEOREM_1,
     ),
@@ -478,22 +478,22 @@ WOUNDS = (
         _tests("test_landscape", "test_the_origin_in_closed_form"),
     ),
     Wound(
-        "initialisation.py", "norm-preserving weights with the variance of LeCun's",
+        "networks/initialisation.py", "norm-preserving weights with the variance of LeCun's",
         "/ math.sqrt(shape[0])", "/ math.sqrt(shape[1])",
         _tests("test_initialisation", "test_entries_follow_the_distribution"),
     ),
     Wound(
-        "initialisation.py", "geometric in place of linear spacing",
+        "networks/initialisation.py", "geometric in place of linear spacing",
         "spaced = position + (1 - position) / condition", "spaced = condition ** (position - 1)",
         SPACING,
     ),
     Wound(
-        "initialisation.py", "the Frobenius norm is not kept",
+        "networks/initialisation.py", "the Frobenius norm is not kept",
         "spaced = spaced * (jnp.linalg.norm(values) / jnp.linalg.norm(spaced))", "spaced = spaced * 1",
         SPACING,
     ),
     Wound(
-        "passes.py", "the bias is dropped from the forward pass",
+        "networks/passes.py", "the bias is dropped from the forward pass",
         "activities.append(layer.affine(activities[-1]))", "activities.append(layer.apply(activities[-1]))",
         exactly(STATIONARY, "learned biases"),
     ),
@@ -630,17 +630,17 @@ WOUNDS = (
         _tests("test_learning", "test_inference_without_digits_ends_training", ["3"]),
     ),
     Wound(
-        "windows.py", "filters of the transpose that are not mirrored",
+        "networks/image_kernels.py", "filters of the transpose that are not mirrored",
         "width)[:, :, ::-1, ::-1]", "width)",
         convolution("test_the_transpose_is_adjoint"),
     ),
     Wound(
-        "windows.py", "the transpose cut off by what the map adds",
+        "networks/image_kernels.py", "the transpose cut off by what the map adds",
         "before = self.window - 1 - self.before", "before = self.window - 1 + self.before",
         convolution("test_the_transpose_is_adjoint"),
     ),
     Wound(
-        "convolution.py", "a bias learned from one position",
+        "networks/convolution.py", "a bias learned from one position",
         "errors.reshape(self.channels[1], -1).sum(axis=1, keepdims=True)", "errors.reshape(self.channels[1], -1)[:, :1]",
         convolution("test_the_update_is_the_gradient_of_the_error_times_the_output"),
     ),

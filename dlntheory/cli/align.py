@@ -79,7 +79,7 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
 
     from ..alignment import target_alignment
     from ..equilibria import equilibrium
-    from ..network import align_dtypes
+    from ..networks.network import align_dtypes
     from ..updates import adaptive_learning_rates
 
     net, x, y = align_dtypes(net, *jnp.atleast_2d(x, y))
@@ -118,8 +118,8 @@ def _layers(net: Any, x: Any, result: Any, products: Any) -> list[dict[str, Any]
     """What each layer has to do with the alignment; activities are those that enter it."""
     import numpy as np
 
-    from ..passes import feedforward
-    from ..samples import as_columns, flat
+    from ..networks.passes import feedforward
+    from ..networks.samples import as_columns, flat
 
     plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(flat(x, net.shapes[0])))]
     energies = [float(np.mean(np.sum(np.square(each.reshape(len(x), -1)), axis=1)) / 2) for each in result.errors]

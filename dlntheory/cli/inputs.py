@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from ..network import LinearNetwork
+    from ..networks.network import LinearNetwork
 
 QUICK_COMPILATION = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 TRIED_JAXLIB = "0.10."
@@ -135,8 +135,8 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...], dtype: Any) -> Any
     """A batch of samples from an ``.npy`` file."""
     import numpy as np
 
+    from ..networks.samples import shaped
     from ..numerics.checks import as_batch
-    from ..samples import shaped
 
     with refusals(name):
         try:

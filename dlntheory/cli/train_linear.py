@@ -10,7 +10,7 @@ from .output import print_json, print_tables
 
 if TYPE_CHECKING:
     from ..learning import Training
-    from ..network import LinearNetwork
+    from ..networks.network import LinearNetwork
 
 RECORDS = 10
 """Lines of the table, if nothing else is asked for, and the last."""
@@ -90,7 +90,7 @@ def train_linear(
 
 def _read_network(weights: Path | None, order: str | None, widths: str | None, init: str, seed: int) -> "LinearNetwork":
     """The network of the file, or a random one."""
-    from ..network import LinearNetwork
+    from ..networks.network import LinearNetwork
     from ..weights import load_weights
 
     if weights is not None:
@@ -124,7 +124,7 @@ def measure(
     import numpy as np
 
     from ..learning import train
-    from ..network import align_dtypes
+    from ..networks.network import align_dtypes
 
     net, x, y = align_dtypes(net, *jnp.atleast_2d(x, y))
     if len(x) != len(y):

@@ -86,8 +86,8 @@ def passed(theorems: list[dict[str, Any]], counterexamples: list[dict[str, Any]]
 
 
 def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, lengthy: bool = True) -> dict[str, Any]:
+    from ..networks.residual import Residual
     from ..theorems import verify as check
-    from ..wrappers import Residual
 
     samples = len(x) if x.ndim > len(net.shapes[0]) else 1
     printed = ["printed-1"] if samples > 1 else []

@@ -4,8 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .. import layers as linear
 from ..learning_rules import Signals
+from ..networks import layer as linear
 from ..rescaling import decorrelations, learning_rates, rescale
 from .blocks import Block
 from .layers import Dense

@@ -9,7 +9,7 @@ import numpy as np
 import dlntheory as dln
 from dlntheory.equilibria import SOLVERS
 from dlntheory.hessian import hessian_blocks
-from dlntheory.network import cast
+from dlntheory.networks.network import cast
 
 from .networks import Case, cases
 from .reference import Reference, reference

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from dlntheory import LinearNetwork, weight_updates
 from dlntheory.array_files import write_atomically
 from dlntheory.embedded import DIGITS_NETWORK, DIGITS_SAMPLES
-from dlntheory.network import cast
+from dlntheory.networks.network import cast
 from dlntheory.weights import save_weights
 
 WIDTHS = (64, 32, 32, 32, 10)

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 
 from dlntheory import SpectralRegularisation
 from dlntheory.array_files import read_arrays, write_arrays
-from dlntheory.initialisation import random_weights
+from dlntheory.networks.initialisation import random_weights
 
 from ..mnist import Images, fingerprint, load_images, pixels
 from ..parts import Track

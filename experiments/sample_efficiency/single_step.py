@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_alignment, weight_updates
 from dlntheory.alignment import cosine
 from dlntheory.embedded import normal_data
-from dlntheory.passes import feedforward, finite_change, first_order_change
+from dlntheory.networks.passes import feedforward, finite_change, first_order_change
 from dlntheory.report.pictures import COLOURS
 
 from ..parts import Track

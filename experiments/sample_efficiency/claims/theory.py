@@ -14,7 +14,7 @@ import numpy as np
 import dlntheory as dln
 from dlntheory.counterexamples import COUNTEREXAMPLES
 from dlntheory.embedded import normal_data
-from dlntheory.initialisation import with_condition_number
+from dlntheory.networks.initialisation import with_condition_number
 
 from .data import INITIALISATIONS, Results
 from .verdicts import Case, Claim, below, collector

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from .fixed_maps import FixedMap
-from .layers import Layer, Shape, shown
-from .numerics.algebra import Matrix, Size
-from .wrappers import Wrapper
+from ..numerics.algebra import Matrix, Size
+from .layer import Layer, Shape, shown
+from .residual import Wrapper
+from .weightless import FixedMap
 
 
 class Folded(Wrapper):

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .layers import Layer, Shape
-from .numerics.algebra import Matrix, is_symbolic
-from .numerics.checks import as_count, as_list
+from ..numerics.algebra import Matrix, is_symbolic
+from ..numerics.checks import as_count, as_list
+from .layer import Layer, Shape
 
 
 def as_columns(rows: Matrix) -> Matrix:

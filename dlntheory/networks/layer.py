@@ -14,8 +14,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .numerics.algebra import Matrix, Size, add_bias, append_ones, identity, is_symbolic
-from .numerics.checks import as_array
+from ..numerics.algebra import Matrix, Size, add_bias, append_ones, identity, is_symbolic
+from ..numerics.checks import as_array
 
 Shape: TypeAlias = tuple[Size, ...]
 """``(n,)`` of a vector, ``(channels, height, width)`` of an image."""

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .numerics.algebra import Matrix
+from ..numerics.algebra import Matrix
 
 Pair: TypeAlias = tuple[int, int]
 

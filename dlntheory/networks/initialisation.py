@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_real, one_of
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_real, one_of
 
 
 def kaiming_uniform(key: jax.Array, shape: tuple[int, int], dtype: Any) -> jax.Array:

@@ -4,8 +4,8 @@ from typing import Any
 
 import equinox as eqx
 
-from .layers import Dense, Layer, Shape, as_weight, shown, with_fields
-from .numerics.algebra import Matrix, Size, identity
+from ..numerics.algebra import Matrix, Size, identity
+from .layer import Dense, Layer, Shape, as_weight, shown, with_fields
 
 
 class Wrapper(Layer):

@@ -13,10 +13,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from ..numerics.algebra import Matrix, Size
+from ..numerics.checks import as_list
 from .folding import fold
-from .layers import Layer, Shape, with_fields
-from .numerics.algebra import Matrix, Size
-from .numerics.checks import as_list
+from .layer import Layer, Shape, with_fields
 from .passes import backward_sweep, feedforward, finite_change, first_order_change
 
 

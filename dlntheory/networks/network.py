@@ -7,11 +7,11 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from ..numerics.algebra import is_symbolic
+from ..numerics.checks import as_batch, as_count, as_dtype, as_key, as_list, widest
 from .folding import fold
 from .initialisation import random_weights
-from .layers import Dense, Layer, Shape, as_bias, as_weight
-from .numerics.algebra import is_symbolic
-from .numerics.checks import as_batch, as_count, as_dtype, as_key, as_list, widest
+from .layer import Dense, Layer, Shape, as_bias, as_weight
 from .passes import feedforward
 from .samples import activity_shapes, as_columns, as_rows, as_shape, shaped
 

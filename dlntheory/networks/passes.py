@@ -6,8 +6,8 @@ Columns in, columns out; the lines run on every kind of matrix.
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .layers import Layer
-from .numerics.algebra import Matrix, identity
+from ..numerics.algebra import Matrix, identity
+from .layer import Layer
 
 Columns: TypeAlias = Sequence[Any]
 """One matrix of columns per layer; ``None`` stands for zero where offsets or forces are meant."""

@@ -15,10 +15,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .layers import Layer, Shape, as_bias, known, with_fields
-from .numerics.algebra import Matrix, append_ones, is_symbolic
-from .numerics.checks import as_array, as_count, as_pair
-from .windows import Geometry, Pair, as_axes, as_images, convolve, patches, turned, turned_filters
+from ..numerics.algebra import Matrix, append_ones, is_symbolic
+from ..numerics.checks import as_array, as_count, as_pair
+from .image_kernels import Geometry, Pair, as_axes, as_images, convolve, patches, turned, turned_filters
+from .layer import Layer, Shape, as_bias, known, with_fields
 
 
 class Convolution(Layer):

@@ -1,7 +1,7 @@
 r"""Linear maps without weights: they belong to the features of the next layer with a weight.
 
 An error of their own would put terms into ``S`` that no update cancels. So only layers with weights carry an error, and
-a fixed map is a part of the feature map ``phi`` of the layer that follows it (`dlntheory.folding`).
+a fixed map is a part of the feature map ``phi`` of the layer that follows it (`dlntheory.networks.folding`).
 """
 
 import abc
@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .layers import Shape, known, with_fields
-from .numerics.algebra import Matrix
-from .numerics.checks import as_count, as_list, as_pair
-from .windows import Geometry, as_axes, as_images, turned, windows
+from ..numerics.algebra import Matrix
+from ..numerics.checks import as_count, as_list, as_pair
+from .image_kernels import Geometry, as_axes, as_images, turned, windows
+from .layer import Shape, known, with_fields
 
 
 class FixedMap(eqx.Module):
