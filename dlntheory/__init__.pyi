@@ -7,10 +7,12 @@ from .alignment import prediction_change as prediction_change
 from .alignment import target_alignment as target_alignment
 from .best_alignment import BestAlignment as BestAlignment
 from .best_alignment import best_alignment as best_alignment
-from .covariance import output_covariance as output_covariance
 from .embedded import digits as digits
-from .equilibria import Equilibrium as Equilibrium
-from .equilibria import equilibrium as equilibrium
+from .equilibria.covariance import output_covariance as output_covariance
+from .equilibria.equilibrium import Equilibrium as Equilibrium
+from .equilibria.equilibrium import equilibrium as equilibrium
+from .equilibria.problem import PrecisionError as PrecisionError
+from .equilibria.problem import SoftOutput as SoftOutput
 from .escape import escape_time as escape_time
 from .escape import simulated_escape_time as simulated_escape_time
 from .finite_time import finite_time_activities as finite_time_activities
@@ -52,8 +54,6 @@ from .nonlinear_updates import nonlinear_prediction_change as nonlinear_predicti
 from .nonlinear_updates import nonlinear_updates as nonlinear_updates
 from .precision import InterferenceFree as InterferenceFree
 from .precision import interference_free_covariances as interference_free_covariances
-from .problem import PrecisionError as PrecisionError
-from .problem import SoftOutput as SoftOutput
 from .propagation import energy_propagation as energy_propagation
 from .relaxation import Relaxation as Relaxation
 from .relaxed import relaxed_alignment as relaxed_alignment

@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .covariance import Covariances, output_covariance
 from .descent import precision
-from .equilibria import SOLVERS, solve_problem
+from .equilibria.covariance import Covariances, output_covariance
+from .equilibria.equilibrium import SOLVERS, solve_problem
+from .equilibria.problem import SoftOutput, as_problem
+from .equilibria.routes import scale_all
 from .hypotheses import (
     Check,
     Hypotheses,
@@ -34,11 +36,9 @@ from .networks.passes import downstream_maps, first_order_change
 from .networks.samples import as_columns
 from .numerics.checks import as_real, one_of
 from .precision import search
-from .problem import SoftOutput, as_problem
 from .propagation import arriving_errors
 from .rescaling import rescale
 from .schedules import Spiking
-from .system import scale_all
 from .updates import prepare, signals_of
 
 Factors: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], list[Any]]

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from .chebyshev import ROUNDING, apply_series, padded, series
+from .equilibria.problem import stationary
 from .inference import warn_caller
 from .modes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
 from .networks.network import LinearNetwork
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_count, one_of
-from .problem import stationary
 from .relaxation import Relaxation, as_inference, norm
 from .spectrum import extreme_vectors, rayleigh_quotient
 

@@ -19,11 +19,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from .equilibria.problem import PrecisionError, as_problem
 from .learning_rules import RULES
 from .networks.network import LinearNetwork, as_network
 from .networks.samples import shaped
 from .numerics.checks import as_array, one_of
-from .problem import PrecisionError, as_problem
 from .rescaling import RESCALINGS
 from .updates import weight_updates
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import jax
 import numpy as np
 
-from .covariance import Covariances
+from .equilibria.covariance import Covariances
 from .learning_rules import Signals
 from .networks.layer import Layer
 from .numerics.algebra import default_rcond

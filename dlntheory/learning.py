@@ -14,14 +14,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from .alignment import cosine
-from .covariance import Covariances, as_covariances
-from .equilibria import REFUSED, cheapest_route, equilibrate
+from .equilibria.covariance import Covariances, as_covariances
+from .equilibria.equilibrium import REFUSED, cheapest_route, equilibrate
+from .equilibria.problem import Problem, as_nudge
 from .networks.layer import Layer
 from .networks.network import LinearNetwork, as_network, cast
 from .networks.passes import first_order_change
 from .networks.samples import flat
 from .numerics.checks import as_array, as_count, as_key, as_real, same_batch, widest
-from .problem import Problem, as_nudge
 from .updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
 
 Layers = tuple[Layer, ...]

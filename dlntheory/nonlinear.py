@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .equilibria.problem import stationary
 from .newton import (
     Clamped,
     Progress,
@@ -24,7 +25,6 @@ from .newton import (
 from .nonlinear_network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
 from .numerics.algebra import is_concrete
 from .numerics.checks import as_count, as_real, one_of
-from .problem import stationary
 
 OUTCOMES = ("converged", "step limit", "stalled", "not finite")
 METHODS = ("newton", "linearised")

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .equilibria.problem import Problem
 from .learning_rules import backpropagation_signals
 from .networks.passes import backward_sweep, downstream_maps
 from .networks.samples import as_columns
 from .numerics.algebra import solve
-from .problem import Problem
 from .rescaling import products
 
 ATTEMPTS, SHIFTS = 6, (-8.0, 3.0)

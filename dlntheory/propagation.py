@@ -18,15 +18,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .covariance import scale
 from .descent import Precisions, descend, prediction_errors
+from .equilibria.covariance import scale
+from .equilibria.problem import Problem, SoftOutput, as_problem
 from .inference import as_momentum, as_step_size
 from .networks.layer import Layer
 from .networks.network import LinearNetwork
 from .networks.passes import backward_sweep
 from .numerics.algebra import Matrix, column_products
 from .numerics.checks import as_count
-from .problem import Problem, SoftOutput, as_problem
 from .relaxation import as_inference
 from .responses import binary
 

@@ -12,12 +12,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from . import hessian
 from .descent import COORDINATES, Coordinates, Hidden, Precisions
+from .equilibria import hessian
+from .equilibria.routes import scale_all
 from .numerics.algebra import column_products
 from .relaxation import Inference, reference_norm, relative_norm
 from .schedules import Schedule, schedule_at
-from .system import scale_all
 
 ADAM = (0.9, 0.999, 1e-8)
 """Kingma and Ba's decay rates of the two moments, and what is added to the root of the second."""

@@ -12,8 +12,10 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 
 from typing import Any
 
-from .covariance import forward_covariance
-from .equilibria import Settled, settle
+from .equilibria.covariance import forward_covariance
+from .equilibria.equilibrium import Settled, settle
+from .equilibria.problem import Problem, SoftOutput
+from .equilibria.routes import Solution, solve_by_covariance
 from .learning_rules import RULES
 from .networks.layer import Dense
 from .networks.network import LinearNetwork, as_network
@@ -21,9 +23,7 @@ from .networks.passes import first_order_change
 from .networks.residual import Residual
 from .numerics.algebra import Matrix, is_symbolic
 from .numerics.checks import as_count, as_list, one_of
-from .problem import Problem, SoftOutput
 from .rescaling import RESCALINGS
-from .system import Solution, solve_by_covariance
 from .updates import Learning, Options, changes_of, factors_of, signals_of
 
 KINDS = {"dense": Dense, "residual": Residual}

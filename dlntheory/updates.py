@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .covariance import Covariances
-from .equilibria import SOLVERS, Equilibrium, Settled, solve_problem
+from .equilibria.covariance import Covariances
+from .equilibria.equilibrium import SOLVERS, Equilibrium, Settled, solve_problem
+from .equilibria.problem import PrecisionError, Problem, SoftOutput, as_problem
 from .learning_rules import (
     FISHERS,
     RULES,
@@ -26,7 +27,6 @@ from .networks.network import LinearNetwork
 from .networks.samples import as_columns
 from .numerics.algebra import Matrix, is_concrete, sign
 from .numerics.checks import as_number, one_of
-from .problem import PrecisionError, Problem, SoftOutput, as_problem
 from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import sympy
 
-from dlntheory.covariance import backward_covariance, forward_covariance, scale
+from dlntheory.equilibria.covariance import backward_covariance, forward_covariance, scale
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.passes import downstream_maps
 from dlntheory.numerics.algebra import inner

@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 
-from dlntheory.covariance import forward_covariance
+from dlntheory.equilibria.covariance import forward_covariance
 from dlntheory.learning_rules import Signals, local_updates
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import backward_sweep, first_order_change

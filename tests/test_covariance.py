@@ -14,7 +14,7 @@ from cases import eagerly as eagerly
 from closeness import assert_close, bound, epsilon, norm
 
 import dlntheory as dln
-from dlntheory.covariance import (
+from dlntheory.equilibria.covariance import (
     add_noise,
     as_covariances,
     backward_covariance,

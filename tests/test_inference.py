@@ -16,7 +16,7 @@ from relaxing import CHAIN, STEP, by_hand, forward_rows, free_rows, slopes
 
 import dlntheory as dln
 from dlntheory.descent import COORDINATES
-from dlntheory.problem import as_problem
+from dlntheory.equilibria.problem import as_problem
 from dlntheory.relaxation import as_inference
 from dlntheory.simulation import METHODS
 

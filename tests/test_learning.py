@@ -11,7 +11,7 @@ import slow_training
 from closeness import assert_close, bound
 
 import dlntheory as dln
-from dlntheory.equilibria import REFUSED
+from dlntheory.equilibria.equilibrium import REFUSED
 
 STEPS, BATCH, WIDTHS = 6, 7, (5, 4, 3)
 ALGORITHMS = {

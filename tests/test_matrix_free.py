@@ -12,7 +12,7 @@ from closeness import assert_close, promised, relative_error
 from oracles import dense_equilibrium, problem_of
 
 import dlntheory as dln
-from dlntheory.equilibria import cheapest_route, fits_explicitly
+from dlntheory.equilibria.equilibrium import cheapest_route, fits_explicitly
 from dlntheory.numerics.conjugate_gradients import conjugate_gradients, nystrom, tolerance
 
 

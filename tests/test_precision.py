@@ -17,9 +17,9 @@ from sympy import Matrix, Rational
 
 import dlntheory as dln
 from dlntheory import symbolic
+from dlntheory.equilibria.problem import as_problem
 from dlntheory.networks.samples import as_columns
 from dlntheory.precision_search import reduce_problem
-from dlntheory.problem import as_problem
 
 SEED = st.integers(0, 2**32 - 1)
 

@@ -82,27 +82,27 @@ SPACING = _tests("test_initialisation", "test_conditioned_weights_have_linearly_
 
 WOUNDS = (
     Wound(
-        "covariance.py", "forward: forget the first layer's covariance",
+        "equilibria/covariance.py", "forward: forget the first layer's covariance",
         "crossed = scale(covariances[0], layers[1].matrix().T)", "crossed = layers[1].matrix().T", BOTH_ORDERS,
     ),
     Wound(
-        "covariance.py", "a proof: the recursion drops a term of S",
+        "equilibria/covariance.py", "a proof: the recursion drops a term of S",
         "return add_noise(covariances[-1], layers[-1].apply(crossed))", "return layers[-1].apply(crossed)",
         proof("covariance-recursion"),
     ),
     Wound(
-        "covariance.py", "a proof: the sum drops a term of S",
+        "equilibria/covariance.py", "a proof: the sum drops a term of S",
         "for downstream, covariance in zip(maps[:-1], covariances[:-1], strict=True):",
         "for downstream, covariance in zip(maps[1:-1], covariances[1:-1], strict=True):",
         proof("covariance-recursion"),
     ),
     Wound(
-        "system.py", "a proof: errors swept down without the transpose's layer",
+        "equilibria/routes.py", "a proof: errors swept down without the transpose's layer",
         "errors = backward_sweep(layers, multiplier)\n", "errors = [multiplier for _ in layers]\n",
         proof("equilibrium-stationary"),
     ),
     Wound(
-        "system.py", "a proof: the multiplier with the wrong sign",
+        "equilibria/routes.py", "a proof: the multiplier with the wrong sign",
         "multiplier = solve(forward_covariance(layers, covariances), -drift)",
         "multiplier = solve(forward_covariance(layers, covariances), drift)", proof("equilibrium-clamp"),
     ),
@@ -143,7 +143,7 @@ WOUNDS = (
         proof("prediction-change"),
     ),
     Wound(
-        "problem.py", "a proof: β in place of 1/β",
+        "equilibria/problem.py", "a proof: β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
     ),
     Wound(
@@ -157,12 +157,12 @@ WOUNDS = (
         proof("biases", "at_fixed_depth"),
     ),
     Wound(
-        "covariance.py", "forward: drop a term of S",
+        "equilibria/covariance.py", "forward: drop a term of S",
         "following.apply(add_noise(covariance, layer.apply(crossed))).T",
         "following.apply(layer.apply(crossed)).T", BOTH_ORDERS,
     ),
     Wound(
-        "covariance.py", "backward: drop a covariance of S",
+        "equilibria/covariance.py", "backward: drop a covariance of S",
         "downstream.T @ scale(covariance, downstream)", "downstream.T @ downstream", BOTH_ORDERS,
     ),
     Wound(
@@ -172,12 +172,12 @@ WOUNDS = (
     ),
     Wound("networks/passes.py", "maps in the wrong order", "return maps[::-1]", "return maps", BOTH_ORDERS),
     Wound(
-        "system.py", "the multiplier with the wrong sign",
+        "equilibria/routes.py", "the multiplier with the wrong sign",
         "solve(forward_covariance(layers, covariances), -drift)",
         "solve(forward_covariance(layers, covariances), drift)", exactly(STATIONARY, "dense"),
     ),
     Wound(
-        "system.py", "errors shifted by a layer",
+        "equilibria/routes.py", "errors shifted by a layer",
         "for downstream in maps[:-1]] + [multiplier]", "for downstream in maps[1:]] + [multiplier]",
         exactly(STATIONARY, "wide"),
     ),
@@ -187,7 +187,7 @@ WOUNDS = (
         _tests("test_transformations", DERIVATIVES, ["equilibrium, covariance"]),
     ),
     Wound(
-        "system.py", "a force of the wrong sign, through the Hessian",
+        "equilibria/routes.py", "a force of the wrong sign, through the Hessian",
         "[total(*pair) for pair in zip(pulled, forces, strict=True)]",
         "[pull - force for pull, force in zip(pulled, forces, strict=True)]",
         _tests("test_transformations", DERIVATIVES, ["equilibrium, hessian"]),
@@ -199,50 +199,50 @@ WOUNDS = (
         exactly(STATIONARY, "dense"),
     ),
     Wound(
-        "system.py", "the first step without the output's pull",
+        "equilibria/routes.py", "the first step without the output's pull",
         "zip(zeros, pulled[1:], own,", "zip(zeros, own, own,", equilibrium("hessian-square-3-dense-B3-float64"),
     ),
     Wound(
-        "system.py", "the clamp is not looked at",
+        "equilibria/routes.py", "the clamp is not looked at",
         "return _norms([activities[-1]]) / _size(offsets, forces)", "return 0 * _norms([activities[-1]])",
         accuracy("test_other_routes_refuse_growing_weights_or_say_how_wrong_they_are", "covariance-gain 4"),
     ),
     Wound(
-        "system.py", "the sweep is always trusted",
+        "equilibria/routes.py", "the sweep is always trusted",
         "better = swept_loss < losses[index]", "better = swept_loss >= 0",
         accuracy("test_growing_weights_are_solved_by_orthogonal_elimination", "square_root-gain 4, deep"),
     ),
     Wound(
-        "system.py", "the sweep is never trusted",
+        "equilibria/routes.py", "the sweep is never trusted",
         "better = swept_loss < losses[index]", "better = swept_loss < 0",
         accuracy("test_an_error_far_smaller_than_its_activity_keeps_its_digits", "square_root"),
     ),
     Wound(
-        "hessian.py", "forget a whitener of the maps",
+        "equilibria/hessian.py", "forget a whitener of the maps",
         "maps = [whiten(p, layer.matrix()) for p, layer in zip(whitening, layers, strict=True)]",
         "maps = [layer.matrix() for layer in layers]", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
     ),
     Wound(
-        "hessian.py", "forget a whitener of the couplings",
+        "equilibria/hessian.py", "forget a whitener of the couplings",
         "below = [-whiten(p.T, m) for", "below = [-m for", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
     ),
     Wound(
-        "hessian.py", "the whitener of the wrong side",
+        "equilibria/hessian.py", "the whitener of the wrong side",
         "return 1 / jnp.sqrt(covariance)", "return jnp.sqrt(covariance)",
         equilibrium("hessian-square-3-dense-scalars-B3-float64"),
     ),
     Wound(
-        "hessian.py", "Cholesky: forget the Schur complement",
+        "equilibria/hessian.py", "Cholesky: forget the Schur complement",
         "inverse_cholesky(block - factor.below[-1] @ factor.below[-1].T)", "inverse_cholesky(block)",
         equilibrium("hessian-square-3-dense-B3-float64"),
     ),
     Wound(
-        "hessian.py", "QR: the wrong block goes on",
+        "equilibria/hessian.py", "QR: the wrong block goes on",
         "root = upper[size:, size:]", "root = upper[:size, :size]",
         equilibrium("square_root-square-3-dense-B3-float64"),
     ),
     Wound(
-        "hessian.py", "substitution up through C in place of its transpose",
+        "equilibria/hessian.py", "substitution up through C in place of its transpose",
         "block - below.T @ up[-1]", "block - below @ up[-1]", equilibrium("square_root-square-3-dense-B3-float64"),
     ),
     Wound(
@@ -261,32 +261,32 @@ WOUNDS = (
         equilibrium("covariance-square-3-dense-B3-float64"),
     ),
     Wound(
-        "equilibria.py", "auto never falls back",
+        "equilibria/equilibrium.py", "auto never falls back",
         'return cheap if safe else equilibrate(problem, "square_root")', "return cheap",
         accuracy("test_growing_weights_are_solved_by_orthogonal_elimination", "auto-gain 4"),
     ),
     Wound(
-        "equilibria.py", "nothing is refused",
+        "equilibria/equilibrium.py", "nothing is refused",
         "if not np.asarray(accurate).all():", "if False:",
         _tests("test_transformations", "test_where_eager_code_raises_compiled_code_is_nan"),
     ),
     Wound(
-        "equilibria.py", "drop the ½ of the energy",
+        "equilibria/equilibrium.py", "drop the ½ of the energy",
         "energy = total(*map(column_products, solution.weighted_errors, errors)) / 2",
         "energy = total(*map(column_products, solution.weighted_errors, errors))",
         equilibrium("covariance-square-1-dense-B3-float64"),
     ),
     Wound(
-        "equilibria.py", "the nudge is ignored",
+        "equilibria/equilibrium.py", "the nudge is ignored",
         "target = predicted[-1] + nudge * residual", "target = y",
         equilibrium("covariance-square-2-dense-half-B3-float64"),
     ),
     Wound(
-        "problem.py", "β in place of 1/β",
+        "equilibria/problem.py", "β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),
     Wound(
-        "equilibria.py", "the soft output's energy forgotten",
+        "equilibria/equilibrium.py", "the soft output's energy forgotten",
         "energy = energy + nudge.beta * column_products(y - output, y - output) / 2", "energy = energy * 1",
         equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),

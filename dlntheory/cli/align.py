@@ -78,7 +78,7 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
     import numpy as np
 
     from ..alignment import target_alignment
-    from ..equilibria import equilibrium
+    from ..equilibria.equilibrium import equilibrium
     from ..networks.network import align_dtypes
     from ..updates import adaptive_learning_rates
 

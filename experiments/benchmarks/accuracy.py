@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.equilibria import SOLVERS
-from dlntheory.hessian import hessian_blocks
+from dlntheory.equilibria.equilibrium import SOLVERS
+from dlntheory.equilibria.hessian import hessian_blocks
 from dlntheory.networks.network import cast
 
 from .networks import Case, cases

@@ -23,8 +23,8 @@ import numpy as np
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.equilibria import cheapest_route, equilibrate
-from dlntheory.problem import as_problem
+from dlntheory.equilibria.equilibrium import cheapest_route, equilibrate
+from dlntheory.equilibria.problem import as_problem
 
 from . import timing
 

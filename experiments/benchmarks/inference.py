@@ -14,7 +14,7 @@ import numpy as np
 
 import dlntheory as dln
 from dlntheory.descent import COORDINATES
-from dlntheory.problem import as_problem
+from dlntheory.equilibria.problem import as_problem
 from dlntheory.relaxation import as_inference, reference_norm, relative_norm
 
 from . import timing

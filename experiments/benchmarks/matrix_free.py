@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.equilibria import cheapest_route, equilibrate
-from dlntheory.problem import as_problem
+from dlntheory.equilibria.equilibrium import cheapest_route, equilibrate
+from dlntheory.equilibria.problem import as_problem
 
 from . import convolutions, timing
 from .report import number, table

@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..networks.layer import Layer
+from ..numerics.cholesky import inverse_cholesky, triangular_inverse
 from .covariance import Covariances
-from .networks.layer import Layer
-from .numerics.cholesky import inverse_cholesky, triangular_inverse
 
 
 class Factor(NamedTuple):

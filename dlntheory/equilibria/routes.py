@@ -8,7 +8,7 @@ With the clamped activities moved into the offsets (``c_1 = T_1 x + b_1``, ``c_L
 
 The routes: through ``S``, one factorisation of an ``n_L × n_L`` matrix between a backward and a forward sweep; through
 ``S`` by conjugate gradients, with a backward and a forward sweep for each product; and through the two factorisations
-of the energy's Hessian in `dlntheory.hessian`. Derivatives do not pass through a route: they are those of the system's
+of the energy's Hessian in `dlntheory.equilibria.hessian`. Derivatives do not pass through a route: they are those of the system's
 solution, and cost one more solve by the same route.
 """
 
@@ -22,12 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from ..networks.layer import Layer
+from ..networks.passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
+from ..numerics.algebra import Matrix, solve
+from ..numerics.conjugate_gradients import conjugate_gradients, nystrom
 from . import hessian
 from .covariance import Covariances, backward_covariance, backward_is_cheaper, forward_covariance, scale
-from .networks.layer import Layer
-from .networks.passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
-from .numerics.algebra import Matrix, solve
-from .numerics.conjugate_gradients import conjugate_gradients, nystrom
 
 
 class Solution(NamedTuple):

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .networks.layer import Layer
-from .networks.network import LinearNetwork, align_dtypes, as_network
-from .networks.passes import downstream_maps
-from .numerics.algebra import Matrix, Size, identity, is_concrete
-from .numerics.checks import as_array, as_list, nan_unless
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork, align_dtypes, as_network
+from ..networks.passes import downstream_maps
+from ..numerics.algebra import Matrix, Size, identity, is_concrete
+from ..numerics.checks import as_array, as_list, nan_unless
 
 Covariances: TypeAlias = tuple[Any, ...]
 

@@ -6,11 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..networks.layer import Layer
+from ..networks.network import as_network, cast
+from ..numerics.algebra import Matrix
+from ..numerics.checks import as_batch, as_real, same_batch, widest
 from .covariance import Covariances, add_noise, as_covariances, is_scalar
-from .networks.layer import Layer
-from .networks.network import as_network, cast
-from .numerics.algebra import Matrix
-from .numerics.checks import as_batch, as_real, same_batch, widest
 
 
 class PrecisionError(ArithmeticError):

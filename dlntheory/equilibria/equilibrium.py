@@ -1,6 +1,6 @@
 r"""The equilibrium of predictive-coding inference, in closed form: the interface.
 
-The mathematics is in `dlntheory.system` (the linear system and the routes through it).
+The mathematics is in `dlntheory.equilibria.routes` (the linear system and the routes through it).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ..networks.layer import Layer, Shape
+from ..networks.network import LinearNetwork
+from ..networks.passes import feedforward, total
+from ..networks.samples import as_columns, as_rows, shaped
+from ..numerics.algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
+from ..numerics.checks import one_of
+from ..numerics.conjugate_gradients import sketch_size
 from .covariance import multiplications
-from .networks.layer import Layer, Shape
-from .networks.network import LinearNetwork
-from .networks.passes import feedforward, total
-from .networks.samples import as_columns, as_rows, shaped
-from .numerics.algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
-from .numerics.checks import one_of
-from .numerics.conjugate_gradients import sketch_size
 from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
-from .system import ROUTES, Solution, safe_accuracy, scale_all, solve_system
+from .routes import ROUTES, Solution, safe_accuracy, scale_all, solve_system
 
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3
