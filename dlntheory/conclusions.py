@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .descent import precision
 from .equilibria.covariance import Covariances, output_covariance
 from .equilibria.equilibrium import SOLVERS, solve_problem
 from .equilibria.problem import SoftOutput, as_problem
@@ -29,6 +28,9 @@ from .hypotheses import (
     solution_found,
     unit_covariances,
 )
+from .inference.energy import precision
+from .inference.propagation import arriving_errors
+from .inference.schedules import Spiking
 from .learning_rules import Signals, backpropagation_signals, local_updates
 from .networks.layer import Layer
 from .networks.network import LinearNetwork
@@ -36,9 +38,7 @@ from .networks.passes import downstream_maps, first_order_change
 from .networks.samples import as_columns
 from .numerics.checks import as_real, one_of
 from .precision import search
-from .propagation import arriving_errors
 from .rescaling import rescale
-from .schedules import Spiking
 from .updates import prepare, signals_of
 
 Factors: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], list[Any]]

@@ -12,14 +12,14 @@ import jax
 from jaxtyping import Array, Float
 
 from .alignment import change_and_alignment
-from .descent import precision
 from .equilibria.covariance import scale
 from .equilibria.problem import Problem
+from .inference.energy import precision
+from .inference.relaxation import Relaxation
 from .networks.network import LinearNetwork, as_network, cast
 from .networks.passes import feedforward
 from .networks.samples import as_columns, as_rows, flat, shaped
 from .numerics.checks import as_real, one_of, widest
-from .relaxation import Relaxation
 from .rescaling import RESCALINGS
 from .updates import Learning, Options, check_rescalable, refuse_overflow, split_changes
 

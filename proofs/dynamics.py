@@ -5,8 +5,8 @@ from typing import Any
 
 import sympy
 
-from dlntheory.descent import precision
 from dlntheory.equilibria.covariance import scale
+from dlntheory.inference.energy import precision
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import backward_sweep, feedforward
 from dlntheory.numerics.algebra import inner

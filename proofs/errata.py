@@ -7,7 +7,7 @@ from sympy import Matrix, Rational, eye
 
 from dlntheory import symbolic
 from dlntheory.counterexamples import COUNTEREXAMPLES
-from dlntheory.descent import descend, prediction_errors
+from dlntheory.inference.energy import descend, prediction_errors
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
 from dlntheory.networks.residual import Residual

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy
 
-from dlntheory.descent import descend, energy_gradient, precision, prediction_errors
+from dlntheory.inference.energy import descend, energy_gradient, precision, prediction_errors
 from dlntheory.networks.passes import backward_sweep, feedforward
 from dlntheory.numerics.algebra import inner
 

@@ -15,10 +15,10 @@ from closeness import assert_close, bound, epsilon, norm, relative_error
 from relaxing import CHAIN, STEP, by_hand, forward_rows, free_rows, slopes
 
 import dlntheory as dln
-from dlntheory.descent import COORDINATES
 from dlntheory.equilibria.problem import as_problem
-from dlntheory.relaxation import as_inference
-from dlntheory.simulation import METHODS
+from dlntheory.inference.energy import COORDINATES
+from dlntheory.inference.methods import METHODS
+from dlntheory.inference.relaxation import as_inference
 
 CASES = [
     CHAIN,

@@ -194,12 +194,12 @@ def test_auto_decomposes_where_the_series_does_not_end(monkeypatch):
     case = Case(3)
     limit = float(dln.inference_spectrum(case.net).stability_limit)
     modes = dln.finite_time_activities(*case.data, 10**12, limit, solver="modes")
-    monkeypatch.setattr("dlntheory.finite_time.DECOMPOSED", 0)
+    monkeypatch.setattr("dlntheory.inference.finite_time.DECOMPOSED", 0)
     found = dln.finite_time_activities(*case.data, 10**12, limit)
     assert found.truncation == 0
     assert found.steps == 10**12
     assert relative_error(found.activities, modes.activities) == 0
-    monkeypatch.setattr("dlntheory.finite_time.DECOMPOSABLE", 0)
+    monkeypatch.setattr("dlntheory.inference.finite_time.DECOMPOSABLE", 0)
     with pytest.warns(UserWarning, match="The series leaves out"):
         assert dln.finite_time_activities(*case.data, 10**12, limit).truncation > 1e-8
 

@@ -15,7 +15,7 @@ from closeness import assert_close
 from relaxing import CHAIN, STEP, by_hand, forward_rows
 
 import dlntheory as dln
-from dlntheory.propagation import arrivals
+from dlntheory.inference.propagation import arrivals
 
 SCHEDULES = {"spiking": dln.Spiking(), "decaying": dln.Decaying(0.4), "constant": dln.Decaying(0.0)}
 

@@ -51,7 +51,7 @@ def test_large_spectra_agree_with_small_ones(monkeypatch):
         for covariances in (None, [0.5, 1.0, 2.0, 1.5]):
             expected = dln.inference_spectrum(net, covariances, dln.SoftOutput(3.0), coordinates)
             with monkeypatch.context() as patch:
-                patch.setattr("dlntheory.spectrum.DENSE", 2)
+                patch.setattr("dlntheory.inference.spectrum.DENSE", 2)
                 found = dln.inference_spectrum(net, covariances, dln.SoftOutput(3.0), coordinates)
             assert_close(found.smallest, expected.smallest, 1e3)
             assert_close(found.largest, expected.largest, 1e3)
@@ -61,7 +61,7 @@ def test_the_smallest_eigenvalue_survives_weights_that_grow(monkeypatch):
     """There ``S`` has no digits left, and the residual of the eigenvector says so."""
     net = dln.LinearNetwork.from_weights([np.random.default_rng(l).normal(size=(8, 8)) * 3 for l in range(14)])
     expected = dln.inference_spectrum(net)
-    monkeypatch.setattr("dlntheory.spectrum.DENSE", 8)
+    monkeypatch.setattr("dlntheory.inference.spectrum.DENSE", 8)
     found = dln.inference_spectrum(net)
     np.testing.assert_allclose(found.smallest, expected.smallest, rtol=1e-5)
 
@@ -96,7 +96,7 @@ def test_predicted_numbers_of_steps_are_what_it_takes(coordinates):
 
 def test_the_number_of_steps_bounds_every_mode():
     """The share left of every mode, by the closed form from a start along each eigenvector."""
-    from dlntheory.responses import binary, responses
+    from dlntheory.inference.responses import binary, responses
 
     spectrum = dln.inference_spectrum(CHAIN.net)
     values = jnp.linspace(spectrum.smallest, spectrum.largest, 201)

@@ -10,9 +10,9 @@ import pytest
 
 import dlntheory as dln
 from dlntheory import pcn
+from dlntheory.inference.schedules import Decaying, Prescribed, Spiking
 from dlntheory.pcn import inference, learning
 from dlntheory.pcn.network import channels_last
-from dlntheory.schedules import Decaying, Prescribed, Spiking
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, epsilon, norm, relative_error
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from sympy import Matrix, Rational
 
 import dlntheory as dln
-from dlntheory.descent import prediction_errors
+from dlntheory.inference.energy import prediction_errors
+from dlntheory.inference.propagation import arriving_errors, passed_deviations
 from dlntheory.learning_rules import backpropagation_signals
-from dlntheory.propagation import arriving_errors, passed_deviations
 
 SEED = st.integers(0, 2**32 - 1)
 WIDTHS = [4, 3, 5, 3, 4]

@@ -147,7 +147,7 @@ WOUNDS = (
         "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
     ),
     Wound(
-        "descent.py", "a proof: the error from above without its transpose's sign",
+        "inference/energy.py", "a proof: the error from above without its transpose's sign",
         "return [own - layer.transpose(above) for layer, own, above in", "return [own + layer.transpose(above) for layer, own, above in",
         proof("spike"),
     ),
@@ -428,12 +428,12 @@ WOUNDS = (
         _tests("test_precision", "test_theorem_3_needs_the_proportion"),
     ),
     Wound(
-        "propagation.py", "the error of the layer below the spike",
+        "inference/propagation.py", "the error of the layer below the spike",
         "prediction_errors(layers, hidden, residual)[-2 - time]", "prediction_errors(layers, hidden, residual)[-1]",
         _tests("test_spiking", "test_in_exact_arithmetic"),
     ),
     Wound(
-        "propagation.py", "the layer below pulls the wrong way",
+        "inference/propagation.py", "the layer below pulls the wrong way",
         "left = left + below.apply(below.transpose(error))", "left = left - below.apply(below.transpose(error))",
         _tests("test_spiking", "test_balanced_neighbours_leave_nothing_of_first_order"),
     ),
@@ -498,36 +498,36 @@ WOUNDS = (
         exactly(STATIONARY, "learned biases"),
     ),
     Wound(
-        "descent.py", "the gradient's second term with the wrong sign",
+        "inference/energy.py", "the gradient's second term with the wrong sign",
         "return [own - layer.transpose(above) for layer, own, above in",
         "return [own + layer.transpose(above) for layer, own, above in",
         inference("test_a_residual_is_the_gradients_norm"),
     ),
     Wound(
-        "descent.py", "the gradient in the activities without what the layer above adds",
+        "inference/energy.py", "the gradient in the activities without what the layer above adds",
         "return [*(own - pull for own, pull in zip(gradient, pulled, strict=False)), *gradient[-1:]]",
         "return gradient",
         inference("test_the_gradient_in_the_errors_becomes_that_in_the_activities"),
     ),
     Wound(
-        "simulation.py", "momentum without its factor",
+        "inference/methods.py", "momentum without its factor",
         "velocity = [settings.momentum * v", "velocity = [v",
         inference(
             "test_each_step_is_that_of_a_plain_simulation", "heavy ball-expanding-2-learned-single-float64",
         ),
     ),
     Wound(
-        "schedules.py", "spikes that count from one",
+        "inference/schedules.py", "spikes that count from one",
         "== depth - time", "== depth - time - 1",
         _tests("test_inference_schedules", "test_spikes_come_when_the_error_does"),
     ),
     Wound(
-        "schedules.py", "decaying precisions that leave out the last time",
+        "inference/schedules.py", "decaying precisions that leave out the last time",
         "steps - missing + 1, 1)", "steps - missing, 1)",
         _tests("test_inference_schedules", "test_decaying_precisions_sum_to_one_while_they_are_active", ("0.3",)),
     ),
     Wound(
-        "responses.py", "forget the second column of a start at rest",
+        "inference/responses.py", "forget the second column of a start at rest",
         "powers[..., 0, 0] + powers[..., 0, 1]", "powers[..., 0, 0]",
         _tests(
             "test_inference_closed_form", "test_the_closed_form_is_the_simulation",
@@ -535,12 +535,12 @@ WOUNDS = (
         ),
     ),
     Wound(
-        "spectrum.py", "a stability limit that momentum does not raise",
+        "inference/spectrum.py", "a stability limit that momentum does not raise",
         "return 2 * (1 + momentum) /", "return 2 /",
         _tests("test_inference_closed_form", "test_an_unstable_step_diverges_alike", ("0.5",)),
     ),
     Wound(
-        "propagation.py", "energy that loses γ once a layer",
+        "inference/propagation.py", "energy that loses γ once a layer",
         "shares[None] ** 2", "shares[None]",
         _tests("test_inference_schedules", "test_energy_that_has_just_arrived_is_exact"),
     ),

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..schedules import schedule_at
+from ..inference.schedules import schedule_at
 from .algorithms import Algorithm
 from .blocks import Statistics
 from .derivatives import First, loss_of, pull_to_sources

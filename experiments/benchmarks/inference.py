@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.descent import COORDINATES
 from dlntheory.equilibria.problem import as_problem
-from dlntheory.relaxation import as_inference, reference_norm, relative_norm
+from dlntheory.inference.energy import COORDINATES
+from dlntheory.inference.relaxation import as_inference, reference_norm, relative_norm
 
 from . import timing
 from .report import number, table

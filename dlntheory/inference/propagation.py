@@ -18,17 +18,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .descent import Precisions, descend, prediction_errors
-from .equilibria.covariance import scale
-from .equilibria.problem import Problem, SoftOutput, as_problem
-from .inference import as_momentum, as_step_size
-from .networks.layer import Layer
-from .networks.network import LinearNetwork
-from .networks.passes import backward_sweep
-from .numerics.algebra import Matrix, column_products
-from .numerics.checks import as_count
+from ..equilibria.covariance import scale
+from ..equilibria.problem import Problem, SoftOutput, as_problem
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork
+from ..networks.passes import backward_sweep
+from ..numerics.algebra import Matrix, column_products
+from ..numerics.checks import as_count
+from .energy import Precisions, descend, prediction_errors
 from .relaxation import as_inference
 from .responses import binary
+from .simulation import as_momentum, as_step_size
 
 
 def energy_propagation(

@@ -14,16 +14,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .equilibria.hessian import hessian_blocks
-from .equilibria.problem import Problem, as_problem, stationary
-from .equilibria.routes import scale_all
-from .inference import as_momentum, as_step_size, warn_unstable
-from .networks.network import LinearNetwork
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_count
+from ..equilibria.hessian import hessian_blocks
+from ..equilibria.problem import Problem, as_problem, stationary
+from ..equilibria.routes import scale_all
+from ..networks.network import LinearNetwork
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_count
+from .methods import Settings, descend_by
 from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .responses import binary, divided_differences, responses
-from .simulation import Settings, descend_by
+from .simulation import as_momentum, as_step_size, warn_unstable
 from .spectrum import split
 
 EARLY = 32

@@ -13,15 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .descent import Precisions, energy_gradient, precision, prediction_errors
-from .equilibria.covariance import Covariances
-from .equilibria.problem import Problem, SoftOutput
-from .equilibria.routes import scale_all
-from .networks.layer import Dense, Layer, Shape
-from .networks.passes import feedforward
-from .networks.samples import activity_shapes, as_columns, as_rows, flat, shaped
-from .numerics.algebra import Matrix, column_products, identity, is_concrete
-from .numerics.checks import as_array, as_key, as_list
+from ..equilibria.covariance import Covariances
+from ..equilibria.problem import Problem, SoftOutput
+from ..equilibria.routes import scale_all
+from ..networks.layer import Dense, Layer, Shape
+from ..networks.passes import feedforward
+from ..networks.samples import activity_shapes, as_columns, as_rows, flat, shaped
+from ..numerics.algebra import Matrix, column_products, identity, is_concrete
+from ..numerics.checks import as_array, as_key, as_list
+from .energy import Precisions, energy_gradient, precision, prediction_errors
 
 OUTCOMES = ("converged", "step limit", "diverged", "not finite")
 STARTS = ("forward", "zero", "random")

@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import jaxtyping
 
-from .descent import precision
-from .equilibria.problem import Problem, as_problem, stationary
-from .networks.network import LinearNetwork
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_count, as_real, nan_unless, one_of
+from ..equilibria.problem import Problem, as_problem, stationary
+from ..networks.network import LinearNetwork
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_count, as_real, nan_unless, one_of
+from .energy import precision
+from .methods import CONJUGATE, METHODS, RULES, Settings, precisions_at, run_method
 from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .schedules import as_schedule
-from .simulation import CONJUGATE, METHODS, RULES, Settings, precisions_at, run_method
 from .spectrum import largest_eigenvalue, stability_limit
 
 LONGEST = 2**31

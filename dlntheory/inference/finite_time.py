@@ -5,14 +5,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from ..equilibria.problem import stationary
+from ..networks.network import LinearNetwork
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_count, one_of
 from .chebyshev import ROUNDING, apply_series, padded, series
-from .equilibria.problem import stationary
-from .inference import warn_caller
-from .modes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
-from .networks.network import LinearNetwork
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_count, one_of
+from .eigenmodes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
 from .relaxation import Relaxation, as_inference, norm
+from .simulation import warn_caller
 from .spectrum import extreme_vectors, rayleigh_quotient
 
 SOLVERS = ("auto", "modes", "series")

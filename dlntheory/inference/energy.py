@@ -15,11 +15,11 @@ Columns in, columns out. The lines run on JAX arrays, on NumPy arrays and on Sym
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from .equilibria.covariance import is_scalar, scale
-from .equilibria.routes import scale_all
-from .networks.layer import Layer
-from .networks.passes import backward_sweep
-from .numerics.algebra import Matrix, identity, solve
+from ..equilibria.covariance import is_scalar, scale
+from ..equilibria.routes import scale_all
+from ..networks.layer import Layer
+from ..networks.passes import backward_sweep
+from ..numerics.algebra import Matrix, identity, solve
 
 Precisions: TypeAlias = tuple[Any, ...]
 Hidden: TypeAlias = Sequence[Matrix]

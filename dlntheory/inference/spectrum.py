@@ -19,15 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .descent import COORDINATES, Precisions, from_errors
-from .equilibria.covariance import as_covariances, forward_covariance
-from .equilibria.problem import Problem, as_nudge
-from .equilibria.routes import scale_all
-from .networks.layer import Layer
-from .networks.network import LinearNetwork, as_network, cast
-from .networks.passes import backward_sweep
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_real, nan_unless, one_of, widest
+from ..equilibria.covariance import as_covariances, forward_covariance
+from ..equilibria.problem import Problem, as_nudge
+from ..equilibria.routes import scale_all
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork, as_network, cast
+from ..networks.passes import backward_sweep
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_real, nan_unless, one_of, widest
+from .energy import COORDINATES, Precisions, from_errors
 from .relaxation import Inference, as_inference
 
 DENSE = 256

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .descent import energy_gradient
-from .modes import Descent
+from .eigenmodes import Descent
+from .energy import energy_gradient
 from .relaxation import Inference
 from .responses import binary, responses
 

@@ -12,10 +12,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .descent import COORDINATES, Coordinates, Hidden, Precisions
-from .equilibria import hessian
-from .equilibria.routes import scale_all
-from .numerics.algebra import column_products
+from ..equilibria import hessian
+from ..equilibria.routes import scale_all
+from ..numerics.algebra import column_products
+from .energy import COORDINATES, Coordinates, Hidden, Precisions
 from .relaxation import Inference, reference_norm, relative_norm
 from .schedules import Schedule, schedule_at
 
