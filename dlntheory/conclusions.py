@@ -31,15 +31,15 @@ from .hypotheses import (
 from .inference.energy import precision
 from .inference.propagation import arriving_errors
 from .inference.schedules import Spiking
-from .learning_rules import Signals, backpropagation_signals, local_updates
+from .learning.rescaling import rescale
+from .learning.rules import Signals, backpropagation_signals, local_updates
+from .learning.updates import prepare, signals_of
 from .networks.layer import Layer
 from .networks.network import LinearNetwork
 from .networks.passes import downstream_maps, first_order_change
 from .networks.samples import as_columns
 from .numerics.checks import as_real, one_of
 from .precision import search
-from .rescaling import rescale
-from .updates import prepare, signals_of
 
 Factors: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], list[Any]]
 """The rescaling's factors, one a layer."""

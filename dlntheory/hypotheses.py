@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from .equilibria.covariance import Covariances
-from .learning_rules import Signals
+from .learning.rules import Signals
 from .networks.layer import Layer
 from .numerics.algebra import default_rcond
 from .precision import InterferenceFree, search_tolerance

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .gradient_flow import as_times, integrate, time_until, tolerance
-from .learning_rules import RULES
+from .learning.rules import RULES
 from .numerics.checks import as_array, as_number, one_of
 
 

@@ -13,8 +13,10 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from .alignment import cosine
-from .learning_rules import Signals, local_updates
+from .learning.alignment import cosine
+from .learning.rescaling import decorrelations, learning_rates, rescale
+from .learning.rules import Signals, local_updates
+from .learning.updates import Options, as_options, refuse_overflow
 from .nonlinear import NonlinearEquilibrium, nonlinear_equilibrium
 from .nonlinear_network import (
     Activated,
@@ -27,8 +29,6 @@ from .nonlinear_network import (
     learned,
 )
 from .numerics.checks import as_real, one_of
-from .rescaling import decorrelations, learning_rates, rescale
-from .updates import Options, as_options, refuse_overflow
 
 RULES = ("bp", "pc")
 INFERENCE = ("tolerance", "steps", "method")

@@ -16,15 +16,15 @@ from .equilibria.covariance import forward_covariance
 from .equilibria.equilibrium import Settled, settle
 from .equilibria.problem import Problem, SoftOutput
 from .equilibria.routes import Solution, solve_by_covariance
-from .learning_rules import RULES
+from .learning.rescaling import RESCALINGS
+from .learning.rules import RULES
+from .learning.updates import Learning, Options, changes_of, factors_of, signals_of
 from .networks.layer import Dense
 from .networks.network import LinearNetwork, as_network
 from .networks.passes import first_order_change
 from .networks.residual import Residual
 from .numerics.algebra import Matrix, is_symbolic
 from .numerics.checks import as_count, as_list, one_of
-from .rescaling import RESCALINGS
-from .updates import Learning, Options, changes_of, factors_of, signals_of
 
 KINDS = {"dense": Dense, "residual": Residual}
 

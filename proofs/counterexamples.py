@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sympy import Matrix, Rational
 
 from dlntheory import symbolic
-from dlntheory.learning_rules import Signals, backpropagation_signals, equilibrium_signals
+from dlntheory.learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
 

@@ -8,7 +8,7 @@ import sympy
 from dlntheory import SoftOutput, symbolic
 from dlntheory.equilibria.covariance import forward_covariance, scale
 from dlntheory.equilibria.routes import scale_all
-from dlntheory.learning_rules import backpropagation_signals, equilibrium_signals, local_updates
+from dlntheory.learning.rules import backpropagation_signals, equilibrium_signals, local_updates
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import backward_sweep, feedforward, forward_sweep
 from dlntheory.numerics.algebra import bias_columns, inner

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from sympy import Matrix, Rational, eye, zeros
 
 from dlntheory import symbolic
+from dlntheory.learning.rescaling import decorrelations
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
-from dlntheory.rescaling import decorrelations
 
 from .counterexamples import HALF, Fact, Refutation, chain, column, learning
 from .theorems import moved

@@ -6,7 +6,7 @@ from typing import Any
 import sympy
 
 from dlntheory import symbolic
-from dlntheory.learning_rules import natural_updates
+from dlntheory.learning.rules import natural_updates
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import downstream_maps, feedforward, finite_change, first_order_change, total
 from dlntheory.numerics.algebra import identity, inner, pinv

@@ -10,11 +10,11 @@ from typing import Any
 import sympy
 
 from dlntheory.equilibria.covariance import forward_covariance
-from dlntheory.learning_rules import Signals, local_updates
+from dlntheory.learning.rescaling import decorrelations, learning_rates, rescale
+from dlntheory.learning.rules import Signals, local_updates
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import backward_sweep, first_order_change
 from dlntheory.numerics.algebra import inner, pinv, solve
-from dlntheory.rescaling import decorrelations, learning_rates, rescale
 
 from .framework import Case, Proof, Step, appended
 from .learning import symbol

@@ -19,8 +19,9 @@ from closeness import assert_close, relative_error
 from typer.testing import CliRunner
 
 import dlntheory as dln
-from dlntheory import learning_rules, rescaling
 from dlntheory.cli import app
+from dlntheory.learning import rescaling
+from dlntheory.learning import rules as learning_rules
 from experiments import mnist, results
 from experiments.sample_efficiency import autoencoder, figure9
 from experiments.sample_efficiency.curves import best_rate
@@ -119,7 +120,7 @@ def test_linear_activations_give_the_linear_updates(rule, factor, samples):
 @pytest.mark.parametrize("factor", ["adaptive", "decorrelated"])
 @pytest.mark.parametrize("rule", ["bp", "pc"])
 def test_rescalings_are_the_library_s(rule, factor):
-    """The kernels of `dlntheory.rescaling`, given the nonlinear network's signals as columns."""
+    """The kernels of `dlntheory.learning.rescaling`, given the nonlinear network's signals as columns."""
     weights, x, y = problem(samples=4)
     predicted = feedforward(weights, RECTIFIED, x)[0]
     found = settled(weights, RECTIFIED, x, y).signals

@@ -18,7 +18,7 @@ from sympy import Matrix, Rational
 import dlntheory as dln
 from dlntheory.inference.energy import prediction_errors
 from dlntheory.inference.propagation import arriving_errors, passed_deviations
-from dlntheory.learning_rules import backpropagation_signals
+from dlntheory.learning.rules import backpropagation_signals
 
 SEED = st.integers(0, 2**32 - 1)
 WIDTHS = [4, 3, 5, 3, 4]

@@ -77,10 +77,10 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
     import jax.numpy as jnp
     import numpy as np
 
-    from ..alignment import target_alignment
     from ..equilibria.equilibrium import equilibrium
+    from ..learning.alignment import target_alignment
+    from ..learning.updates import adaptive_learning_rates
     from ..networks.network import align_dtypes
-    from ..updates import adaptive_learning_rates
 
     net, x, y = align_dtypes(net, *jnp.atleast_2d(x, y))
     rules = [

@@ -4,9 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..learning_rules import Signals
+from ..learning.rescaling import decorrelations, learning_rates, rescale
+from ..learning.rules import Signals
 from ..networks import layer as linear
-from ..rescaling import decorrelations, learning_rates, rescale
 from .blocks import Block
 from .layers import Dense
 from .network import Gradients, Network, States

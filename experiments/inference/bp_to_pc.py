@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_alignment
-from dlntheory.alignment import cosine
 from dlntheory.embedded import normal_data
+from dlntheory.learning.alignment import cosine
 from dlntheory.report.pictures import COLOURS
 
 from ..parts import Track

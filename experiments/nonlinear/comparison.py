@@ -15,10 +15,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, NonlinearNetwork, nonlinear_equilibrium, target_alignment
+from dlntheory.learning.updates import Options
 from dlntheory.linearised import linearised
 from dlntheory.nonlinear import NonlinearEquilibrium
 from dlntheory.nonlinear_updates import Traces, at_equilibrium, backpropagated, change_and_alignment
-from dlntheory.updates import Options
 
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
 from ..sample_efficiency.single_step import colour_of

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from dlntheory.rescaling import SpectralRegularisation
+from dlntheory.learning.rescaling import SpectralRegularisation
 
 from .error_coordinates import Activation, Inference, Signals, backpropagation, equilibrate, feedforward
 

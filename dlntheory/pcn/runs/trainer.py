@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...update_alignment import update_alignment
+from ...learning.any_model import update_alignment
 from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
 from ..incremental import direction

@@ -6,10 +6,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .networks.network import LinearNetwork
-from .networks.passes import finite_change, first_order_change
-from .networks.samples import as_rows, shaped
-from .numerics.checks import as_real
+from ..networks.network import LinearNetwork
+from ..networks.passes import finite_change, first_order_change
+from ..networks.samples import as_rows, shaped
+from ..numerics.checks import as_real
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 

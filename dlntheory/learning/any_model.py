@@ -10,8 +10,8 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
+from ..numerics.checks import as_array, as_real
 from .alignment import cosine
-from .numerics.checks import as_array, as_real
 
 Model = Callable[[Any, Any], Any]
 

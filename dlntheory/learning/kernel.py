@@ -18,16 +18,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..equilibria.equilibrium import LARGEST, cheapest_route
+from ..equilibria.problem import Problem, SoftOutput, soften
+from ..equilibria.routes import solve_system
+from ..networks.network import LinearNetwork
+from ..networks.passes import backward_sweep, first_order_change
+from ..networks.samples import as_columns, as_rows, shaped
+from ..numerics.algebra import Matrix, is_concrete
+from ..numerics.checks import as_batch, as_count, one_of
 from .alignment import cosine
-from .equilibria.equilibrium import LARGEST, cheapest_route
-from .equilibria.problem import Problem, SoftOutput, soften
-from .equilibria.routes import solve_system
-from .learning_rules import Signals
-from .networks.network import LinearNetwork
-from .networks.passes import backward_sweep, first_order_change
-from .networks.samples import as_columns, as_rows, shaped
-from .numerics.algebra import Matrix, is_concrete
-from .numerics.checks import as_batch, as_count, one_of
+from .rules import Signals
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 PARTS = ("singular", "symmetric")

@@ -11,15 +11,15 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from ..equilibria.covariance import scale
+from ..equilibria.problem import Problem
+from ..inference.energy import precision
+from ..inference.relaxation import Relaxation
+from ..networks.network import LinearNetwork, as_network, cast
+from ..networks.passes import feedforward
+from ..networks.samples import as_columns, as_rows, flat, shaped
+from ..numerics.checks import as_real, one_of, widest
 from .alignment import change_and_alignment
-from .equilibria.covariance import scale
-from .equilibria.problem import Problem
-from .inference.energy import precision
-from .inference.relaxation import Relaxation
-from .networks.network import LinearNetwork, as_network, cast
-from .networks.passes import feedforward
-from .networks.samples import as_columns, as_rows, flat, shaped
-from .numerics.checks import as_real, one_of, widest
 from .rescaling import RESCALINGS
 from .updates import Learning, Options, check_rescalable, refuse_overflow, split_changes
 

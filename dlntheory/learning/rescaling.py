@@ -18,10 +18,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .learning_rules import Signals
-from .networks.layer import Layer
-from .numerics.algebra import Matrix, default_rcond, inner, pinv, pinv_product
-from .numerics.checks import as_number, one_of
+from ..networks.layer import Layer
+from ..numerics.algebra import Matrix, default_rcond, inner, pinv, pinv_product
+from ..numerics.checks import as_number, one_of
+from .rules import Signals
 
 RESCALINGS = (None, "adaptive", "adaptive_positive", "decorrelated")
 SPECTRA = ("symmetric", "singular", "eigen")

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from ..networks.network import LinearNetwork
+from ..networks.passes import first_order_change
+from ..numerics.algebra import Matrix, default_rcond, is_concrete
+from ..numerics.checks import one_of
 from .alignment import cosine
-from .learning_rules import Signals
-from .networks.network import LinearNetwork
-from .networks.passes import first_order_change
-from .numerics.algebra import Matrix, default_rcond, is_concrete
-from .numerics.checks import one_of
 from .rescaling import rescale
+from .rules import Signals
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 METHODS = ("auto", "dense", "lsqr")

@@ -9,10 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .equilibria.covariance import Covariances
-from .equilibria.equilibrium import SOLVERS, Equilibrium, Settled, solve_problem
-from .equilibria.problem import PrecisionError, Problem, SoftOutput, as_problem
-from .learning_rules import (
+from ..equilibria.covariance import Covariances
+from ..equilibria.equilibrium import SOLVERS, Equilibrium, Settled, solve_problem
+from ..equilibria.problem import PrecisionError, Problem, SoftOutput, as_problem
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork
+from ..networks.samples import as_columns
+from ..numerics.algebra import Matrix, is_concrete, sign
+from ..numerics.checks import as_number, one_of
+from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
+from .rules import (
     FISHERS,
     RULES,
     Signals,
@@ -22,12 +28,6 @@ from .learning_rules import (
     local_updates,
     natural_updates,
 )
-from .networks.layer import Layer
-from .networks.network import LinearNetwork
-from .networks.samples import as_columns
-from .numerics.algebra import Matrix, is_concrete, sign
-from .numerics.checks import as_number, one_of
-from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
 
 
 class Options(eqx.Module):

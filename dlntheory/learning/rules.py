@@ -14,9 +14,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .networks.layer import Layer
-from .networks.passes import backward_sweep, downstream_maps, feedforward
-from .numerics.algebra import Matrix, pinv
+from ..networks.layer import Layer
+from ..networks.passes import backward_sweep, downstream_maps, feedforward
+from ..numerics.algebra import Matrix, pinv
 
 RULES = ("bp", "pc", "natural")
 FISHERS = ("layerwise", "full")
