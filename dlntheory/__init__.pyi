@@ -70,11 +70,11 @@ from .nonlinear_network import NonlinearNetwork as NonlinearNetwork
 from .nonlinear_updates import nonlinear_alignment as nonlinear_alignment
 from .nonlinear_updates import nonlinear_prediction_change as nonlinear_prediction_change
 from .nonlinear_updates import nonlinear_updates as nonlinear_updates
-from .precision import InterferenceFree as InterferenceFree
-from .precision import interference_free_covariances as interference_free_covariances
 from .sweeps import Sweep as Sweep
 from .sweeps import sweep as sweep
-from .theorems import Verdict as Verdict
-from .theorems import verify as verify
+from .theorems.interference_free import InterferenceFree as InterferenceFree
+from .theorems.interference_free import interference_free_covariances as interference_free_covariances
+from .theorems.verify import Verdict as Verdict
+from .theorems.verify import verify as verify
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights

@@ -6,12 +6,12 @@ from typing import Any
 from sympy import Matrix, Rational, eye
 
 from dlntheory import symbolic
-from dlntheory.counterexamples import COUNTEREXAMPLES
 from dlntheory.inference.energy import descend, prediction_errors
 from dlntheory.learning.rescaling import decorrelations, learning_rates
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
 from dlntheory.networks.residual import Residual
+from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 
 from .counterexamples import HALF, Fact, Refutation, chain, column, learning
 from .theorems import moved

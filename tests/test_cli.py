@@ -19,9 +19,9 @@ import proofs
 from dlntheory.cli import app
 from dlntheory.cli.align import RULES, measure, summary
 from dlntheory.cli.verify import passed
-from dlntheory.counterexamples import COUNTEREXAMPLES
 from dlntheory.report.proofs import proofs_report
 from dlntheory.report.tables import align_report, chain, fixed, number, verify_report
+from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 from proofs.framework import Step
 
 NAMED = {"name": "net", "description": "by hand"}
@@ -235,7 +235,7 @@ def test_interruption_ends_with_130(files, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dlntheory.theorems.verify", interrupt)
+    monkeypatch.setattr("dlntheory.theorems.verify.verify", interrupt)
     assert dlntheory("verify", *given(files)).exit_code == 130
 
 

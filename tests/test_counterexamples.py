@@ -6,8 +6,8 @@ Oracle: exact arithmetic, with each conclusion worked out by hand in the recorde
 import numpy as np
 import pytest
 
-from dlntheory.counterexamples import COUNTEREXAMPLES
-from dlntheory.theorems import STATEMENTS, verify
+from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
+from dlntheory.theorems.verify import STATEMENTS, verify
 
 # alignment of every sample with what is claimed, and the relative error of the worst, by hand
 BY_HAND = {

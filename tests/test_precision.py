@@ -19,7 +19,7 @@ import dlntheory as dln
 from dlntheory import symbolic
 from dlntheory.equilibria.problem import as_problem
 from dlntheory.networks.samples import as_columns
-from dlntheory.precision_search import reduce_problem
+from dlntheory.theorems.interference_free_search import reduce_problem
 
 SEED = st.integers(0, 2**32 - 1)
 

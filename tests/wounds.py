@@ -399,22 +399,22 @@ WOUNDS = (
         alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
     ),
     Wound(
-        "precision_search.py", "errors of the layers above enter a product",
+        "theorems/interference_free_search.py", "errors of the layers above enter a product",
         "self.couplings @ multiplier @ covariances", "self.couplings[:, ::-1] @ multiplier @ covariances",
         _tests("test_precision", "test_the_reduced_products_are_those_of_the_equilibrium", ["dense"]),
     ),
     Wound(
-        "precision.py", "covariances where none were found",
+        "theorems/interference_free.py", "covariances where none were found",
         "covariances=jnp.where(found, covariances, jnp.nan)", "covariances=covariances",
         _tests("test_precision", "test_a_chain_has_none_if_the_signs_differ_and_the_last_weight_is_not_the_smallest"),
     ),
     Wound(
-        "precision_search.py", "the nudge is forgotten",
+        "theorems/interference_free_search.py", "the nudge is forgotten",
         "residual if problem.nudge is None else problem.nudge * residual", "residual",
         _tests("test_precision", "test_nudging_less_gives_a_solution_where_the_clamp_has_none"),
     ),
     Wound(
-        "precision_search.py", "no damping where a layer turns around",
+        "theorems/interference_free_search.py", "no damping where a layer turns around",
         "jnp.where(turned, walk.damping / 2, ", "jnp.where(turned, walk.damping, ",
         _tests(
             "test_precision",
@@ -422,7 +422,7 @@ WOUNDS = (
         ),
     ),
     Wound(
-        "hypotheses.py", "any covariances are in proportion",
+        "theorems/hypotheses.py", "any covariances are in proportion",
         "hypotheses[name] = Hypothesis(distance <= threshold, distance, threshold)",
         "hypotheses[name] = Hypothesis(True, distance, threshold)",
         _tests("test_precision", "test_theorem_3_needs_the_proportion"),
@@ -438,32 +438,32 @@ WOUNDS = (
         _tests("test_spiking", "test_balanced_neighbours_leave_nothing_of_first_order"),
     ),
     Wound(
-        "conclusions.py", "an output precision is a nudge",
+        "theorems/conclusions.py", "an output precision is a nudge",
         "other = problem if nudged else", "other = problem if not nudged else",
         _tests("test_precision", "test_an_output_precision_is_a_soft_output_and_not_a_nudge"),
     ),
     Wound(
-        "theorems.py", "the printed factor is the right one",
+        "theorems/verify.py", "the printed factor is the right one",
         "return [matrix.mT for matrix in", "return [matrix for matrix in",
         _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-2"]),
     ),
     Wound(
-        "hypotheses.py", "the rank is always kept",
+        "theorems/hypotheses.py", "the rank is always kept",
         "all(each.found == each.wanted for each in met)", "True",
         _tests("test_theorems", "test_theorem_2_needs_the_rank_of_the_correlation"),
     ),
     Wound(
-        "hypotheses.py", "a negative product counts as zero",
+        "theorems/hypotheses.py", "a negative product counts as zero",
         "return Hypothesis(abs(value) > threshold", "return Hypothesis(value > threshold",
         _tests("test_counterexamples", "test_the_printed_form_fails", ["printed-residual"]),
     ),
     Wound(
-        "hypotheses.py", "every residual lies in the row space",
+        "theorems/hypotheses.py", "every residual lies in the row space",
         "_distance(rows, spectrum.rows), threshold, condition)", "0.0, threshold, condition)",
         _tests("test_theorems", "test_sharp_theorem_2_fails_for_independent_targets_and_more_samples_than_inputs"),
     ),
     Wound(
-        "hypotheses.py", "a threshold of zero for what rounding leaves",
+        "theorems/hypotheses.py", "a threshold of zero for what rounding leaves",
         "return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond", "return 0.0",
         _tests("test_properties", "test_theorem_1_needs_activities_that_are_not_orthogonal"),
     ),

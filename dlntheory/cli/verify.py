@@ -87,7 +87,7 @@ def passed(theorems: list[dict[str, Any]], counterexamples: list[dict[str, Any]]
 
 def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, lengthy: bool = True) -> dict[str, Any]:
     from ..networks.residual import Residual
-    from ..theorems import verify as check
+    from ..theorems.verify import verify as check
 
     samples = len(x) if x.ndim > len(net.shapes[0]) else 1
     printed = ["printed-1"] if samples > 1 else []
@@ -115,8 +115,8 @@ def _data_for(theorem: int | str, x: Any, y: Any, batched: bool) -> tuple[Any, A
 
 
 def _check_counterexamples() -> Iterator[dict[str, Any]]:
-    from ..counterexamples import COUNTEREXAMPLES
-    from ..theorems import verify as check
+    from ..theorems.counterexamples import COUNTEREXAMPLES
+    from ..theorems.verify import verify as check
 
     for name, example in COUNTEREXAMPLES.items():
         record = _as_record(check(*example.problem(), theorem=name))

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.counterexamples import COUNTEREXAMPLES
 from dlntheory.embedded import normal_data
 from dlntheory.networks.initialisation import with_condition_number
+from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 
 from .data import INITIALISATIONS, Results
 from .verdicts import Case, Claim, below, collector

@@ -13,6 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..learning.alignment import cosine
+from ..learning.rescaling import decorrelations, learning_rates
+from ..learning.rules import Signals
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork
+from ..numerics.checks import one_of
 from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
 from .hypotheses import (
     DECIDABLE,
@@ -24,12 +30,6 @@ from .hypotheses import (
     ranks_and_rows,
     small_batch,
 )
-from .learning.alignment import cosine
-from .learning.rescaling import decorrelations, learning_rates
-from .learning.rules import Signals
-from .networks.layer import Layer
-from .networks.network import LinearNetwork
-from .numerics.checks import one_of
 
 
 class Verdict(NamedTuple):

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .equilibria.problem import Problem
-from .learning.rescaling import products
-from .learning.rules import backpropagation_signals
-from .networks.passes import backward_sweep, downstream_maps
-from .networks.samples import as_columns
-from .numerics.algebra import solve
+from ..equilibria.problem import Problem
+from ..learning.rescaling import products
+from ..learning.rules import backpropagation_signals
+from ..networks.passes import backward_sweep, downstream_maps
+from ..networks.samples import as_columns
+from ..numerics.algebra import solve
 
 ATTEMPTS, SHIFTS = 6, (-8.0, 3.0)
 """From how many starts the search begins at most, and how far from the first the logarithms of the others may lie."""

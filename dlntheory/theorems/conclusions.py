@@ -1,7 +1,7 @@
 r"""What each theorem claims, and what happens: two sets of columns, which agree where the claim is true.
 
 A function for each kind of statement evaluates its hypotheses and both sides on a network and data, and says by how
-much rounding grows on the way. `dlntheory.theorems` has the statements, and decides.
+much rounding grows on the way. `dlntheory.theorems.verify` has the statements, and decides.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .equilibria.covariance import Covariances, output_covariance
-from .equilibria.equilibrium import SOLVERS, solve_problem
-from .equilibria.problem import SoftOutput, as_problem
-from .equilibria.routes import scale_all
+from ..equilibria.covariance import Covariances, output_covariance
+from ..equilibria.equilibrium import SOLVERS, solve_problem
+from ..equilibria.problem import SoftOutput, as_problem
+from ..equilibria.routes import scale_all
+from ..inference.energy import precision
+from ..inference.propagation import arriving_errors
+from ..inference.schedules import Spiking
+from ..learning.rescaling import rescale
+from ..learning.rules import Signals, backpropagation_signals, local_updates
+from ..learning.updates import prepare, signals_of
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork
+from ..networks.passes import downstream_maps, first_order_change
+from ..networks.samples import as_columns
+from ..numerics.checks import as_real, one_of
 from .hypotheses import (
     Check,
     Hypotheses,
@@ -28,18 +39,7 @@ from .hypotheses import (
     solution_found,
     unit_covariances,
 )
-from .inference.energy import precision
-from .inference.propagation import arriving_errors
-from .inference.schedules import Spiking
-from .learning.rescaling import rescale
-from .learning.rules import Signals, backpropagation_signals, local_updates
-from .learning.updates import prepare, signals_of
-from .networks.layer import Layer
-from .networks.network import LinearNetwork
-from .networks.passes import downstream_maps, first_order_change
-from .networks.samples import as_columns
-from .numerics.checks import as_real, one_of
-from .precision import search
+from .interference_free import search
 
 Factors: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], list[Any]]
 """The rescaling's factors, one a layer."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .networks.layer import Dense
-from .networks.network import LinearNetwork
-from .networks.residual import Residual
+from ..networks.layer import Dense
+from ..networks.network import LinearNetwork
+from ..networks.residual import Residual
 
 
 class Counterexample(NamedTuple):

@@ -17,16 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
-from .equilibria.problem import Problem, SoftOutput, as_problem
-from .equilibria.routes import safe_accuracy, solve_system
-from .learning.rescaling import products
-from .learning.rules import Signals, backpropagation_signals, equilibrium_signals
-from .networks.network import LinearNetwork
-from .networks.samples import as_columns
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_array, as_list, one_of
-from .precision_search import find_logs, polish, reduce_problem, solve_tangent
+from ..equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
+from ..equilibria.problem import Problem, SoftOutput, as_problem
+from ..equilibria.routes import safe_accuracy, solve_system
+from ..learning.rescaling import products
+from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
+from ..networks.network import LinearNetwork
+from ..networks.samples import as_columns
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_array, as_list, one_of
+from .interference_free_search import find_logs, polish, reduce_problem, solve_tangent
 
 OUTCOMES = ("no positive solution found", "converged")
 

@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeAlias
 import jax
 import numpy as np
 
-from .equilibria.covariance import Covariances
-from .learning.rules import Signals
-from .networks.layer import Layer
-from .numerics.algebra import default_rcond
-from .precision import InterferenceFree, search_tolerance
+from ..equilibria.covariance import Covariances
+from ..learning.rules import Signals
+from ..networks.layer import Layer
+from ..numerics.algebra import default_rcond
+from .interference_free import InterferenceFree, search_tolerance
 
 DECIDABLE = 1e-3
 """A question is decided only where the threshold that rounding asks for is smaller."""
