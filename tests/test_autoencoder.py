@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
-from dlntheory.learning import rescaling
-from dlntheory.learning import rules as learning_rules
+from dlntheory.training.train import rescaling
+from dlntheory.training.train import rules as learning_rules
 from experiments import mnist, results
 from experiments.sample_efficiency import autoencoder, figure9
 from experiments.sample_efficiency.curves import best_rate
@@ -120,7 +120,7 @@ def test_linear_activations_give_the_linear_updates(rule, factor, samples):
 @pytest.mark.parametrize("factor", ["adaptive", "decorrelated"])
 @pytest.mark.parametrize("rule", ["bp", "pc"])
 def test_rescalings_are_the_library_s(rule, factor):
-    """The kernels of `dlntheory.learning.rescaling`, given the nonlinear network's signals as columns."""
+    """The kernels of `dlntheory.training.train.rescaling`, given the nonlinear network's signals as columns."""
     weights, x, y = problem(samples=4)
     predicted = feedforward(weights, RECTIFIED, x)[0]
     found = settled(weights, RECTIFIED, x, y).signals

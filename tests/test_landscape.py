@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.optimize import least_squares
 
 import dlntheory as dln
-from dlntheory.gradient_flow import stacked, with_weights
+from dlntheory.training.flow import stacked, with_weights
 
 SHAPES = ((3, 4, 3), (3, 2, 2, 3), (3, 3, 4, 3))
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import dlntheory as dln
-from dlntheory.gradient_flow import integrate, tolerance, with_weights
-from dlntheory.mode_dynamics import mode_rates
+from dlntheory.training.flow import integrate, tolerance, with_weights
+from dlntheory.training.singular_modes import mode_rates
 
 RULES = ("bp", "pc", "natural")
 FOLLOWED = 100 * tolerance(np.float64)

@@ -17,8 +17,8 @@ import slow_training
 from closeness import assert_close
 
 import dlntheory as dln
-from dlntheory.sweep_program import condense
-from dlntheory.sweep_runs import share_out
+from dlntheory.training.sweep_program import condense
+from dlntheory.training.sweep_runs import share_out
 
 ROOT = Path(__file__).parents[1]
 STEPS, BATCH, CHUNK = 12, 16, 5

@@ -9,8 +9,8 @@ from .inputs import Json, Order, Seed, Weights, read_batch, refusals, refuse, us
 from .output import print_json, print_tables
 
 if TYPE_CHECKING:
-    from ..learning import Training
     from ..networks.network import LinearNetwork
+    from ..training.train import Training
 
 RECORDS = 10
 """Lines of the table, if nothing else is asked for, and the last."""
@@ -123,8 +123,8 @@ def measure(
     import jax.numpy as jnp
     import numpy as np
 
-    from ..learning import train
     from ..networks.network import align_dtypes
+    from ..training.train import train
 
     net, x, y = align_dtypes(net, *jnp.atleast_2d(x, y))
     if len(x) != len(y):

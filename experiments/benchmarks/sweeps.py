@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.learning import Feed, Learner, trained
+from dlntheory.training.train import Feed, Learner, trained
 
 from . import timing
 from .report import number, table

@@ -17,18 +17,11 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlntheory import (
-    DataModes,
-    LinearNetwork,
-    aligned_network,
-    data_modes,
-    imbalances,
-    mode_dynamics,
-    mode_learning_time,
-)
-from dlntheory.gradient_flow import stacked, stacked_updates, with_weights
+from dlntheory import DataModes, LinearNetwork, aligned_network, data_modes, imbalances, mode_learning_time
 from dlntheory.report.pictures import COLOURS
 from dlntheory.report.tables import LABELS
+from dlntheory.training import singular_modes as mode_dynamics
+from dlntheory.training.flow import stacked, stacked_updates, with_weights
 
 from ..parts import Track
 

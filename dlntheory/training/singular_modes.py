@@ -22,9 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .gradient_flow import as_times, integrate, time_until, tolerance
-from .learning.rules import RULES
-from .numerics.checks import as_array, as_number, one_of
+from ..learning.rules import RULES
+from ..numerics.checks import as_array, as_number, one_of
+from .flow import as_times, integrate, time_until, tolerance
 
 
 def mode_rates(rule: str, weights: Sequence[Any], target: Any, variance: Any, noise: Any) -> list[Any]:

@@ -16,13 +16,13 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from .array_files import as_path
-from .learning import Algorithm, Learner, map_error
-from .networks.layer import Layer
-from .networks.network import LinearNetwork, as_network, cast
-from .numerics.checks import as_array, as_count, as_list, widest
+from ..array_files import as_path
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork, as_network, cast
+from ..numerics.checks import as_array, as_count, as_list, widest
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
+from .train import Algorithm, Learner, map_error
 
 Progress = Callable[[int, int, int], None]
 """Called with the number of steps done, that of all steps, and that of the runs that still go on."""

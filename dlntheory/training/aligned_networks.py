@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .networks.network import LinearNetwork
-from .numerics.algebra import pinv
-from .numerics.checks import as_array, as_count, as_key, as_list
+from ..networks.network import LinearNetwork
+from ..numerics.algebra import pinv
+from ..numerics.checks import as_array, as_count, as_key, as_list
 
 
 class DataModes(NamedTuple):

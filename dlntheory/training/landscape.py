@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .equilibria.equilibrium import equilibrium
-from .equilibria.problem import as_problem
-from .gradient_flow import stacked, stacked_updates
-from .networks.network import LinearNetwork
-from .networks.samples import shaped
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_count, as_list, one_of
+from ..equilibria.equilibrium import equilibrium
+from ..equilibria.problem import as_problem
+from ..networks.network import LinearNetwork
+from ..networks.samples import shaped
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_count, as_list, one_of
+from .flow import stacked, stacked_updates
 
 GRADIENTS = ("bp", "pc")
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""

@@ -5,10 +5,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .gradient_flow import time_until, tolerance, training
+from ..networks.network import LinearNetwork
+from ..numerics.checks import as_array, as_list, as_number
+from .flow import time_until, tolerance, training
 from .landscape import spectrum
-from .networks.network import LinearNetwork
-from .numerics.checks import as_array, as_list, as_number
 
 
 def escape_time(

@@ -1,6 +1,6 @@
 r"""Training of a linear network: one learning rule, minibatch after minibatch, in one compiled loop.
 
-A step is ``W_l ← W_l + η ΔW_l``, with the updates of `dlntheory.learning.updates`. It is measured by the distance of the whole
+A step is ``W_l ← W_l + η ΔW_l``, with the updates of `dlntheory.training.train.updates`. It is measured by the distance of the whole
 map from that of the data, ``‖W_data − W_{L:1}‖²`` (squared Frobenius norm), and by the loss of its minibatch.
 """
 
@@ -13,16 +13,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .equilibria.covariance import Covariances, as_covariances
-from .equilibria.equilibrium import REFUSED, cheapest_route, equilibrate
-from .equilibria.problem import Problem, as_nudge
-from .learning.alignment import cosine
-from .learning.updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
-from .networks.layer import Layer
-from .networks.network import LinearNetwork, as_network, cast
-from .networks.passes import first_order_change
-from .networks.samples import flat
-from .numerics.checks import as_array, as_count, as_key, as_real, same_batch, widest
+from ..equilibria.covariance import Covariances, as_covariances
+from ..equilibria.equilibrium import REFUSED, cheapest_route, equilibrate
+from ..equilibria.problem import Problem, as_nudge
+from ..learning.alignment import cosine
+from ..learning.updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
+from ..networks.layer import Layer
+from ..networks.network import LinearNetwork, as_network, cast
+from ..networks.passes import first_order_change
+from ..networks.samples import flat
+from ..numerics.checks import as_array, as_count, as_key, as_real, same_batch, widest
 
 Layers = tuple[Layer, ...]
 

@@ -19,8 +19,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float
 
-from .learning import Layers, Learner, after_every, map_error, take_step
-from .numerics.cholesky import BLOCK
+from ..numerics.cholesky import BLOCK
+from .train import Layers, Learner, after_every, map_error, take_step
 
 AXIS = "runs"
 AT_ONCE = 64

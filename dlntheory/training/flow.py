@@ -19,13 +19,13 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from .equilibria.problem import PrecisionError, as_problem
-from .learning.rescaling import RESCALINGS
-from .learning.rules import RULES
-from .learning.updates import weight_updates
-from .networks.network import LinearNetwork, as_network
-from .networks.samples import shaped
-from .numerics.checks import as_array, one_of
+from ..equilibria.problem import PrecisionError, as_problem
+from ..learning.rescaling import RESCALINGS
+from ..learning.rules import RULES
+from ..learning.updates import weight_updates
+from ..networks.network import LinearNetwork, as_network
+from ..networks.samples import shaped
+from ..numerics.checks import as_array, one_of
 
 Rates = Callable[[np.ndarray], np.ndarray]
 STIFF = 1024
