@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dlntheory as dln
-from dlntheory.newton import steepest
-from dlntheory.nonlinear import clamp
-from dlntheory.nonlinear_network import ACTIVATIONS, forward
+from dlntheory.nonlinear.equilibrium import clamp
+from dlntheory.nonlinear.network import ACTIVATIONS, forward
+from dlntheory.nonlinear.newton import steepest
 
 WIDTHS, BATCH = (5, 7, 6, 4), 6
 DRAW = np.random.default_rng(0)

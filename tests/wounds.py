@@ -655,22 +655,22 @@ WOUNDS = (
         _tests("test_update_alignment", "test_a_finite_step_is_the_model_run_again_and_tends_to_the_derivative"),
     ),
     Wound(
-        "linearised.py", "tangents through the origin",
+        "nonlinear/tangent.py", "tangents through the origin",
         "offset=(value - slope * activity).ravel()", "offset=(0 * value).ravel()",
         _tests("test_linearised", "test_it_is_what_the_formulas_say", ["dense"]),
     ),
     Wound(
-        "linearised.py", "a transpose without the slope",
+        "nonlinear/tangent.py", "a transpose without the slope",
         "return self.slope[:, None] * self.inner.transpose(v)", "return self.inner.transpose(v)",
         _tests("test_linearised", "test_it_is_what_the_formulas_say", ["rectified"]),
     ),
     Wound(
-        "newton.py", "curvature without the bend of the blocks",
+        "nonlinear/newton.py", "curvature without the bend of the blocks",
         "back = pulls[index](above)[0] - bends[index](moved[index])", "back = pulls[index](above)[0]",
         _tests("test_nonlinear", "test_the_equilibrium_is_a_stationary_point_of_the_energy", ["tanh"]),
     ),
     Wound(
-        "newton.py", "a subgradient that takes the wrong side of a kink",
+        "nonlinear/newton.py", "a subgradient that takes the wrong side of a kink",
         "jnp.where(rises > falls, -rises, falls)", "jnp.where(rises > falls, falls, -rises)",
         _tests("test_nonlinear", "test_the_smallest_subgradient_at_a_kink"),
     ),

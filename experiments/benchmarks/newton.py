@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.newton import Clamped, State, norm
-from dlntheory.nonlinear import clamp
-from dlntheory.nonlinear_network import forward
+from dlntheory.nonlinear.equilibrium import clamp
+from dlntheory.nonlinear.network import forward
+from dlntheory.nonlinear.newton import Clamped, State, norm
 
 from . import timing
 from .report import number, table

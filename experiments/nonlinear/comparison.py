@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, NonlinearNetwork, nonlinear_equilibrium, target_alignment
 from dlntheory.learning.updates import Options
-from dlntheory.linearised import linearised
-from dlntheory.nonlinear import NonlinearEquilibrium
-from dlntheory.nonlinear_updates import Traces, at_equilibrium, backpropagated, change_and_alignment
+from dlntheory.nonlinear.equilibrium import NonlinearEquilibrium
+from dlntheory.nonlinear.tangent import linearised
+from dlntheory.nonlinear.updates import Traces, at_equilibrium, backpropagated, change_and_alignment
 
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
 from ..sample_efficiency.single_step import colour_of

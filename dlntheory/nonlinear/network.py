@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .networks.layer import Layer
-from .networks.network import as_network, cast
-from .numerics.checks import as_array, as_list, one_of, widest
+from ..networks.layer import Layer
+from ..networks.network import as_network, cast
+from ..numerics.checks import as_array, as_list, one_of, widest
 
 Block: TypeAlias = Callable[[Any], Any]
 """A function of one sample, as a pytree of its parameters."""

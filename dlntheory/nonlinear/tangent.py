@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .networks.layer import Layer, Shape
-from .networks.network import LinearNetwork
-from .networks.residual import Wrapper
-from .nonlinear_network import Activated, NonlinearNetwork, as_nonlinear, as_samples, cast_blocks, forward
-from .numerics.algebra import Matrix
+from ..networks.layer import Layer, Shape
+from ..networks.network import LinearNetwork
+from ..networks.residual import Wrapper
+from ..numerics.algebra import Matrix
+from .network import Activated, NonlinearNetwork, as_nonlinear, as_samples, cast_blocks, forward
 
 
 class Linearised(Wrapper):

@@ -1,4 +1,4 @@
-r"""The equilibrium of predictive-coding inference in a nonlinear network: the interface of `dlntheory.newton`."""
+r"""The equilibrium of predictive-coding inference in a nonlinear network: the interface of `dlntheory.nonlinear.newton`."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .equilibria.problem import stationary
+from ..equilibria.problem import stationary
+from ..numerics.algebra import is_concrete
+from ..numerics.checks import as_count, as_real, one_of
+from .network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
 from .newton import (
     Clamped,
     Progress,
@@ -22,9 +25,6 @@ from .newton import (
     norm,
     steepest,
 )
-from .nonlinear_network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
-from .numerics.algebra import is_concrete
-from .numerics.checks import as_count, as_real, one_of
 
 OUTCOMES = ("converged", "step limit", "stalled", "not finite")
 METHODS = ("newton", "linearised")
