@@ -1,10 +1,12 @@
 from . import symbolic as symbolic
-from .embedded import digits as digits
 from .equilibria.covariance import output_covariance as output_covariance
 from .equilibria.equilibrium import Equilibrium as Equilibrium
 from .equilibria.equilibrium import equilibrium as equilibrium
 from .equilibria.problem import PrecisionError as PrecisionError
 from .equilibria.problem import SoftOutput as SoftOutput
+from .files.builtin import digits as digits
+from .files.weights import load_weights as load_weights
+from .files.weights import save_weights as save_weights
 from .inference.eigenmodes import InferenceModes as InferenceModes
 from .inference.finite_time import finite_time_activities as finite_time_activities
 from .inference.propagation import energy_propagation as energy_propagation
@@ -76,5 +78,3 @@ from .training.sweep import sweep as sweep
 from .training.train import Algorithm as Algorithm
 from .training.train import Training as Training
 from .training.train import train as train
-from .weights import load_weights as load_weights
-from .weights import save_weights as save_weights

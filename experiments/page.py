@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dlntheory.array_files import write_atomically
+from dlntheory.files.arrays import write_atomically
 
 from .results import CONFIG, load
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dlntheory.array_files import read_arrays, write_arrays
+from dlntheory.files.arrays import read_arrays, write_arrays
 
 from .provenance import choices, source_digest
 from .results import Result

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlntheory.array_files import encode_arrays, read_arrays, write_together
+from dlntheory.files.arrays import encode_arrays, read_arrays, write_together
 from dlntheory.report.pictures import UNDATED, encode_picture
 
 from .provenance import configuration as configuration

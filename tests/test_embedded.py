@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import dlntheory as dln
-from dlntheory.embedded import DIGITS_NETWORK, DIGITS_SAMPLES, digits, networks, normal_data
-from dlntheory.weights import load_weights
+from dlntheory.files.builtin import DIGITS_NETWORK, DIGITS_SAMPLES, digits, networks, normal_data
+from dlntheory.files.weights import load_weights
 
 ROOT = Path(__file__).parent.parent
 NAMES = list(networks())

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from dlntheory import LinearNetwork
 from dlntheory.cli import app
 from dlntheory.cli.inputs import QUICK_COMPILATION, use_quick_compilation
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 from experiments import results
 from experiments.sample_efficiency import FIGURES, load_figure, single_step, toy
 from experiments.sample_efficiency.single_step import CURVES, SingleStep

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import dlntheory as dln
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 from experiments.inference import bp_to_pc, spiking, theorem3
 
 

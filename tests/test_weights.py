@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from dlntheory.files.weights import load_weights, save_weights
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
 from dlntheory.networks.residual import Residual
-from dlntheory.weights import load_weights, save_weights
 
 WRITTEN = (".npz", ".safetensors")
 

@@ -51,7 +51,7 @@ def align(
             check_picture(plot)
     use_double_precision()
     if weights is None:
-        from ..embedded import digits
+        from ..files.builtin import digits
 
         name, description, problem = "digits", "trained on handwritten digits", digits()
     else:

@@ -110,8 +110,8 @@ def read_problem(
     weights: Path, inputs: Path | None, targets: Path | None, order: str | None, seed: int
 ) -> tuple["LinearNetwork", Any, Any]:
     """The network of a file, with the given data or with drawn ones."""
-    from ..embedded import normal_data
-    from ..weights import load_weights
+    from ..files.builtin import normal_data
+    from ..files.weights import load_weights
 
     with refusals("WEIGHTS"):
         net = load_weights(weights, order)

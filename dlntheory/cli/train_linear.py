@@ -74,7 +74,7 @@ def train_linear(
         "widths": net.widths, "samples": len(x), "training": lines,
     }  # fmt: skip
     if out is not None and trained.outcome == "finished":
-        from ..weights import save_weights
+        from ..files.weights import save_weights
 
         with refusals("--out"):
             save_weights(out, trained.net)
@@ -90,8 +90,8 @@ def train_linear(
 
 def _read_network(weights: Path | None, order: str | None, widths: str | None, init: str, seed: int) -> "LinearNetwork":
     """The network of the file, or a random one."""
+    from ..files.weights import load_weights
     from ..networks.network import LinearNetwork
-    from ..weights import load_weights
 
     if weights is not None:
         with refusals("WEIGHTS"):
@@ -105,7 +105,7 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
 
 def _check_out(out: Path | None) -> None:
     """Refuse now what could not be written later."""
-    from ..array_files import ENCODERS, as_path
+    from ..files.arrays import ENCODERS, as_path
 
     if out is None:
         return

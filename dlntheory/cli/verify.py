@@ -61,7 +61,7 @@ def verify(
 
 
 def _built_in() -> Any:
-    from ..embedded import networks
+    from ..files.builtin import networks
 
     return networks()
 

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..array_files import write_atomically
+from ..files.arrays import write_atomically
 from .tables import network_title, rule_name
 
 COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green"}

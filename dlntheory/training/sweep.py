@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from ..array_files import as_path
+from ..files.arrays import as_path
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network, cast
 from ..numerics.checks import as_array, as_count, as_list, widest

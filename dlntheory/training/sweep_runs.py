@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ..array_files import read_arrays, write_arrays
+from ..files.arrays import read_arrays, write_arrays
 from .sweep_program import Found, Work
 
 FORMAT = 1

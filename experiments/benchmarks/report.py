@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlntheory.array_files import write_atomically
+from dlntheory.files.arrays import write_atomically
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -17,10 +17,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from dlntheory import LinearNetwork, weight_updates
-from dlntheory.array_files import write_atomically
-from dlntheory.embedded import DIGITS_NETWORK, DIGITS_SAMPLES
+from dlntheory.files.arrays import write_atomically
+from dlntheory.files.builtin import DIGITS_NETWORK, DIGITS_SAMPLES
+from dlntheory.files.weights import save_weights
 from dlntheory.networks.network import cast
-from dlntheory.weights import save_weights
 
 WIDTHS = (64, 32, 32, 32, 10)
 SAMPLES_PER_CLASS = 20

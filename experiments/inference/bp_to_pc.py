@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_alignment
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.report.pictures import COLOURS
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, energy_propagation, equilibrium, finite_time_activities, simulate_inference
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
 

@@ -21,7 +21,7 @@ from dlntheory import (
     target_alignment,
     weight_updates,
 )
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 from dlntheory.report.pictures import COLOURS
 
 from ..parts import Track

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, adaptive_learning_rates, interference_free_covariances, weight_updates
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
 

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, update_kernel
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
 from ..sample_efficiency.panels import Panel, PanelFigure

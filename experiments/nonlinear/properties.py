@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import AvgPool2d, Conv2d, Dense, Flatten, LinearNetwork, NonlinearNetwork, digits
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
 from .comparison import activated, by_curve, compare, draw_points, summarise_points

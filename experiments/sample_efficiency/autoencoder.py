@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import SpectralRegularisation
-from dlntheory.array_files import read_arrays, write_arrays
+from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.networks.initialisation import random_weights
 
 from ..mnist import Images, fingerprint, load_images, pixels

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_alignment, weight_updates
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.networks.passes import feedforward, finite_change, first_order_change
 from dlntheory.report.pictures import COLOURS

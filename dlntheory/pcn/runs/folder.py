@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ...array_files import write_atomically
+from ...files.arrays import write_atomically
 from ...numerics.extras import require
 from .checkpoints import Checkpoints
 from .config import TrainingConfig

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...array_files import write_atomically
+from ...files.arrays import write_atomically
 
 
 class Metrics:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlntheory.array_files import write_together
+from dlntheory.files.arrays import write_together
 
 BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
 """The table stands between these lines of a page; the rest of it is not touched."""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.embedded import normal_data
+from dlntheory.files.builtin import normal_data
 from dlntheory.networks.initialisation import with_condition_number
 from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 

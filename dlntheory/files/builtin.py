@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .array_files import read_arrays
-from .networks.layer import Dense
-from .networks.network import LinearNetwork, cast
-from .networks.residual import Residual
-from .networks.samples import shaped
+from ..networks.layer import Dense
+from ..networks.network import LinearNetwork, cast
+from ..networks.residual import Residual
+from ..networks.samples import shaped
+from .arrays import read_arrays
 from .weights import load_weights
 
 FOLDER = Path(__file__).parent / "data"

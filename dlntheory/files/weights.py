@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from .array_files import read_arrays, write_arrays
-from .networks.chain import Chain
-from .networks.convolution import Conv2d, ConvTranspose2d
-from .networks.folding import Folded
-from .networks.layer import Dense
-from .networks.network import LinearNetwork
-from .networks.residual import Residual
-from .networks.weightless import AvgPool2d, Flatten, Reshape
-from .numerics.algebra import is_symbolic
+from ..networks.chain import Chain
+from ..networks.convolution import Conv2d, ConvTranspose2d
+from ..networks.folding import Folded
+from ..networks.layer import Dense
+from ..networks.network import LinearNetwork
+from ..networks.residual import Residual
+from ..networks.weightless import AvgPool2d, Flatten, Reshape
+from ..numerics.algebra import is_symbolic
+from .arrays import read_arrays, write_arrays
 
 KINDS: dict[str, type[Any]] = {
     "dense": Dense,
