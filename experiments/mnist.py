@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlntheory.idx import read_idx
 from dlntheory.pcn.data.catalogue import command, find_idx
+from dlntheory.pcn.data.idx import read_idx
 
 FILES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...idx import read_idx
 from .bundled import BUNDLED, openml
 from .cifar import CIFAR10, CIFAR100, read_cifar
 from .dataset import Dataset, Normalisation, Split, as_labels
+from .idx import read_idx
 from .pictures import read_cifar10_jpeg, read_tiny_imagenet
 
 OPENML = "openml:"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .files.arrays import as_path
+from ...files.arrays import as_path
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The codes of the types of numbers."""
