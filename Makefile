@@ -44,8 +44,8 @@ prove: .venv/dev.stamp  ## prove every statement, and write the table of proofs/
 	$(BIN)/dlntheory prove
 	$(BIN)/python -m proofs
 
-mutants: .venv/dev.stamp  ## wound the formulas and check that the tests bleed
-	$(BIN)/python tests/mutations.py
+mutants: .venv/dev.stamp  ## change the formulas one by one and check that the tests fail
+	$(BIN)/python tests/run_mutants.py
 
 bench: .venv/dev.stamp  ## time the library against its bars
 	$(BIN)/python -m experiments.benchmarks

@@ -8,8 +8,8 @@ With the clamped activities moved into the offsets (``c_1 = T_1 x + b_1``, ``c_L
 
 The routes: through ``S``, one factorisation of an ``n_L × n_L`` matrix between a backward and a forward sweep; through
 ``S`` by conjugate gradients, with a backward and a forward sweep for each product; and through the two factorisations
-of the energy's Hessian in `dlntheory.equilibria.hessian`. Derivatives do not pass through a route: they are those of the system's
-solution, and cost one more solve by the same route.
+of the energy's Hessian in `dlntheory.equilibria.hessian`. Derivatives do not pass through a route: the derivative of
+the system's solution costs one more solve by the same route.
 """
 
 import math

@@ -1,4 +1,4 @@
-r"""The equilibrium of predictive-coding inference in a nonlinear network: the interface of `dlntheory.nonlinear.newton`."""
+"""The equilibrium of predictive-coding inference in a nonlinear network, found by Newton's method."""
 
 from typing import Any
 

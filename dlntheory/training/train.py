@@ -1,7 +1,7 @@
 r"""Training of a linear network: one learning rule, minibatch after minibatch, in one compiled loop.
 
-A step is ``W_l ← W_l + η ΔW_l``, with the updates of `dlntheory.training.train.updates`. It is measured by the distance of the whole
-map from that of the data, ``‖W_data − W_{L:1}‖²`` (squared Frobenius norm), and by the loss of its minibatch.
+A step is ``W_l ← W_l + η ΔW_l``, with the updates of `dlntheory.learning.updates`. It is measured by the squared
+Frobenius distance of the whole map from the map of the data, ``‖W_data − W_{L:1}‖²``, and by the loss of its minibatch.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,88 +2,21 @@
 
 import ast
 import graphlib
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from interpreter import fresh_python
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "dlntheory"
 
-# A module imports only modules that stand before it. A folder is one entry: its files may import each other.
-LAYERS = [
-    "cholesky",
-    "expressions",
-    "algebra",
-    "checks",
-    "initialisation",
-    "layers",
-    "wrappers",
-    "windows",
-    "convolution",
-    "fixed_maps",
-    "folding",
-    "network",
-    "conjugate_gradients",
-    "covariance",
-    "hessian",
-    "system",
-    "equilibria",
-    "descent",
-    "schedules",
-    "relaxation",
-    "spectrum",
-    "simulation",
-    "inference",
-    "responses",
-    "propagation",
-    "modes",
-    "finite_time",
-    "learning_rules",
-    "rescaling",
-    "updates",
-    "gradient_flow",
-    "aligned",
-    "mode_dynamics",
-    "landscape",
-    "escape",
-    "alignment",
-    "kernels",
-    "best_alignment",
-    "chains",
-    "update_alignment",
-    "nonlinear_network",
-    "newton",
-    "nonlinear",
-    "nonlinear_updates",
-    "linearised",
-    "learning",
-    "symbolic",
-    "relaxed",
-    "precision_search",
-    "precision",
-    "spikes",
-    "hypotheses",
-    "conclusions",
-    "theorems",
-    "array_files",
-    "idx",
-    "condensing",
-    "sweep_program",
-    "sweep_runs",
-    "sweeps",
-    "weights",
-    "embedded",
-    "counterexamples",
-    "extras",
-    "pcn",
-    "report",
-    "cli",
-    "__main__",
-]
+# A room imports only rooms that stand before it; its files, one another, as far as there is no cycle.
+ROOMS = (
+    "numerics", "networks", "files", "equilibria", "inference", "learning", "random_networks", "theorems", "training",
+    "nonlinear", "pcn", "symbolic", "report", "cli", "__main__",
+)  # fmt: skip
+MOST_ENTRIES, MOST_LEVELS, MOST_LEVELS_INSIDE = 15, 10, 8
 
 HEAVY = {"flint", "matplotlib", "optax", "optuna", "orbax", "rich", "sklearn", "sympy", "torch", "typer"}
 HEAVY |= {"scipy.optimize"}
@@ -97,7 +30,7 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def layer(module: str) -> str:
+def room(module: str) -> str:
     """`cli` for dlntheory.cli.figures; the empty string for dlntheory itself."""
     return module.partition(".")[2].partition(".")[0]
 
@@ -122,29 +55,56 @@ def ours(module: str) -> set[str]:
     return imported(module) & MODULES.keys()
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if layer(module)])
-def test_imports_flow_one_way(module):
-    own = layer(module)
-    assert own in LAYERS, f"{module} has no place yet: add {own!r} to LAYERS in {__file__}"
-    allowed = LAYERS[: LAYERS.index(own) + 1]
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module)])
+def test_imports_between_rooms_flow_one_way(module):
+    own = room(module)
+    assert own in ROOMS, f"{module} is in no room; rooms are listed in {__file__}"
     for other in ours(module):
-        assert layer(other), f"{module} imports the facade; import from the module that defines the name"
-        assert layer(other) in allowed, f"{module} imports {other}, which comes after it"
+        assert room(other), f"{module} imports the facade; import from the module that defines the name"
+        assert room(other) in ROOMS[: ROOMS.index(own) + 1], f"{module} imports {other}, whose room comes after it"
 
 
 def test_no_cycles():
     graphlib.TopologicalSorter({module: ours(module) for module in MODULES}).prepare()
 
 
+def levels(graph: dict[str, set[str]]) -> int:
+    """The length of the longest chain of imports."""
+    height: dict[str, int] = {}
+    for node in graphlib.TopologicalSorter(graph).static_order():
+        height[node] = 1 + max((height[each] for each in graph[node]), default=0)
+    return max(height.values())
+
+
+def test_there_are_few_rooms_on_few_levels():
+    between = {own: {room(other) for m in MODULES if room(m) == own for other in ours(m)} - {own} for own in ROOMS}
+    assert len({room(module) for module in MODULES} - {""}) <= MOST_ENTRIES
+    assert levels(between) <= MOST_LEVELS
+    for folder in {path.parent for path in MODULES.values()}:
+        files = {module for module, path in MODULES.items() if path.parent == folder and path.name != "__init__.py"}
+        assert levels({module: ours(module) & files for module in files}) <= MOST_LEVELS_INSIDE, folder
+
+
+def test_no_room_bears_a_public_name():
+    import dlntheory
+
+    public_modules = {"pcn", "symbolic", "plot"}
+    assert not {path.stem for path in PACKAGE.iterdir()} & set(dlntheory.__all__) - public_modules
+
+
+def test_every_room_says_its_question():
+    for path in PACKAGE.iterdir():
+        if path.is_dir() and path.name in ROOMS and path.name not in ("pcn", "report", "cli"):
+            text = ast.get_docstring(ast.parse((path / "__init__.py").read_text("utf-8"))) or ""
+            assert text.splitlines()[0].endswith("?")
+            files = {each.stem for each in path.glob("*.py")} - {"__init__"}
+            missing = {each for each in files if f"`{each}`" not in text}
+            assert not missing, f"{path.name}/__init__.py does not say where to read {missing}"
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_library_stands_alone(module):
     assert not {name.partition(".")[0] for name in imported(module)} & {"experiments", "proofs", "tests"}
-
-
-def fresh_python(script: str):
-    """The JSON that a new interpreter prints last."""
-    printed = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(printed.stdout.splitlines()[-1])
 
 
 def test_importing_changes_no_configuration():

@@ -385,7 +385,7 @@ def test_augmentation_that_cannot_be_done():
         Augmentation(crop=9).check((3, 8, 8))
 
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "mnist"
+REAL = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the files of MNIST are not in ../shared/data/mnist")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
-from test_imports import fresh_python
+from interpreter import fresh_python
 
 import dlntheory as dln
 

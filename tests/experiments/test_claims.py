@@ -19,7 +19,7 @@ from experiments.sample_efficiency.claims import CLAIMS, Results, conditions, pa
 from experiments.sample_efficiency.claims.verdicts import Case, above, below, verdict_of
 from experiments.sample_efficiency.curves import kept
 
-COMMITTED = Path(__file__).parents[1] / "docs/results/figures"
+COMMITTED = Path(__file__).parents[2] / "docs/results/figures"
 BY_ID = {claim.id: claim for claim in CLAIMS}
 
 

@@ -1,10 +1,10 @@
-"""Prove that the tests bite: wound a formula, run the tests that must notice, and fail where they do not.
+"""Prove that the tests bite: change a formula, run the tests that must notice, and fail where they do not.
 
-    python tests/mutations.py [WORD ...]     only the wounds whose file or name has one of the words
+    python tests/run_mutants.py [WORD ...]     only the mutants whose file or name has one of the words
 
-Every wound is one edit in a fresh copy of the library. It counts where one of its tests fails; it does not count where
-the tests pass (the wound survives), cannot even be collected, or take too long. The same tests must pass without a
-wound, and every text that a wound replaces must stand in its file exactly once. Types are not checked at run time:
+Every mutant is one edit in a fresh copy of the library. It counts where one of its tests fails; it does not count where
+the tests pass (the mutant survives), cannot even be collected, or take too long. The same tests must pass without a
+mutant, and every text that a mutant replaces must stand in its file exactly once. Types are not checked at run time:
 what a test says of the numbers must suffice.
 """
 
@@ -21,12 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from wounds import WOUNDS, Wound
+from mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("dlntheory", "tests", "experiments", "proofs", "conftest.py", "pyproject.toml")
 AT_ONCE = 2
-LIMIT = 120  # seconds a wound; idle, one takes about three
+LIMIT = 120  # seconds a mutant; idle, one takes about three
 FOUND = 1  # pytest's exit status where tests ran and some failed
 
 # What takes longest, importing what does not change, is done once: each run is forked from a process that has done it.
@@ -42,19 +42,19 @@ class Outcome(NamedTuple):
     output: str
 
 
-def run(tests: Iterable[str], wound: Wound | None = None) -> Outcome:
-    """Run the tests in a fresh copy, wounded or not; again if there was no answer, as on a machine out of memory."""
-    outcome = run_once(tests, wound)
-    return outcome if outcome.status >= 0 else run_once(tests, wound)
+def run(tests: Iterable[str], mutant: Mutant | None = None) -> Outcome:
+    """Run the tests in a fresh copy, mutated or not; again if there was no answer, as on a machine out of memory."""
+    outcome = run_once(tests, mutant)
+    return outcome if outcome.status >= 0 else run_once(tests, mutant)
 
 
-def run_once(tests: Iterable[str], wound: Wound | None) -> Outcome:
-    """Run the tests in a fresh copy, wounded or not."""
+def run_once(tests: Iterable[str], mutant: Mutant | None) -> Outcome:
+    """Run the tests in a fresh copy, mutated or not."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy_to(Path(folder))
-        if wound is not None:
-            path = Path(folder, "dlntheory", wound.file)
-            path.write_text(path.read_text("utf-8").replace(wound.original, wound.wounded), "utf-8")
+        if mutant is not None:
+            path = Path(folder, "dlntheory", mutant.file)
+            path.write_text(path.read_text("utf-8").replace(mutant.original, mutant.mutated), "utf-8")
         return pytest_in(folder, tests)
 
 
@@ -101,21 +101,21 @@ def _pytest(folder: str, tests: list[str]) -> None:
     os._exit(0)
 
 
-def misplaced(wounds: Iterable[Wound]) -> Iterator[str]:
-    """The wounds whose text does not stand in its file exactly once."""
-    for wound in wounds:
-        count = (ROOT / "dlntheory" / wound.file).read_text("utf-8").count(wound.original)
-        if count != 1 or wound.original == wound.wounded:
-            yield f"MISPLACED  {wound.file}: {wound.name}: its text stands there {count} times; wanted once"
+def misplaced(mutants: Iterable[Mutant]) -> Iterator[str]:
+    """The mutants whose text does not stand in its file exactly once."""
+    for mutant in mutants:
+        count = (ROOT / "dlntheory" / mutant.file).read_text("utf-8").count(mutant.original)
+        if count != 1 or mutant.original == mutant.mutated:
+            yield f"MISPLACED  {mutant.file}: {mutant.name}: its text stands there {count} times; wanted once"
 
 
-def verdict(wound: Wound, outcome: Outcome) -> tuple[bool, str]:
-    """Whether the wound was noticed, and a line that says by what."""
-    name = f"{wound.file}: {wound.name}"
+def verdict(mutant: Mutant, outcome: Outcome) -> tuple[bool, str]:
+    """Whether the mutant was noticed, and a line that says by what."""
+    name = f"{mutant.file}: {mutant.name}"
     if outcome.status == FOUND and outcome.evidence:
         return True, f"killed     {name}  [{outcome.evidence}]"
     if outcome.status == 0:
-        return False, f"SURVIVED   {name}  [{', '.join(wound.tests)}]"
+        return False, f"SURVIVED   {name}  [{', '.join(mutant.tests)}]"
     return False, f"NO ANSWER  {name}  [{outcome.evidence or f'pytest exit status {outcome.status}'}]\n{outcome.output}"
 
 
@@ -126,40 +126,40 @@ def share_environment() -> None:
     importlib.import_module("conftest")
 
 
-def chosen(words: list[str]) -> list[Wound]:
-    """The wounds whose file or name has one of the words; all of them without words."""
-    return [wound for wound in WOUNDS if not words or any(word in f"{wound.file} {wound.name}" for word in words)]
+def chosen(words: list[str]) -> list[Mutant]:
+    """The mutants whose file or name has one of the words; all of them without words."""
+    return [mutant for mutant in MUTANTS if not words or any(word in f"{mutant.file} {mutant.name}" for word in words)]
 
 
-def without_wounds(wounds: Iterable[Wound]) -> Outcome | None:
+def unmutated(mutants: Iterable[Mutant]) -> Outcome | None:
     """Run all their tests in the library as it is, in shares: an outcome of those that did not pass, if there is one."""
-    tests = list(dict.fromkeys(test for wound in wounds for test in wound.tests))
+    tests = list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
     shares = [tests[first::AT_ONCE] for first in range(min(AT_ONCE, len(tests)))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return next((outcome for outcome in pool.map(run, shares) if outcome.status != 0), None)
 
 
 def main(words: list[str]) -> int:
-    """Run the wounds; the number of those that count against the tests decides the exit status."""
+    """Run the mutants; the number of those that count against the tests decides the exit status."""
     share_environment()
-    wounds, began = chosen(words), time.monotonic()
+    mutants, began = chosen(words), time.monotonic()
     failed = 0
-    if problems := list(misplaced(wounds)):
+    if problems := list(misplaced(mutants)):
         print(*problems, sep="\n")
         failed = len(problems)
-    elif (unsound := without_wounds(wounds)) is not None:
-        print(f"The tests do not pass without a wound, so nothing is proved: {unsound.evidence}\n{unsound.output}")
-        failed = len(wounds)
+    elif (unsound := unmutated(mutants)) is not None:
+        print(f"The tests do not pass without a mutant, so nothing is proved: {unsound.evidence}\n{unsound.output}")
+        failed = len(mutants)
     else:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            outcomes = pool.map(lambda wound: run(wound.tests, wound), wounds)
-            for wound, outcome in zip(wounds, outcomes, strict=True):
-                noticed, line = verdict(wound, outcome)
+            outcomes = pool.map(lambda mutant: run(mutant.tests, mutant), mutants)
+            for mutant, outcome in zip(mutants, outcomes, strict=True):
+                noticed, line = verdict(mutant, outcome)
                 failed += not noticed
                 print(line, flush=True)
         print(f"{time.monotonic() - began:.0f} s")
-    print(f"mutants: {len(wounds) - failed if wounds else 0} passed, {failed} failed")
-    return 1 if failed or not wounds else 0
+    print(f"mutants: {len(mutants) - failed if mutants else 0} passed, {failed} failed")
+    return 1 if failed or not mutants else 0
 
 
 if __name__ == "__main__":

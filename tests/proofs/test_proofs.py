@@ -24,7 +24,7 @@ from proofs.normal_form import Algebra, Assumption, Symmetric
 from proofs.numbers import Numbers, agree
 from proofs.shared import Shared
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EACH = pytest.mark.parametrize("name", proofs.PROOFS)
 QUICK = (1, 2, 3)
 LENGTHY = {"pc-gradient": (5,)}

@@ -14,7 +14,7 @@ import dlntheory as dln
 from dlntheory.files.builtin import DIGITS_NETWORK, DIGITS_SAMPLES, digits, networks, normal_data
 from dlntheory.files.weights import load_weights
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAMES = list(networks())
 
 

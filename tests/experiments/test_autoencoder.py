@@ -120,7 +120,7 @@ def test_linear_activations_give_the_linear_updates(rule, factor, samples):
 @pytest.mark.parametrize("factor", ["adaptive", "decorrelated"])
 @pytest.mark.parametrize("rule", ["bp", "pc"])
 def test_rescalings_are_the_library_s(rule, factor):
-    """The kernels of `dlntheory.training.train.rescaling`, given the nonlinear network's signals as columns."""
+    """The kernels of `dlntheory.learning.rescaling`, given the nonlinear network's signals as columns."""
     weights, x, y = problem(samples=4)
     predicted = feedforward(weights, RECTIFIED, x)[0]
     found = settled(weights, RECTIFIED, x, y).signals
@@ -390,7 +390,7 @@ def test_a_curve_of_nan_has_no_best_rate_but_a_finite_one():
     assert best_rate(np.array([[np.nan], [0.1], [0.15]])) == 1
 
 
-MNIST = Path(os.environ.get("MNIST_DIR", Path(__file__).parents[2] / "shared" / "data" / "mnist"))
+MNIST = Path(os.environ.get("MNIST_DIR", Path(__file__).parents[3] / "shared" / "data" / "mnist"))
 needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason=f"MNIST is not in {MNIST}; MNIST_DIR says where it is")
 
 

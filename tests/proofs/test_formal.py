@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FORMAL = ROOT / "proofs/formal"
 BUILD = ROOT / ".cache/formal"  # shared with `make -C proofs/formal`
 SOURCES = {path.name: path.read_text("utf-8") for path in sorted(FORMAL.glob("*.v"))}
@@ -119,42 +119,42 @@ def test_theorems_hold_without_axioms(built: Path) -> None:
     assert (built / "assumptions.txt").read_text("utf-8").splitlines() == [CLOSED] * len(THEOREMS)
 
 
-class Wound(NamedTuple):
+class Mutant(NamedTuple):
     """An edit that makes a statement false, and the theorem in the same file whose proof must fail."""
 
     name: str
     file: str
     original: str
-    wounded: str
+    mutated: str
     theorem: str
 
 
-WOUNDS = [
-    Wound("S without its last term", "Covariance.v", r"\sum_(l < L) downstream T L l.+1 *m C", r"\sum_(l < L.-1) downstream T L l.+1 *m C", "output_covariance_plain"),
-    Wound("S⁻¹ forgotten", "Updates.v", "*m invmx (output_covariance T C L) *m residual T X Y", "*m residual T X Y", "pc_change"),
-    Wound("energy without its half", "Equilibrium.v", r"E xstar = 2%:R^-1 * \tr", r"E xstar = \tr", "equilibrium_energy"),
-    Wound("the appendix's rate", "Theorem1.v", "with_rates (fun l => 1 / mean_dot (xstar l) (xhat l))", "with_rates (fun l => 1 / mean_dot (xstar l) (xstar l))", "theorem_1"),
-    Wound("\"Theorem 3\" with c upside down", "Theorem1.v", "(pc_update T (scalars s) X Y) = c^-1 *: r", "(pc_update T (scalars s) X Y) = c *: r", "theorem_3"),
-    Wound("A transposed", "Theorem2.v", "  (forall l, (l < L)%N -> generalised_inverse (mean_outer (xhat l) (xstar l))", "  (forall l, (l < L)%N -> generalised_inverse (mean_outer (xstar l) (xhat l))", "theorem_2_covariances"),
-    Wound("the batch's mean forgotten", "Theorem2.v", "*m xhat l = B%:R%:M) -> change A = r", "*m xhat l = 1%:M) -> change A = r", "theorem_2_identity"),
-    Wound("time from one", "Spike.v", "if l == (L - t)%N then gamma", "if l == (L - t.+1)%N then gamma", "spike_gain"),
-    Wound("the error a step late", "Spike.v", "error T (x (L - l.+1)) l = (downstream", "error T (x (L - l)) l = (downstream", "spike"),
+MUTANTS = [
+    Mutant("S without its last term", "Covariance.v", r"\sum_(l < L) downstream T L l.+1 *m C", r"\sum_(l < L.-1) downstream T L l.+1 *m C", "output_covariance_plain"),
+    Mutant("S⁻¹ forgotten", "Updates.v", "*m invmx (output_covariance T C L) *m residual T X Y", "*m residual T X Y", "pc_change"),
+    Mutant("energy without its half", "Equilibrium.v", r"E xstar = 2%:R^-1 * \tr", r"E xstar = \tr", "equilibrium_energy"),
+    Mutant("the appendix's rate", "Theorem1.v", "with_rates (fun l => 1 / mean_dot (xstar l) (xhat l))", "with_rates (fun l => 1 / mean_dot (xstar l) (xstar l))", "theorem_1"),
+    Mutant("\"Theorem 3\" with c upside down", "Theorem1.v", "(pc_update T (scalars s) X Y) = c^-1 *: r", "(pc_update T (scalars s) X Y) = c *: r", "theorem_3"),
+    Mutant("A transposed", "Theorem2.v", "  (forall l, (l < L)%N -> generalised_inverse (mean_outer (xhat l) (xstar l))", "  (forall l, (l < L)%N -> generalised_inverse (mean_outer (xstar l) (xhat l))", "theorem_2_covariances"),
+    Mutant("the batch's mean forgotten", "Theorem2.v", "*m xhat l = B%:R%:M) -> change A = r", "*m xhat l = 1%:M) -> change A = r", "theorem_2_identity"),
+    Mutant("time from one", "Spike.v", "if l == (L - t)%N then gamma", "if l == (L - t.+1)%N then gamma", "spike_gain"),
+    Mutant("the error a step late", "Spike.v", "error T (x (L - l.+1)) l = (downstream", "error T (x (L - l)) l = (downstream", "spike"),
 ]  # fmt: skip
 
 
 @needs_coq
 @pytest.mark.slow
-@pytest.mark.parametrize("wound", WOUNDS, ids=lambda wound: wound.name)
-def test_false_statements_are_not_proved(wound: Wound, built: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_false_statements_are_not_proved(mutant: Mutant, built: Path, tmp_path: Path) -> None:
     for path in built.iterdir():
         if path.suffix in {".v", ".vo"}:
             shutil.copy2(path, tmp_path)
-    source = SOURCES[wound.file]
-    assert source.count(wound.original) == 1
-    (tmp_path / wound.file).write_text(source.replace(wound.original, wound.wounded), "utf-8")
+    source = SOURCES[mutant.file]
+    assert source.count(mutant.original) == 1
+    (tmp_path / mutant.file).write_text(source.replace(mutant.original, mutant.mutated), "utf-8")
 
-    failed = compile_file(tmp_path, wound.file)
+    failed = compile_file(tmp_path, mutant.file)
     assert failed.returncode != 0
-    place = re.search(rf'File "\./{wound.file}", line (\d+)', failed.stderr)
+    place = re.search(rf'File "\./{mutant.file}", line (\d+)', failed.stderr)
     assert place
-    assert int(place[1]) in proof_lines((tmp_path / wound.file).read_text("utf-8"), wound.theorem), failed.stderr
+    assert int(place[1]) in proof_lines((tmp_path / mutant.file).read_text("utf-8"), mutant.theorem), failed.stderr

@@ -20,7 +20,7 @@ import dlntheory as dln
 from dlntheory.training.sweep_program import condense
 from dlntheory.training.sweep_runs import share_out
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STEPS, BATCH, CHUNK = 12, 16, 5
 RATES = [0.01, 0.1, 0.3, 30.0]
 WIDTHS = [4, 5, 3]
