@@ -186,7 +186,7 @@ def finished(folder: Path, config: "TrainingConfig", records: list[dict[str, Any
 
 def print_algorithms(json: bool) -> None:
     """Print the table of presets."""
-    from ..pcn.algorithms import PRESETS
+    from ..pcn.choices.algorithms import PRESETS
 
     records = [{"name": name, "description": preset.description, "source": preset.source}
                for name, preset in PRESETS.items()]  # fmt: skip

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
-from dlntheory.training.train import rescaling
-from dlntheory.training.train import rules as learning_rules
+from dlntheory.learning import rescaling
+from dlntheory.learning import rules as learning_rules
 from experiments import mnist, results
 from experiments.sample_efficiency import autoencoder, figure9
 from experiments.sample_efficiency.curves import best_rate

@@ -8,7 +8,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_pcn_data import write_mnist
+from image_files import write_mnist
 from typer.testing import CliRunner
 
 from dlntheory import pcn

@@ -6,7 +6,6 @@ Oracle: the arrays that the files were written from, and the same image processi
 import gzip
 import io
 import pickle
-import struct
 import tarfile
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import draw, write_mnist
 from PIL import Image
 
 from dlntheory.pcn.data.augmentation import centre_crop, random_crop, random_flip
@@ -30,11 +30,6 @@ from dlntheory.pcn.data.pictures import CIFAR10_CLASSES
 pytestmark = pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
 
 
-def draw(count, shape, classes, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (count, *shape), np.uint8), rng.integers(0, classes, count).astype(np.uint8)
-
-
 def assert_same(split, images, labels):
     np.testing.assert_array_equal(split.samples, images)
     np.testing.assert_array_equal(split.labels, labels)
@@ -42,18 +37,6 @@ def assert_same(split, images, labels):
 
 
 # -- Files ------------------------------------------------------------------------------------------------------------
-
-
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    path.write_bytes(header + array.tobytes())
-
-
-def write_mnist(folder):
-    drawn = [draw(count, (28, 28), 10, seed) for seed, count in enumerate((6, 4))]
-    for name, array in zip(IDX_PARTS, (each for pair in drawn for each in pair), strict=True):
-        write_idx(folder / name, array)
-    return drawn
 
 
 def write_cifar_binary(folder, layout):

@@ -11,8 +11,8 @@ import pytest
 import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.inference.schedules import Decaying, Prescribed, Spiking
-from dlntheory.pcn import inference, learning
-from dlntheory.pcn.network import channels_last
+from dlntheory.pcn.engine import inference, learning
+from dlntheory.pcn.networks.network import channels_last
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, epsilon, norm, relative_error
 
@@ -422,7 +422,7 @@ def test_schedule_of_the_learning_rate():
     rate, total = 1e-3, 200
     with jax.numpy_dtype_promotion("standard"):
         reference = optax.warmup_cosine_decay_schedule(rate, 1.1 * rate, total // 10, total, 0.1 * rate)
-        from dlntheory.pcn.optimisers import warm_up_cosine
+        from dlntheory.pcn.choices.optimisers import warm_up_cosine
 
         counts = range(0, 230, 7)
         expected = jnp.stack([jnp.asarray(reference(count), F64) for count in counts])

@@ -7,7 +7,7 @@ import pytest
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.pcn import learning
+from dlntheory.pcn.engine import learning
 from dlntheory.pcn.runs.config import TrainingConfig
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, spread

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dlntheory import pcn
-from dlntheory.pcn.learning import parameters
+from dlntheory.pcn.engine.learning import parameters
 
 
 def count(channels, classes, last=1, hidden=(), first=3):

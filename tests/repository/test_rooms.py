@@ -73,7 +73,7 @@ def levels(graph: dict[str, set[str]]) -> int:
     height: dict[str, int] = {}
     for node in graphlib.TopologicalSorter(graph).static_order():
         height[node] = 1 + max((height[each] for each in graph[node]), default=0)
-    return max(height.values())
+    return max(height.values(), default=0)
 
 
 def test_there_are_few_rooms_on_few_levels():

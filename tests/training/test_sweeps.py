@@ -209,14 +209,14 @@ import json, sys
 import jax
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
-sys.path[:0] = [{tests!r}, {root!r}]
+sys.path[:0] = [*{tests!r}, {root!r}]
 import numpy as np
 import test_sweeps
 found = test_sweeps.sweep(test_sweeps.ALGORITHMS, checkpoint=sys.argv[2] if len(sys.argv) > 2 else None,
                           progress=lambda *now: print(now, flush=True))
 print(json.dumps([np.nan_to_num(np.asarray(each), posinf=-1, nan=-2).tolist()
                   for each in (found.error, found.loss, found.steps)]))
-""".format(tests=str(ROOT / "tests"), root=str(ROOT))
+""".format(tests=[str(ROOT / "tests" / "training"), str(ROOT / "tests")], root=str(ROOT))
 
 
 def start(*arguments):
@@ -255,14 +255,14 @@ import jax
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_num_cpu_devices", 2)
 jax.distributed.initialize(sys.argv[1], num_processes=2, process_id=int(sys.argv[2]))
-sys.path[:0] = [{tests!r}, {root!r}]
+sys.path[:0] = [*{tests!r}, {root!r}]
 import numpy as np
 import test_sweeps
 assert len(jax.devices()) == 4 and len(jax.local_devices()) == 2
 for _ in range(2):  # the second time, all is read from the checkpoint
     found = test_sweeps.sweep(checkpoint=sys.argv[3])
 np.savez(sys.argv[4], error=found.error, steps=found.steps)
-""".format(tests=str(ROOT / "tests"), root=str(ROOT))
+""".format(tests=[str(ROOT / "tests" / "training"), str(ROOT / "tests")], root=str(ROOT))
 
 
 @pytest.mark.slow

@@ -7,14 +7,15 @@ from typing import Any
 import jax
 
 from ...numerics.checks import as_count, as_number, one_of
-from .. import algorithms, models
-from ..blocks import ACTIVATIONS
+from ..choices import algorithms
+from ..choices.initial_states import ClassAverage
+from ..choices.losses import SquaredError
+from ..choices.optimisers import adamw
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
-from ..initial_states import ClassAverage
-from ..losses import SquaredError
-from ..optimisers import adamw
+from ..networks import models
+from ..networks.blocks import ACTIVATIONS
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",

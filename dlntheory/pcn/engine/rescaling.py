@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..learning.rescaling import decorrelations, learning_rates, rescale
-from ..learning.rules import Signals
-from ..networks import layer as linear
-from .blocks import Block
-from .layers import Dense
-from .network import Gradients, Network, States
+from ...learning.rescaling import decorrelations, learning_rates, rescale
+from ...learning.rules import Signals
+from ...networks import layer as linear
+from ..networks.blocks import Block
+from ..networks.layers import Dense
+from ..networks.network import Gradients, Network, States
 
 
 def dense_layers(network: Network) -> list[linear.Dense]:

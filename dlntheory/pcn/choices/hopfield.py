@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..networks.network import Network, States
 from .initial_states import Initial
-from .network import Network, States
 
 
 class Projections(eqx.Module):

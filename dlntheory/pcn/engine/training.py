@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..numerics.checks import as_array, as_count, as_key, one_of
-from .algorithms import Algorithm
+from ...numerics.checks import as_array, as_count, as_key, one_of
+from ..choices.algorithms import Algorithm
+from ..choices.losses import LOSSES
+from ..choices.optimisers import step_weights
+from ..choices.updates import AtArrival, Incremental
+from ..networks.network import Network, as_pair, as_samples, channels_last
 from .incremental import study_incrementally
 from .inference import traced
 from .learning import Keys, Lesson, parameters, study, with_parameters
-from .losses import LOSSES
-from .network import Network, as_pair, as_samples, channels_last
-from .optimisers import step_weights
 from .rescaling import dense_layers
-from .updates import AtArrival, Incremental
 
 Metrics = dict[str, Array]
 

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .algorithms import Algorithm
+from ..choices.algorithms import Algorithm
+from ..choices.optimisers import step_weights
+from ..choices.updates import Incremental
+from ..networks.network import Gradients, Network, States, running
 from .derivatives import HIDDEN, first_pass, pull_to_both
 from .inference import averages, output_prediction, prepare, starting_states
 from .learning import Keys, Lesson, parameters, scaled, study, with_parameters
-from .network import Gradients, Network, States, running
-from .optimisers import step_weights
 from .slopes import Problem
-from .updates import Incremental
 
 
 def study_incrementally(

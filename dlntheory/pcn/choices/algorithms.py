@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 
-from ..inference.schedules import Decaying, Schedule, Spiking
-from ..learning.rescaling import RESCALINGS
-from ..numerics.checks import as_count, as_number, one_of
+from ...inference.schedules import Decaying, Schedule, Spiking
+from ...learning.rescaling import RESCALINGS
+from ...numerics.checks import as_count, as_number, one_of
 from .hopfield import HopfieldMemory
 from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
 from .losses import CrossEntropy, Loss, SquaredError

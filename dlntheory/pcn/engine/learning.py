@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .algorithms import Algorithm
-from .blocks import Block, Statistics
+from ..choices.algorithms import Algorithm
+from ..choices.updates import Backpropagation
+from ..networks.blocks import Block, Statistics
+from ..networks.network import Gradients, Network, States, running, split
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
 from .inference import Run, averages, infer, output_prediction, prepare, starting_states
-from .network import Gradients, Network, States, running, split
 from .rescaling import rescaled
 from .slopes import Problem
-from .updates import Backpropagation
 
 
 class Lesson(NamedTuple):

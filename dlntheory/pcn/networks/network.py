@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..numerics.checks import as_array
+from ...numerics.checks import as_array
 from .blocks import Block, Statistics, running_moments, with_running
 from .layers import Moments
 

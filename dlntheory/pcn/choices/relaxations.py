@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..numerics.extras import require
+from ...numerics.extras import require
 
 Variables = tuple[Array, ...]
 Time = Any

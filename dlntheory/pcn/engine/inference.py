@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..numerics.checks import as_key
-from .algorithms import Algorithm
-from .blocks import Statistics, average
+from ...numerics.checks import as_key
+from ..choices.algorithms import Algorithm
+from ..choices.outputs import Phase, target
+from ..choices.relaxations import Variables
+from ..networks.blocks import Statistics, average
+from ..networks.network import Network, States, as_pair, channels_last, running
 from .derivatives import First, first_pass
-from .network import Network, States, as_pair, channels_last, running
-from .outputs import Phase, target
-from .relaxations import Variables
 from .slopes import Problem, Slopes, error_slopes, slopes, states_of
 
 UNROLLED = 64

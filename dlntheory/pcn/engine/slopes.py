@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..inference.schedules import schedule_at
-from .algorithms import Algorithm
-from .blocks import Statistics
+from ...inference.schedules import schedule_at
+from ..choices.algorithms import Algorithm
+from ..choices.relaxations import Variables
+from ..networks.blocks import Statistics
+from ..networks.network import Network, States
 from .derivatives import First, loss_of, pull_to_sources
-from .network import Network, States
-from .relaxations import Variables
 
 
 class Problem(eqx.Module):

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from .blocks import Block, Statistics
-from .losses import Loss, SquaredError
-from .network import Network, split
+from ..choices.losses import Loss, SquaredError
+from ..networks.blocks import Block, Statistics
+from ..networks.network import Network, split
 
 Pull = Callable[[Array], Any]
 HIDDEN = SquaredError()

@@ -1,0 +1,1 @@
+"""Inference and learning of a batch: derivatives, slopes, relaxation, gradients, training."""
