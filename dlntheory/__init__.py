@@ -6,3 +6,4 @@ The public names are listed in `__init__.pyi`, and imported when they are first 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__version__ = "0.2.0.dev0"

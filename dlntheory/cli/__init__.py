@@ -1,6 +1,7 @@
 """The command line. JAX is imported only by a command that computes."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -16,13 +17,30 @@ from .verify import verify
 
 app = typer.Typer(
     name="dlntheory",
-    help="The analytical theory of deep linear networks: backpropagation and predictive coding.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"dlntheory {version('dlntheory')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The analytical theory of deep linear networks: backpropagation and predictive coding."""
+
 
 EXAMPLES: dict[Callable[..., None], str] = {
     verify: "dlntheory verify weights.npz --inputs x.npy --targets y.npy",
