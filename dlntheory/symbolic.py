@@ -23,8 +23,9 @@ from .networks.layer import Dense
 from .networks.network import LinearNetwork, as_network
 from .networks.passes import first_order_change
 from .networks.residual import Residual
-from .numerics.algebra import Matrix, is_symbolic
+from .numerics.algebra import Matrix
 from .numerics.checks import as_count, as_list, one_of
+from .numerics.kinds import is_symbolic
 
 KINDS = {"dense": Dense, "residual": Residual}
 

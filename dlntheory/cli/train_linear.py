@@ -120,13 +120,12 @@ def measure(
     net: "LinearNetwork", x: Any, y: Any, record: dict[str, Any], every: int
 ) -> tuple["Training", list[dict[str, Any]]]:
     """Train, and gather every so-manieth step; the last line is what is left in the end."""
-    import jax.numpy as jnp
     import numpy as np
 
-    from ..networks.network import align_dtypes
+    from ..numerics.kinds import agree
     from ..training.train import train
 
-    net, x, y = align_dtypes(net, *jnp.atleast_2d(x, y))
+    net, x, y = agree(net=net, x=np.atleast_2d(x), y=np.atleast_2d(y))
     if len(x) != len(y):
         raise ValueError(f"--inputs has {len(x)} samples but --targets has {len(y)}; wanted the same number.")
     best = np.linalg.lstsq(np.asarray(x), np.asarray(y), rcond=None)[0].T
@@ -147,5 +146,5 @@ def measure(
         }
         for index, step in enumerate(range(0, steps, every))
     ]
-    left = float(jnp.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
+    left = float(np.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
     return trained, [*lines, {"step": steps, "loss": left, "error": float(trained.error[steps]), "alignment": None}]

@@ -12,16 +12,15 @@ A covariance is ``None`` (the identity), a positive scalar, or a symmetric posit
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..networks.layer import Layer
-from ..networks.network import LinearNetwork, align_dtypes, as_network
+from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import downstream_maps
-from ..numerics.algebra import Matrix, Size, identity, is_concrete
+from ..numerics.algebra import Array, Matrix, Size, identity
 from ..numerics.checks import as_array, as_list, nan_unless
+from ..numerics.kinds import agree, compiled, is_concrete, namespace, stop_gradient
 
 Covariances: TypeAlias = tuple[Any, ...]
 
@@ -77,12 +76,12 @@ def backward_is_cheaper(layers: Sequence[Layer]) -> bool:
 
 
 def as_covariances(layers: Sequence[Layer], covariances: Any, dtype: Any) -> Covariances:
-    """Check and convert: ``None``, or one positive scalar or SPD ``(n_l, n_l)`` matrix a layer."""
+    """Check and convert: ``None``, or one positive scalar or SPD ``(n_l, n_l)`` matrix per layer."""
     if covariances is None:
         return (None,) * len(layers)
-    entries = as_list("covariances", covariances, "scalars or matrices, one a layer")
+    entries = as_list("covariances", covariances, "scalars or matrices, one per layer")
     if len(entries) != len(layers):
-        raise ValueError(f"`covariances` has {len(entries)} entries; wanted {len(layers)}, one a layer.")
+        raise ValueError(f"`covariances` has {len(entries)} entries; wanted {len(layers)}, one per layer.")
     sizes = (layer.out_size for layer in layers)
     return tuple(
         _as_covariance(f"covariances[{index}]", entry, size, dtype)
@@ -90,14 +89,15 @@ def as_covariances(layers: Sequence[Layer], covariances: Any, dtype: Any) -> Cov
     )
 
 
-def _as_covariance(name: str, value: Any, size: int, dtype: Any) -> jax.Array:
+def _as_covariance(name: str, value: Any, size: int, dtype: Any) -> Array:
     array = as_array(name, value, dtype)
     if array.shape not in ((), (size, size)):
         raise ValueError(f"`{name}` has shape {array.shape}; wanted a positive number or ({size}, {size}).")
     if is_concrete(array):
         _check_positive_definite(name, np.asarray(array))
-        return array
-    pivots = jnp.diagonal(jnp.linalg.cholesky(jax.lax.stop_gradient(array))) if array.ndim else array
+        return array[()]
+    xp = namespace(array)
+    pivots = xp.diagonal(xp.linalg.cholesky(stop_gradient(array))) if array.ndim else array
     return nan_unless((pivots > 0).all(), array)
 
 
@@ -141,12 +141,11 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Float[Arra
     """
     net = as_network("net", net)
     covariances = as_covariances(net.layers, covariances, net.dtype)
-    return _output_covariance(net.layers, covariances)
+    return _output_covariance(*agree(net=net.layers, covariances=covariances))
 
 
-@jax.jit
-def _output_covariance(layers: tuple[Layer, ...], covariances: Covariances) -> jax.Array:
-    layers, covariances = align_dtypes(layers, covariances)
+@compiled
+def _output_covariance(layers: tuple[Layer, ...], covariances: Covariances) -> Array:
     if backward_is_cheaper(layers):
         return symmetrised(backward_covariance(downstream_maps(layers), covariances))
     return symmetrised(forward_covariance(layers, covariances))

@@ -7,22 +7,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
 from ..networks.passes import feedforward, total
 from ..networks.samples import as_columns, as_rows, shaped
-from ..numerics.algebra import Matrix, add_bias, bias_columns, column_products, is_concrete
+from ..numerics.algebra import Array, Matrix, add_bias, bias_columns, column_products
 from ..numerics.checks import one_of
 from ..numerics.conjugate_gradients import sketch_size
+from ..numerics.kinds import choose, compiled, is_concrete, namespace
+from ..numerics.record import Record
 from .covariance import multiplications
 from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
-from .routes import ROUTES, Solution, safe_accuracy, scale_all, solve_system
+from .routes import ROUTES, Solution, is_safe, scale_all, solve_system
 
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3
@@ -35,7 +34,7 @@ LARGEST = 2**27
 """Numbers in the largest matrix of a layer that ``"auto"`` decomposes: a gibibyte in double precision."""
 
 
-class Equilibrium(eqx.Module):
+class Equilibrium(Record):
     r"""The equilibrium of inference for every sample of a batch.
 
     Without a batch dimension in the data there is none here.
@@ -66,7 +65,7 @@ class Equilibrium(eqx.Module):
     @property
     def converged(self) -> Bool[Array, "*B"]:
         """Whether rounding alone explains what ``accuracy`` says of a sample."""
-        return self.accuracy <= safe_accuracy(self.accuracy.dtype)
+        return is_safe(self.accuracy)
 
     @property
     def solver(self) -> Any:
@@ -120,32 +119,51 @@ def equilibrium(
         (1.0, 'covariance')
     """
     problem = as_problem(net, x, y, covariances, nudge)
-    return in_shapes(solve_problem(problem, one_of("solver", solver, SOLVERS)), net.shapes)
+    return _at_the_door(problem, settle_problem(problem, one_of("solver", solver, SOLVERS)), net.shapes)
 
 
-def in_shapes(result: Equilibrium, shapes: Sequence[Shape]) -> Equilibrium:
-    """Images in the place of the rows that everything inside works on."""
-    errors = [tuple(map(shaped, rows, shapes[1:])) for rows in (result.errors, result.weighted_errors)]
-    ends = [shaped(rows, shapes[-1]) for rows in (result.multiplier, result.residual)]
-    where = lambda it: (it.activities, it.errors, it.weighted_errors, it.multiplier, it.residual)  # noqa: E731
-    return eqx.tree_at(where, result, (tuple(map(shaped, result.activities, shapes)), *errors, *ends))
+def _at_the_door(problem: Problem, settled: "Settled", shapes: Sequence[Shape]) -> Equilibrium:
+    """Columns as the caller's rows or images."""
+    single = problem.x.ndim == 1
+
+    def rows(columns: Sequence[Matrix], shapes: Sequence[Shape]) -> tuple[Array, ...]:
+        return tuple(shaped(as_rows(each, single), shape) for each, shape in zip(columns, shapes, strict=True))
+
+    def per_sample(values: Array) -> Array:
+        return values[0] if single else values
+
+    multiplier, residual = rows((settled.multiplier, settled.residual), (shapes[-1], shapes[-1]))
+    return Equilibrium(
+        activities=rows(settled.activities, shapes),
+        errors=rows(settled.errors, shapes[1:]),
+        multiplier=multiplier,
+        residual=residual,
+        energy=per_sample(settled.energy),
+        weighted_errors=rows(settled.weighted_errors, shapes[1:]),
+        accuracy=per_sample(settled.accuracy),
+        route=settled.route,
+        iterations=settled.steps,
+    )
 
 
-def solve_problem(problem: Problem, solver: str) -> Equilibrium:
-    """The equilibrium of a checked problem; inaccurate results are refused."""
-    return _refuse_inaccurate(_solve(problem, solver))
+def settle_problem(problem: Problem, solver: str) -> "Settled":
+    """The equilibrium of a checked problem, as columns; inaccurate results are refused."""
+    return _refuse_inaccurate(_settle(problem, solver))
 
 
-def _solve(problem: Problem, solver: str) -> Equilibrium:
+def _settle(problem: Problem, solver: str) -> "Settled":
     if solver != "auto":
-        return equilibrate(problem, solver)
-    cheap = equilibrate(problem, cheapest_route(problem.layers, problem.samples))
+        return settle_by(problem, solver)
+    found = settle_by(problem, cheapest_route(problem.layers, problem.samples))
     if not fits_explicitly(problem.layers):
-        return cheap
-    safe = jnp.all(cheap.converged)
-    if is_concrete(safe):
-        return cheap if safe else equilibrate(problem, "square_root")
-    return jax.lax.cond(safe, lambda: cheap, lambda: equilibrate(problem, "square_root"))
+        return found
+    safe = is_safe(found.accuracy).all()
+    if not is_concrete(safe):
+        return choose(safe, lambda: found, lambda: settle_by(problem, "square_root"))
+    for route in ("hessian", "square_root"):  # the second costs three times the first
+        if not is_safe(found.accuracy).all():
+            found = settle_by(problem, route)
+    return found
 
 
 def cheapest_route(layers: tuple[Layer, ...], samples: int | None = None) -> str:
@@ -169,15 +187,17 @@ def fits_explicitly(layers: tuple[Layer, ...]) -> bool:
 
 
 class Settled(NamedTuple):
-    """The equilibrium of every sample, as columns."""
+    """The equilibrium of every sample, as columns, and the feedforward pass that it starts from."""
 
     activities: tuple[Matrix, ...]
     errors: tuple[Matrix, ...]
     weighted_errors: tuple[Matrix, ...]
+    predicted: Sequence[Matrix]
     residual: Matrix
     energy: Any
     accuracy: Any
     steps: Any
+    route: Any = None
 
     @property
     def multiplier(self) -> Matrix:
@@ -197,40 +217,23 @@ def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
     elif nudge is not None:
         target = predicted[-1] + nudge * residual
     solution = solve(layers, softened, _offsets(layers, predicted[1], target))
-    errors = scale_all(covariances, solution.weighted_errors)
-    energy = total(*map(column_products, solution.weighted_errors, errors)) / 2
+    weighted = solution.weighted_errors
+    errors = scale_all(covariances, weighted)
+    energy = total(*map(column_products, weighted, errors)) / 2
     output = target
     if isinstance(nudge, SoftOutput):
-        output = y - solution.weighted_errors[-1] / nudge.beta
+        output = y - weighted[-1] / nudge.beta
         energy = energy + nudge.beta * column_products(y - output, y - output) / 2
     activities = (x, *solution.hidden, output)
-    weighted, steps = solution.weighted_errors, solution.steps
-    return Settled(activities, tuple(errors), weighted, residual, energy, solution.accuracy, steps)
+    return Settled(activities, tuple(errors), weighted, predicted, residual, energy, solution.accuracy, solution.steps)
 
 
-@eqx.filter_jit
-def equilibrate(problem: Problem, route: str) -> Equilibrium:
+@compiled
+def settle_by(problem: Problem, route: str) -> Settled:
     """The equilibrium of a checked problem by one route, however inaccurate."""
     settled = settle(problem, partial(solve_system, route))
-    single = problem.x.ndim == 1
-
-    def rows(columns: Any) -> Any:
-        return jax.tree.map(lambda each: as_rows(each, single), columns)
-
-    def per_sample(values: jax.Array) -> jax.Array:
-        return values[0] if single else values
-
-    return Equilibrium(
-        activities=rows(settled.activities),
-        errors=rows(settled.errors),
-        multiplier=rows(settled.multiplier),
-        residual=rows(settled.residual),
-        energy=per_sample(settled.energy),
-        weighted_errors=rows(settled.weighted_errors),
-        accuracy=per_sample(settled.accuracy),
-        route=jnp.asarray(list(ROUTES).index(route)),
-        iterations=jnp.asarray(settled.steps).astype(int),
-    )
+    xp = namespace(settled.residual)
+    return settled._replace(route=xp.asarray(list(ROUTES).index(route)), steps=xp.asarray(settled.steps).astype(int))
 
 
 def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[Any, ...]:
@@ -241,32 +244,37 @@ def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[
     return (first, *hidden, add_bias(-target, layers[-1].shift))
 
 
-def _refuse_inaccurate(result: Equilibrium) -> Equilibrium:
+def _refuse_inaccurate(settled: Settled) -> Settled:
     """Raise if a sample's estimated error is too large, or make it NaN where only a traced program can tell."""
-    accurate = (result.accuracy <= REFUSED) & jnp.isfinite(result.energy)
-    if not is_concrete(accurate):
-        arrays = (result.activities, result.errors, result.multiplier, result.energy, result.weighted_errors)
-        poisoned = jax.tree.map(lambda each: _nan_unless(accurate, each), arrays)
-        where = lambda it: (it.activities, it.errors, it.multiplier, it.energy, it.weighted_errors)  # noqa: E731
-        return eqx.tree_at(where, result, poisoned)
-    if not np.asarray(accurate).all():
-        raise PrecisionError(_refusal(result))
-    return result
+    accurate = (settled.accuracy <= REFUSED) & namespace(settled.energy).isfinite(settled.energy)
+    if is_concrete(accurate):
+        if not np.asarray(accurate).all():
+            raise PrecisionError(_refusal(settled))
+        return settled
+    poison = partial(_nan_unless, accurate)
+    return settled._replace(
+        activities=tuple(map(poison, settled.activities)),
+        errors=tuple(map(poison, settled.errors)),
+        weighted_errors=tuple(map(poison, settled.weighted_errors)),
+        energy=poison(settled.energy),
+    )
 
 
-def _refusal(result: Equilibrium) -> str:
-    if not np.isfinite(np.asarray(result.energy)).all() and np.isfinite(np.asarray(result.accuracy)).all():
-        return f"the equilibrium overflows {result.energy.dtype}. Scale the weights or the data down."
-    worst = float(np.max(result.accuracy))
+def _refusal(settled: Settled) -> str:
+    energy, accuracy = np.asarray(settled.energy), np.asarray(settled.accuracy)
+    if not np.isfinite(energy).all() and np.isfinite(accuracy).all():
+        return f"the equilibrium overflows {energy.dtype}. Scale the weights or the data down."
+    worst, solver = float(np.max(accuracy)), list(ROUTES)[int(settled.route)]
     lost = f"an estimated relative error of {worst:.1e}, above {REFUSED:.0e}" if np.isfinite(worst) else "no digit left"
-    if result.solver == "cg":
-        lost += f" after {int(np.max(result.iterations))} iterations"
+    if solver == "cg":
+        lost += f" after {int(np.max(settled.steps))} iterations"
     return (
-        f"the equilibrium by solver={result.solver!r} has {lost}, in {result.energy.dtype}. "
+        f"the equilibrium by solver={solver!r} has {lost}, in {energy.dtype}. "
         'Use solver="auto" or "square_root", or float64.'
     )
 
 
-def _nan_unless(accurate: jax.Array, values: jax.Array) -> jax.Array:
-    mask = accurate if values.ndim == accurate.ndim else accurate[..., None]
-    return jnp.where(mask, values, jnp.full_like(values, jnp.nan))
+def _nan_unless(accurate: Array, values: Array) -> Array:
+    """Of samples in columns."""
+    xp = namespace(values)
+    return xp.where(accurate, values, xp.full_like(values, xp.nan))

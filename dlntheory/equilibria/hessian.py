@@ -13,51 +13,51 @@ square root of it. It is Paige and Saunders' form of the Kalman smoother.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..networks.layer import Layer
-from ..numerics.cholesky import inverse_cholesky, triangular_inverse
+from ..numerics.algebra import Array, identity, inverse_cholesky, triangular_factor, triangular_inverse
+from ..numerics.kinds import namespace
 from .covariance import Covariances
 
 
 class Factor(NamedTuple):
     """``C``: the inverses of its lower-triangular blocks ``C_ll``, and the blocks ``C_{l+1,l}`` below them."""
 
-    inverses: list[jax.Array]
-    below: list[jax.Array]
+    inverses: list[Array]
+    below: list[Array]
 
 
 def whiteners(layers: Sequence[Layer], covariances: Covariances) -> list[Any]:
     """``P_l`` with ``Σ_l⁻¹ = P_lᵀ P_l``: a scalar, or the inverse of the Cholesky factor."""
-    return [_whitener(covariance, layer.like.dtype) for covariance, layer in zip(covariances, layers, strict=True)]
+    return [_whitener(covariance, layer.like) for covariance, layer in zip(covariances, layers, strict=True)]
 
 
-def _whitener(covariance: Any, dtype: Any) -> jax.Array:
+def _whitener(covariance: Any, like: Array) -> Array:
+    xp = namespace(like)
     if covariance is None:
-        return jnp.ones((), dtype)
+        return xp.ones((), like.dtype)[()]
     if covariance.ndim == 0:
-        return 1 / jnp.sqrt(covariance)
+        return 1 / xp.sqrt(covariance)
     return inverse_cholesky(covariance)
 
 
-def whiten(whitener: jax.Array, columns: jax.Array) -> jax.Array:
+def whiten(whitener: Array, columns: Array) -> Array:
     """``P @ columns``."""
     return whitener * columns if whitener.ndim == 0 else whitener @ columns
 
 
-def as_square(whitener: jax.Array, size: int) -> Float[Array, "n n"]:
+def as_square(whitener: Array, size: int) -> Float[Array, "n n"]:
     """``P`` as a matrix."""
-    return whitener * jnp.eye(size, dtype=whitener.dtype) if whitener.ndim == 0 else whitener
+    return whitener * identity(size, whitener) if whitener.ndim == 0 else whitener
 
 
-def _precision(whitener: jax.Array, size: int) -> Float[Array, "n n"]:
+def _precision(whitener: Array, size: int) -> Float[Array, "n n"]:
     """``Σ⁻¹ = Pᵀ P``."""
     return as_square(whitener**2, size) if whitener.ndim == 0 else whitener.T @ whitener
 
 
-def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[list[jax.Array], list[jax.Array]]:
+def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[list[Array], list[Array]]:
     """The blocks ``H_ll`` and ``H_{l+1,l}`` for the hidden layers ``l = 1 … L−1``."""
     whitening = whiteners(layers, covariances)
     precisions = [_precision(p, layer.out_size) for p, layer in zip(whitening[:-1], layers, strict=False)]
@@ -80,22 +80,23 @@ def cholesky_factor(layers: Sequence[Layer], covariances: Covariances) -> Factor
 def orthogonal_factor(layers: Sequence[Layer], covariances: Covariances) -> Factor:
     """The same factor by QR of the least-squares matrix, block by block, without ever forming ``H``."""
     whitening = whiteners(layers, covariances)
+    xp = namespace(layers[0].like)
     root = as_square(whitening[0], layers[0].out_size)
     factor = Factor([], [])
     for layer, p in zip(layers[1:-1], whitening[1:-1], strict=True):
         size = layer.in_size
-        corner = jnp.zeros((size, layer.out_size), root.dtype)
-        stacked = jnp.block([[root, corner], [-whiten(p, layer.matrix()), as_square(p, layer.out_size)]])
-        upper = jnp.linalg.qr(stacked, mode="r")
+        corner = xp.zeros((size, layer.out_size), root.dtype)
+        stacked = xp.block([[root, corner], [-whiten(p, layer.matrix()), as_square(p, layer.out_size)]])
+        upper = triangular_factor(stacked)
         factor.inverses.append(triangular_inverse(upper[:size, :size].T))
         factor.below.append(upper[:size, size:].T)
         root = upper[size:, size:]
-    last = jnp.concatenate([root, -whiten(whitening[-1], layers[-1].matrix())])
-    factor.inverses.append(triangular_inverse(jnp.linalg.qr(last, mode="r").T))
+    last = xp.concatenate([root, -whiten(whitening[-1], layers[-1].matrix())])
+    factor.inverses.append(triangular_inverse(triangular_factor(last).T))
     return factor
 
 
-def substitute(factor: Factor, right: Sequence[jax.Array]) -> list[jax.Array]:
+def substitute(factor: Factor, right: Sequence[Array]) -> list[Array]:
     """Solve ``H z = right`` with ``H = C Cᵀ``: down through ``C``, up through ``Cᵀ``."""
     down = [factor.inverses[0] @ right[0]]
     for inverse, below, block in zip(factor.inverses[1:], factor.below, right[1:], strict=True):

@@ -1,15 +1,14 @@
 r"""The checked problem of inference: a network, clamped data, covariances, and what holds the output."""
 
+import math
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
-import numpy as np
-
 from ..networks.layer import Layer
-from ..networks.network import as_network, cast
-from ..numerics.algebra import Matrix
-from ..numerics.checks import as_batch, as_real, same_batch, widest
+from ..networks.network import as_network
+from ..numerics.algebra import Matrix, epsilon
+from ..numerics.checks import as_batch, as_real, same_batch
+from ..numerics.kinds import agree
+from ..numerics.record import Record
 from .covariance import Covariances, add_noise, as_covariances, is_scalar
 
 
@@ -17,7 +16,7 @@ class PrecisionError(ArithmeticError):
     """The arithmetic's precision does not suffice for this network and data."""
 
 
-class SoftOutput(eqx.Module):
+class SoftOutput(Record):
     r"""The output is not clamped but drawn to the target by an energy ``½ β ‖y − x_L‖²``.
 
     As ``β → ∞`` this is predictive coding with a clamped output; as ``β → 0`` the updates divided by ``β``
@@ -38,7 +37,7 @@ class SoftOutput(eqx.Module):
     beta: Any
 
 
-class Problem(eqx.Module):
+class Problem(Record):
     """Checked arguments, all of one dtype; a sample is a row of numbers, images too."""
 
     layers: tuple[Layer, ...]
@@ -60,8 +59,8 @@ def as_problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Proble
     y = as_batch("y", y, net.shapes[-1], net.dtype)
     same_batch(x, y)
     covariances = as_covariances(net.layers, covariances, net.dtype)
-    problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
-    return cast(problem, widest(problem))
+    nudge = as_nudge(nudge, net.dtype)
+    return Problem(*agree(net=net.layers, covariances=covariances, x=x, y=y, nudge=nudge))
 
 
 def as_nudge(nudge: Any, dtype: Any) -> Any:
@@ -82,4 +81,4 @@ def soften(covariance: Any, beta: Any) -> Any:
 
 def stationary(dtype: Any) -> float:
     """The residual that counts as converged where the caller names none: the root of the machine epsilon."""
-    return float(np.sqrt(jnp.finfo(dtype).eps))
+    return math.sqrt(epsilon(dtype))

@@ -17,15 +17,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from ..networks.layer import Layer
 from ..networks.passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
-from ..numerics.algebra import Matrix, solve
+from ..numerics.algebra import Array, Matrix, column_norms, epsilon, solver
 from ..numerics.conjugate_gradients import conjugate_gradients, nystrom
+from ..numerics.kinds import choose, is_jax, namespace
 from . import hessian
 from .covariance import Covariances, backward_covariance, backward_is_cheaper, forward_covariance, scale
 
@@ -49,22 +47,33 @@ def solve_by_covariance(
 ) -> tuple[list[Matrix], list[Matrix]]:
     r"""Solve the system through ``S λ = −z_L``, with ``z_L`` where the network ends without the multiplier.
 
-    Runs on JAX arrays and on SymPy matrices.
+    Runs on arrays and on SymPy matrices.
 
     Returns:
         ``e_1 … e_L`` and ``z_1 … z_L``. Where rounding leaves ``z_L ≠ 0`` it measures the error.
     """
-    drift = _drift(layers, covariances, offsets, forces)
-    if backward_is_cheaper(layers):
-        maps = downstream_maps(layers)
-        multiplier = solve(backward_covariance(maps, covariances), -drift)
-        errors = [downstream @ multiplier for downstream in maps[:-1]] + [multiplier]
-    else:
-        multiplier = solve(forward_covariance(layers, covariances), -drift)
-        errors = backward_sweep(layers, multiplier)
-    if forces is not None:
-        errors = backward_sweep(layers, multiplier, forces)
-    return errors, forward_sweep(layers, offsets, scale_all(covariances, errors))
+    through = ThroughCovariance(layers, covariances)
+    return through.sweep(through.divide(-_drift(layers, covariances, offsets, forces)), offsets, forces)
+
+
+class ThroughCovariance:
+    """``S`` factorised, in the cheaper order, with the downstream maps where that order has made them."""
+
+    def __init__(self, layers: Sequence[Layer], covariances: Covariances):
+        self.layers, self.covariances = layers, covariances
+        self.maps = downstream_maps(layers) if backward_is_cheaper(layers) else None
+        if self.maps is None:
+            self.divide = solver(forward_covariance(layers, covariances))
+        else:
+            self.divide = solver(backward_covariance(self.maps, covariances))
+
+    def sweep(self, multiplier: Matrix, offsets: Columns, forces: Columns | None) -> tuple[list[Matrix], list[Matrix]]:
+        """The errors down from the multiplier, and the activities up from the errors."""
+        if self.maps is None or forces is not None:
+            errors = backward_sweep(self.layers, multiplier, forces)
+        else:
+            errors = [downstream @ multiplier for downstream in self.maps[:-1]] + [multiplier]
+        return errors, forward_sweep(self.layers, offsets, scale_all(self.covariances, errors))
 
 
 def _drift(layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None) -> Matrix:
@@ -78,12 +87,27 @@ def _drift(layers: Sequence[Layer], covariances: Covariances, offsets: Columns, 
 def covariance_route(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
 ) -> Solution:
-    """Solve through ``S``; the clamp measures the error."""
-    errors, activities = solve_by_covariance(layers, covariances, offsets, forces)
-    return Solution(tuple(errors), tuple(activities[:-1]), _missed(activities, offsets, forces))
+    """Solve through ``S``; the clamp measures the error, and where rounding does not explain it corrects it once."""
+    through = ThroughCovariance(layers, covariances)
+
+    def at(multiplier: Matrix) -> tuple[Solution, Matrix]:
+        errors, activities = through.sweep(multiplier, offsets, forces)
+        return Solution(tuple(errors), tuple(activities[:-1]), _missed(activities, offsets, forces)), activities[-1]
+
+    first, missed = at(through.divide(-_drift(layers, covariances, offsets, forces)))
+
+    def corrected() -> Solution:
+        second, _ = at(first.weighted_errors[-1] - through.divide(missed))
+        better = second.accuracy < first.accuracy
+        pick = partial(namespace(better).where, better)
+        errors = tuple(map(pick, second.weighted_errors, first.weighted_errors))
+        hidden = tuple(map(pick, second.hidden, first.hidden))
+        return Solution(errors, hidden, pick(second.accuracy, first.accuracy))
+
+    return choose(is_safe(first.accuracy).all(), lambda: first, corrected)
 
 
-def _missed(activities: Columns, offsets: Columns, forces: Columns | None) -> jax.Array:
+def _missed(activities: Columns, offsets: Columns, forces: Columns | None) -> Array:
     """How far the forward sweep ends from the clamp, of each sample."""
     return _norms([activities[-1]]) / _size(offsets, forces)
 
@@ -98,10 +122,10 @@ def conjugate_gradient_route(
     """
     whitener = hessian.whiteners(layers[-1:], covariances[-1:])[0]
 
-    def multiply(columns: jax.Array) -> jax.Array:
+    def multiply(columns: Array) -> Array:
         """``P D Dᵀ Pᵀ``."""
         if len(layers) == 1:
-            return jnp.zeros_like(columns)
+            return namespace(columns).zeros_like(columns)
         pulled = backward_sweep(layers, hessian.whiten(whitener.T, columns))[:-1]
         noises = scale_all(covariances[:-1], pulled)
         arrived = layers[-1].apply(forward_sweep(layers[:-1], [None] * len(noises), noises)[-1])
@@ -112,7 +136,9 @@ def conjugate_gradient_route(
     errors = backward_sweep(layers, hessian.whiten(whitener.T, run.solution), forces)
     activities = forward_sweep(layers, offsets, scale_all(covariances, errors))
     accuracy = _missed(activities, offsets, forces)
-    return Solution(tuple(errors), tuple(activities[:-1]), accuracy, run.steps.astype(accuracy.dtype))
+    return Solution(
+        tuple(errors), tuple(activities[:-1]), accuracy, namespace(accuracy).asarray(run.steps, accuracy.dtype)[()]
+    )
 
 
 def hessian_route(
@@ -125,21 +151,21 @@ def hessian_route(
     """Solve through a factor of the Hessian, correct once, and take the size of the correction for the error."""
     whitening = hessian.whiteners(layers, covariances)
     filled = _filled(layers, offsets)
-    hidden: list[jax.Array] = []
-    accuracy = jnp.zeros_like(offsets[-1][0])
+    hidden: list[Array] = []
+    accuracy = namespace(offsets[-1]).zeros_like(offsets[-1][0])
     if len(layers) > 1:
         factor = factorise(layers, covariances)
         hidden = hessian.substitute(factor, _imbalance_at_zero(layers, whitening, offsets, forces))
         errors = errors_by_subtraction(layers, whitening, filled, hidden)
         correction = hessian.substitute(factor, _imbalance(layers, errors, forces))
         hidden = [old + new for old, new in zip(hidden, correction, strict=True)]
-        accuracy = _norms(correction) / jnp.maximum(_norms(hidden), _size(offsets, forces))
+        accuracy = _norms(correction) / namespace(accuracy).maximum(_norms(hidden), _size(offsets, forces))
     return Solution(tuple(_resolved(layers, whitening, filled, forces, hidden)), tuple(hidden), accuracy)
 
 
 def _imbalance_at_zero(
-    layers: Sequence[Layer], whitening: Sequence[jax.Array], offsets: Columns, forces: Columns | None
-) -> list[jax.Array]:
+    layers: Sequence[Layer], whitening: Sequence[Array], offsets: Columns, forces: Columns | None
+) -> list[Array]:
     """`_imbalance` where ``z = 0`` and ``e_l = −Σ_l⁻¹ c_l``; most offsets are absent, and take no product."""
     errors = [
         None if offset is None else -hessian.whiten(p.T, hessian.whiten(p, offset))
@@ -152,8 +178,8 @@ def _imbalance_at_zero(
 
 
 def errors_by_subtraction(
-    layers: Sequence[Layer], whitening: Sequence[jax.Array], offsets: Columns, hidden: Columns
-) -> list[jax.Array]:
+    layers: Sequence[Layer], whitening: Sequence[Array], offsets: Columns, hidden: Columns
+) -> list[Array]:
     r"""``e_l = Σ_l⁻¹ (z_l − T_l z_{l-1} − c_l)``; digits are lost where an error is far smaller than its activity."""
     predicted = [offsets[0]]
     for layer, offset, activity in zip(layers[1:], offsets[1:], hidden, strict=True):
@@ -164,7 +190,7 @@ def errors_by_subtraction(
     ]
 
 
-def _imbalance(layers: Sequence[Layer], errors: Columns, forces: Columns | None) -> list[jax.Array]:
+def _imbalance(layers: Sequence[Layer], errors: Columns, forces: Columns | None) -> list[Array]:
     """What is left of the second equation, minus the energy's gradient: ``T_{l+1}ᵀ e_{l+1} − e_l + g_l``."""
     pulled = [layer.transpose(error) - own for layer, error, own in zip(layers[1:], errors[1:], errors, strict=False)]
     return pulled if forces is None else [total(*pair) for pair in zip(pulled, forces, strict=True)]
@@ -172,11 +198,11 @@ def _imbalance(layers: Sequence[Layer], errors: Columns, forces: Columns | None)
 
 def _resolved(
     layers: Sequence[Layer],
-    whitening: Sequence[jax.Array],
+    whitening: Sequence[Array],
     offsets: Columns,
     forces: Columns | None,
     hidden: Columns,
-) -> list[jax.Array]:
+) -> list[Array]:
     r"""The errors, of each layer and sample the more accurate of two: by subtraction, or swept down from the next.
 
     A subtraction loses the digits of an error far smaller than its activity; a sweep amplifies what rounding left
@@ -184,68 +210,71 @@ def _resolved(
     """
     by_subtraction = errors_by_subtraction(layers, whitening, offsets, hidden)
     losses = _subtraction_losses(layers, whitening, offsets, hidden)
-    epsilon = float(jnp.finfo(offsets[-1].dtype).eps)
-    chosen, loss, probe = [by_subtraction[-1]], losses[-1], _probe(layers[-1], offsets[-1].dtype)
+    rounding = epsilon(offsets[-1].dtype)
+    xp = namespace(offsets[-1])
+    chosen, loss, probe = [by_subtraction[-1]], losses[-1], _probe(layers[-1], offsets[-1])
     for index in reversed(range(len(hidden))):
         layer = layers[index + 1]
         pulled, probe = layer.transpose(chosen[-1]), layer.transpose(probe)
-        growth = jnp.linalg.norm(probe)
-        probe = jnp.where(growth > 0, probe / growth, _probe(layers[index], probe.dtype))
+        growth = xp.linalg.norm(probe)
+        probe = xp.where(growth > 0, probe / growth, _probe(layers[index], probe))
         swept = pulled if forces is None else total(pulled, forces[index])
-        swept_loss = growth * loss + epsilon * _norms([pulled])
+        swept_loss = growth * loss + rounding * _norms([pulled])
         better = swept_loss < losses[index]
-        chosen.append(jnp.where(better, swept, by_subtraction[index]))
-        loss = jnp.where(better, swept_loss, losses[index])
+        chosen.append(xp.where(better, swept, by_subtraction[index]))
+        loss = xp.where(better, swept_loss, losses[index])
     return chosen[::-1]
 
 
 def _subtraction_losses(
-    layers: Sequence[Layer], whitening: Sequence[jax.Array], offsets: Columns, hidden: Columns
-) -> list[jax.Array]:
+    layers: Sequence[Layer], whitening: Sequence[Array], offsets: Columns, hidden: Columns
+) -> list[Array]:
     """What rounding leaves, for each sample, in ``Σ_l⁻¹ (z_l − T_l z_{l-1} − c_l)``."""
-    epsilon = float(jnp.finfo(offsets[-1].dtype).eps)
+    rounding = epsilon(offsets[-1].dtype)
     sizes = [_norms([offset]) for offset in offsets]
     for index, activity in enumerate(hidden):
         following = layers[index + 1].matrix()
-        gain = jnp.linalg.norm(following) / math.sqrt(following.shape[1])
+        gain = namespace(following).linalg.norm(following) / math.sqrt(following.shape[1])
         sizes[index] += _norms([activity])
         sizes[index + 1] += gain * _norms([activity])
-    precisions = [p**2 if p.ndim == 0 else jnp.sum(p**2) / len(p) for p in whitening]
-    return [epsilon * precision * size for precision, size in zip(precisions, sizes, strict=True)]
+    precisions = [p**2 if p.ndim == 0 else (p**2).sum() / len(p) for p in whitening]
+    return [rounding * precision * size for precision, size in zip(precisions, sizes, strict=True)]
 
 
-def _probe(layer: Layer, dtype: Any) -> jax.Array:
+def _probe(layer: Layer, like: Array) -> Array:
     """A random unit vector, always the same, as a column of the layer's output."""
     vector = np.random.default_rng(0).standard_normal((layer.out_size, 1))
-    return jnp.asarray(vector / np.linalg.norm(vector), dtype)
+    return namespace(like).asarray(vector / np.linalg.norm(vector), like.dtype)
 
 
-def _filled(layers: Sequence[Layer], offsets: Columns, like: jax.Array | None = None) -> list[jax.Array]:
+def _filled(layers: Sequence[Layer], offsets: Columns, like: Array | None = None) -> list[Array]:
     """The offsets with zeros in place of ``None``, as many columns as the last, or as ``like``."""
     columns = offsets[-1] if like is None else like
     return [
-        jnp.zeros((layer.out_size, columns.shape[1]), columns.dtype) if offset is None else offset
+        namespace(columns).zeros((layer.out_size, columns.shape[1]), columns.dtype) if offset is None else offset
         for layer, offset in zip(layers, offsets, strict=True)
     ]
 
 
-def _norms(columns: Columns) -> jax.Array:
+def _norms(columns: Columns) -> Array:
     """The norm of each sample over all layers, safe from overflow."""
-    stacked = jnp.concatenate(list(columns))
-    largest = jnp.max(jnp.abs(stacked), axis=0, keepdims=True)
-    scaled = stacked / jnp.where(largest > 0, largest, jnp.ones_like(largest))
-    return largest[0] * jnp.sqrt(jnp.sum(scaled**2, axis=0))
+    return column_norms(columns[0] if len(columns) == 1 else namespace(columns[0]).concatenate(list(columns)))
 
 
-def _size(offsets: Columns, forces: Columns | None) -> jax.Array:
+def _size(offsets: Columns, forces: Columns | None) -> Array:
     """The size of each sample's data, and one where it is zero (its solution is exact)."""
     size = _norms([each for each in (*offsets, *(forces or ())) if each is not None])
-    return jnp.where(size > 0, size, jnp.ones_like(size))
+    return namespace(size).where(size > 0, size, namespace(size).ones_like(size))
 
 
 def safe_accuracy(dtype: Any) -> float:
     """An estimated relative error that rounding alone explains."""
-    return 256 * float(jnp.finfo(dtype).eps)
+    return 256 * epsilon(dtype)
+
+
+def is_safe(accuracy: Array) -> Array:
+    """Whether rounding alone explains the estimated relative error."""
+    return accuracy <= safe_accuracy(accuracy.dtype)
 
 
 ROUTES: dict[str, Callable[..., Solution]] = {
@@ -258,7 +287,7 @@ ROUTES: dict[str, Callable[..., Solution]] = {
 
 def residuals(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, errors: Columns, hidden: Columns
-) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """What is left of the two equations (with ``g = 0``)."""
     first = [total(noise, offset) for noise, offset in zip(scale_all(covariances, errors), offsets, strict=True)]
     first = [each - activity for each, activity in zip(first, hidden, strict=False)] + first[len(hidden) :]
@@ -267,27 +296,10 @@ def residuals(
     return tuple(first), tuple(_imbalance(layers, errors, None))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
 def solve_system(route: str, layers: tuple[Layer, ...], covariances: Covariances, offsets: Columns) -> Solution:
     """Solve the system with ``g = 0`` by the named route; differentiable in everything but the route."""
-    return ROUTES[route](layers, covariances, offsets)
+    if not is_jax(offsets[-1]):
+        return ROUTES[route](layers, covariances, offsets)
+    from .differentiation import solve_differentiably
 
-
-@solve_system.defjvp
-def _solve_system_jvp(route: str, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Solution, Solution]:
-    layers, covariances, _ = primals
-    solution = solve_system(route, *primals)
-
-    known = partial(residuals, errors=solution.weighted_errors, hidden=solution.hidden)
-    moved, unravel = ravel_pytree(jax.jvp(known, primals, tangents)[1])
-
-    # One flat unknown: the transpose of `custom_linear_solve` wants every part of the right-hand side linear.
-    def system(unknown: jax.Array) -> jax.Array:
-        return ravel_pytree(residuals(layers, covariances, (None,) * len(layers), *unravel(unknown)))[0]
-
-    def solve_negated(_: Any, right: jax.Array) -> jax.Array:
-        return ravel_pytree(ROUTES[route](layers, covariances, *unravel(-right))[:2])[0]
-
-    errors, hidden = unravel(jax.lax.custom_linear_solve(system, -moved, solve_negated, symmetric=True))
-    still = jax.tree.map(jnp.zeros_like, (solution.accuracy, solution.steps))
-    return solution, Solution(errors, hidden, *still)
+    return solve_differentiably(route, layers, covariances, offsets)

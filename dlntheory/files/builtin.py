@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..networks.layer import Dense
-from ..networks.network import LinearNetwork, cast
+from ..networks.network import LinearNetwork
 from ..networks.residual import Residual
 from ..networks.samples import shaped
+from ..numerics.kinds import cast
 from .arrays import read_arrays
 from .weights import load_weights
 

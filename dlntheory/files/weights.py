@@ -20,7 +20,7 @@ from ..networks.layer import Dense
 from ..networks.network import LinearNetwork
 from ..networks.residual import Residual
 from ..networks.weightless import AvgPool2d, Flatten, Reshape
-from ..numerics.algebra import is_symbolic
+from ..numerics.kinds import is_symbolic
 from .arrays import read_arrays, write_arrays
 
 KINDS: dict[str, type[Any]] = {

@@ -18,8 +18,8 @@ from ..equilibria.hessian import hessian_blocks
 from ..equilibria.problem import Problem, as_problem, stationary
 from ..equilibria.routes import scale_all
 from ..networks.network import LinearNetwork
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_count
+from ..numerics.kinds import is_concrete
 from .methods import Settings, descend_by
 from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .responses import binary, divided_differences, responses

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..equilibria.problem import stationary
 from ..networks.network import LinearNetwork
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_count, one_of
+from ..numerics.kinds import is_concrete
 from .chebyshev import ROUNDING, apply_series, padded, series
 from .eigenmodes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
 from .relaxation import Relaxation, as_inference, norm

@@ -19,8 +19,9 @@ from ..equilibria.routes import scale_all
 from ..networks.layer import Dense, Layer, Shape
 from ..networks.passes import feedforward
 from ..networks.samples import activity_shapes, as_columns, as_rows, flat, shaped
-from ..numerics.algebra import Matrix, column_products, identity, is_concrete
+from ..numerics.algebra import Matrix, column_products, identity
 from ..numerics.checks import as_array, as_key, as_list
+from ..numerics.kinds import is_concrete
 from .energy import Precisions, energy_gradient, precision, prediction_errors
 
 OUTCOMES = ("converged", "step limit", "diverged", "not finite")

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_array, as_number, nan_unless
+from ..numerics.kinds import is_concrete
 
 
 class Schedule(eqx.Module):

@@ -13,8 +13,8 @@ import jaxtyping
 
 from ..equilibria.problem import Problem, as_problem, stationary
 from ..networks.network import LinearNetwork
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_count, as_real, nan_unless, one_of
+from ..numerics.kinds import is_concrete
 from .energy import precision
 from .methods import CONJUGATE, METHODS, RULES, Settings, precisions_at, run_method
 from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point

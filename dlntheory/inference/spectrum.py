@@ -23,10 +23,10 @@ from ..equilibria.covariance import as_covariances, forward_covariance
 from ..equilibria.problem import Problem, as_nudge
 from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
-from ..networks.network import LinearNetwork, as_network, cast
+from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import backward_sweep
-from ..numerics.algebra import is_concrete
-from ..numerics.checks import as_real, nan_unless, one_of, widest
+from ..numerics.checks import as_real, nan_unless, one_of
+from ..numerics.kinds import cast, is_concrete, widest
 from .energy import COORDINATES, Precisions, from_errors
 from .relaxation import Inference, as_inference
 

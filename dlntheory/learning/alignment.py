@@ -2,36 +2,48 @@ r"""How an update changes the prediction, and how well that change is aligned wi
 
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..networks.network import LinearNetwork
-from ..networks.passes import finite_change, first_order_change
+from ..networks.passes import change_of
 from ..networks.samples import as_rows, shaped
+from ..numerics.algebra import Array, ratio
 from ..numerics.checks import as_real
+from ..numerics.kinds import compiled, namespace, stop_gradient
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 
 def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:
     """The cosine of the angle between columns, safe from overflow; NaN where a column is zero."""
-    left, right = (each / jnp.max(jnp.abs(each), axis=0, keepdims=True) for each in (left, right))
-    norms = jnp.linalg.norm(left, axis=0) * jnp.linalg.norm(right, axis=0)
-    return jnp.sum(left * right, axis=0) / norms
+    xp = namespace(left)
+    left, right = _unit_columns(left), _unit_columns(right)
+    defined = (xp.abs(left).max(axis=0) > 0) & (xp.abs(right).max(axis=0) > 0)
+    inner = (left * right).sum(axis=0)
+    return xp.where(defined, inner, xp.full_like(inner, xp.nan))
 
 
-@eqx.filter_jit
+def _unit_columns(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
+    """Each column divided by its norm; zero stays zero, with a derivative of zero."""
+    xp = namespace(columns)
+    largest = stop_gradient(xp.abs(columns).max(axis=0))
+    columns = ratio(columns, xp.broadcast_to(largest, columns.shape))
+    squares = (columns**2).sum(axis=0)
+    norms = xp.sqrt(xp.where(squares > 0, squares, xp.ones_like(squares)))
+    return columns / norms
+
+
+@compiled
 def change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
     """The prediction change as the caller's rows, and each sample's alignment."""
-    layers, single = learning.problem.layers, learning.problem.x.ndim == 1
-    signals = signals_of(learning)
-    changes = changes_of(learning, signals)
-    if learning_rate is None:
-        moved = first_order_change(layers, changes, signals.feedforward)
-    else:
-        moved = finite_change(layers, changes, signals.feedforward, learning_rate)
+    single, signals = learning.problem.x.ndim == 1, signals_of(learning)
+    moved = change_of(learning.problem.layers, changes_of(learning, signals), signals.feedforward, learning_rate)
     alignment = cosine(signals.residual, moved)
     return as_rows(moved, single), alignment[0] if single else alignment
+
+
+def as_learning_rate(learning_rate: Any, dtype: Any) -> Any:
+    """Check: ``None``, or a real number."""
+    return None if learning_rate is None else as_real("learning_rate", learning_rate, dtype)
 
 
 def _evaluate(
@@ -44,8 +56,7 @@ def _evaluate(
     options: dict[str, Any],
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     learning = prepare(net, x, y, rule, rescaling, options)
-    if learning_rate is not None:
-        learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
+    learning_rate = as_learning_rate(learning_rate, learning.problem.x.dtype)
     moved, alignment = change_and_alignment(learning, learning_rate)
     return shaped(refuse_overflow("prediction change", moved), net.shapes[-1]), alignment
 

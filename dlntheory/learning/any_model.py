@@ -7,10 +7,11 @@ applies the update, and evaluates the model again. A cosine with the residual ``
 from collections.abc import Callable
 from typing import Any
 
-import jax
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_real
+from ..numerics.record import for_jax
 from .alignment import cosine
 
 Model = Callable[[Any, Any], Any]
@@ -91,20 +92,22 @@ def update_alignment(
         [1.0]
     """
     predicted, moved = _evaluate(f, params, x, update, learning_rate)
-    y = as_array("y", y, predicted.dtype)
+    y = for_jax(as_array("y", y, predicted.dtype), "y")
     if y.shape != predicted.shape:
         raise ValueError(f"`y` has shape {y.shape}; wanted {predicted.shape}, the shape of the predictions.")
     residual = y.astype(predicted.dtype) - predicted
     return cosine(*(each.reshape(len(each), -1).T for each in (residual, moved)))
 
 
-def _evaluate(f: Model, params: Any, x: Any, update: Any, learning_rate: Any) -> tuple[jax.Array, jax.Array]:
+def _evaluate(f: Model, params: Any, x: Any, update: Any, learning_rate: Any) -> tuple[Array, Array]:
     """The predictions, and how they move."""
     if not callable(f):
         raise TypeError(f"`f` is a {type(f).__name__}; wanted a function f(params, x).")
+    import jax
+
     start, direction, rebuild = _moving(params, update)
 
-    def predict(moving: list[jax.Array]) -> jax.Array:
+    def predict(moving: list[Array]) -> Array:
         return as_array("f(params, x)", f(rebuild(moving), x))
 
     if learning_rate is None:
@@ -118,8 +121,10 @@ def _evaluate(f: Model, params: Any, x: Any, update: Any, learning_rate: Any) ->
     return predicted, moved
 
 
-def _moving(params: Any, update: Any) -> tuple[list[jax.Array], list[jax.Array], Callable[[list[jax.Array]], Any]]:
+def _moving(params: Any, update: Any) -> tuple[list[Array], list[Array], Callable[[list[Array]], Any]]:
     """The parameters that move, where to, and a function that puts them back among the others."""
+    import jax
+
     structure: Any
     entries, structure = jax.tree.flatten_with_path(update, is_leaf=lambda each: each is None)
     try:
@@ -131,8 +136,8 @@ def _moving(params: Any, update: Any) -> tuple[list[jax.Array], list[jax.Array],
         if own is None:
             continue
         where = jax.tree_util.keystr(path)
-        parameter = as_array(f"params{where}", branch)
-        move = as_array(f"update{where}", own, parameter.dtype)
+        parameter = for_jax(as_array(f"params{where}", branch), f"params{where}")
+        move = for_jax(as_array(f"update{where}", own, parameter.dtype), f"update{where}")
         if move.shape != parameter.shape:
             raise ValueError(f"`update{where}` has shape {move.shape}; wanted {parameter.shape}, as in `params`.")
         start.append(parameter)
@@ -141,7 +146,7 @@ def _moving(params: Any, update: Any) -> tuple[list[jax.Array], list[jax.Array],
     if not places:
         raise ValueError("`update` moves no parameter; wanted an array for at least one.")
 
-    def rebuild(moving: list[jax.Array]) -> Any:
+    def rebuild(moving: list[Array]) -> Any:
         whole = list(branches)
         for place, moved in zip(places, moving, strict=True):
             whole[place] = moved

@@ -5,30 +5,24 @@ relaxation left them, and precisions of its last time; at equilibrium that is ``
 Forward updates (Deeper PCNs, equation 6) take ``x_l − x̂_l`` for the error and ``x̂_{l−1}`` for the activity.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import equinox as eqx
-import jax
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..equilibria.covariance import scale
 from ..equilibria.problem import Problem
 from ..inference.energy import precision
 from ..inference.relaxation import Relaxation
-from ..networks.network import LinearNetwork, as_network, cast
+from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import feedforward
-from ..networks.samples import as_columns, as_rows, flat, shaped
-from ..numerics.checks import as_real, one_of, widest
-from .alignment import change_and_alignment
+from ..networks.samples import as_columns, flat, shaped
+from ..numerics.algebra import Array
+from ..numerics.checks import one_of
+from ..numerics.kinds import agree, compiled
+from ..numerics.record import with_fields
+from .alignment import as_learning_rate, change_and_alignment
 from .rescaling import RESCALINGS
-from .updates import Learning, Options, check_rescalable, refuse_overflow, split_changes
-
-
-class State(NamedTuple):
-    """What a local rule multiplies, as rows."""
-
-    weighted_errors: tuple[jax.Array, ...]
-    activities: tuple[jax.Array, ...]
+from .updates import Learning, Options, State, check_rescalable, refuse_overflow, split_changes
 
 
 def relaxed_weight_updates(
@@ -158,9 +152,7 @@ def _evaluate(
     net: LinearNetwork, relaxation: Any, rescaling: str | None, learning_rate: Any, forward: bool
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     learning = _learn(net, relaxation, rescaling, forward)
-    if learning_rate is not None:
-        learning_rate = as_real("learning_rate", learning_rate, learning.problem.x.dtype)
-    moved, alignment = change_and_alignment(learning, learning_rate)
+    moved, alignment = change_and_alignment(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
     return shaped(moved, net.shapes[-1]), alignment
 
 
@@ -179,22 +171,23 @@ def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: 
     if rescaling is not None and any(each is not None and each.ndim == 2 for each in given.covariances):
         raise ValueError("`covariances` of the relaxation hold a matrix; wanted scalars or None with a rescaling.")
     check_rescalable("pc", rescaling, (), net.layers)
-    problem = Problem(net.layers, given.covariances, given.x, given.y, given.nudge)
-    problem = cast(problem, widest(problem))
-    activities = tuple(map(flat, relaxation.activities, shapes))
-    state: Any = State(tuple(map(flat, relaxation.weighted_errors, shapes[1:])), activities)
-    if forward:
-        state = _forward_state(problem, activities)
-    return Learning(problem, state, Options(), "pc", rescaling)
+    layers, given, activities, errors = agree(
+        net=net.layers,
+        problem=given,
+        activities=tuple(map(flat, relaxation.activities, shapes)),
+        errors=tuple(map(flat, relaxation.weighted_errors, shapes[1:])),
+    )
+    problem = with_fields(given, layers=layers)
+    return Learning(problem, _state(problem, activities, errors, forward), Options(), "pc", rescaling)
 
 
-@eqx.filter_jit
-def _forward_state(problem: Problem, activities: tuple[jax.Array, ...]) -> State:
-    """Moves away from the feedforward pass in the place of errors, and its activities."""
-    single = problem.x.ndim == 1
+@compiled
+def _state(problem: Problem, activities: tuple[Array, ...], errors: tuple[Array, ...], forward: bool) -> State:
+    """Errors and activities as columns; of a forward update, moves from the feedforward pass and its activities."""
     predicted = feedforward(problem.layers, as_columns(problem.x))
-    weighted = [
-        scale(precision(covariance), as_columns(after) - before)
-        for covariance, after, before in zip(problem.covariances, activities[1:], predicted[1:], strict=True)
-    ]
-    return State(tuple(as_rows(each, single) for each in weighted), tuple(as_rows(each, single) for each in predicted))
+    columns, weighted = tuple(map(as_columns, activities)), tuple(map(as_columns, errors))
+    if forward:
+        triples = zip(problem.covariances, columns[1:], predicted[1:], strict=True)
+        weighted = tuple(scale(precision(covariance), after - before) for covariance, after, before in triples)
+        columns = tuple(predicted)
+    return State(weighted, columns, predicted, as_columns(problem.y) - predicted[-1])

@@ -6,19 +6,17 @@ largest at the projection of the residual on what can be reached, which is a pro
 """
 
 import math
-from functools import partial
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from ..networks.network import LinearNetwork
-from ..networks.passes import first_order_change
-from ..numerics.algebra import Matrix, default_rcond, is_concrete
+from ..networks.passes import backward_sweep, first_order_change
+from ..numerics.algebra import Array, Matrix, default_rcond, epsilon, ratio
 from ..numerics.checks import one_of
+from ..numerics.kinds import compiled, is_concrete, is_jax, namespace
+from ..numerics.record import Record, with_fields
 from .alignment import cosine
 from .rescaling import rescale
 from .rules import Signals
@@ -31,7 +29,7 @@ PASSES = 10_000
 """Products with it, and with its transpose, after which LSQR gives up."""
 
 
-class BestAlignment(eqx.Module):
+class BestAlignment(Record):
     r"""The best that matrices on the right of the updates can do.
 
     Attributes:
@@ -98,10 +96,10 @@ def best_alignment(
     factors, converged = _dense(span, learning.options.rcond) if method == "dense" else _lsqr(span)
     found = _judged(span, factors, converged)
     refuse_overflow("factors", found.factors)
-    return eqx.tree_at(lambda it: it.sample_alignment, found, found.sample_alignment[0]) if _single(learning) else found
+    return with_fields(found, sample_alignment=found.sample_alignment[0]) if _single(learning) else found
 
 
-class Span(eqx.Module):
+class Span(Record):
     """The linear map from factors to prediction changes, and the residual to be reached."""
 
     layers: tuple[Any, ...]
@@ -119,68 +117,81 @@ class Span(eqx.Module):
         """Numbers in all factors."""
         return sum(map(math.prod, self.shapes))
 
-    def change(self, flat: jax.Array) -> Matrix:
+    def change(self, flat: Array) -> Matrix:
         """The prediction change, from the factors' numbers one after another."""
         return first_order_change(self.layers, rescale(self.changes, self.factors(flat)), self.predicted)
 
-    def factors(self, flat: jax.Array) -> tuple[jax.Array, ...]:
+    def factors(self, flat: Array) -> tuple[Array, ...]:
         """The numbers in their places."""
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
-        return tuple(part.reshape(shape) for part, shape in zip(jnp.split(flat, ends), self.shapes, strict=True))
+        parts = zip(namespace(flat).split(flat, ends), self.shapes, strict=True)
+        return tuple(part.reshape(shape) for part, shape in parts)
 
-    def pulled(self, columns: Matrix) -> jax.Array:
+    def pulled(self, columns: Matrix) -> Array:
         """The transposed map."""
-        return jax.vjp(self.change, jnp.zeros(self.parameters, columns.dtype))[1](columns)[0]
+        parts = zip(self.layers, self.changes, backward_sweep(self.layers, columns), self.predicted, strict=False)
+        pulled = [
+            (change.swapaxes(-1, -2) @ layer.weight_update(error, activity)).ravel()
+            for layer, change, error, activity in parts
+        ]
+        return namespace(columns).concatenate(pulled)
 
 
-@eqx.filter_jit
+@compiled
 def _span(learning: Learning) -> Span:
     signals: Signals = signals_of(learning)
     changes = changes_of(learning, signals)
     return Span(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual)
 
 
-@eqx.filter_jit
-def _dense(span: Span, rcond: float | None) -> tuple[jax.Array, jax.Array]:
+@compiled
+def _dense(span: Span, rcond: float | None) -> tuple[Array, Array]:
     """The factors of least norm, from the matrix of the map."""
-    units = jnp.eye(span.residual.size, dtype=span.residual.dtype).reshape(-1, *span.residual.shape)
-    rows = jax.vmap(span.pulled)(units)
-    left, values, right = jnp.linalg.svd(rows, full_matrices=False)
-    kept = values > (default_rcond(rows) if rcond is None else rcond) * values[0]
-    weights = jnp.where(kept, left.T @ span.residual.ravel() / jnp.where(kept, values, 1), 0)
-    return right.T @ weights, jnp.asarray(True)
+    residual = span.residual
+    xp = namespace(residual)
+    units = xp.eye(residual.size, dtype=residual.dtype).reshape(-1, *residual.shape)
+    if is_jax(residual):
+        import jax
+
+        rows = jax.vmap(span.pulled)(units)
+    else:
+        rows = np.stack([span.pulled(unit) for unit in units])
+    left, values, right = xp.linalg.svd(rows, full_matrices=False)
+    smallest = (default_rcond(rows) if rcond is None else rcond) * values[0]
+    kept = xp.where(values > smallest, values, xp.zeros_like(values))
+    return right.T @ ratio(left.T @ residual.ravel(), kept), xp.asarray(True)
 
 
-def _lsqr(span: Span) -> tuple[jax.Array, jax.Array]:
+def _lsqr(span: Span) -> tuple[Array, Array]:
     """The same by Golub and Kahan's bidiagonalisation."""
     from scipy.sparse.linalg import LinearOperator, lsqr
 
     if not is_concrete(span):
         raise TypeError("`method` is 'lsqr' under a JAX transformation; wanted 'dense' there.")
-    dtype = span.residual.dtype
+    xp, dtype = namespace(span.residual), span.residual.dtype
     forward = LinearOperator(
         (span.residual.size, span.parameters),
-        matvec=lambda flat: np.asarray(_pushed(span, jnp.asarray(flat, dtype))).ravel(),
-        rmatvec=lambda flat: np.asarray(_pulled(span, jnp.asarray(flat, dtype).reshape(span.residual.shape))),
+        matvec=lambda flat: np.asarray(_pushed(span, xp.asarray(flat, dtype))).ravel(),
+        rmatvec=lambda flat: np.asarray(_pulled(span, xp.asarray(flat, dtype).reshape(span.residual.shape))),
         dtype=dtype,
     )
-    tolerance = float(jnp.finfo(dtype).eps)
+    tolerance = epsilon(dtype)
     target = np.asarray(span.residual, np.float64).ravel()
     solution, status, *_ = lsqr(forward, target, atol=tolerance, btol=tolerance, conlim=0, iter_lim=PASSES)
-    return jnp.asarray(solution, dtype), jnp.asarray(status != 7)
+    return xp.asarray(solution, dtype), xp.asarray(status != 7)
 
 
-_pushed = eqx.filter_jit(Span.change)
-_pulled = eqx.filter_jit(Span.pulled)
+_pushed = compiled(Span.change)
+_pulled = compiled(Span.pulled)
 
 
-@eqx.filter_jit
-def _judged(span: Span, flat: jax.Array, converged: jax.Array) -> BestAlignment:
+@compiled
+def _judged(span: Span, flat: Array, converged: Array) -> BestAlignment:
     """What the factors reach."""
     moved, residual = span.change(flat), span.residual
-    left = jnp.linalg.norm(residual - moved) <= math.sqrt(jnp.finfo(moved.dtype).eps) * jnp.linalg.norm(residual)
-    whole = partial(jnp.reshape, shape=(-1, 1))
-    alignment = cosine(whole(residual), whole(moved))[0]
+    norm = namespace(moved).linalg.norm
+    left = norm(residual - moved) <= math.sqrt(epsilon(moved.dtype)) * norm(residual)
+    alignment = cosine(residual.reshape(-1, 1), moved.reshape(-1, 1))[0]
     return BestAlignment(alignment, cosine(residual, moved), span.factors(flat), left, converged)
 
 

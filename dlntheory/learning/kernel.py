@@ -12,30 +12,30 @@ multiple of the identity there.
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..equilibria.equilibrium import LARGEST, cheapest_route
 from ..equilibria.problem import Problem, SoftOutput, soften
-from ..equilibria.routes import solve_system
+from ..equilibria.routes import ROUTES, solve_system
 from ..networks.network import LinearNetwork
-from ..networks.passes import backward_sweep, first_order_change
+from ..networks.passes import backward_sweep, first_order_change, forward_sweep
 from ..networks.samples import as_columns, as_rows, shaped
-from ..numerics.algebra import Matrix, is_concrete
+from ..numerics.algebra import Array, Matrix, sign
 from ..numerics.checks import as_batch, as_count, one_of
+from ..numerics.kinds import agree, compiled, is_concrete, is_jax, namespace
+from ..numerics.record import Record, static
 from .alignment import cosine
+from .rescaling import rescale
 from .rules import Signals
-from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
+from .updates import Learning, changes_of, factors_of, prepare, refuse_overflow, signals_of
 
 PARTS = ("singular", "symmetric")
 BLOCK = 256
 """How many columns of an explicit matrix are computed at once."""
 
 
-class UpdateKernel(eqx.Module):
+class UpdateKernel(Record):
     r"""The linear map ``K`` from residuals to prediction changes; `update_kernel` makes one.
 
     ``N = B n_L``. As a matrix it acts on ``(B, n_L)`` residuals laid out row after row, images too.
@@ -49,7 +49,7 @@ class UpdateKernel(eqx.Module):
 
     _learning: Learning
     _signals: Signals
-    _route: str = eqx.field(static=True)
+    _route: str = static()
 
     @property
     def problem(self) -> Problem:
@@ -136,12 +136,13 @@ class UpdateKernel(eqx.Module):
             raise ValueError(f"`count` is {wanted}; wanted less than {self.size}, or None for the whole spectrum.")
         if not is_concrete(self):
             raise TypeError("`count` is given under a JAX transformation; wanted None there.")
-        return jnp.asarray(_lanczos(self, wanted, part), self.problem.y.dtype)
+        return namespace(self.problem.y).asarray(_lanczos(self, wanted, part), self.problem.y.dtype)
 
     def condition_number(self) -> Float[Array, ""]:
         """The largest singular value over the smallest, from the matrix; one over rounding where ``K`` is singular."""
         values = self.spectrum()
-        return values[0] / values[-1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return values[0] / values[-1]
 
     def effective_rank(self) -> Float[Array, ""]:
         r"""``exp(−Σ p_i log p_i)``, with ``p`` the singular values divided by their sum: from 1 to ``N``.
@@ -150,8 +151,9 @@ class UpdateKernel(eqx.Module):
             Roy and Vetterli 2007.
         """
         values = self.spectrum()
-        shares = values / jnp.sum(values)
-        return jnp.exp(jnp.sum(jax.scipy.special.entr(shares)))
+        xp, shares = namespace(values), values / values.sum()
+        logarithms = xp.log(xp.where(shares > 0, shares, xp.ones_like(shares)))
+        return xp.exp(-(shares * logarithms).sum())
 
     def identity_alignment(self) -> Float[Array, ""]:
         r"""The cosine between ``K`` and the identity, ``tr K / (√N ‖K‖_F)``; one for multiples of the identity.
@@ -160,7 +162,7 @@ class UpdateKernel(eqx.Module):
         ``‖V‖² ‖K[V]‖²``: the alignment to expect of the whole batch.
         """
         matrix = self.matrix()
-        return jnp.trace(matrix) / (jnp.sqrt(float(len(matrix))) * jnp.linalg.norm(matrix))
+        return matrix.trace() / (len(matrix) ** 0.5 * namespace(matrix).linalg.norm(matrix))
 
     def target_alignment(self, residual: Any = None) -> Float[Array, "*B"]:
         """The cosine between each sample's residual and the change of its prediction.
@@ -181,14 +183,14 @@ class UpdateKernel(eqx.Module):
         alignment = cosine(as_columns(rows), as_columns(_apply(self, rows)))
         return alignment[0] if single else alignment
 
-    def _rows(self, name: str, value: Any) -> jax.Array:
+    def _rows(self, name: str, value: Any) -> Array:
         y = self.problem.y
         rows = as_batch(name, value, self.problem.layers[-1].out_shape, y.dtype)
         if rows.shape != y.shape:
             raise ValueError(f"`{name}` has {rows.shape[:-1]} samples; wanted {y.shape[:-1]}, as the targets have.")
-        return rows.astype(y.dtype)
+        return agree(y=y, residual=rows.astype(y.dtype))[1]
 
-    def _shaped(self, rows: jax.Array) -> jax.Array:
+    def _shaped(self, rows: Array) -> Array:
         return shaped(rows, self.problem.layers[-1].out_shape)
 
 
@@ -229,15 +231,15 @@ def update_kernel(
     return UpdateKernel(learning, _signals_of(learning), _route_of(learning))
 
 
-_signals_of = eqx.filter_jit(signals_of)
+_signals_of = compiled(signals_of)
 
 
 def _route_of(learning: Learning) -> str:
     """The equilibrium's own route; where that is traced, the one asked for, or the cheapest."""
-    if learning.result is None:
+    if learning.state is None:
         return ""
-    if is_concrete(learning.result):
-        return learning.result.solver  # type: ignore[union-attr]
+    if is_concrete(learning.state):
+        return list(ROUTES)[int(learning.state.route)]  # type: ignore[union-attr]
     solver = learning.options.solver
     return cheapest_route(learning.problem.layers, learning.problem.samples) if solver == "auto" else solver
 
@@ -245,63 +247,93 @@ def _route_of(learning: Learning) -> str:
 def _change(kernel: UpdateKernel, residual: Matrix) -> Matrix:
     """``K[V]`` of columns: the rule's own updates with other errors."""
     learning, signals = kernel._learning, kernel._signals
-    errors = _errors(learning, kernel._route, residual)
+    if learning.state is None:
+        errors: Any = backward_sweep(learning.problem.layers, residual)
+    else:
+        errors = _settled_errors(learning, kernel._route, residual)
     changes = changes_of(learning, signals._replace(errors=errors, residual=residual))
     return first_order_change(learning.problem.layers, changes, signals.feedforward)
 
 
-def _errors(learning: Learning, route: str, residual: Matrix) -> Any:
-    """``D_lᵀ V``, or ``D_lᵀ S⁻¹ V``: an equilibrium without inputs and biases."""
+def _settled_errors(learning: Learning, route: str, residual: Matrix) -> Any:
+    """``D_lᵀ S⁻¹ V``: an equilibrium without inputs and biases."""
     layers, covariances, nudge = learning.problem.layers, learning.problem.covariances, learning.problem.nudge
-    if learning.result is None:
-        return backward_sweep(layers, residual)
     if isinstance(nudge, SoftOutput):
         covariances = (*covariances[:-1], soften(covariances[-1], nudge.beta))
     elif nudge is not None:
         residual = nudge * residual
-    still = jnp.zeros((layers[0].out_size, residual.shape[1]), residual.dtype)
+    still = namespace(residual).zeros((layers[0].out_size, residual.shape[1]), residual.dtype)
     offsets = (still, *[None] * (len(layers) - 2), -residual) if len(layers) > 1 else (-residual,)
     return solve_system(route, layers, covariances, offsets).weighted_errors
 
 
-def _change_of_rows(kernel: UpdateKernel, rows: jax.Array) -> jax.Array:
+def _transposed_change(kernel: UpdateKernel, change: Matrix) -> Matrix:
+    r"""``Kᵀ[V]``: an update and an output's change are each other's transpose, and so are the two sweeps.
+
+    ``K[V] = Σ_l D_l (e_l φ(a)ᵀ A_l) φ(x̂)`` has the transpose ``Σ_l D_l (D_lᵀV φ(x̂)ᵀ A_lᵀ) φ(a)``, up to ``S⁻¹``.
+    """
+    learning, signals = kernel._learning, kernel._signals
+    layers = learning.problem.layers
+    if learning.rule == "natural":
+        return _change(kernel, change)  # a mean of orthogonal projections
+    pulled = zip(layers, backward_sweep(layers, change), signals.feedforward, strict=False)
+    updates = [layer.weight_update(error, activity) for layer, error, activity in pulled]
+    if learning.rescaling is not None:
+        factors = [factor.swapaxes(-1, -2) if factor.shape else factor for factor in factors_of(learning, signals)]
+        updates = rescale(updates, factors)
+    triples = zip(layers, updates, signals.activities, strict=True)
+    moved = [layer.output_change(update, activity) for layer, update, activity in triples]
+    arrived = forward_sweep(layers, moved)[-1] / change.shape[1]
+    if learning.state is None:
+        return arrived
+    divided = _settled_errors(learning, kernel._route, arrived)[-1]
+    nudge = learning.problem.nudge
+    return divided if nudge is None or isinstance(nudge, SoftOutput) else sign(nudge) * divided
+
+
+@compiled
+def _apply(kernel: UpdateKernel, rows: Array) -> Array:
     return as_rows(_change(kernel, as_columns(rows)), rows.ndim == 1)
 
 
-_apply = eqx.filter_jit(_change_of_rows)
+@compiled
+def _apply_transposed(kernel: UpdateKernel, rows: Array) -> Array:
+    return as_rows(_transposed_change(kernel, as_columns(rows)), rows.ndim == 1)
 
 
-@eqx.filter_jit
-def _apply_transposed(kernel: UpdateKernel, rows: jax.Array) -> jax.Array:
-    zero = jnp.zeros_like(rows)
-    return jax.vjp(lambda given: _change_of_rows(kernel, given), zero)[1](rows)[0]
-
-
-@eqx.filter_jit
+@compiled
 def _matrix(kernel: UpdateKernel) -> Float[Array, "N N"]:
-    units = jnp.eye(kernel.size, dtype=kernel.problem.y.dtype).reshape(-1, *kernel.problem.y.shape)
-    columns = jax.lax.map(lambda unit: _change_of_rows(kernel, unit), units, batch_size=BLOCK)
-    return columns.reshape(kernel.size, -1).T
+    y, size = kernel.problem.y, kernel.size
+    units = namespace(y).eye(size, dtype=y.dtype).reshape(-1, *y.shape)
+    if is_jax(y):
+        import jax
+
+        columns = jax.lax.map(lambda unit: _apply(kernel, unit), units, batch_size=BLOCK)
+    else:
+        columns = np.stack([_apply(kernel, unit) for unit in units])
+    return columns.reshape(size, -1).T
 
 
-@eqx.filter_jit
+@compiled
 def _values(matrix: Float[Array, "N N"], part: str) -> Float[Array, " N"]:
+    linalg = namespace(matrix).linalg
     if part == "singular":
-        return jnp.linalg.svd(matrix, compute_uv=False)
-    return jnp.linalg.eigvalsh((matrix + matrix.T) / 2)[::-1]
+        return linalg.svd(matrix, compute_uv=False)
+    return linalg.eigvalsh((matrix + matrix.T) / 2)[::-1]
 
 
 def _lanczos(kernel: UpdateKernel, count: int, part: str) -> np.ndarray:
     """The largest by products alone, always from the same start."""
     from scipy.sparse.linalg import LinearOperator, eigsh, svds
 
-    def flat(apply: Callable[..., jax.Array]) -> Callable[[np.ndarray], np.ndarray]:
-        shape = kernel.problem.y.shape
-        return lambda v: np.asarray(apply(kernel, jnp.asarray(v.reshape(shape)))).ravel()
+    y = kernel.problem.y
+
+    def flat(apply: Callable[..., Array]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda v: np.asarray(apply(kernel, namespace(y).asarray(v.reshape(y.shape), y.dtype))).ravel()
 
     forward, backward = flat(_apply), flat(_apply_transposed)
-    kind = {"shape": (kernel.size, kernel.size), "dtype": kernel.problem.y.dtype}
-    start = np.random.default_rng(0).standard_normal(kernel.size).astype(kernel.problem.y.dtype)
+    kind = {"shape": (kernel.size, kernel.size), "dtype": y.dtype}
+    start = np.random.default_rng(0).standard_normal(kernel.size).astype(y.dtype)
     if part == "singular":
         operator = LinearOperator(matvec=forward, rmatvec=backward, **kind)
         return np.sort(svds(operator, k=count, v0=start, return_singular_vectors=False))[::-1]

@@ -1,4 +1,4 @@
-r"""Rescalings that remove the interference of activities: one scalar or one matrix a layer.
+r"""Rescalings that remove the interference of activities: one scalar or one matrix per layer.
 
 - Adaptive learning rates (Theorem 1): ``α_l = 1 / mean_b(φ_l(a_{l-1})ᵀ φ_l(x̂_{l-1}))``.
 - Decorrelation matrices (Theorem 2), on the right of ``ΔW_l``: ``A_l = (mean_b φ_l(x̂_{l-1}) φ_l(a_{l-1})ᵀ)⁺``.
@@ -14,20 +14,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from ..networks.layer import Layer
-from ..numerics.algebra import Matrix, default_rcond, inner, pinv, pinv_product
+from ..numerics.algebra import Array, Matrix, default_rcond, identity, inner, pinv, pinv_product
 from ..numerics.checks import as_number, one_of
+from ..numerics.kinds import is_jax, namespace
+from ..numerics.record import Record, static
 from .rules import Signals
 
 RESCALINGS = (None, "adaptive", "adaptive_positive", "decorrelated")
 SPECTRA = ("symmetric", "singular", "eigen")
 
 
-class SpectralRegularisation(eqx.Module):
+class SpectralRegularisation(Record):
     r"""Add ``ε I`` to a correlation matrix before it is inverted, ``ε = max(0, a λ_max − λ_min)``.
 
     The correlation of ``x̂`` with ``x*`` is not symmetric, and which spectrum ``λ`` means decides the outcome of
@@ -50,8 +50,8 @@ class SpectralRegularisation(eqx.Module):
         'symmetric'
     """
 
-    a: float = eqx.field(static=True)
-    spectrum: str = eqx.field(static=True)
+    a: float = static()
+    spectrum: str = static()
 
     def __init__(self, a: float, spectrum: str = "symmetric"):
         self.a = as_number("regularisation", a)
@@ -59,16 +59,16 @@ class SpectralRegularisation(eqx.Module):
             raise ValueError(f"`regularisation` is {a}; wanted a number that is not negative.")
         self.spectrum = one_of("spectrum", spectrum, SPECTRA)
 
-    def __call__(self, correlation: jax.Array) -> jax.Array:
+    def __call__(self, correlation: Array) -> Array:
         """``correlation + ε I``."""
         shift = self.shift(self._values(correlation))
-        return correlation + shift * jnp.eye(correlation.shape[0], dtype=correlation.dtype)
+        return correlation + shift * identity(correlation.shape[0], correlation)
 
-    def shift(self, values: jax.Array) -> jax.Array:
+    def shift(self, values: Array) -> Array:
         """``ε`` of a spectrum, or of any part of it that has its ends."""
-        return jnp.maximum(0, self.a * jnp.max(values) - jnp.min(values))
+        return namespace(values).maximum(0, self.a * values.max() - values.min())
 
-    def inverse(self, correlation: jax.Array, rcond: float | None = None) -> jax.Array:
+    def inverse(self, correlation: Array, rcond: float | None = None) -> Array:
         r"""``(correlation + ε I)⁺``.
 
         The symmetric part's smallest eigenvalue is at least ``a λ_max``. If that is positive, ``xᵀ (Σ + ε I) x > 0``
@@ -78,16 +78,18 @@ class SpectralRegularisation(eqx.Module):
         regular = self(correlation)
         if self.spectrum != "symmetric" or self.a <= default_rcond(correlation) or rcond is not None:
             return pinv(regular, rcond)
-        zero = jnp.all(correlation == 0)
-        inverted = jnp.linalg.inv(jnp.where(zero, jnp.eye(len(regular), dtype=regular.dtype), regular))
-        return jnp.where(zero, jnp.zeros_like(inverted), inverted)
+        xp = namespace(correlation)
+        zero = (correlation == 0).all()
+        inverted = xp.linalg.inv(xp.where(zero, identity(len(regular), regular), regular))
+        return xp.where(zero, xp.zeros_like(inverted), inverted)
 
-    def _values(self, correlation: jax.Array) -> jax.Array:
+    def _values(self, correlation: Array) -> Array:
+        linalg = namespace(correlation).linalg
         if self.spectrum == "symmetric":
-            return jnp.linalg.eigvalsh((correlation + correlation.T) / 2)
+            return linalg.eigvalsh((correlation + correlation.T) / 2)
         if self.spectrum == "singular":
-            return jnp.linalg.svd(correlation, compute_uv=False)
-        return jnp.linalg.eigvals(correlation).real
+            return linalg.svd(correlation, compute_uv=False)
+        return linalg.eigvals(correlation).real
 
 
 def products(layers: Sequence[Layer], signals: Signals, positive: bool = False) -> list[Any]:
@@ -125,7 +127,13 @@ def _decorrelation(samples: Any, regularise: Any, rcond: float | None, left: Mat
 
 def by_group(function: Callable[..., Matrix], *features: Matrix) -> Matrix:
     """A function of features, for each group where they have a leading axis of groups."""
-    return jax.vmap(function)(*features) if len(features[0].shape) == 3 else function(*features)
+    if len(features[0].shape) < 3:
+        return function(*features)
+    if is_jax(features[0]):
+        import jax
+
+        return jax.vmap(function)(*features)
+    return np.stack([function(*group) for group in zip(*features, strict=True)])
 
 
 def rescale(changes: Sequence[Matrix], factors: Sequence[Any]) -> list[Matrix]:

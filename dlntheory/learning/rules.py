@@ -11,12 +11,10 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-
 from ..networks.layer import Layer
 from ..networks.passes import backward_sweep, downstream_maps, feedforward
-from ..numerics.algebra import Matrix, pinv
+from ..numerics.algebra import Array, Matrix, pinv
+from ..numerics.kinds import namespace
 
 RULES = ("bp", "pc", "natural")
 FISHERS = ("layerwise", "full")
@@ -76,14 +74,14 @@ def natural_updates(
 
 
 def full_natural_updates(
-    layers: Sequence[Layer], predicted: Sequence[jax.Array], residual: jax.Array, rcond: float | None
-) -> list[jax.Array]:
+    layers: Sequence[Layer], predicted: Sequence[Array], residual: Array, rcond: float | None
+) -> list[Array]:
     r"""The natural gradient with the pseudoinverse of the full Fisher: ``J⁺ vec R``, ``J_l = D_l ⊗ φ_l(X̂_{l-1})ᵀ``.
 
     Forms the Jacobian, ``B n_L`` times the number of parameters: for small networks.
     """
     triples = zip(layers, downstream_maps(layers), predicted[:-1], strict=True)
     jacobians = [layer.jacobian(downstream, activity) for layer, downstream, activity in triples]
-    step = pinv(jnp.concatenate(jacobians, axis=1), rcond) @ residual.ravel()
+    step = pinv(namespace(residual).concatenate(jacobians, axis=1), rcond) @ residual.ravel()
     ends = itertools.pairwise(itertools.accumulate((each.shape[1] for each in jacobians), initial=0))
     return [step[a:b].reshape(layer.change_shape) for layer, (a, b) in zip(layers, ends, strict=True)]

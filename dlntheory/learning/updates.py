@@ -3,47 +3,54 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..equilibria.covariance import Covariances
-from ..equilibria.equilibrium import SOLVERS, Equilibrium, Settled, solve_problem
+from ..equilibria.equilibrium import SOLVERS, Settled, settle_problem
 from ..equilibria.problem import PrecisionError, Problem, SoftOutput, as_problem
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
-from ..numerics.algebra import Matrix, is_concrete, sign
+from ..numerics.algebra import Array, Matrix, sign
 from ..numerics.checks import as_number, one_of
+from ..numerics.kinds import compiled, is_concrete, leaves, namespace
+from ..numerics.record import Record, static
 from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
 from .rules import (
     FISHERS,
     RULES,
     Signals,
     backpropagation_signals,
-    equilibrium_signals,
     full_natural_updates,
     local_updates,
     natural_updates,
 )
 
 
-class Options(eqx.Module):
+class Options(Record):
     """Checked options of an update."""
 
-    solver: str = eqx.field(static=True, default="auto")
-    rcond: float | None = eqx.field(static=True, default=None)
-    regularisation: Any = eqx.field(static=True, default=None)
-    fisher: str = eqx.field(static=True, default="layerwise")
+    solver: str = static(default="auto")
+    rcond: float | None = static(default=None)
+    regularisation: Any = static(default=None)
+    fisher: str = static(default="layerwise")
+
+
+class State(NamedTuple):
+    """What a local rule multiplies, as columns, and the feedforward pass."""
+
+    weighted_errors: Sequence[Matrix]
+    activities: Sequence[Matrix]
+    predicted: Sequence[Matrix]
+    residual: Matrix
 
 
 class Learning(NamedTuple):
-    """A checked problem with its rule, ready to compute with; the equilibrium where the rule needs one."""
+    """A checked problem with its rule, ready to compute with; the state that predictive coding learns at."""
 
     problem: Problem
-    result: Equilibrium | Settled | None
+    state: Settled | State | None
     options: Options
     rule: str
     rescaling: str | None
@@ -64,15 +71,15 @@ def prepare(
     options = as_options(rule, rescaling, given)
     problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
     check_rescalable(rule, rescaling, problem.covariances, problem.layers)
-    result = solve_problem(problem, options.solver) if rule == "pc" else None
-    return Learning(problem, result, options, rule, rescaling)
+    settled = settle_problem(problem, options.solver) if rule == "pc" else None
+    return Learning(problem, settled, options, rule, rescaling)
 
 
 def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances, layers: Sequence[Layer]) -> None:
     """Refuse a rescaling of several weights that share an error, or of predictive coding with matrix covariances."""
     if rescaling is not None and not all(layer.has_features for layer in layers):
         raise ValueError(f"`rescaling` is {rescaling!r} but a chain of weights shares an error; wanted None.")
-    matrix = any(jnp.ndim(each) == 2 for each in covariances if each is not None)
+    matrix = any(np.ndim(each) == 2 for each in covariances if each is not None)
     if rule == "pc" and rescaling is not None and matrix:
         raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
 
@@ -109,11 +116,10 @@ def _as_regularisation(regularisation: Any) -> SpectralRegularisation | None:
 
 def signals_of(learning: Learning) -> Signals:
     """The errors and activities that the rule multiplies, as columns."""
-    layers, x, y = learning.problem.layers, as_columns(learning.problem.x), as_columns(learning.problem.y)
-    if learning.result is None:
-        return backpropagation_signals(layers, x, y)
-    columns = jax.tree.map(as_columns, (learning.result.weighted_errors, learning.result.activities))
-    return equilibrium_signals(layers, x, y, *columns)
+    layers, state = learning.problem.layers, learning.state
+    if state is None:
+        return backpropagation_signals(layers, as_columns(learning.problem.x), as_columns(learning.problem.y))
+    return Signals(state.weighted_errors, state.activities[: len(layers)], state.predicted, state.residual)
 
 
 def factors_of(learning: Learning, signals: Signals) -> list[Any]:
@@ -144,16 +150,22 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
     return changes
 
 
-@eqx.filter_jit
+@compiled
 def split_changes(learning: Learning) -> list[tuple[Any, Any]]:
     """Of each layer, the update of its weight and that of its bias, ``None`` if the bias is not learned."""
     changes = changes_of(learning, signals_of(learning))
     return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
 
 
-@eqx.filter_jit
+@compiled
 def _factors(learning: Learning) -> list[Any]:
     return factors_of(learning, signals_of(learning))
+
+
+@compiled
+def _rates(learning: Learning) -> Array:
+    factors = factors_of(learning, signals_of(learning))
+    return namespace(factors[0]).stack(factors)
 
 
 def weight_updates(
@@ -273,8 +285,9 @@ def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc"
         >>> adaptive_learning_rates(net, [1.0], [3.0]).round(6).tolist()
         [1.0, 0.5]
     """
-    rates = jnp.stack(_factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options)))
-    refuse_overflow("learning rates' inverses", 1 / rates)
+    rates = _rates(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options))
+    with np.errstate(divide="ignore"):
+        refuse_overflow("learning rates' inverses", 1 / rates)
     return rates
 
 
@@ -317,7 +330,7 @@ def decorrelation_matrices(
 
 def refuse_overflow(name: str, values: Any) -> Any:
     """Raise where finite data gave results that are not; under tracing they stay as they are."""
-    for leaf in jax.tree.leaves(values):
+    for leaf in leaves(values):
         if is_concrete(leaf) and not np.isfinite(np.asarray(leaf)).all():
             raise PrecisionError(
                 f"the {name} are not finite in {leaf.dtype}: they overflow, or a rescaling divides by zero. "

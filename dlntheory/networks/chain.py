@@ -11,12 +11,12 @@ import math
 from functools import reduce
 from typing import Any
 
-import jax.numpy as jnp
-
 from ..numerics.algebra import Matrix, Size
 from ..numerics.checks import as_list
+from ..numerics.kinds import namespace
+from ..numerics.record import with_fields
 from .folding import fold
-from .layer import Layer, Shape, with_fields
+from .layer import Layer, Shape
 from .passes import backward_sweep, feedforward, finite_change, first_order_change
 
 
@@ -90,7 +90,7 @@ class Chain(Layer):
         """What the biases add to the output."""
         if self.bias is None:
             return None
-        return feedforward(self.layers, jnp.zeros((self.in_size, 1), self.like.dtype))[-1][:, 0]
+        return feedforward(self.layers, namespace(self.like).zeros((self.in_size, 1), self.like.dtype))[-1][:, 0]
 
     @property
     def has_features(self) -> bool:
@@ -124,7 +124,8 @@ class Chain(Layer):
     def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
         """The local updates of all weights in one vector, each with the error pulled back through those behind it."""
         triples = zip(self.layers, backward_sweep(self.layers, errors), feedforward(self.layers, x), strict=False)
-        return jnp.concatenate([layer.weight_update(error, activity).ravel() for layer, error, activity in triples])
+        updates = [layer.weight_update(error, activity).ravel() for layer, error, activity in triples]
+        return namespace(x).concatenate(updates)
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
         """How the output moves, to first order."""
@@ -137,13 +138,24 @@ class Chain(Layer):
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
         """Of the output in all weights, by those of the layers."""
         triples = zip(self.layers, backward_sweep(self.layers, downstream), feedforward(self.layers, x), strict=False)
-        return jnp.concatenate([layer.jacobian(pulled, activity) for layer, pulled, activity in triples], axis=1)
+        parts = [layer.jacobian(pulled, activity) for layer, pulled, activity in triples]
+        return namespace(x).concatenate(parts, axis=1)
 
     def split(self, change: Matrix) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
         """The changes of the weights and of the biases."""
         pairs = zip(self.layers, self._parts(change), strict=True)
         weights, biases = zip(*(layer.split(part) for layer, part in pairs), strict=True)
         return weights, biases if self.learn_bias else None
+
+    @property
+    def change_shape(self) -> tuple[int, ...]:
+        """The shape of a change: one vector of all weights."""
+        return (sum(math.prod(layer.change_shape) for layer in self.layers),)
+
+    def with_weight(self, weight: Any) -> "Chain":
+        """The chain with other weights."""
+        pairs = zip(self.layers, weight, strict=True)
+        return with_fields(self, layers=tuple(layer.with_weight(each) for layer, each in pairs))
 
     def moved(self, change: Matrix, learning_rate: Any) -> "Chain":
         """The chain after a step of all weights."""

@@ -11,14 +11,12 @@ import abc
 import math
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-
-from ..numerics.algebra import Matrix, append_ones, is_symbolic
+from ..numerics.algebra import Matrix, append_ones
 from ..numerics.checks import as_array, as_count, as_pair
-from .image_kernels import Geometry, Pair, as_axes, as_images, convolve, patches, turned, turned_filters
-from .layer import Layer, Shape, as_bias, known, with_fields
+from ..numerics.kinds import is_symbolic, namespace
+from ..numerics.record import static, with_fields
+from .image_kernels import Geometry, Pair, as_axes, as_images, convolve, filter_update, patches, turned, turned_filters
+from .layer import Layer, Shape, as_bias, known
 
 
 class Convolution(Layer):
@@ -26,11 +24,11 @@ class Convolution(Layer):
 
     kernel: Matrix
     bias: Matrix | None
-    stride: Pair = eqx.field(static=True)
-    padding: Pair = eqx.field(static=True)
-    groups: int = eqx.field(static=True)
-    learn_bias: bool = eqx.field(static=True)
-    images: Shape | None = eqx.field(static=True)
+    stride: Pair = static()
+    padding: Pair = static()
+    groups: int = static()
+    learn_bias: bool = static()
+    images: Shape | None = static()
 
     @property
     @abc.abstractmethod
@@ -93,7 +91,7 @@ class Convolution(Layer):
     @property
     def shift(self) -> Matrix | None:
         """The bias of every output."""
-        return None if self.bias is None else jnp.repeat(self.bias, self.positions)
+        return None if self.bias is None else self.bias.repeat(self.positions)
 
     @property
     def work(self) -> int:
@@ -119,29 +117,41 @@ class Convolution(Layer):
         seen = self.weight_features(x)
         if not self.learn_bias:
             return seen
-        return append_ones(seen) if self.groups == 1 else jax.vmap(append_ones)(seen)
+        return append_ones(seen)
 
     def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
         """``errors phi(x)'``, summed over positions and samples, without forming the patches."""
-        (update,) = jax.linear_transpose(lambda filters: self._moved(filters, x), self.filters)(errors)
+        images = as_images(x, self.channels[0], self.geometry)
+        update = filter_update(self.filters, images, errors, self.geometry, self.groups)
         rows = update.reshape(self.channels[1], -1)
         if self.learn_bias:
             sums = errors.reshape(self.channels[1], -1).sum(axis=1, keepdims=True)
-            rows = jnp.concatenate([rows, sums], axis=1)
-        return rows if self.groups == 1 else rows.reshape(self.groups, -1, rows.shape[1])
+            rows = namespace(rows).concatenate([rows, sums], axis=1)
+        return rows.reshape(self.change_shape)
+
+    @property
+    def change_shape(self) -> tuple[int, ...]:
+        """The shape of a change of the extended weight: a matrix, or one per group."""
+        outputs, *patch = self.filters.shape
+        columns = math.prod(patch) + self.learn_bias
+        return (outputs, columns) if self.groups == 1 else (self.groups, outputs // self.groups, columns)
+
+    def with_weight(self, weight: Matrix) -> "Convolution":
+        """The layer with another kernel."""
+        return with_fields(self, kernel=weight)
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
         """How the output at ``x`` moves when the extended weight moves by ``change``."""
         filters, bias = self._filters_of(change)
         moved = self._moved(filters, x)
-        return moved if bias is None else moved + jnp.repeat(bias, self.positions)[:, None]
+        return moved if bias is None else moved + bias.repeat(self.positions)[:, None]
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
         """Of ``D T x`` in the extended weight, from ``D'``."""
         samples, outputs = x.shape[1], downstream.shape[1]
         seen = self.features(x).reshape(self.groups, -1, self.positions, samples)
         maps = downstream.reshape(self.groups, -1, self.positions, outputs)
-        return jnp.einsum("gcpo,gfpb->obgcf", maps, seen).reshape(outputs * samples, -1)
+        return namespace(x).einsum("gcpo,gfpb->obgcf", maps, seen).reshape(outputs * samples, -1)
 
     def split(self, change: Matrix) -> tuple[Matrix, Matrix | None]:
         """Split a change of the extended weight into that of the kernel and that of the bias."""
@@ -178,7 +188,7 @@ class Conv2d(Convolution):
         TypeError: for something that does not hold real numbers, or sizes that are not whole.
 
     Example:
-        >>> layer = Conv2d(jnp.ones((5, 3, 3, 3)), padding=1).bind((3, 8, 8))
+        >>> layer = Conv2d(np.ones((5, 3, 3, 3)), padding=1).bind((3, 8, 8))
         >>> layer.out_shape, layer.positions
         ((5, 8, 8), 64)
     """
@@ -230,11 +240,11 @@ class ConvTranspose2d(Convolution):
         TypeError: as `Conv2d`.
 
     Example:
-        >>> ConvTranspose2d(jnp.ones((3, 5, 2, 2)), stride=2).bind((3, 4, 4)).out_shape
+        >>> ConvTranspose2d(np.ones((3, 5, 2, 2)), stride=2).bind((3, 4, 4)).out_shape
         (5, 8, 8)
     """
 
-    output_padding: Pair = eqx.field(static=True)
+    output_padding: Pair = static()
 
     def __init__(
         self,

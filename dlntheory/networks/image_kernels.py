@@ -7,11 +7,10 @@ on JAX arrays and on NumPy arrays.
 
 from typing import Any, NamedTuple, TypeAlias
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..numerics.algebra import Matrix
+from ..numerics.kinds import is_jax, namespace
 
 Pair: TypeAlias = tuple[int, int]
 
@@ -82,9 +81,12 @@ def as_images(columns: Matrix, channels: int, geometry: Geometry) -> Matrix:
 def convolve(filters: Matrix, images: Matrix, geometry: Geometry, groups: int) -> Matrix:
     """Move filters over images, and return columns."""
     samples = images.shape[-1]
-    if isinstance(images, np.ndarray):
+    if not is_jax(images):
         rows = np.asarray(filters).reshape(groups, len(filters) // groups, -1)
         return (rows @ patches(images, geometry, groups)).reshape(-1, samples)
+    import jax
+    import jax.numpy as jnp
+
     # channels last: inside loops XLA's program for other orders on a CPU takes tens of times as long
     moved = jax.lax.conv_general_dilated(
         jnp.transpose(images, (3, 1, 2, 0)),
@@ -98,10 +100,19 @@ def convolve(filters: Matrix, images: Matrix, geometry: Geometry, groups: int) -
     return jnp.transpose(moved, (3, 1, 2, 0)).reshape(-1, samples)
 
 
+def filter_update(filters: Matrix, images: Matrix, errors: Matrix, geometry: Geometry, groups: int) -> Matrix:
+    """The product of the outputs' errors with the windows, summed over places and samples, shaped like the filters."""
+    if is_jax(images):  # without forming the patches
+        import jax
+
+        return jax.linear_transpose(lambda moved: convolve(moved, images, geometry, groups), filters)(errors)[0]
+    rows = errors.reshape(groups, len(filters) // groups, -1)
+    return (rows @ patches(images, geometry, groups).swapaxes(1, 2)).reshape(filters.shape)
+
+
 def windows(images: Matrix, geometry: Geometry) -> Matrix:
     """What lies under a window at all its places, ``(k_h k_w, channels, places, samples)``."""
     bordered = _bordered(images, geometry)
-    xp = np if isinstance(images, np.ndarray) else jnp
     height, width = geometry
     parts = [
         bordered[:, row : row + (height.places - 1) * height.stride + 1 : height.stride]
@@ -109,7 +120,7 @@ def windows(images: Matrix, geometry: Geometry) -> Matrix:
         for row in range(height.window)
         for column in range(width.window)
     ]  # fmt: skip
-    return xp.stack(parts).reshape(len(parts), images.shape[0], -1, images.shape[-1])
+    return namespace(images).stack(parts).reshape(len(parts), images.shape[0], -1, images.shape[-1])
 
 
 def patches(images: Matrix, geometry: Geometry, groups: int) -> Matrix:
@@ -121,8 +132,10 @@ def patches(images: Matrix, geometry: Geometry, groups: int) -> Matrix:
 def _bordered(images: Any, geometry: Geometry) -> Any:
     """The images with zeros between pixels and around them."""
     borders = [(axis.before, axis.after, axis.spread - 1) for axis in geometry]
-    if not isinstance(images, np.ndarray):
-        return jax.lax.pad(images, jnp.zeros((), images.dtype), [(0, 0, 0), *borders, (0, 0, 0)])
+    if is_jax(images):
+        import jax
+
+        return jax.lax.pad(images, jax.numpy.zeros((), images.dtype), [(0, 0, 0), *borders, (0, 0, 0)])
     height, width = geometry
     spread = np.zeros((len(images), height.spanned, width.spanned, images.shape[-1]), images.dtype)
     placed, kept = zip(*map(_places, geometry), strict=True)

@@ -6,37 +6,124 @@ equations 30-32 (condition number); LeCun et al. 1998 (LeCun normal, appendix A.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
-from ..numerics.algebra import is_concrete
-from ..numerics.checks import as_real, one_of
+from ..numerics.algebra import Array
+from ..numerics.checks import as_dtype, as_key, as_real, as_seed, one_of
+from ..numerics.kinds import is_concrete, is_jax, namespace
+
+Shape = tuple[int, int]
 
 
-def kaiming_uniform(key: jax.Array, shape: tuple[int, int], dtype: Any) -> jax.Array:
+class Source(Protocol):
+    """Where random numbers come from."""
+
+    def split(self, count: int) -> "list[Source]":
+        """Sources of their own."""
+
+    def uniform(self, shape: Shape) -> Array:
+        """Uniform on ±1."""
+
+    def normal(self, shape: Shape) -> Array:
+        """Standard normal."""
+
+    def orthogonal(self, size: int) -> Array:
+        """A square orthogonal matrix, uniformly distributed."""
+
+
+class NumpySource(NamedTuple):
+    """A NumPy generator; the numbers are drawn in 64 bits."""
+
+    generator: np.random.Generator
+    dtype: Any
+
+    def split(self, count: int) -> "list[Source]":
+        """The generator itself, from which weights are drawn in turn."""
+        return [self] * count
+
+    def uniform(self, shape: Shape) -> Array:
+        """Uniform on ±1."""
+        return self.generator.uniform(-1, 1, shape).astype(self.dtype)
+
+    def normal(self, shape: Shape) -> Array:
+        """Standard normal."""
+        return self.generator.standard_normal(shape).astype(self.dtype)
+
+    def orthogonal(self, size: int) -> Array:
+        """From the QR factorisation of a normal matrix, with the signs that make it unique (Mezzadri 2007)."""
+        basis, triangular = np.linalg.qr(self.generator.standard_normal((size, size)))
+        return (basis * np.where(np.diagonal(triangular) < 0, -1.0, 1.0)).astype(self.dtype)
+
+
+class JaxSource(NamedTuple):
+    """A JAX random key."""
+
+    key: Any
+    dtype: Any
+
+    def split(self, count: int) -> "list[Source]":
+        """One key each."""
+        import jax
+
+        return [JaxSource(key, self.dtype) for key in jax.random.split(self.key, count)]
+
+    def uniform(self, shape: Shape) -> Array:
+        """Uniform on ±1."""
+        import jax
+
+        return jax.random.uniform(self.key, shape, self.dtype, -1, 1)
+
+    def normal(self, shape: Shape) -> Array:
+        """Standard normal."""
+        import jax
+
+        return jax.random.normal(self.key, shape, self.dtype)
+
+    def orthogonal(self, size: int) -> Array:
+        """JAX's own."""
+        import jax
+
+        return jax.random.orthogonal(self.key, size, dtype=self.dtype)
+
+
+def as_source(name: str, value: Any, dtype: Any) -> Source:
+    """Convert a whole number, a NumPy generator or a JAX random key."""
+    if is_jax(value):
+        import jax.numpy
+
+        key = as_key(name, value)
+        given = jax.numpy.result_type(float) if dtype is None else as_dtype("dtype", dtype)
+        if given == np.float64 and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+            raise ValueError("`dtype` is float64 but JAX runs in 32-bit mode; wanted float32, or a seed for NumPy.")
+        return JaxSource(key, given)
+    if not isinstance(value, np.random.Generator):
+        value = np.random.default_rng(as_seed(name, value))
+    return NumpySource(value, as_dtype("dtype", dtype))
+
+
+def kaiming_uniform(source: Source, shape: Shape) -> Array:
     """Uniform on ``±1/sqrt(n_in)``, the default of PyTorch's linear layers (appendix C.1.2)."""
-    bound = 1 / math.sqrt(shape[1])
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
+    return source.uniform(shape) / math.sqrt(shape[1])
 
 
-def norm_preserving(key: jax.Array, shape: tuple[int, int], dtype: Any) -> jax.Array:
+def norm_preserving(source: Source, shape: Shape) -> Array:
     """Normal with variance ``1/n_out``, which keeps the expected norm of an activity (equation 18)."""
-    return jax.random.normal(key, shape, dtype) / math.sqrt(shape[0])
+    return source.normal(shape) / math.sqrt(shape[0])
 
 
-def lecun_normal(key: jax.Array, shape: tuple[int, int], dtype: Any) -> jax.Array:
+def lecun_normal(source: Source, shape: Shape) -> Array:
     """Normal with variance ``1/n_in``."""
-    return jax.random.normal(key, shape, dtype) / math.sqrt(shape[1])
+    return source.normal(shape) / math.sqrt(shape[1])
 
 
-def orthogonal(key: jax.Array, shape: tuple[int, int], dtype: Any) -> jax.Array:
+def orthogonal(source: Source, shape: Shape) -> Array:
     """Orthonormal rows or columns, whichever are fewer, uniformly distributed."""
-    return jax.random.orthogonal(key, max(shape), dtype=dtype)[: shape[0], : shape[1]]
+    return source.orthogonal(max(shape))[: shape[0], : shape[1]]
 
 
-INITIALISERS: dict[str, Callable[[jax.Array, tuple[int, int], Any], jax.Array]] = {
+INITIALISERS: dict[str, Callable[[Source, Shape], Array]] = {
     "kaiming_uniform": kaiming_uniform,
     "norm_preserving": norm_preserving,
     "orthogonal": orthogonal,
@@ -44,7 +131,7 @@ INITIALISERS: dict[str, Callable[[jax.Array, tuple[int, int], Any], jax.Array]] 
 }
 
 
-def with_condition_number(weight: jax.Array, condition_number: Any) -> jax.Array:
+def with_condition_number(weight: Array, condition_number: Any) -> Array:
     r"""Give ``weight`` linearly spaced singular values with the ratio ``condition_number``.
 
     Singular vectors and Frobenius norm are kept: with ``k = min(shape)`` and condition number ``c``,
@@ -66,22 +153,21 @@ def with_condition_number(weight: jax.Array, condition_number: Any) -> jax.Array
     condition = as_real("condition_number", condition_number, weight.dtype)
     if is_concrete(condition) and condition < 1:
         raise ValueError(f"`condition_number` is {condition_number}; wanted at least 1.")
-    left, values, right = jnp.linalg.svd(weight, full_matrices=False)
+    xp = namespace(weight)
+    left, values, right = xp.linalg.svd(weight, full_matrices=False)
     # From the small end, so that sigma_min / sigma_max is 1/c to rounding even where 1 - 1/c rounds to 1.
-    position = jnp.linspace(1, 0, values.size, dtype=weight.dtype) if values.size > 1 else jnp.ones_like(values)
+    position = xp.linspace(1, 0, values.size, dtype=weight.dtype) if values.size > 1 else xp.ones_like(values)
     spaced = position + (1 - position) / condition
-    spaced = spaced * (jnp.linalg.norm(values) / jnp.linalg.norm(spaced))
+    spaced = spaced * (xp.linalg.norm(values) / xp.linalg.norm(spaced))
     return left @ (spaced[:, None] * right)
 
 
-def random_weights(
-    widths: tuple[int, ...], init: str, key: jax.Array, condition_number: Any, dtype: Any
-) -> list[jax.Array]:
+def random_weights(widths: tuple[int, ...], init: str, source: Source, condition_number: Any) -> list[Array]:
     """One weight matrix between each two neighbouring widths."""
     draw = INITIALISERS[one_of("init", init, INITIALISERS)]
-    keys = jax.random.split(key, len(widths) - 1)
     shapes = zip(widths[1:], widths[:-1], strict=True)
-    weights = [draw(each, shape, dtype) for each, shape in zip(keys, shapes, strict=True)]
+    sources = source.split(len(widths) - 1)
+    weights = [draw(each, shape) for each, shape in zip(sources, shapes, strict=True)]
     if condition_number is None:
         return weights
     return [with_condition_number(weight, condition_number) for weight in weights]

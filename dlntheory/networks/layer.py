@@ -7,21 +7,18 @@ lines run on JAX arrays and on SymPy matrices.
 """
 
 import abc
-import dataclasses
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-
-from ..numerics.algebra import Matrix, Size, add_bias, append_ones, identity, is_symbolic
+from ..numerics.algebra import Matrix, Size, add_bias, append_ones, identity
 from ..numerics.checks import as_array
+from ..numerics.kinds import is_symbolic, namespace
+from ..numerics.record import Record, static, with_fields
 
 Shape: TypeAlias = tuple[Size, ...]
 """``(n,)`` of a vector, ``(channels, height, width)`` of an image."""
 
 
-class Layer(eqx.Module):
+class Layer(Record):
     r"""A linear layer whose trainable part is ``W phi(x)``, with ``phi`` a fixed linear feature map.
 
     A learned bias is the weight of a constant feature: ``features`` then ends with a row of ones, and
@@ -45,10 +42,6 @@ class Layer(eqx.Module):
         @property
         def learn_bias(self) -> bool:
             """Whether ``b`` is learned."""
-    else:
-        weight: eqx.AbstractVar[Any]
-        bias: eqx.AbstractVar[Any]
-        learn_bias: eqx.AbstractVar[bool]
 
     @property
     @abc.abstractmethod
@@ -146,18 +139,22 @@ class Layer(eqx.Module):
     @property
     def change_shape(self) -> tuple[int, ...]:
         """The shape of a change of the extended weight."""
-        sample = [jax.ShapeDtypeStruct((size, 1), self.like.dtype) for size in (self.out_size, self.in_size)]
-        return jax.eval_shape(self.weight_update, *sample).shape
+        rows, columns = self.weight.shape
+        return rows, columns + self.learn_bias
 
     def moved(self, change: Matrix, learning_rate: Any) -> "Layer":
         """The layer after a step ``learning_rate * change`` of the extended weight."""
         weight, bias = self.split(change)
-        layer = eqx.tree_at(lambda it: it.weight, self, self.weight + learning_rate * weight)
-        return layer if bias is None else eqx.tree_at(lambda it: it.bias, layer, self.bias + learning_rate * bias)
+        layer = self.with_weight(self.weight + learning_rate * weight)
+        return layer if bias is None else with_fields(layer, bias=self.bias + learning_rate * bias)
+
+    def with_weight(self, weight: Any) -> "Layer":
+        """The layer with another weight."""
+        return with_fields(self, weight=weight)
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
         """Of ``D T x`` in the extended weight, ``(n_L B, parameters)``, from ``D'``."""
-        return jnp.kron(downstream.T, self.features(x).T)
+        return namespace(x).kron(downstream.T, self.features(x).T)
 
     def split(self, change: Matrix) -> tuple[Any, Any]:
         """Split a change of the extended weight into that of the weight and that of the bias, or ``None``."""
@@ -186,7 +183,7 @@ class Dense(Layer):
 
     weight: Matrix
     bias: Matrix | None
-    learn_bias: bool = eqx.field(static=True)
+    learn_bias: bool = static()
 
     def __init__(self, weight: Any, bias: Any = None, learn_bias: bool = False):
         self.weight = as_weight("weight", weight)
@@ -242,7 +239,9 @@ def as_bias(name: str, bias: Any, weight: Matrix, learned: bool = False) -> Matr
     if is_symbolic(array):
         return array
     if array.shape != (weight.shape[0],):
-        raise ValueError(f"`{name}` has shape {array.shape}; wanted ({weight.shape[0]},), one a row of the weight.")
+        raise ValueError(
+            f"`{name}` has shape {array.shape}; wanted ({weight.shape[0]},), one number per row of the weight."
+        )
     return array
 
 
@@ -256,11 +255,3 @@ def known(shape: Shape | None) -> Shape:
     if shape is None:
         raise ValueError("a layer of images has no shape until it is in a LinearNetwork; put it into one first.")
     return shape
-
-
-def with_fields(module: Any, **fields: Any) -> Any:
-    """The module with other fields."""
-    copy = object.__new__(type(module))
-    for field in dataclasses.fields(module):
-        object.__setattr__(copy, field.name, fields.get(field.name, getattr(module, field.name)))
-    return copy

@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
-import jax
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
-from ..numerics.algebra import is_symbolic
-from ..numerics.checks import as_batch, as_count, as_dtype, as_key, as_list, widest
+from ..numerics.algebra import Array
+from ..numerics.checks import as_batch, as_count, as_list
+from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
+from ..numerics.record import Record, with_fields
 from .folding import fold
-from .initialisation import random_weights
+from .initialisation import as_source, random_weights
 from .layer import Dense, Layer, Shape, as_bias, as_weight
 from .passes import feedforward
 from .samples import activity_shapes, as_columns, as_rows, as_shape, shaped
 
 
-class LinearNetwork(eqx.Module):
+class LinearNetwork(Record):
     r"""A deep linear network ``x_l = T_l x_{l-1} + b_l``, ``l = 1 … L``.
 
     Args:
@@ -41,7 +42,7 @@ class LinearNetwork(eqx.Module):
 
     def __init__(self, layers: Any, input_shape: Any = None):
         shape = None if input_shape is None else as_shape("input_shape", input_shape)
-        self.layers = _same_dtype(fold("layers", as_list("layers", layers, "layers"), shape))
+        self.layers = _of_one_kind(fold("layers", as_list("layers", layers, "layers"), shape))
 
     @classmethod
     def from_weights(cls, weights: Any, biases: Any = None) -> "LinearNetwork":
@@ -89,10 +90,11 @@ class LinearNetwork(eqx.Module):
             widths: ``(n_0, …, n_L)``.
             init: ``"kaiming_uniform"`` U(±1/√n_in), ``"norm_preserving"`` N(0, 1/n_out), ``"orthogonal"`` or
                 ``"lecun_normal"`` N(0, 1/n_in).
-            key: a JAX random key, or an integer seed.
+            key: an integer seed or a NumPy generator, for a network of NumPy arrays (a seed means
+                ``numpy.random.default_rng(seed)``); or a JAX random key, for one of JAX arrays.
             condition_number: ratio of the largest to the smallest singular value of every weight, at least 1
                 (Sample Efficiency, equations 30-32), or ``None`` to leave the weights as drawn.
-            dtype: float32 or float64; JAX's default float if ``None``.
+            dtype: float32 or float64; with a JAX key JAX's default float if ``None``, otherwise float64.
 
         Returns:
             The network.
@@ -110,8 +112,7 @@ class LinearNetwork(eqx.Module):
         sizes = tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
         if len(sizes) < 2:
             raise ValueError(f"`widths` is {sizes}; wanted at least an input and an output width.")
-        weights = random_weights(sizes, init, as_key("key", key), condition_number, as_dtype("dtype", dtype))
-        return cls.from_weights(weights)
+        return cls.from_weights(random_weights(sizes, init, as_source("key", key, dtype), condition_number))
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -143,6 +144,23 @@ class LinearNetwork(eqx.Module):
         """The biases ``b_1 … b_L``, ``None`` where a layer has none."""
         return tuple(layer.bias for layer in self.layers)
 
+    def to_jax(self) -> "LinearNetwork":
+        """The network with JAX arrays, for ``jax.jit``, ``jax.vmap``, ``jax.grad`` and accelerators.
+
+        Raises:
+            ValueError: where JAX would cut float64 to 32 bits.
+        """
+        return to_jax(self, "the network")
+
+    def to_numpy(self) -> "LinearNetwork":
+        """The network with NumPy arrays, which is computed with at once."""
+        return to_numpy(self)
+
+    def with_weights(self, weights: Sequence[Any]) -> "LinearNetwork":
+        """The network with other weights in its layers."""
+        pairs = zip(self.layers, weights, strict=True)
+        return with_fields(self, layers=tuple(layer.with_weight(weight) for layer, weight in pairs))
+
     def __call__(self, x: Any) -> Float[Array, "..."]:
         """The feedforward prediction ``W_L … W_1 x`` (with biases where layers have them).
 
@@ -156,19 +174,13 @@ class LinearNetwork(eqx.Module):
             ValueError: for inputs of another width, an empty batch, NaN or infinity.
             TypeError: for inputs that are not real numbers.
         """
-        x = as_batch("x", x, self.shapes[0], self.dtype)
-        return shaped(_predict(self.layers, x), self.shapes[-1])
+        layers, x = agree(net=self.layers, x=as_batch("x", x, self.shapes[0], self.dtype))
+        return shaped(_predict(layers, x), self.shapes[-1])
 
 
-@jax.jit
-def _predict(layers: tuple[Layer, ...], x: jax.Array) -> jax.Array:
-    layers, inputs = align_dtypes(layers, x)
-    return as_rows(feedforward(layers, as_columns(inputs))[-1], x.ndim == 1)
-
-
-def cast(tree: Any, dtype: Any) -> Any:
-    """Bring every array of a pytree to ``dtype``; SymPy matrices stay as they are."""
-    return jax.tree.map(lambda leaf: leaf if is_symbolic(leaf) or leaf.dtype == dtype else leaf.astype(dtype), tree)
+@compiled
+def _predict(layers: tuple[Layer, ...], x: Array) -> Array:
+    return as_rows(feedforward(layers, as_columns(x))[-1], x.ndim == 1)
 
 
 def as_network(name: str, value: Any) -> LinearNetwork:
@@ -178,12 +190,12 @@ def as_network(name: str, value: Any) -> LinearNetwork:
     return value
 
 
-def align_dtypes(*trees: Any) -> Any:
-    """Bring pytrees of arrays to the highest precision among them."""
-    return cast(trees, widest(*trees))
-
-
-def _same_dtype(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+def _of_one_kind(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers, all of the highest precision, and all JAX's if one is; NumPy's arrays cannot be written to."""
     if any(is_symbolic(layer.like) for layer in layers):
         return tuple(layers)
-    return cast(tuple(layers), widest(tuple(layers)))
+    [own] = agree(layers=tuple(layers))
+    for leaf in leaves(own):
+        if isinstance(leaf, np.ndarray):
+            leaf.flags.writeable = False
+    return own

@@ -66,6 +66,15 @@ def first_order_change(layers: Sequence[Layer], changes: Sequence[Matrix], predi
     return moved
 
 
+def change_of(
+    layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix], learning_rate: Any
+) -> Matrix:
+    """The prediction change of a finite step, or of continuous time if ``learning_rate`` is ``None``."""
+    if learning_rate is None:
+        return first_order_change(layers, changes, predicted)
+    return finite_change(layers, changes, predicted, learning_rate)
+
+
 def finite_change(
     layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix], learning_rate: Any
 ) -> Matrix:

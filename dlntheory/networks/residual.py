@@ -2,16 +2,15 @@
 
 from typing import Any
 
-import equinox as eqx
-
 from ..numerics.algebra import Matrix, Size, identity
-from .layer import Dense, Layer, Shape, as_weight, shown, with_fields
+from ..numerics.record import with_fields
+from .layer import Dense, Layer, Shape, as_weight, shown
 
 
 class Wrapper(Layer):
     """A layer that is another one but for what it overrides."""
 
-    inner: eqx.AbstractVar[Layer]
+    inner: Layer
 
     @property
     def weight(self) -> Any:
@@ -92,9 +91,18 @@ class Wrapper(Layer):
         """How the output moves in a finite step."""
         return self.inner.finite_change(change, self.seen(x), learning_rate)
 
+    @property
+    def change_shape(self) -> tuple[int, ...]:
+        """The shape of a change of the extended weight."""
+        return self.inner.change_shape
+
     def moved(self, change: Matrix, learning_rate: Any) -> Layer:
         """The layer after a step of the extended weight."""
         return with_fields(self, inner=self.inner.moved(change, learning_rate))
+
+    def with_weight(self, weight: Any) -> Layer:
+        """The layer with another weight."""
+        return with_fields(self, inner=self.inner.with_weight(weight))
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
         """Of the output in the extended weight."""

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from ..numerics.algebra import Matrix, is_symbolic
+from ..numerics.algebra import Array, Matrix
 from ..numerics.checks import as_count, as_list
+from ..numerics.kinds import is_symbolic
 from .layer import Layer, Shape
 
 
 def as_columns(rows: Matrix) -> Matrix:
     """``(B, n)`` or ``(n,)`` to ``(n, B)``; a SymPy matrix holds columns already."""
-    return rows if is_symbolic(rows) else jnp.atleast_2d(rows).T
+    return rows if is_symbolic(rows) else rows.reshape(-1, rows.shape[-1]).T
 
 
 def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:
@@ -27,12 +26,12 @@ def activity_shapes(layers: Sequence[Layer]) -> tuple[Shape, ...]:
     return (layers[0].in_shape, *(layer.out_shape for layer in layers))
 
 
-def shaped(rows: jax.Array, shape: Shape) -> jax.Array:
+def shaped(rows: Array, shape: Shape) -> Array:
     """Rows ``(B, n)`` or ``(n,)`` as samples of a shape."""
     return rows if len(shape) == 1 else rows.reshape(*rows.shape[:-1], *shape)
 
 
-def flat(samples: jax.Array, shape: Shape) -> jax.Array:
+def flat(samples: Array, shape: Shape) -> Array:
     """The way back."""
     return samples if len(shape) == 1 else samples.reshape(*samples.shape[: -len(shape)], -1)
 

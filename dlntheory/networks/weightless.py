@@ -9,21 +9,20 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..numerics.algebra import Matrix
 from ..numerics.checks import as_count, as_list, as_pair
+from ..numerics.kinds import in_double_precision, is_jax
+from ..numerics.record import Record, static, with_fields
 from .image_kernels import Geometry, as_axes, as_images, turned, windows
-from .layer import Shape, known, with_fields
+from .layer import Shape, known
 
 
-class FixedMap(eqx.Module):
+class FixedMap(Record):
     """A linear map without weights, of inputs of a shape that it is bound to."""
 
-    in_shape: eqx.AbstractVar[Shape | None]
+    in_shape: Shape | None = static()
 
     @property
     @abc.abstractmethod
@@ -57,14 +56,14 @@ class AvgPool2d(FixedMap):
 
     Example:
         >>> pool = AvgPool2d(2).bind((1, 4, 4))
-        >>> pool.out_shape, pool.apply(jnp.arange(16.0)[:, None])[:, 0].tolist()
+        >>> pool.out_shape, pool.apply(np.arange(16.0)[:, None])[:, 0].tolist()
         ((1, 2, 2), [2.5, 4.5, 10.5, 12.5])
     """
 
-    kernel_size: tuple[int, int] = eqx.field(static=True)
-    stride: tuple[int, int] = eqx.field(static=True)
-    padding: tuple[int, int] = eqx.field(static=True)
-    in_shape: Shape | None = eqx.field(static=True)
+    kernel_size: tuple[int, int] = static()
+    stride: tuple[int, int] = static()
+    padding: tuple[int, int] = static()
+    in_shape: Shape | None = static()
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0):
         self.kernel_size = as_pair("kernel_size", kernel_size)
@@ -115,8 +114,8 @@ class Reshape(FixedMap):
         (3, 4)
     """
 
-    shape: Shape = eqx.field(static=True)
-    in_shape: Shape | None = eqx.field(static=True)
+    shape: Shape = static()
+    in_shape: Shape | None = static()
 
     def __init__(self, shape: Any):
         sizes = [as_count(f"shape[{i}]", size, minimum=-1) for i, size in enumerate(as_list("shape", shape, "sizes"))]
@@ -170,14 +169,15 @@ class LinearOperator(FixedMap):
         TypeError: for something that cannot be called.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> differences = LinearOperator(jnp.diff).bind((3,))
-        >>> differences.out_shape, differences.apply(jnp.array([[1.0], [4.0], [9.0]]))[:, 0].tolist()
+        >>> differences.out_shape, differences.apply(np.array([[1.0], [4.0], [9.0]]))[:, 0].tolist()
         ((2,), [3.0, 5.0])
     """
 
-    function: Callable[[Any], Any] = eqx.field(static=True)
-    in_shape: Shape | None = eqx.field(static=True)
-    mapped_shape: Shape = eqx.field(static=True)
+    function: Callable[[Any], Any] = static()
+    in_shape: Shape | None = static()
+    mapped_shape: Shape = static()
 
     def __init__(self, function: Any):
         if not callable(function):
@@ -193,7 +193,9 @@ class LinearOperator(FixedMap):
 
     def bind(self, shape: Shape) -> "LinearOperator":
         """The map for inputs of that shape; refuses a function that is not linear."""
-        sample = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+        import jax
+
+        sample = jax.ShapeDtypeStruct(shape, jax.numpy.result_type(float))
         try:
             out = jax.eval_shape(self.function, sample)
             jax.eval_shape(jax.linear_transpose(self.function, sample), out)
@@ -202,7 +204,7 @@ class LinearOperator(FixedMap):
         if not isinstance(out, jax.ShapeDtypeStruct) or not out.shape:
             raise ValueError("has a function that does not return an array")
         with jax.ensure_compile_time_eval():
-            if np.asarray(self.function(jnp.zeros(shape, sample.dtype))).any():
+            if np.asarray(self.function(jax.numpy.zeros(shape, sample.dtype))).any():
                 raise ValueError("has a function that is not linear: it adds a constant")
         return with_fields(self, in_shape=shape, mapped_shape=out.shape)
 
@@ -212,11 +214,17 @@ class LinearOperator(FixedMap):
 
     def transpose(self, v: Matrix) -> Matrix:
         """The transposed function of every sample."""
+        import jax
+
         sample = jax.ShapeDtypeStruct(known(self.in_shape), v.dtype)
         return self._mapped(lambda each: jax.linear_transpose(self.function, sample)(each)[0], v, self.out_shape)
 
     def _mapped(self, function: Callable[[Any], Any], columns: Matrix, shape: Shape) -> Matrix:
+        import jax
+
+        if not is_jax(columns):
+            with in_double_precision():
+                return np.array(self._mapped(function, jax.numpy.asarray(columns), shape))
         samples = columns.shape[1]
-        moved = jax.vmap(function, in_axes=-1, out_axes=-1)(jnp.asarray(columns).reshape(*shape, samples))
-        moved = moved.reshape(-1, samples)
-        return np.asarray(moved) if isinstance(columns, np.ndarray) else moved
+        moved = jax.vmap(function, in_axes=-1, out_axes=-1)(columns.reshape(*shape, samples))
+        return moved.reshape(-1, samples)

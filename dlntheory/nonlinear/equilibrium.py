@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..equilibria.problem import stationary
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_count, as_real, one_of
+from ..numerics.kinds import is_concrete
 from .network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
 from .newton import (
     Clamped,

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..networks.layer import Layer
-from ..networks.network import as_network, cast
-from ..numerics.checks import as_array, as_list, one_of, widest
+from ..networks.network import as_network
+from ..numerics.checks import as_array, as_list, one_of
+from ..numerics.kinds import cast, widest
 
 Block: TypeAlias = Callable[[Any], Any]
 """A function of one sample, as a pytree of its parameters."""

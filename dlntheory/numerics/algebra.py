@@ -1,23 +1,22 @@
-r"""The few matrix operations that JAX arrays and SymPy matrices spell differently.
+r"""The few matrix operations that NumPy, JAX and SymPy spell differently.
 
-Every kernel of the library takes columns, returns columns, and uses only ``@``, ``+``, ``.T`` and the
-functions of this file. So the lines that run on JAX arrays are the lines that a proof runs on SymPy matrices.
+Every kernel of the library takes columns, returns columns, and uses only ``@``, ``+``, ``.T`` and the functions of this
+file. So the lines that run on arrays are the lines that a proof runs on SymPy matrices.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
+from .kinds import is_jax, is_symbolic, namespace, stop_gradient
+
+Array: TypeAlias = Any
+"""A NumPy or a JAX array."""
 Matrix: TypeAlias = Any
-"""A JAX array or a SymPy matrix, two-dimensional, one column a sample."""
+"""An array or a SymPy matrix, two-dimensional, one column per sample."""
 Size: TypeAlias = Any
 """A whole number, or a SymPy expression that stands for one."""
-
-
-def is_symbolic(value: object) -> bool:
-    """Tell whether ``value`` is a SymPy matrix, explicit or symbolic, without importing SymPy."""
-    return bool(getattr(value, "is_Matrix", False))
 
 
 def identity(size: Any, like: Matrix) -> Matrix:
@@ -26,17 +25,17 @@ def identity(size: Any, like: Matrix) -> Matrix:
         import sympy
 
         return sympy.eye(size) if hasattr(like, "tolist") else sympy.Identity(size)
-    return jnp.eye(size, dtype=like.dtype)
+    return namespace(like).eye(size, dtype=like.dtype)
 
 
 def ones_row(like: Matrix) -> Matrix:
-    """A row of ones, as long as ``like`` has columns."""
+    """A row of ones, as long as ``like`` has columns, along its leading axes too."""
     if is_symbolic(like):
         import sympy
 
         columns = like.shape[1]
         return sympy.ones(1, columns) if hasattr(like, "tolist") else sympy.OneMatrix(1, columns)
-    return jnp.ones((1, like.shape[1]), like.dtype)
+    return namespace(like).ones((*like.shape[:-2], 1, like.shape[-1]), like.dtype)
 
 
 def append_ones(columns: Matrix) -> Matrix:
@@ -46,12 +45,12 @@ def append_ones(columns: Matrix) -> Matrix:
 
         blocks = [[columns], [ones_row(columns)]]
         return sympy.Matrix(blocks) if hasattr(columns, "tolist") else sympy.BlockMatrix(blocks)
-    return jnp.concatenate([columns, ones_row(columns)])
+    return namespace(columns).concatenate([columns, ones_row(columns)], axis=-2)
 
 
 def bias_columns(bias: Any, like: Matrix) -> Matrix:
     """The vector ``bias`` as often as ``like`` has columns."""
-    return bias @ ones_row(like) if is_symbolic(like) else jnp.tile(bias[:, None], like.shape[1])
+    return bias @ ones_row(like) if is_symbolic(like) else namespace(bias).tile(bias[:, None], like.shape[1])
 
 
 def add_bias(columns: Matrix, bias: Any) -> Matrix:
@@ -65,15 +64,16 @@ def inner(left: Matrix, right: Matrix) -> Any:
     """The Frobenius inner product, the sum over columns of ``left.T @ right``'s diagonal; NaN where it overflows."""
     if is_symbolic(left):
         return (left.T @ right).trace() if hasattr(left, "tolist") else _symbolic_trace(left.T @ right)
-    product = jnp.vdot(left, right)
-    return jnp.where(jnp.isinf(product), jnp.full_like(product, jnp.nan), product)
+    xp = namespace(left)
+    product = xp.vdot(left, right)
+    return xp.where(xp.isinf(product), xp.full_like(product, xp.nan), product)[()]
 
 
 def column_products(left: Matrix, right: Matrix) -> Any:
     """The inner product of each pair of columns; of SymPy matrices, their sum."""
     if is_symbolic(left):
         return inner(left, right)
-    return jnp.sum(left * right, axis=0)
+    return (left * right).sum(axis=0)
 
 
 def _symbolic_trace(matrix: Matrix) -> Any:
@@ -83,21 +83,60 @@ def _symbolic_trace(matrix: Matrix) -> Any:
 
 
 def sign(number: Any) -> Any:
-    """−1, 0 or 1, of a JAX number or a SymPy one."""
+    """−1, 0 or 1, of a number of any kind."""
     if hasattr(number, "free_symbols"):
         import sympy
 
         return sympy.sign(number)
-    return jnp.sign(number)
+    return namespace(number).sign(number)
 
 
 def solve(matrix: Matrix, right: Matrix) -> Matrix:
-    """Solve ``matrix @ result = right`` for a symmetric positive definite matrix."""
-    if is_symbolic(matrix):
-        return matrix.LUsolve(right) if hasattr(matrix, "tolist") else matrix.inverse() @ right
-    from .cholesky import solve_positive_definite
+    """Solve ``matrix @ result = right`` for a symmetric positive definite matrix; NaN where it is not."""
+    return solver(matrix)(right)
 
-    return solve_positive_definite(matrix, right)
+
+def solver(matrix: Matrix) -> Callable[[Matrix], Matrix]:
+    """The function that divides columns by a symmetric positive definite matrix, factorised once."""
+    if is_symbolic(matrix):
+        return lambda right: matrix.LUsolve(right) if hasattr(matrix, "tolist") else matrix.inverse() @ right
+    if is_jax(matrix):
+        inverse = inverse_cholesky(matrix)
+        return lambda right: inverse.T @ (inverse @ right)
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    factorise, substitute = get_lapack_funcs(("potrf", "potrs"), (matrix,))
+    factor, failed = factorise(matrix, lower=1, clean=0)
+    return lambda right: np.full_like(right, np.nan) if failed else substitute(factor, right, lower=1)[0]
+
+
+def inverse_cholesky(matrix: Array) -> Array:
+    """The lower-triangular ``X = C⁻¹`` with ``matrix = C Cᵀ``; NaN where ``matrix`` is not positive definite."""
+    if is_jax(matrix):
+        from . import cholesky
+
+        return cholesky.inverse_cholesky(matrix)
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    factor, failed = get_lapack_funcs("potrf", (matrix,))(matrix, lower=1, clean=1)
+    return np.full_like(matrix, np.nan) if failed else triangular_inverse(factor)
+
+
+def triangular_inverse(lower: Array) -> Array:
+    """The inverse of a lower-triangular matrix."""
+    if is_jax(lower):
+        from . import cholesky
+
+        return cholesky.triangular_inverse(lower)
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    inverse, failed = get_lapack_funcs("trtri", (lower,))(lower, lower=1)
+    return np.tril(inverse) if not failed else np.full_like(lower, np.inf)
+
+
+def triangular_factor(matrix: Array) -> Array:
+    """``R`` of ``matrix = Q R``."""
+    return namespace(matrix).linalg.qr(matrix, mode="r")
 
 
 def pinv(matrix: Matrix, rcond: float | None = None) -> Matrix:
@@ -109,7 +148,10 @@ def pinv(matrix: Matrix, rcond: float | None = None) -> Matrix:
         from .sympy_expressions import PseudoInverse
 
         return matrix.pinv() if hasattr(matrix, "tolist") else PseudoInverse(matrix)
-    return jnp.linalg.pinv(matrix, rtol=default_rcond(matrix) if rcond is None else rcond)
+    rcond = default_rcond(matrix) if rcond is None else rcond
+    if not is_jax(matrix) and not np.isfinite(matrix).all():
+        return np.full_like(matrix.swapaxes(-1, -2), np.nan)
+    return namespace(matrix).linalg.pinv(matrix, rtol=rcond)
 
 
 def pinv_product(left: Matrix, right: Matrix, rcond: float | None = None) -> Matrix:
@@ -125,23 +167,43 @@ def pinv_product(left: Matrix, right: Matrix, rcond: float | None = None) -> Mat
     if left.shape[1] >= left.shape[0]:
         inverse = pinv(left @ right.T, rcond)
     else:
-        (left_basis, left_core), (right_basis, right_core) = jnp.linalg.qr(left), jnp.linalg.qr(right)
+        qr = namespace(left).linalg.qr
+        (left_basis, left_core), (right_basis, right_core) = qr(left), qr(right)
         inverse = right_basis @ pinv(left_core @ right_core.T, rcond) @ left_basis.T
     return inverse / left_size / right_size
 
 
 def _scaled(matrix: Matrix) -> tuple[Matrix, Any]:
     """The matrix with largest entry one, and that entry; what is zero stays."""
-    size = jax.lax.stop_gradient(jnp.max(jnp.abs(matrix)))
-    size = jnp.where(size > 0, size, jnp.ones_like(size))
+    xp = namespace(matrix)
+    size = stop_gradient(xp.max(xp.abs(matrix)))
+    size = xp.where(size > 0, size, xp.ones_like(size))[()]
     return matrix / size, size
+
+
+def column_norms(columns: Matrix) -> Any:
+    """The norm of every column, safe from overflow."""
+    xp = namespace(columns)
+    largest = xp.max(xp.abs(columns), axis=0, keepdims=True)
+    scaled = columns / xp.where(largest > 0, largest, xp.ones_like(largest))
+    return largest[0] * xp.sqrt((scaled**2).sum(axis=0))
+
+
+def ratio(over: Array, under: Array) -> Array:
+    """``over / under``, zero where ``under`` is not positive."""
+    xp = namespace(over)
+    active = under > 0
+    return xp.where(active, over, xp.zeros_like(over)) / xp.where(active, under, xp.ones_like(under))
 
 
 def default_rcond(matrix: Any) -> float:
     """Machine epsilon times the larger dimension: what rounding leaves of a singular value that is zero."""
-    return max(matrix.shape) * float(jnp.finfo(matrix.dtype).eps)
+    return max(matrix.shape) * epsilon(matrix.dtype)
 
 
-def is_concrete(*values: object) -> bool:
-    """Tell whether no array among the leaves of ``values`` is being traced by JAX."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+def epsilon(dtype: Any) -> float:
+    """The machine epsilon of a dtype."""
+    return _EPSILONS[np.dtype(dtype).itemsize]
+
+
+_EPSILONS = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}

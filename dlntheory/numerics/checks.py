@@ -1,72 +1,100 @@
-"""What the interface accepts: conversion and refusal of arguments, before anything is compiled.
+"""What the interface accepts: conversion and refusal of arguments, before anything is computed.
 
-Every message names the argument, says what it got, and says what it wanted.
+Every message names the argument, says what it got, and says what it wanted. What is kept is a copy: nothing that a
+caller passes is shared.
 """
 
 import math
 from collections.abc import Iterable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from .algebra import is_concrete, is_symbolic
+from .kinds import holds_jax, is_concrete, is_jax, is_symbolic, namespace
+from .record import ENABLE_64_BIT
 
-ENABLE_64_BIT = 'import jax; jax.config.update("jax_enable_x64", True)'
 _FLOATS = ("float32", "float64")
 
 
 def as_array(name: str, value: Any, dtype: Any = None) -> Any:
-    """Convert to a finite floating-point JAX array; SymPy matrices pass through untouched.
+    """Convert to a finite floating-point array of its own memory, JAX's or NumPy's; SymPy matrices pass through.
 
-    Integers, and lists of Python numbers, take ``dtype``, or JAX's default float. NumPy and JAX arrays keep
-    their precision.
+    JAX arrays, and lists that hold one, stay JAX's; everything else becomes a NumPy array. Integers and Python numbers
+    take ``dtype``, or float64 (JAX's default float in a JAX array). Floating-point arrays keep their precision.
     """
     if is_symbolic(value):
         return value
-    if isinstance(value, jax.Array):
-        array: Any = value
-    else:
-        array = _as_numpy(name, value)
-    given = str(array.dtype)
-    if jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == bool:
-        target = dtype or jnp.result_type(float)
-    elif given in _FLOATS:
-        target = array.dtype if hasattr(value, "dtype") else (dtype or jnp.result_type(float))
-    elif jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(f"`{name}` has dtype {given}; wanted float32 or float64.")
-    else:
-        raise TypeError(f"`{name}` has dtype {given}; wanted real numbers.")
-    if str(target) == "float64" and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
-        raise ValueError(
-            f"`{name}` is float64 but JAX runs in 32-bit mode and would truncate it. "
-            f"Run this first: {ENABLE_64_BIT} -- or pass float32."
-        )
+    array = value if is_jax(value) else _as_own(name, value)
+    _check_numbers(name, array)
+    target = _target(array, value, dtype)
     if is_concrete(array) and not _all_finite(array):
         raise ValueError(f"`{name}` holds NaN or infinity; wanted finite numbers.")
-    converted = jnp.asarray(array, target)
-    if is_concrete(converted) and str(target) != given and not _all_finite(converted):
+    with np.errstate(over="ignore"):
+        converted = array if array.dtype == target else array.astype(target)
+    if converted is not array and is_concrete(converted) and not _all_finite(converted):
         raise ValueError(f"`{name}` holds numbers beyond {target}; wanted smaller ones, or float64: {ENABLE_64_BIT}")
     return converted
 
 
+def _check_numbers(name: str, array: Any) -> None:
+    kind, given = array.dtype.kind, str(array.dtype)
+    if given in _FLOATS or kind in "iub":
+        return
+    if kind == "f" or given.startswith(("bfloat", "float")):
+        raise ValueError(f"`{name}` has dtype {given}; wanted float32 or float64.")
+    raise TypeError(f"`{name}` has dtype {given}; wanted real numbers.")
+
+
+def _target(array: Any, value: Any, dtype: Any) -> Any:
+    """The dtype to convert to: arrays keep their own; whole and Python's numbers have none."""
+    if array.dtype.kind == "f" and not _is_plain(value):
+        return array.dtype
+    if dtype is not None:
+        return dtype
+    return namespace(array).result_type(float) if is_jax(array) else np.dtype(np.float64)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether there are Python's numbers only, in lists or by themselves."""
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return isinstance(value, int | float) and not isinstance(value, np.generic)
+
+
 def _all_finite(array: Any) -> bool:
     """Whether every number is finite; an array that is spread over devices is not gathered for it."""
-    spread = isinstance(array, jax.Array) and len(array.sharding.device_set) > 1
-    return bool((jnp.isfinite(array) if spread else np.isfinite(np.asarray(array))).all())
+    spread = is_jax(array) and len(array.sharding.device_set) > 1
+    return bool((namespace(array) if spread else np).isfinite(array if spread else np.asarray(array)).all())
 
 
-def _as_numpy(name: str, value: Any) -> np.ndarray:
+def _as_own(name: str, value: Any) -> Any:
+    """A NumPy array of its own, in this machine's byte order; of a list that holds JAX arrays, a JAX array."""
     if value is None or isinstance(value, str | bytes | dict | set):
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted an array of real numbers.")
+    if isinstance(value, tuple | list) and holds_jax(value):
+        import jax.numpy
+
+        return jax.numpy.asarray(value)
+    if _is_masked(value):
+        raise ValueError(f"`{name}` has masked entries; wanted numbers. Fill them, or leave the samples out.")
     try:
-        return np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"`{name}` is not an array: {error}.") from error
+        array = np.array(value)
+    except Exception as error:  # whatever another library's array raises
+        raise ValueError(f"`{name}` is not an array: {_first_line(error)}.") from error
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def as_batch(name: str, value: Any, width: Any, dtype: Any) -> jax.Array:
+def _is_masked(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_is_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def as_batch(name: str, value: Any, width: Any, dtype: Any) -> Any:
     """Convert to ``(B, n)`` or ``(n,)``, at least one sample, from samples of a width or a shape."""
     array = as_array(name, value, dtype)
     shape = width if isinstance(width, tuple) else (width,)
@@ -88,38 +116,40 @@ def as_list(name: str, value: Any, what: str) -> list[Any]:
 
 
 def as_dtype(name: str, value: Any) -> Any:
-    """Convert to float32 or float64; ``None`` is JAX's default float."""
+    """Convert to float32 or float64, the default."""
     if value is None:
-        return jnp.result_type(float)
+        return np.dtype(np.float64)
     try:
         dtype = np.dtype(value)
     except TypeError as error:
         raise TypeError(f"`{name}` is {value!r}; wanted float32 or float64.") from error
     if dtype.name not in _FLOATS:
         raise ValueError(f"`{name}` is {dtype}; wanted float32 or float64.")
-    return as_array(name, np.zeros((), dtype)).dtype
+    return dtype
 
 
-def as_key(name: str, value: Any) -> jax.Array:
-    """Convert a whole number or a JAX random key to a key."""
-    if isinstance(value, jax.Array) and not jnp.issubdtype(value.dtype, jnp.integer):
-        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key) and value.ndim == 0:
+def as_key(name: str, value: Any) -> Any:
+    """Convert a whole number or a JAX random key to a JAX random key."""
+    import jax
+
+    if isinstance(value, jax.Array) and not jax.numpy.issubdtype(value.dtype, jax.numpy.integer):
+        if jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key) and value.ndim == 0:
             return value
         raise TypeError(f"`{name}` has dtype {value.dtype}; wanted a whole number or one JAX random key.")
-    if isinstance(value, jax.Array) and value.shape == (2,) and value.dtype == jnp.uint32:
+    if isinstance(value, jax.Array) and value.shape == (2,) and value.dtype == jax.numpy.uint32:
         return jax.random.wrap_key_data(value)
+    return jax.random.key(as_seed(name, value))
+
+
+def as_seed(name: str, value: Any) -> int:
+    """Convert to a whole number that seeds a generator."""
     seed = as_count(name, value, minimum=0)
     if seed >= 2**63:
         raise ValueError(f"`{name}` is {seed}; wanted a seed below 2**63.")
-    return jax.random.key(seed)
+    return seed
 
 
-def widest(*trees: Any) -> Any:
-    """The floating-point dtype of highest precision among the leaves."""
-    return max((leaf.dtype for leaf in jax.tree.leaves(trees)), key=lambda dtype: dtype.itemsize)
-
-
-def same_batch(x: jax.Array, y: jax.Array) -> None:
+def same_batch(x: Any, y: Any) -> None:
     """Refuse inputs and targets of different batch shapes."""
     if x.shape[:-1] != y.shape[:-1]:
         raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
@@ -134,21 +164,24 @@ def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     return value
 
 
-def as_real(name: str, value: Any, dtype: Any, *, positive: bool = False) -> jax.Array:
+def as_real(name: str, value: Any, dtype: Any, *, positive: bool = False) -> Any:
     """Convert to a finite real scalar, positive if asked."""
     if isinstance(value, str | bytes | bool) or value is None:
         raise TypeError(f"`{name}` is {value!r}; wanted a real number.")
-    array = as_array(name, value.item() if isinstance(value, np.generic) else value, dtype)
+    array = as_array(name, value.item() if isinstance(value, np.floating | np.integer) else value, dtype)
     if array.ndim != 0:
         raise ValueError(f"`{name}` has shape {array.shape}; wanted one number.")
     if positive and is_concrete(array) and not array > 0:
         raise ValueError(f"`{name}` is {float(array)}; wanted a positive number.")
-    return (nan_unless(array > 0, array) if positive else array).astype(dtype)
+    return (nan_unless(array > 0, array) if positive else array).astype(dtype)[()]
 
 
-def nan_unless(valid: Any, array: jax.Array) -> jax.Array:
+def nan_unless(valid: Any, array: Any) -> Any:
     """Make a value that is out of its range NaN where it is traced, and nothing can be raised."""
-    return array if is_concrete(array) else jnp.where(valid, array, jnp.full_like(array, jnp.nan))
+    if is_concrete(array):
+        return array
+    xp = namespace(array)
+    return xp.where(valid, array, xp.full_like(array, xp.nan))
 
 
 def as_number(name: str, value: Any) -> float:
@@ -157,7 +190,7 @@ def as_number(name: str, value: Any) -> float:
         raise TypeError(f"`{name}` is {value!r}; wanted a real number.")
     if not is_concrete(value):
         raise TypeError(f"`{name}` is traced by JAX; wanted a number that is known before tracing.")
-    array = _as_numpy(name, value)
+    array = np.asarray(_as_own(name, value))
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`{name}` has dtype {array.dtype}; wanted a real number.")
     if array.ndim != 0:

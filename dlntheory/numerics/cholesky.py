@@ -1,4 +1,4 @@
-r"""Symmetric positive definite and triangular matrices inverted by products alone.
+r"""Symmetric positive definite and triangular JAX matrices inverted by products alone.
 
 LAPACK is as fast by itself, but the threads that it starts keep spinning for about a tenth of a second and starve
 the matrix products around it: on two cores an equilibrium of nine layers of 512 took twice the time of its
@@ -18,12 +18,6 @@ LEAF = 16
 SMALL = 32
 """Up to this size the rows are written out, in blocks of `SMALL_LEAF`: many such matrices take a third of the time."""
 SMALL_LEAF = 8
-
-
-def solve_positive_definite(matrix: Float[Array, "n n"], right: Float[Array, "n B"]) -> Float[Array, "n B"]:
-    """Solve ``matrix @ result = right``; NaN where ``matrix`` is not positive definite."""
-    inverse = inverse_cholesky(matrix)
-    return inverse.T @ (inverse @ right)
 
 
 @jax.custom_jvp

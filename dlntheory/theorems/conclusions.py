@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..equilibria.covariance import Covariances, output_covariance
-from ..equilibria.equilibrium import SOLVERS, solve_problem
+from ..equilibria.equilibrium import SOLVERS, settle_problem
 from ..equilibria.problem import SoftOutput, as_problem
 from ..equilibria.routes import scale_all
 from ..inference.energy import precision
@@ -158,10 +158,10 @@ def output_precision(
     beta = float(problem.nudge)
     covariances = [1.0] * (net.depth - 1) + [1 / beta]
     other = problem if nudged else as_problem(net, x, y, None, SoftOutput(beta / (1 - beta)))
-    claimed = solve_problem(other, solver).multiplier
-    actual = solve_problem(as_problem(net, x, y, covariances, None), solver).multiplier
+    claimed = settle_problem(other, solver).multiplier
+    actual = settle_problem(as_problem(net, x, y, covariances, None), solver).multiplier
     condition = sum(np.linalg.cond(output_covariance(net, each)) for each in (None, covariances))
-    return Conclusion(as_columns(claimed), as_columns(actual), {}, float(condition))
+    return Conclusion(claimed, actual, {}, float(condition))
 
 
 @eqx.filter_jit

@@ -24,8 +24,8 @@ from ..learning.rescaling import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_array, as_list, one_of
+from ..numerics.kinds import is_concrete
 from .interference_free_search import find_logs, polish, reduce_problem, solve_tangent
 
 OUTCOMES = ("no positive solution found", "converged")

@@ -19,8 +19,8 @@ from ..equilibria.equilibrium import equilibrium
 from ..equilibria.problem import as_problem
 from ..networks.network import LinearNetwork
 from ..networks.samples import shaped
-from ..numerics.algebra import is_concrete
 from ..numerics.checks import as_count, as_list, one_of
+from ..numerics.kinds import is_concrete
 from .flow import stacked, stacked_updates
 
 GRADIENTS = ("bp", "pc")

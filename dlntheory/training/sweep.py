@@ -18,8 +18,9 @@ from jaxtyping import Array, Float, Int
 
 from ..files.arrays import as_path
 from ..networks.layer import Layer
-from ..networks.network import LinearNetwork, as_network, cast
-from ..numerics.checks import as_array, as_count, as_list, widest
+from ..networks.network import LinearNetwork, as_network
+from ..numerics.checks import as_array, as_count, as_list
+from ..numerics.kinds import cast, widest
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
 from .train import Algorithm, Learner, map_error

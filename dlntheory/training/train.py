@@ -14,15 +14,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..equilibria.covariance import Covariances, as_covariances
-from ..equilibria.equilibrium import REFUSED, cheapest_route, equilibrate
+from ..equilibria.equilibrium import REFUSED, cheapest_route, settle_by
 from ..equilibria.problem import Problem, as_nudge
 from ..learning.alignment import cosine
 from ..learning.updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
 from ..networks.layer import Layer
-from ..networks.network import LinearNetwork, as_network, cast
+from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change
 from ..networks.samples import flat
-from ..numerics.checks import as_array, as_count, as_key, as_real, same_batch, widest
+from ..numerics.checks import as_array, as_count, as_key, as_real, same_batch
+from ..numerics.kinds import cast, widest
 
 Layers = tuple[Layer, ...]
 
@@ -89,11 +90,11 @@ class Step(NamedTuple):
 def take_step(learner: Learner, layers: Layers, x: jax.Array, y: jax.Array, learning_rate: jax.Array) -> Step:
     """Learn a minibatch ``(B, n_0)``, ``(B, n_L)``; where the equilibrium is inaccurate, the new weights are NaN."""
     problem = Problem(layers, learner.covariances, x, y, learner.nudge)
-    result = equilibrate(problem, learner.options.solver) if learner.rule == "pc" else None
-    learning = Learning(problem, result, learner.options, learner.rule, learner.rescaling)
+    state = settle_by(problem, learner.options.solver) if learner.rule == "pc" else None
+    learning = Learning(problem, state, learner.options, learner.rule, learner.rescaling)
     signals = signals_of(learning)
     changes = changes_of(learning, signals)
-    accuracy = jnp.zeros_like(learning_rate) if result is None else jnp.max(result.accuracy)
+    accuracy = jnp.zeros_like(learning_rate) if state is None else jnp.max(state.accuracy)
     rate = jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))
     moved = tuple(layer.moved(change, rate) for layer, change in zip(layers, changes, strict=True))
     loss = jnp.sum(signals.residual**2) / (2 * len(x))

@@ -9,7 +9,7 @@ import numpy as np
 import dlntheory as dln
 from dlntheory.equilibria.equilibrium import SOLVERS
 from dlntheory.equilibria.hessian import hessian_blocks
-from dlntheory.networks.network import cast
+from dlntheory.numerics.kinds import cast
 
 from .networks import Case, cases
 from .reference import Reference, reference

@@ -20,7 +20,7 @@ from dlntheory import LinearNetwork, weight_updates
 from dlntheory.files.arrays import write_atomically
 from dlntheory.files.builtin import DIGITS_NETWORK, DIGITS_SAMPLES
 from dlntheory.files.weights import save_weights
-from dlntheory.networks.network import cast
+from dlntheory.numerics.kinds import cast
 
 WIDTHS = (64, 32, 32, 32, 10)
 SAMPLES_PER_CLASS = 20

@@ -1,0 +1,192 @@
+"""Which kind of array computes: NumPy, JAX or SymPy. The kind of the inputs decides.
+
+NumPy arrays are computed with at once. Where any input is a JAX array, or is traced, the same lines run as one compiled
+JAX program, and NumPy arrays beside it become JAX arrays. JAX is imported by whoever uses it first.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from .record import Record, for_jax
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def is_symbolic(value: object) -> bool:
+    """Tell whether ``value`` is a SymPy matrix, explicit or symbolic, without importing SymPy."""
+    return bool(getattr(value, "is_Matrix", False))
+
+
+def is_jax(value: object) -> bool:
+    """Tell whether ``value`` is a JAX array or is traced, without importing JAX."""
+    if isinstance(value, np.ndarray | np.generic | float | int) or value is None:
+        return False
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.Array)
+
+
+def namespace(like: Any) -> Any:
+    """``numpy`` or ``jax.numpy``, whichever ``like`` belongs to."""
+    if isinstance(like, np.ndarray | np.generic) or not is_jax(like):
+        return np
+    return sys.modules["jax"].numpy
+
+
+def leaves(*trees: Any) -> list[Any]:
+    """What records, tuples, lists and dictionaries hold, in order; ``None`` is nothing."""
+    found: list[Any] = []
+    for tree in trees:
+        _collect(tree, found)
+    return found
+
+
+def _collect(tree: Any, found: list[Any]) -> None:
+    if isinstance(tree, np.ndarray):
+        found.append(tree)
+    elif isinstance(tree, Record):
+        for name in tree._arrays:
+            _collect(tree.__dict__.get(name), found)
+    elif isinstance(tree, tuple | list):
+        for each in tree:
+            _collect(each, found)
+    elif isinstance(tree, dict):
+        for each in tree.values():
+            _collect(each, found)
+    elif tree is not None:
+        found.append(tree)
+
+
+def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """Apply a function to every leaf, and to the leaves in its place in trees of the same structure."""
+    if tree is None:
+        return None
+    if isinstance(tree, Record):
+        copy = object.__new__(type(tree))
+        copy.__dict__.update(tree.__dict__)
+        for name in tree._arrays:
+            parts = [other.__dict__.get(name) for other in others]
+            copy.__dict__[name] = map_leaves(function, tree.__dict__.get(name), *parts)
+        return copy
+    if isinstance(tree, dict):
+        return {key: map_leaves(function, each, *(other[key] for other in others)) for key, each in tree.items()}
+    if isinstance(tree, tuple | list):
+        mapped = [map_leaves(function, *parts) for parts in zip(tree, *others, strict=True)]
+        return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
+    return function(tree, *others)
+
+
+def holds_jax(*trees: Any) -> bool:
+    """Tell whether a leaf is a JAX array."""
+    return "jax" in sys.modules and any(map(is_jax, leaves(*trees)))
+
+
+def is_concrete(*trees: Any) -> bool:
+    """Tell whether no leaf is being traced by JAX."""
+    jax = sys.modules.get("jax")
+    return jax is None or not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves(*trees))
+
+
+def to_jax(tree: Any, name: str = "the network or its data") -> Any:
+    """Every NumPy array as a JAX array; refused where JAX would cut its digits."""
+    return map_leaves(lambda leaf: for_jax(leaf, name), tree)
+
+
+def to_numpy(tree: Any) -> Any:
+    """Every JAX array as a NumPy array of its own."""
+    return map_leaves(lambda leaf: np.array(leaf)[()] if is_jax(leaf) else leaf, tree)
+
+
+def widest(*trees: Any) -> Any:
+    """The floating-point dtype of highest precision among the leaves."""
+    return max((leaf.dtype for leaf in leaves(*trees) if hasattr(leaf, "dtype")), key=lambda dtype: dtype.itemsize)
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+    """Bring every array of a tree to ``dtype``; SymPy matrices stay as they are."""
+    return map_leaves(lambda leaf: leaf.astype(dtype) if getattr(leaf, "dtype", dtype) != dtype else leaf, tree)
+
+
+def agree(**parts: Any) -> tuple[Any, ...]:
+    """Bring the parts to the highest precision among them, and to JAX where one of them holds a JAX array."""
+    if holds_jax(*parts.values()):
+        parts = {name: to_jax(part, name) for name, part in parts.items()}
+    return cast(tuple(parts.values()), widest(*parts.values()))
+
+
+def stop_gradient(array: Any) -> Any:
+    """The array as a constant of differentiation."""
+    return sys.modules["jax"].lax.stop_gradient(array) if is_jax(array) else array
+
+
+def compiled(function: Callable[P, T]) -> Callable[P, T]:
+    """Run as one compiled program where an argument holds a JAX array, and line by line otherwise.
+
+    NumPy's warnings of overflow and division by zero are silenced, as JAX has none: results say it.
+    """
+    programs: list[Callable[P, T]] = []
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not holds_jax(args, kwargs):
+            with np.errstate(all="ignore"):
+                return function(*args, **kwargs)
+        if not programs:
+            import equinox
+
+            programs.append(equinox.filter_jit(function))
+        return programs[0](*args, **kwargs)
+
+    return run
+
+
+@contextmanager
+def in_double_precision() -> Iterator[None]:
+    """Let JAX compute in 64 bits, here only."""
+    import jax
+    import jax.experimental
+
+    scope = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # type: ignore[attr-defined]  # before 0.8
+    with scope(True):
+        yield
+
+
+def by_jax(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a function that is a JAX program by nature: NumPy arguments go in as JAX arrays of their own precision.
+
+    The results are NumPy's then.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if holds_jax(args, kwargs):
+            return function(*args, **kwargs)
+        with in_double_precision():
+            return to_numpy(function(*to_jax(args), **to_jax(kwargs)))
+
+    return run
+
+
+def choose(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+    """One of two results, of the same structure; of a condition that JAX traces, within its program."""
+    if is_jax(condition) and not is_concrete(condition):
+        import jax
+
+        return jax.lax.cond(condition, first, second)
+    return first() if condition else second()
+
+
+def loop(unfinished: Callable[[Any], Any], advance: Callable[[Any], Any], state: Any, like: Any) -> Any:
+    """Advance a state while it is unfinished; ``like`` says of which kind it is."""
+    if is_jax(like):
+        import jax
+
+        return jax.lax.while_loop(unfinished, advance, state)
+    while unfinished(state):
+        state = advance(state)
+    return state
