@@ -107,7 +107,7 @@ PROOFS = (
     Proof(
         "covariance-recursion",
         "S = Σ_l D_l Σ_l D_lᵀ obeys S_1 = Σ_1, S_l = Σ_l + T_l S_{l-1} T_lᵀ.",
-        "THEORY 1; Sample Efficiency, equation 4",
+        "docs/theory.md, statement 2.1; Sample Efficiency, equation 4",
         both_orders,
         one_more_layer,
         "One layer has D_1 = I, so both orders begin at Σ_1. A layer added at the output multiplies every D_l by W and brings "
@@ -116,7 +116,7 @@ PROOFS = (
     Proof(
         "covariance-positive",
         "S is symmetric, and vᵀ S v is a sum of squares: S ⪰ Σ_L, so S is invertible.",
-        "THEORY 1",
+        "docs/theory.md, statement 2.1",
         positivity,
         positivity_of_one_more_layer,
         "S_1 = Σ_1 is symmetric and positive. The step carries both from S to S'.",
@@ -124,7 +124,7 @@ PROOFS = (
     Proof(
         "biases",
         "Biases leave S unchanged; a learned one adds 1 to x*_{l-1}ᵀ x̂_{l-1}.",
-        "THEORY 4",
+        "docs/theory.md, statement 4.8",
         biased,
         biased_step,
         "The second part is about one layer, at any depth. For the first, S_1 = Σ_1 has no bias, and the recursion adds none.",

@@ -166,7 +166,7 @@ PROOFS = (
     Proof(
         "pc-balance",
         "ΔW_l T_lᵀ − T_{l+1}ᵀ ΔW_{l+1} = −(1/B) e_l ε*_lᵀ: T_{l+1}ᵀT_{l+1} − T_lT_lᵀ grows by twice the mean of ε*_lε*_lᵀ, weighted by precision.",
-        "THEORY 5.8",
+        "docs/theory.md, statement 5.8",
         pc_balance,
         balance_step,
         LOCAL,
@@ -175,7 +175,7 @@ PROOFS = (
     Proof(
         "bp-balance",
         "ΔW_l T_lᵀ = T_{l+1}ᵀ ΔW_{l+1}: backpropagation conserves T_lT_lᵀ − T_{l+1}ᵀT_{l+1}.",
-        "THEORY 5.8; Saxe et al. 2014",
+        "docs/theory.md, statement 5.8; Saxe et al. 2014",
         bp_balance,
         balance_step,
         LOCAL,
@@ -184,7 +184,7 @@ PROOFS = (
     Proof(
         "energy-at-the-origin",
         "To second order B E* falls by ½⟨W_LᵀΣ_L⁻¹Y, Σ_{L−1} W_LᵀΣ_L⁻¹Y⟩, at every depth L ≥ 2: the origin is a strict saddle.",
-        "THEORY 5.9; Innocenti et al. 2024",
+        "docs/theory.md, statement 5.10; Innocenti et al. 2024",
         energy_at_the_origin,
         energy_step,
         ORDERS,
@@ -193,7 +193,7 @@ PROOFS = (
     Proof(
         "loss-at-the-origin",
         "To second order the loss at the origin is constant for L > 2, and −⟨Y, W_2W_1X⟩ for L = 2.",
-        "THEORY 5.9; Innocenti et al. 2024",
+        "docs/theory.md, statement 5.10; Innocenti et al. 2024",
         loss_at_the_origin,
         loss_step,
         ORDERS,
@@ -205,7 +205,7 @@ REFUTATIONS = (
     Refutation(
         "pc-conserves-no-balance",
         "Predictive coding conserves w_1² − w_2².",
-        "THEORY 5.8; Saxe et al. 2014",
+        "docs/theory.md, statement 5.8; Saxe et al. 2014",
         balance_lost,
     ),
 )

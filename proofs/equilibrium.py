@@ -213,7 +213,7 @@ PROOFS = (
     Proof(
         "equilibrium-clamp",
         "x*_l = T_l x*_{l-1} + b_l + ε*_l with x*_L = y.",
-        "THEORY 1; Sample Efficiency, equations 33-36",
+        "docs/theory.md, statement 2.2; Sample Efficiency, equations 33-36",
         clamped,
         one_more_layer,
         SAME_STEP,
@@ -221,7 +221,7 @@ PROOFS = (
     Proof(
         "equilibrium-stationary",
         "At x* no hidden activity feels a force: Σ_l⁻¹ε*_l = T_{l+1}ᵀ Σ_{l+1}⁻¹ε*_{l+1} = D_lᵀ λ.",
-        "THEORY 1 and 4; Sample Efficiency, appendix E",
+        "docs/theory.md, statement 2.2; Sample Efficiency, appendix E",
         no_force,
         one_more_layer,
         SAME_STEP,
@@ -229,7 +229,7 @@ PROOFS = (
     Proof(
         "equilibrium-minimum",
         "x* is the only minimum of the energy.",
-        "THEORY 1",
+        "docs/theory.md, statement 2.2",
         minimal,
         one_more_layer,
         SAME_STEP,
@@ -237,7 +237,7 @@ PROOFS = (
     Proof(
         "energy-identity",
         "E* = ½ Σ_l ε*_lᵀ Σ_l⁻¹ ε*_l = ½ rᵀ S⁻¹ r.",
-        "THEORY 1 and 4; Sample Efficiency, equation 4",
+        "docs/theory.md, statement 2.3; Sample Efficiency, equation 4",
         energy_identity,
         one_more_layer,
         SAME_STEP,
@@ -245,7 +245,7 @@ PROOFS = (
     Proof(
         "nudged-clamp",
         "Clamping the output to ŷ + β r gives λ = β S⁻¹ r and β² times the energy.",
-        "THEORY 4",
+        "docs/theory.md, statement 4.3",
         nudged,
         nudged_step,
         "Seen from layer L, a network is one layer with covariance S, as for the equilibrium; the step nudges the appended one.",
@@ -253,7 +253,7 @@ PROOFS = (
     Proof(
         "soft-output",
         "An energy ½β‖y − x_L‖² gives λ = (S + I/β)⁻¹ r: predictive coding as β → ∞, backpropagation (divided by β) as β → 0.",
-        "THEORY 4",
+        "docs/theory.md, statement 4.2",
         soft,
         soft_step,
         "Seen from layer L, a network is one layer with covariance S; the soft output only adds I/β to the last covariance. The limits "
@@ -262,7 +262,7 @@ PROOFS = (
     Proof(
         "nudging-is-not-precision",
         "An output precision of β gives λ = (S − I + I/β)⁻¹ r, which is not β S⁻¹ r unless β = 1.",
-        "THEORY 3, erratum 11; Deeper PCNs",
+        "docs/theory.md, statement 4.4, and erratum 11; Deeper PCNs",
         weighted_output,
         weighted_output_step,
         "The output's covariance enters S as its last term only, at any depth.",

@@ -72,25 +72,33 @@ def wrong_covariances() -> Iterator[Fact]:
 
 REFUTATIONS = (
     Refutation(
-        "theorem-1-needs-nonzero-products", "Theorem 1 without x*ᵀx̂ ≠ 0.", "THEORY 3, erratum 3", orthogonal_activities
+        "theorem-1-needs-nonzero-products",
+        "Theorem 1 without x*ᵀx̂ ≠ 0.",
+        "docs/theory.md, statement 3.5, and erratum 3",
+        orthogonal_activities,
     ),
-    Refutation("theorem-2-needs-the-rank", "Theorem 2 without rank(X̂X*ᵀ) = rank X̂.", "THEORY 3, erratum 2", lost_rank),
+    Refutation(
+        "theorem-2-needs-the-rank",
+        "Theorem 2 without rank(X̂X*ᵀ) = rank X̂.",
+        "docs/theory.md, statement 3.6, and erratum 2",
+        lost_rank,
+    ),
     Refutation(
         "theorem-2-needs-the-rows",
         "Theorem 2 without the rows of R in those of X̂.",
-        "THEORY 3, erratum 2",
+        "docs/theory.md, statement 3.6, and erratum 2",
         outside_the_rows,
     ),
     Refutation(
         "natural-gradient-needs-the-ranks",
         "The layerwise natural gradient gives dŶ = R through a bottleneck.",
-        "THEORY 2",
+        "docs/theory.md, statement 3.3",
         bottleneck,
     ),
     Refutation(
         "theorem-3-needs-the-proportion",
         "Plain predictive coding gives dŷ parallel to r.",
-        "THEORY 5.2",
+        "docs/theory.md, statement 5.2",
         wrong_covariances,
     ),
 )

@@ -69,7 +69,7 @@ def _described(row: int, column: int) -> str:
 
 
 def _block(case: Case, row: int, column: int, direction: Any) -> Any:
-    """``H_{row, column}`` applied to a direction, as THEORY 5.3 states it."""
+    """``H_{row, column}`` applied to a direction, as docs/theory.md, statement 5.3 has it."""
     noise, layers = _precisions(case), case.layers
     weigh = lambda index, it: it if noise[index] is None else noise[index] * it  # noqa: E731
     if row == column:
@@ -174,7 +174,7 @@ PROOFS = (
     Proof(
         "inference-gradient",
         "∂E/∂x_l = Σ_l⁻¹ε_l − T_{l+1}ᵀ Σ_{l+1}⁻¹ε_{l+1}, a local rule.",
-        "THEORY 5.3; Deeper PCNs, equation 2 (erratum 9)",
+        "docs/theory.md, statement 5.3; Deeper PCNs, equation 2 (erratum 9)",
         gradient,
         window_step,
         MORE_DEPTHS,
@@ -182,7 +182,7 @@ PROOFS = (
     Proof(
         "hessian",
         "H is block-tridiagonal: H_ll = Σ_l⁻¹ + T_{l+1}ᵀ Σ_{l+1}⁻¹ T_{l+1}, H_{l+1,l} = −Σ_{l+1}⁻¹ T_{l+1}.",
-        "THEORY 5.3",
+        "docs/theory.md, statement 5.3",
         tridiagonal,
         window_step,
         MORE_DEPTHS,
@@ -190,7 +190,7 @@ PROOFS = (
     Proof(
         "inference-in-closed-form",
         "Gradient descent gives z_t = z* + (I − γH)ᵗ (z_0 − z*).",
-        "THEORY 5.3",
+        "docs/theory.md, statement 5.3",
         closed_form,
         window_step,
         f"{MORE_DEPTHS} In time the induction is the power: each step multiplies by I − γH once more.",
@@ -198,7 +198,7 @@ PROOFS = (
     Proof(
         "spike",
         "With time from 0 and the covariance γ at layer L − t, the error of layer l at time L − l is D_lᵀ r, backpropagation's.",
-        "THEORY 5.5 and erratum 12; Deeper PCNs, equation 4",
+        "docs/theory.md, statement 5.5, and erratum 12; Deeper PCNs, equation 4",
         spike,
         spike_step,
         "At time 0 the output's error is r = D_Lᵀ r, and nothing has moved. The step carries the signal from layer l + 1 to layer l and leaves the layers below at rest.",
@@ -207,7 +207,7 @@ PROOFS = (
     Proof(
         "attenuation",
         "With unit precision, the error of layer l at time L − l is γ^(L−l) D_lᵀ r: its energy has lost a factor γ² a layer.",
-        "THEORY 5.4",
+        "docs/theory.md, statement 5.4",
         attenuation,
         attenuation_step,
         "As for the spike, with a factor γ more for every layer.",

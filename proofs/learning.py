@@ -232,7 +232,7 @@ PROOFS = (
     Proof(
         "pc-gradient",
         "ΔW_l = (1/B) D_lᵀ S⁻¹ R X*_{l-1}ᵀ = −∂E*/∂W_l / B.",
-        "THEORY 2 and 4; Sample Efficiency, equations 7 and 34",
+        "docs/theory.md, statement 3.1; Sample Efficiency, equations 7 and 34",
         pc_gradient,
         pc_gradient_step,
         "The energy of L + 1 layers depends on the weights of the first L through their map T and covariance S only. The step shows "
@@ -241,7 +241,7 @@ PROOFS = (
     Proof(
         "bp-gradient",
         "ΔW_l = (1/B) D_lᵀ R X̂_{l-1}ᵀ is minus the gradient of ½‖R‖²/B.",
-        "THEORY 2; Sample Efficiency, equation 9",
+        "docs/theory.md, statement 3.1; Sample Efficiency, equation 9",
         bp_gradient,
         bp_gradient_step,
         "The loss of L + 1 layers depends on the first L through their output only, which feels the error Wᵀ r'; for that error their "
@@ -250,7 +250,7 @@ PROOFS = (
     Proof(
         "prediction-change",
         "(Π(T_l + η ΔT_l) − ΠT_l) X = η Σ_l D_l ΔW_l φ_l(X̂_{l-1}) + terms in η².",
-        "THEORY 2; Sample Efficiency, equation 6",
+        "docs/theory.md, statement 3.2; Sample Efficiency, equation 6",
         first_order,
         first_order_step,
         LAST_LAYER,
@@ -258,7 +258,7 @@ PROOFS = (
     Proof(
         "prediction-changes-of-the-rules",
         "BP: dŶ = (1/B) Σ_l D_l D_lᵀ R X̂_{l-1}ᵀ X̂_{l-1}. PC: S⁻¹R in place of R, X*_{l-1} in place of the first X̂_{l-1}.",
-        "THEORY 2; Sample Efficiency, equations 6, 8, 43 and 45",
+        "docs/theory.md, statement 3.2; Sample Efficiency, equations 6, 8, 43 and 45",
         changes_of_rules,
         changes_of_rules_step,
         LAST_LAYER,
@@ -266,7 +266,7 @@ PROOFS = (
     Proof(
         "natural-gradient",
         "ΔW_l = (1/L) D_l⁺ R X̂_{l-1}⁺ gives dŶ = R where every D_l has full row rank and the rows of R lie in those of X̂_{l-1}.",
-        "THEORY 2; Bernacchia et al. 2018",
+        "docs/theory.md, statement 3.3; Bernacchia et al. 2018",
         natural,
         natural_step,
         "Seen from the output, the change after the first layer is D_1 ΔW_1 X̂_0 = R/L. The step adds R/L with every layer.",

@@ -192,7 +192,7 @@ PROOFS = (
     Proof(
         "theorem-1",
         "With α_l = Σ_l/(x*_{l-1}ᵀ x̂_{l-1}), none of them infinite, an update of one sample gives dŷ = r.",
-        "THEORY 2 and 4; Sample Efficiency, Theorem 1 and appendix F",
+        "docs/theory.md, statement 3.5; Sample Efficiency, Theorem 1 and appendix F",
         theorem_1,
         rescaled_step,
         ADDED_UP,
@@ -202,7 +202,7 @@ PROOFS = (
     Proof(
         "theorem-2",
         "With A_l = (mean X̂X*ᵀ)⁺, if rank(X̂X*ᵀ) = rank X̂ and the rows of R lie in those of X̂ in every layer, dŶ = R.",
-        "THEORY 3, errata 1, 2 and 7; Sample Efficiency, Theorem 2 and appendix H, corrected",
+        "docs/theory.md, statements 3.6 and 5.1, and errata 1, 2 and 7; Sample Efficiency, Theorem 2 and appendix H, corrected",
         theorem_2,
         decorrelated_step,
         ADDED_UP,
@@ -211,7 +211,7 @@ PROOFS = (
     Proof(
         "bp-adaptive",
         "Backpropagation with α_l = 1/(x̂_{l-1}ᵀ x̂_{l-1}) gives dŷ = S r, which is not parallel to r in general.",
-        "THEORY 2; Sample Efficiency, appendix C",
+        "docs/theory.md, statement 3.7; Sample Efficiency, appendix C",
         bp_adaptive,
         rescaled_step,
         ADDED_UP.replace("S λ = r", "backpropagation has r in place of λ, so dŷ = S r"),
@@ -221,7 +221,7 @@ PROOFS = (
     Proof(
         "bp-decorrelated",
         "Backpropagation with A_l = (mean X̂X̂ᵀ)⁺ gives dŶ = S R, if the rows of R lie in those of X̂ in every layer.",
-        "THEORY 2; Sample Efficiency, appendix C",
+        "docs/theory.md, statement 3.7; Sample Efficiency, appendix C",
         bp_decorrelated,
         decorrelated_step,
         ADDED_UP.replace("S λ = r", "backpropagation has R in place of λ, so dŶ = S R"),
@@ -230,7 +230,7 @@ PROOFS = (
     Proof(
         "theorem-3",
         "If Σ_l = c x*_{l-1}ᵀ x̂_{l-1} with one c > 0 for all layers, plain predictive coding gives dŷ = r/c.",
-        "THEORY 5.2",
+        "docs/theory.md, statement 5.2",
         interference_free,
         rescaled_step,
         ADDED_UP.replace("S λ = r", "S λ = r; each layer's own share is its covariance divided by c"),

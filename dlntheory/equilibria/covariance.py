@@ -133,7 +133,7 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Float[Arra
         TypeError: for covariances that are not real numbers.
 
     Source:
-        Sample Efficiency, equation 4; with covariances, THEORY section 4.
+        Sample Efficiency, equation 4; with covariances, docs/theory.md, statement 4.1.
 
     Example:
         >>> output_covariance(LinearNetwork.from_weights([[[1.0]], [[2.0]], [[3.0]]])).tolist()

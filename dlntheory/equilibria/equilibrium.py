@@ -108,7 +108,7 @@ def equilibrium(
             and other transformations such samples are NaN instead.
 
     Source:
-        Sample Efficiency, equations 3, 4, 33-36 (appendix E); Millidge et al. 2023; options: THEORY section 4.
+        Sample Efficiency, equations 3, 4, 33-36 (appendix E); Millidge et al. 2023; options: docs/theory.md, section 4.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])

@@ -26,7 +26,7 @@ class SoftOutput(Record):
         beta: the strength, positive.
 
     Source:
-        THEORY section 4.
+        docs/theory.md, statement 4.2.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])

@@ -77,7 +77,7 @@ class InferenceModes(eqx.Module):
         UserWarning: for a step size above the stability limit. Not in traced programs.
 
     Source:
-        THEORY section 5.3.
+        docs/theory.md, statement 5.3.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])

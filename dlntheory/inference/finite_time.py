@@ -71,7 +71,7 @@ def finite_time_activities(
             of the machine epsilon. Not in traced programs.
 
     Source:
-        THEORY section 5.3.
+        docs/theory.md, statement 5.3.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])

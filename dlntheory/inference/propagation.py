@@ -64,7 +64,7 @@ def energy_propagation(
         TypeError: as `simulate_inference`.
 
     Source:
-        THEORY section 5.4.
+        docs/theory.md, statement 5.4.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[2.0]], [[1.0]]])

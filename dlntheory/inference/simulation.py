@@ -81,7 +81,7 @@ def simulate_inference(
         UserWarning: for a step size above the stability limit, which it names. Not in traced programs.
 
     Source:
-        Deeper PCNs, equations 1 to 5; THEORY sections 5.3 to 5.6.
+        Deeper PCNs, equations 1 to 5; docs/theory.md, statements 5.3 to 5.6.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])

@@ -154,7 +154,7 @@ def inference_spectrum(
         TypeError: for something that does not hold real numbers.
 
     Source:
-        THEORY sections 5.3 and 5.6.
+        docs/theory.md, statements 5.3 and 5.6.
 
     Example:
         >>> spectrum = inference_spectrum(LinearNetwork.from_weights([[[1.0]], [[2.0]]]))

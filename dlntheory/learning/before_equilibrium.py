@@ -76,7 +76,7 @@ def relaxed_bias_updates(
         TypeError: as `relaxed_weight_updates`.
 
     Source:
-        THEORY section 4.
+        docs/theory.md, statement 4.8.
     """
     changes = split_changes(_learn(net, relaxation, rescaling, forward))
     return refuse_overflow("updates", tuple(bias for _, bias in changes))

@@ -76,7 +76,7 @@ def best_alignment(
         PrecisionError: as `weight_updates`.
 
     Source:
-        THEORY section 4; beyond Sample Efficiency, Theorem 2.
+        docs/theory.md, statement 5.14; beyond Sample Efficiency, Theorem 2.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]]])

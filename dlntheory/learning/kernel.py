@@ -217,7 +217,7 @@ def update_kernel(
         PrecisionError: as `weight_updates`.
 
     Source:
-        THEORY section 5.7.
+        docs/theory.md, statement 5.7.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[2.0]]])

@@ -241,7 +241,7 @@ def bias_updates(
         PrecisionError: as `weight_updates`.
 
     Source:
-        THEORY section 4.
+        docs/theory.md, statement 4.8.
 
     Example:
         >>> from dlntheory import Dense

@@ -89,7 +89,7 @@ def interference_free_covariances(
         TypeError: for something that does not hold real numbers.
 
     Source:
-        THEORY section 5.2.
+        docs/theory.md, statement 5.2.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])

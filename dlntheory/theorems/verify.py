@@ -107,8 +107,9 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options
         PrecisionError: as `equilibrium`.
 
     Source:
-        Sample Efficiency, Theorems 1 and 2; the sharp hypotheses of Theorem 2: THEORY, erratum 2. Theorem 3 and spikes:
-        THEORY, sections 5.2 and 5.5. Nudging and the time of the spike: THEORY, errata 11 and 12.
+        Sample Efficiency, Theorems 1 and 2; docs/theory.md has the sharp hypotheses of Theorem 2
+        (statement 3.6), Theorem 3, which is this library's (5.2), nudging (4.4) and spikes (5.5); what is printed:
+        docs/errata.md.
 
     Example:
         >>> net = LinearNetwork.random([4, 3, 4], key=0)

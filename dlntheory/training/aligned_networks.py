@@ -49,7 +49,7 @@ def data_modes(x: Any, y: Any) -> DataModes:
         TypeError: for something that does not hold real numbers.
 
     Source:
-        Saxe et al. 2014; THEORY section 5.8.
+        Saxe et al. 2014; docs/theory.md, statement 5.9.
 
     Example:
         >>> modes = data_modes(x=[[1.0, 1.0], [1.0, -1.0]], y=[[3.0, 1.0], [3.0, -1.0]])

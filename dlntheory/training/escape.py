@@ -37,7 +37,7 @@ def escape_time(
         TypeError: as `energy_hessian`.
 
     Source:
-        THEORY section 5.9.
+        docs/theory.md, statement 5.13.
 
     Example:
         >>> saddle = LinearNetwork.from_weights([[[0.0]], [[0.0]]])
@@ -98,7 +98,7 @@ def simulated_escape_time(
         PrecisionError: where the flow cannot be followed.
 
     Source:
-        THEORY section 5.9.
+        docs/theory.md, statement 5.13.
 
     Example:
         >>> saddle = LinearNetwork.from_weights([[[0.0]], [[0.0]]])

@@ -70,7 +70,7 @@ def energy_hessian(
         TypeError: as `equilibrium`.
 
     Source:
-        Innocenti et al. 2024; THEORY section 5.9.
+        Innocenti et al. 2024; docs/theory.md, statement 5.11.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[0.0]], [[0.0]]])
@@ -116,7 +116,7 @@ def origin_hessian(x: Any, y: Any, widths: Any, rule: str = "pc") -> Float[Array
         TypeError: for something that does not hold real numbers.
 
     Source:
-        Innocenti et al. 2024; THEORY section 5.9.
+        Innocenti et al. 2024; docs/theory.md, statement 5.10.
 
     Example:
         >>> origin_hessian([1.0], [3.0], widths=[1, 1, 1, 1]).tolist()
@@ -180,7 +180,7 @@ def lowest_curvature(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **opt
         TypeError: as `energy_hessian`.
 
     Source:
-        THEORY section 5.9.
+        docs/theory.md, statement 5.11.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[0.0]], [[0.0]], [[0.0]]])

@@ -123,7 +123,7 @@ def mode_dynamics(
         PrecisionError: where the flow cannot be followed.
 
     Source:
-        Saxe et al. 2014 for backpropagation; THEORY section 5.8.
+        Saxe et al. 2014 for backpropagation; docs/theory.md, statement 5.9.
 
     Example:
         >>> modes = mode_dynamics([3.0, 1.0], initial=[0.3, 0.3], times=[0.0, 0.5], rule="pc")
@@ -168,7 +168,7 @@ def mode_learning_time(
         PrecisionError: as `mode_dynamics`.
 
     Source:
-        THEORY section 5.8.
+        docs/theory.md, statement 5.9.
 
     Example:
         >>> times = [mode_learning_time([4.0, 1.0], [0.1, 0.1], rule) for rule in ("bp", "pc")]

@@ -95,7 +95,9 @@ def _table() -> dict[str, Preset]:
             "spiking precision, forward update",
             deeper,
         ),
-        "ePC": Preset(Algorithm(relaxation=ErrorCoordinates(0.05)), "descent on the errors", "THEORY, section 5.6"),
+        "ePC": Preset(
+            Algorithm(relaxation=ErrorCoordinates(0.05)), "descent on the errors", "docs/theory.md, statement 5.6"
+        ),
         "MCPC": Preset(
             Algorithm(relaxation=Langevin(0.01, 0.9)), "Langevin dynamics", "Benchmarking PCNs, appendix C.2"
         ),

@@ -44,7 +44,7 @@ class AtArrival(Update):
     With unit steps, or spiking precision, in a chain of blocks, the gradient is backpropagation's.
 
     Source:
-        Song et al. 2020; THEORY section 5.5.
+        Song et al. 2020; docs/theory.md, statement 5.5.
     """
 
     at_forward = True
