@@ -5,8 +5,8 @@ equations 30-32 (condition number); LeCun et al. 1998 (LeCun normal, appendix A.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,23 +14,7 @@ from ..numerics.algebra import Array
 from ..numerics.checks import as_dtype, as_key, as_real, as_seed, one_of
 from ..numerics.kinds import is_concrete, is_jax, namespace
 
-Shape = tuple[int, int]
-
-
-class Source(Protocol):
-    """Where random numbers come from."""
-
-    def split(self, count: int) -> "list[Source]":
-        """Sources of their own."""
-
-    def uniform(self, shape: Shape) -> Array:
-        """Uniform on ±1."""
-
-    def normal(self, shape: Shape) -> Array:
-        """Standard normal."""
-
-    def orthogonal(self, size: int) -> Array:
-        """A square orthogonal matrix, uniformly distributed."""
+Shape: TypeAlias = tuple[int, int]
 
 
 class NumpySource(NamedTuple):
@@ -39,7 +23,7 @@ class NumpySource(NamedTuple):
     generator: np.random.Generator
     dtype: Any
 
-    def split(self, count: int) -> "list[Source]":
+    def split(self, count: int) -> "list[NumpySource]":
         """The generator itself, from which weights are drawn in turn."""
         return [self] * count
 
@@ -63,7 +47,7 @@ class JaxSource(NamedTuple):
     key: Any
     dtype: Any
 
-    def split(self, count: int) -> "list[Source]":
+    def split(self, count: int) -> "list[JaxSource]":
         """One key each."""
         import jax
 
@@ -86,6 +70,9 @@ class JaxSource(NamedTuple):
         import jax
 
         return jax.random.orthogonal(self.key, size, dtype=self.dtype)
+
+
+Source: TypeAlias = NumpySource | JaxSource
 
 
 def as_source(name: str, value: Any, dtype: Any) -> Source:
@@ -166,7 +153,7 @@ def random_weights(widths: tuple[int, ...], init: str, source: Source, condition
     """One weight matrix between each two neighbouring widths."""
     draw = INITIALISERS[one_of("init", init, INITIALISERS)]
     shapes = zip(widths[1:], widths[:-1], strict=True)
-    sources = source.split(len(widths) - 1)
+    sources: Sequence[Source] = source.split(len(widths) - 1)
     weights = [draw(each, shape) for each, shape in zip(sources, shapes, strict=True)]
     if condition_number is None:
         return weights

@@ -151,7 +151,8 @@ def in_double_precision() -> Iterator[None]:
     import jax
     import jax.experimental
 
-    scope = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64  # type: ignore[attr-defined]  # before 0.8
+    older = not hasattr(jax, "enable_x64")
+    scope = jax.experimental.enable_x64 if older else jax.enable_x64  # type: ignore[attr-defined]
     with scope(True):
         yield
 

@@ -20,31 +20,35 @@ DISTRIBUTIONS = {
     "lecun_normal": stats.norm(0, np.sqrt(1 / IN)),
 }
 INITS = [*DISTRIBUTIONS, "orthogonal"]
+KINDS = {"numpy": int, "jax": jax.random.key}
 SHAPES = [(20, 20), (20, 7), (7, 20), (1, 5), (5, 1), (1, 1)]
 
 
-def draw(init, out_size=OUT, in_size=IN, **kwargs):
-    return np.asarray(dln.LinearNetwork.random([in_size, out_size], init, **kwargs).weights[0])
+def draw(init, out_size=OUT, in_size=IN, key=0, **kwargs):
+    return np.asarray(dln.LinearNetwork.random([in_size, out_size], init, key=key, **kwargs).weights[0])
 
 
 @pytest.mark.parametrize("init", DISTRIBUTIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_entries_follow_the_distribution(init, dtype):
-    entries = draw(init, dtype=dtype).ravel()
+@pytest.mark.parametrize("kind", KINDS)
+def test_entries_follow_the_distribution(init, dtype, kind):
+    entries = draw(init, dtype=dtype, key=KINDS[kind](0)).ravel()
     assert stats.kstest(entries, DISTRIBUTIONS[init].cdf).pvalue > 1e-4
     assert stats.kstest(entries * 1.05, DISTRIBUTIONS[init].cdf).pvalue < 1e-4, "the test sees a scale off by 5 %"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_orthogonal_weights_have_orthonormal_rows_or_columns(shape):
-    weight = draw("orthogonal", *shape)
+@pytest.mark.parametrize("kind", KINDS)
+def test_orthogonal_weights_have_orthonormal_rows_or_columns(shape, kind):
+    weight = draw("orthogonal", *shape, key=KINDS[kind](0))
     small = weight @ weight.T if shape[0] <= shape[1] else weight.T @ weight
     assert_close(small, np.eye(min(shape)))
 
 
-def test_orthogonal_weights_are_uniformly_distributed():
+@pytest.mark.parametrize("kind", KINDS)
+def test_orthogonal_weights_are_uniformly_distributed(kind):
     """The first column of a Haar matrix is uniform on the sphere: in three dimensions each entry is uniform on ±1."""
-    columns = np.array([draw("orthogonal", 3, 3, key=seed)[:, 0] for seed in range(200)])
+    columns = np.array([draw("orthogonal", 3, 3, key=KINDS[kind](seed))[:, 0] for seed in range(200)])
     for entries in columns.T:
         assert stats.kstest(entries, stats.uniform(-1, 2).cdf).pvalue > 1e-4
 
@@ -77,10 +81,23 @@ def test_a_vector_has_condition_number_one_whatever_is_asked(init):
 
 @pytest.mark.parametrize("init", INITS)
 def test_keys_decide_the_draw(init):
-    seeded, keyed, old = (draw(init, key=key) for key in (3, jax.random.key(3), jax.random.PRNGKey(3)))
-    np.testing.assert_array_equal(seeded, keyed)
-    np.testing.assert_array_equal(seeded, old)
-    assert np.abs(seeded - draw(init, key=4)).max() > 0.01
+    keyed, old = (draw(init, key=key) for key in (jax.random.key(3), jax.random.PRNGKey(3)))
+    np.testing.assert_array_equal(keyed, old)
+    seeded, generated = (draw(init, key=key) for key in (3, np.random.default_rng(3)))
+    np.testing.assert_array_equal(seeded, generated)
+    for other in (keyed, draw(init, key=4)):
+        assert np.abs(seeded - other).max() > 0.01
+
+
+def test_a_seed_is_that_of_numpys_default_generator():
+    expected = np.random.default_rng(5).standard_normal((3, 2)) / np.sqrt(2)
+    np.testing.assert_array_equal(draw("lecun_normal", 3, 2, key=5), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_of_the_key_decides_the_kind_of_the_network(kind):
+    weight = dln.LinearNetwork.random([2, 3], key=KINDS[kind](0)).weights[0]
+    assert isinstance(weight, np.ndarray if kind == "numpy" else jax.Array)
 
 
 def test_layers_are_independent():
