@@ -65,7 +65,7 @@ class Equilibrium(Record):
     @property
     def converged(self) -> Bool[Array, "*B"]:
         """Whether rounding alone explains what ``accuracy`` says of a sample."""
-        return is_safe(self.accuracy)
+        return is_safe(self.accuracy, len(self.errors))
 
     @property
     def solver(self) -> Any:
@@ -157,11 +157,12 @@ def _settle(problem: Problem, solver: str) -> "Settled":
     found = settle_by(problem, cheapest_route(problem.layers, problem.samples))
     if not fits_explicitly(problem.layers):
         return found
-    safe = is_safe(found.accuracy).all()
+    depth = len(problem.layers)
+    safe = is_safe(found.accuracy, depth).all()
     if not is_concrete(safe):
         return choose(safe, lambda: found, lambda: settle_by(problem, "square_root"))
     for route in ("hessian", "square_root"):  # the second costs three times the first
-        if not is_safe(found.accuracy).all():
+        if not is_safe(found.accuracy, depth).all():
             found = settle_by(problem, route)
     return found
 
@@ -277,4 +278,4 @@ def _refusal(settled: Settled) -> str:
 def _nan_unless(accurate: Array, values: Array) -> Array:
     """Of samples in columns."""
     xp = namespace(values)
-    return xp.where(accurate, values, xp.full_like(values, xp.nan))
+    return xp.where(xp.broadcast_to(accurate, values.shape), values, xp.full_like(values, xp.nan))

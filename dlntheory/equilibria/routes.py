@@ -104,7 +104,7 @@ def covariance_route(
         hidden = tuple(map(pick, second.hidden, first.hidden))
         return Solution(errors, hidden, pick(second.accuracy, first.accuracy))
 
-    return choose(is_safe(first.accuracy).all(), lambda: first, corrected)
+    return choose(is_safe(first.accuracy, len(layers)).all(), lambda: first, corrected)
 
 
 def _missed(activities: Columns, offsets: Columns, forces: Columns | None) -> Array:
@@ -267,14 +267,14 @@ def _size(offsets: Columns, forces: Columns | None) -> Array:
     return namespace(size).where(size > 0, size, namespace(size).ones_like(size))
 
 
-def safe_accuracy(dtype: Any) -> float:
+def safe_accuracy(dtype: Any, depth: int = 0) -> float:
     """An estimated relative error that rounding alone explains."""
-    return 256 * epsilon(dtype)
+    return (256 + 4 * depth) * epsilon(dtype)
 
 
-def is_safe(accuracy: Array) -> Array:
-    """Whether rounding alone explains the estimated relative error."""
-    return accuracy <= safe_accuracy(accuracy.dtype)
+def is_safe(accuracy: Array, depth: int) -> Array:
+    """Whether rounding alone explains the estimated relative error, in a network of so many layers."""
+    return accuracy <= safe_accuracy(accuracy.dtype, depth)
 
 
 ROUTES: dict[str, Callable[..., Solution]] = {

@@ -25,9 +25,9 @@ def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array
 def _unit_columns(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
     """Each column divided by its norm; zero stays zero, with a derivative of zero."""
     xp = namespace(columns)
-    largest = stop_gradient(xp.abs(columns).max(axis=0))
+    largest = stop_gradient(xp.abs(columns).max(axis=0, keepdims=True))
     columns = ratio(columns, xp.broadcast_to(largest, columns.shape))
-    squares = (columns**2).sum(axis=0)
+    squares = (columns**2).sum(axis=0, keepdims=True)
     norms = xp.sqrt(xp.where(squares > 0, squares, xp.ones_like(squares)))
     return columns / norms
 
