@@ -85,7 +85,7 @@ def energy_propagation(
     return _energies(problem, arrivals(len(problem.layers), steps, momentum, step_size))
 
 
-def arrivals(depth: int, steps: int, momentum: Array, step_size: Array) -> Float[Array, " L"]:
+def arrivals(depth: int, steps: int, momentum: Array, step_size: Any = 1.0) -> Float[Array, " L"]:
     r"""What has come down of the output's error to layers ``1 … L``: ``γ^{L−l} C(T, L−l)`` without momentum.
 
     The coefficients of a power of polynomials in the step down, with no term that is negative: no digit is lost.
