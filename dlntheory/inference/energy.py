@@ -12,7 +12,7 @@ Columns in, columns out. The lines run on JAX arrays, on NumPy arrays and on Sym
 (the identity), a scalar or a matrix.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from jaxtyping import Float
@@ -131,19 +131,28 @@ def precision(covariance: Any) -> Any:
 
 def prediction_errors(layers: Sequence[Layer], hidden: Hidden, output: Matrix | None) -> list[Matrix]:
     """``ε_1 … ε_L`` from deviations; an ``output`` of ``None`` is clamped at zero."""
-    predicted = [layer.apply(deviation) for layer, deviation in zip(layers[1:], hidden, strict=True)]
-    if not hidden:
-        return [output]
-    last = -predicted[-1] if output is None else output - predicted[-1]
-    return [hidden[0], *(own - each for own, each in zip(hidden[1:], predicted, strict=False)), last]
+    return list(_each_error(layers, hidden, output))
+
+
+def _each_error(layers: Sequence[Layer], hidden: Hidden, output: Matrix | None) -> Iterator[Matrix]:
+    deviations = [*hidden, output]
+    yield deviations[0]
+    for layer, below, own in zip(layers[1:], deviations, deviations[1:], strict=False):
+        predicted = layer.apply(below)
+        yield -predicted if own is None else own - predicted
 
 
 def energy_gradient(
     layers: Sequence[Layer], precisions: Precisions, hidden: Hidden, output: Matrix | None
 ) -> list[Matrix]:
-    """``g_1 … g_{L−1}``, the gradient of the energy in the hidden activities."""
-    errors = scale_all(precisions, prediction_errors(layers, hidden, output))
-    return [own - layer.transpose(above) for layer, own, above in zip(layers[1:], errors, errors[1:], strict=False)]
+    """``g_1 … g_{L−1}``, the gradient of the energy in the hidden activities; each weight is read once."""
+    gradient: list[Matrix] = []
+    for layer, precision, error in zip(layers, precisions, _each_error(layers, hidden, output), strict=True):
+        weighted = scale(precision, error)
+        if gradient:
+            gradient[-1] = gradient[-1] - layer.transpose(weighted)
+        gradient.append(weighted)
+    return gradient[:-1]
 
 
 def descend(

@@ -31,6 +31,8 @@ from .relaxation import Inference, as_inference
 
 DENSE = 256
 """Up to so many hidden units the Hessian is decomposed whole."""
+RESIDUAL = 1e-8
+"""What Lanczos' method leaves of an eigenvector's residual, relative to the eigenvalue."""
 ACCURATE = 1e-6
 """The relative residual of an eigenvector that is good enough: the eigenvalue's error is its square."""
 
@@ -290,7 +292,7 @@ def _largest(multiply: Operator, size: int) -> np.ndarray:
         return np.linalg.eigh(multiply(np.eye(size)))[1][:, -1:]
     operator = LinearOperator((size, size), matvec=lambda v: multiply(v.reshape(-1, 1))[:, 0], dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
-    return eigsh(operator, k=1, which="LA", v0=start, tol=1e-10, maxiter=100 * int(math.sqrt(size)))[1]
+    return eigsh(operator, k=1, which="LA", v0=start, tol=RESIDUAL, maxiter=100 * int(math.sqrt(size)))[1]
 
 
 def _in_numpy(tree: Any) -> Any:
