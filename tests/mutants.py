@@ -152,7 +152,7 @@ MUTANTS = (
     ),
     Mutant(
         "inference/energy.py", "a proof: the error from above without its transpose's sign",
-        "return [own - layer.transpose(above) for layer, own, above in", "return [own + layer.transpose(above) for layer, own, above in",
+        "gradient[-1] - layer.transpose(weighted)", "gradient[-1] + layer.transpose(weighted)",
         proof("spike"),
     ),
     Mutant(
@@ -503,8 +503,7 @@ MUTANTS = (
     ),
     Mutant(
         "inference/energy.py", "the gradient's second term with the wrong sign",
-        "return [own - layer.transpose(above) for layer, own, above in",
-        "return [own + layer.transpose(above) for layer, own, above in",
+        "gradient[-1] - layer.transpose(weighted)", "gradient[-1] + layer.transpose(weighted)",
         inference("test_a_residual_is_the_gradients_norm"),
     ),
     Mutant(

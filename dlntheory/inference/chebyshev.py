@@ -7,13 +7,13 @@ them the series is compared with the responses themselves.
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from ..numerics.algebra import Array
+from ..numerics.kinds import compiled, namespace, to_numpy
 from .eigenmodes import Descent
 from .energy import energy_gradient
+from .methods import repeat
 from .relaxation import Inference
 from .responses import binary, responses
 
@@ -37,13 +37,14 @@ class Series(NamedTuple):
 
 def series(descent: Descent, steps: int, interval: tuple[float, float]) -> tuple[Series, Series]:
     """The series of ``p_T`` and ``q_T``, as long as they need to be, or as long as they may."""
-    bits, dtype = jnp.asarray(binary(steps)), descent.step_size.dtype
+    step_size, momentum = to_numpy((descent.step_size, descent.momentum))
+    bits, dtype = binary(steps), step_size.dtype
     middle, half = sum(interval) / 2, (interval[1] - interval[0]) / 2
 
     def at(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        points = jnp.asarray(np.clip(middle + half * np.cos(angles), *interval), dtype)
-        left, gained = responses(points, descent.step_size, descent.momentum, bits)
-        return np.asarray(left), np.asarray(gained)
+        points = np.clip(middle + half * np.cos(angles), *interval).astype(dtype)
+        with np.errstate(all="ignore"):
+            return responses(points, step_size, momentum, bits)
 
     (left_between, gained_between), length = at(BETWEEN), FEWEST
     while True:
@@ -76,34 +77,34 @@ def truncated(values: np.ndarray, between: np.ndarray, epsilon: float, unit: flo
     return Series(coefficients[:kept], tail + float(off), bool(resolved))
 
 
-def padded(coefficients: np.ndarray) -> tuple[jax.Array, jax.Array]:
-    """Zeros up to a power of two, so that few programs are compiled; and how many there are."""
+def padded(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Zeros up to a power of two, so that few programs are compiled; and how many coefficients there are."""
     length = len(coefficients)
     filled = np.zeros(max(FEWEST, 1 << (length - 1).bit_length()), coefficients.dtype)
     filled[:length] = coefficients
-    return jnp.asarray(filled), jnp.asarray(length)
+    return filled, np.asarray(length)
 
 
-@eqx.filter_jit
+@compiled
 def apply_series(
     inference: Inference,
-    interval: tuple[Any, Any],
-    coefficients: jax.Array,
-    length: jax.Array,
-    columns: list[jax.Array],
-) -> list[jax.Array]:
+    interval: Array,
+    coefficients: Array,
+    length: Array,
+    columns: list[Array],
+) -> list[Array]:
     """``Σ_k c_k T_k(H̃)`` times columns, with ``H̃`` the Hessian moved from the interval to ``[−1, 1]``."""
     middle, half = (interval[0] + interval[1]) / 2, (interval[1] - interval[0]) / 2
 
-    def multiply(hidden: list[jax.Array]) -> list[jax.Array]:
+    def multiply(hidden: list[Array]) -> list[Array]:
         products = energy_gradient(inference.layers, inference.precisions, hidden, None)
         return [(product - middle * each) / half for product, each in zip(products, hidden, strict=True)]
 
-    def add(index: jax.Array, state: tuple[list[jax.Array], ...]) -> tuple[list[jax.Array], ...]:
+    def add(index: Any, state: tuple[list[Array], ...]) -> tuple[list[Array], ...]:
         total, now, following = state
         total = [whole + coefficients[index] * each for whole, each in zip(total, now, strict=True)]
         after = [2 * product - each for product, each in zip(multiply(following), now, strict=True)]
         return total, following, after
 
-    zeros = [jnp.zeros_like(each) for each in columns]
-    return jax.lax.fori_loop(0, length, add, (zeros, columns, multiply(columns)))[0]
+    zeros = [namespace(each).zeros_like(each) for each in columns]
+    return repeat(length, add, (zeros, columns, multiply(columns)), columns[0])[0]

@@ -9,35 +9,35 @@ therefore simulated, step by step.
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
 from ..equilibria.hessian import hessian_blocks
 from ..equilibria.problem import Problem, as_problem, stationary
 from ..equilibria.routes import scale_all
 from ..networks.network import LinearNetwork
+from ..numerics.algebra import Array
 from ..numerics.checks import as_count
-from ..numerics.kinds import is_concrete
+from ..numerics.kinds import agree, compiled, is_concrete, is_jax, namespace, stop_gradient
+from ..numerics.record import Record, static
 from .methods import Settings, descend_by
 from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
-from .responses import binary, divided_differences, responses
-from .simulation import as_momentum, as_step_size, warn_unstable
+from .responses import binary, propagate
+from .settings import as_momentum, as_step_size, warn_unstable
 from .spectrum import split
 
 EARLY = 32
 """Up to so many steps, and in deep networks up to twice their depth, inference is simulated."""
 
 
-class Descent(eqx.Module):
+class Descent(Record):
     """Checked gradient descent with momentum; ``start`` is ``None`` at the feedforward pass."""
 
     problem: Problem
-    step_size: jax.Array
-    momentum: jax.Array
-    start: list[jax.Array] | None
-    unstable: bool = eqx.field(static=True)
+    step_size: Array
+    momentum: Array
+    start: list[Array] | None
+    unstable: bool = static()
 
 
 class Decomposition(NamedTuple):
@@ -48,7 +48,7 @@ class Decomposition(NamedTuple):
     eigenvectors: Float[Array, "N N"]
 
 
-class InferenceModes(eqx.Module):
+class InferenceModes(Record):
     r"""The modes of inference in a network: gradient descent with heavy-ball momentum after any number of steps.
 
     The decomposition of the Hessian, ``N × N`` for ``N`` hidden units, is made once; then ``at(T)`` costs one product
@@ -147,12 +147,16 @@ def as_descent(
     """Check the arguments, and warn of an unstable step size."""
     problem = as_problem(net, x, y, covariances, nudge)
     dtype = problem.x.dtype
-    step_size = as_step_size(step_size, "gradient", dtype)
     given = as_momentum(momentum, dtype)
-    momentum = jnp.zeros((), dtype) if given is None else given
-    start, key = as_start(start, problem, key)
+    problem, step_size, momentum, start = agree(
+        problem=problem,
+        step_size=as_step_size(step_size, "gradient", dtype),
+        momentum=dtype.type(0) if given is None else given,
+        start=as_start(start, problem, key),
+    )
     unstable = warn_unstable(problem, step_size, momentum)
-    return Descent(problem, step_size, momentum, None if start == "forward" else _start(problem, start, key), unstable)
+    begun = None if isinstance(start, str) and start == "forward" else _start(problem, start)
+    return Descent(problem, step_size, momentum, begun, unstable)
 
 
 def is_early(descent: Descent, steps: int) -> bool:
@@ -160,131 +164,99 @@ def is_early(descent: Descent, steps: int) -> bool:
     return steps <= max(EARLY, 2 * len(descent.problem.layers))
 
 
-def as_counted(steps: int) -> jax.Array:
-    """A number of steps as an array: whole where JAX's integers hold it, otherwise a float."""
-    return jnp.asarray(steps if steps <= jnp.iinfo(jnp.asarray(0).dtype).max else float(steps))
+def as_counted(steps: int, like: Array) -> Array:
+    """A number of steps as an array: whole where integers hold it, otherwise a float."""
+    xp = namespace(like)
+    return xp.asarray(steps if steps <= np.iinfo(xp.asarray(0).dtype).max else float(steps))[()]
 
 
-def drive(inference: Inference) -> list[jax.Array]:
+def drive(inference: Inference) -> list[Array]:
     """``b``, minus the energy's gradient at the feedforward pass: zero but for the last hidden layer."""
     [weighted] = scale_all(inference.precisions[-1:], [inference.output])
-    samples = inference.output.shape[1]
-    zeros = [jnp.zeros((size, samples), inference.output.dtype) for size in inference.sizes[:-1]]
+    xp, samples = namespace(inference.output), inference.output.shape[1]
+    zeros = [xp.zeros((size, samples), inference.output.dtype) for size in inference.sizes[:-1]]
     return [*zeros, inference.layers[-1].transpose(weighted)] if inference.sizes else []
 
 
 def dense_hessian(inference: Inference) -> Float[Array, "N N"]:
     """``H``, assembled from its blocks."""
+    xp = namespace(inference.output)
     if not inference.sizes:
-        return jnp.zeros((0, 0), inference.output.dtype)
+        return xp.zeros((0, 0), inference.output.dtype)
     diagonal, below = hessian_blocks(inference.layers, inference.covariances)
-    rows = [[jnp.zeros((m, n), inference.output.dtype) for n in inference.sizes] for m in inference.sizes]
+    rows = [[xp.zeros((m, n), inference.output.dtype) for n in inference.sizes] for m in inference.sizes]
     for index, block in enumerate(diagonal):
         rows[index][index] = block
     for index, block in enumerate(below):
         rows[index + 1][index], rows[index][index + 1] = block, block.T
-    return jnp.block(rows)
+    return xp.block(rows)
 
 
-@eqx.filter_jit
+@compiled
 def decompose(problem: Problem) -> Decomposition:
     """The eigenvalues and eigenvectors of the Hessian."""
     hessian = dense_hessian(as_inference(problem))
     if not hessian.size:
         return Decomposition(hessian, hessian.ravel(), hessian)
-    return Decomposition(hessian, *jnp.linalg.eigh(jax.lax.stop_gradient(hessian)))
+    if not is_jax(hessian) and not np.isfinite(hessian).all():
+        return Decomposition(hessian, hessian[0] * np.nan, hessian * np.nan)
+    return Decomposition(hessian, *namespace(hessian).linalg.eigh(stop_gradient(hessian)))
 
 
-@eqx.filter_jit
-def _start(problem: Problem, start: Any, key: Any) -> list[jax.Array]:
-    return starting_point(as_inference(problem), start, key)
+@compiled
+def _start(problem: Problem, start: Any) -> list[Array]:
+    return starting_point(as_inference(problem), start)
 
 
 def simulated(descent: Descent, steps: int) -> Relaxation:
     """Inference after a few steps, one by one."""
-    counted = jnp.asarray(steps) if is_concrete(descent) else steps
+    counted = namespace(descent.step_size).asarray(steps) if is_concrete(descent) else steps
     return concluded(descent, steps, _simulate(descent, counted))
 
 
-@eqx.filter_jit
-def _simulate(descent: Descent, steps: Any) -> list[jax.Array]:
+@compiled
+def _simulate(descent: Descent, steps: Any) -> list[Array]:
     inference = as_inference(descent.problem)
     settings = Settings(descent.step_size, descent.momentum, None, None)
-    first = starting_point(inference, "forward", None) if descent.start is None else descent.start
+    first = starting_point(inference, "forward") if descent.start is None else descent.start
     return descend_by("gradient", inference, settings, first, steps)[0] if first else first
 
 
 def by_modes(descent: Descent, decomposition: Decomposition, steps: int) -> Relaxation:
     """Inference after any number of steps."""
-    return concluded(descent, steps, _move(descent, decomposition, jnp.asarray(binary(steps))))
+    return concluded(descent, steps, _move(descent, decomposition, binary(steps)))
 
 
-@eqx.filter_jit
-def _move(descent: Descent, decomposition: Decomposition, bits: jax.Array) -> list[jax.Array]:
+@compiled
+def _move(descent: Descent, decomposition: Decomposition, bits: Array) -> list[Array]:
     inference = as_inference(descent.problem)
     if not inference.sizes:
         return []
     hessian, eigenvalues, eigenvectors = decomposition
-    forces = jnp.concatenate(drive(inference))
-    start = None if descent.start is None else jnp.concatenate(descent.start)
-    moved = propagate(bits, eigenvalues, eigenvectors, hessian, forces, start, descent.step_size, descent.momentum)
+    forces, move = drive(inference), propagate
+    if is_jax(hessian):
+        from .differentiation import propagate_differentiably as move
+    xp = namespace(hessian)
+    start = None if descent.start is None else xp.concatenate(descent.start)
+    step = descent.step_size, descent.momentum
+    moved = move(bits, eigenvalues, eigenvectors, hessian, xp.concatenate(forces), start, *step)
     return split(inference.sizes, moved)
 
 
-def concluded(descent: Descent, steps: int, hidden: list[jax.Array], truncation: Any = 0.0) -> Relaxation:
+def concluded(descent: Descent, steps: int, hidden: list[Array], truncation: Any = 0.0) -> Relaxation:
     """The relaxation that ends in the given deviations."""
-    fields = _conclude(descent, hidden, jnp.asarray(truncation), steps > 0 and descent.unstable)
-    return Relaxation(**fields, count=as_counted(steps), problem=descent.problem)
+    truncation = namespace(descent.step_size).asarray(truncation, descent.step_size.dtype)
+    fields = _conclude(descent, hidden, truncation, steps > 0 and descent.unstable)
+    return Relaxation(**fields, count=as_counted(steps, descent.step_size), problem=descent.problem)
 
 
-@eqx.filter_jit
-def _conclude(descent: Descent, hidden: list[jax.Array], truncation: jax.Array, unstable: bool) -> dict[str, Any]:
+@compiled
+def _conclude(descent: Descent, hidden: list[Array], truncation: Array, unstable: bool) -> dict[str, Any]:
     inference = as_inference(descent.problem)
-    before = jnp.ones((), descent.step_size.dtype)
+    before = namespace(descent.step_size).ones((), descent.step_size.dtype)
     if descent.start is not None:
         before = residual_norm(inference, descent.start)
     fields = conclude(inference, inference.precisions, hidden, descent.problem.x.ndim == 1)
     residual = fields["residual_norm"]
     status = judge(residual, before, stationary(residual.dtype), unstable)
-    return fields | {"status": status, "truncation": truncation.astype(residual.dtype)}
-
-
-@jax.custom_jvp
-def propagate(
-    bits: Any,
-    eigenvalues: jax.Array,
-    eigenvectors: jax.Array,
-    hessian: jax.Array,
-    forces: jax.Array,
-    start: jax.Array | None,
-    step_size: jax.Array,
-    momentum: jax.Array,
-) -> jax.Array:
-    """``u_T = V (p_T(Λ) Vᵀ u_0 + q_T(Λ) Vᵀ b)``, with a derivative that equal eigenvalues do not trouble."""
-    left, gained = responses(eigenvalues, step_size, momentum, bits)
-    moved = gained[:, None] * (eigenvectors.T @ forces)
-    if start is not None:
-        moved = moved + left[:, None] * (eigenvectors.T @ start)
-    return eigenvectors @ moved
-
-
-@propagate.defjvp
-def _propagate_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-    """Daleckii and Krein: in the eigenvectors' basis a change of ``H`` is multiplied by divided differences."""
-    bits, eigenvalues, V, _, forces, start, step_size, momentum = primals
-    hessian_dot, forces_dot, start_dot, step_dot, momentum_dot = tangents[3:]
-
-    def by_rule(step_size: jax.Array, momentum: jax.Array) -> Any:
-        return responses(eigenvalues, step_size, momentum, bits)
-
-    (left, gained), (left_dot, gained_dot) = jax.jvp(by_rule, (step_size, momentum), (step_dot, momentum_dot))
-    across = divided_differences(eigenvalues, step_size, momentum, bits)
-    turned = V.T @ hessian_dot @ V
-    pushed = V.T @ forces
-    moved = gained[:, None] * pushed
-    change = gained[:, None] * (V.T @ forces_dot) + gained_dot[:, None] * pushed + (across.gained * turned) @ pushed
-    if start is not None:
-        begun = V.T @ start
-        moved = moved + left[:, None] * begun
-        change = change + left[:, None] * (V.T @ start_dot) + left_dot[:, None] * begun + (across.left * turned) @ begun
-    return V @ moved, V @ change
+    return fields | {"status": status, "truncation": truncation[()]}

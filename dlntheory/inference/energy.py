@@ -1,8 +1,8 @@
 r"""The energy of inference and its gradient, in two coordinates, and one step down it.
 
-The state is each hidden layer's deviation from the feedforward pass, ``u_l = x_l − x̂_l``. The feedforward pass has no
-errors, so those of the state are ``ε_l = u_l − T_l u_{l−1}`` with ``u_0 = 0``: they keep their digits however small
-they are, and biases drop out. The output's deviation is clamped at ``u_L``.
+`energy` is of given activities. Inference itself keeps, of each hidden layer, the deviation from the feedforward pass,
+``u_l = x_l − x̂_l``. That pass has no errors, so those of the state are ``ε_l = u_l − T_l u_{l−1}`` with ``u_0 = 0``:
+they keep their digits however small they are, and biases drop out. The output's deviation is clamped at ``u_L``.
 
 - In the activities, the energy's gradient is ``g_l = Σ_l⁻¹ ε_l − T_{l+1}ᵀ Σ_{l+1}⁻¹ ε_{l+1}``: a local rule.
 - In the errors of the hidden layers (error coordinates), with the activities swept forward from them, it is
@@ -12,18 +12,114 @@ Columns in, columns out. The lines run on JAX arrays, on NumPy arrays and on Sym
 (the identity), a scalar or a matrix.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ..equilibria.covariance import is_scalar, scale
+from jaxtyping import Float
+
+from ..equilibria.covariance import Covariances, as_covariances, is_scalar, scale
+from ..equilibria.problem import SoftOutput, as_nudge
 from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
+from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import backward_sweep
-from ..numerics.algebra import Matrix, identity, solve
+from ..networks.samples import activity_shapes, as_columns, flat
+from ..numerics.algebra import Array, Matrix, column_products, identity, solve
+from ..numerics.checks import as_array, as_batch, as_list, same_batch
+from ..numerics.kinds import agree, compiled, namespace
 
 Precisions: TypeAlias = tuple[Any, ...]
 Hidden: TypeAlias = Sequence[Matrix]
 """One matrix of columns for each hidden layer."""
+
+
+def energy(
+    net: LinearNetwork,
+    activities: Any,
+    covariances: Any = None,
+    y: Any = None,
+    nudge: Any = None,
+    by_layer: bool = False,
+) -> Float[Array, "..."]:
+    r"""The energy of predictive coding at given activities, whether inference has settled there or not.
+
+    ``E = Σ_l E_l`` with ``E_l = ½ ε_lᵀ Σ_l⁻¹ ε_l`` and ``ε_l = x_l − T_l x_{l−1} − b_l``, ``l = 1 … L``. A soft output
+    adds ``½ β ‖y − x_L‖²``, which belongs to no layer.
+
+    An error far smaller than its activity loses digits to the subtraction. Where activities come from `equilibrium`,
+    `simulate_inference` or `finite_time_activities`, their ``energy`` keeps these digits.
+
+    Args:
+        net: the network.
+        activities: ``x_0 … x_L``, each ``(B, n_l)`` or ``(n_l,)``; where layers have images, ``(B, C, H, W)``.
+        covariances: as in `equilibrium`.
+        y: targets, ``(B, n_L)`` or ``(n_L,)``; with `SoftOutput` only. A clamped output is the last of the activities.
+        nudge: as in `equilibrium`; only `SoftOutput` changes the energy.
+        by_layer: whether to return every layer's energy.
+
+    Returns:
+        ``E``, ``(B,)``; or ``E_1 … E_L``, ``(B, L)``. Without a batch dimension in the activities there is none here.
+
+    Raises:
+        ValueError: for another number of activities, shapes that do not match, NaN or infinity, a soft output without
+            targets, or targets without one.
+        TypeError: for something that does not hold real numbers.
+
+    Source:
+        Deeper PCNs, equation 1; with covariances and a soft output, docs/theory.md, section 4.
+
+    Example:
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[2.0]]])
+        >>> float(energy(net, [[1.0], [2.0], [1.0]])), energy(net, [[1.0], [2.0], [1.0]], by_layer=True).tolist()
+        (5.0, [0.5, 4.5])
+    """
+    net = as_network("net", net)
+    covariances, nudge = as_covariances(net.layers, covariances, net.dtype), as_nudge(nudge, net.dtype)
+    first = as_batch("activities[0]", _listed("activities", activities, net.layers)[0], net.shapes[0], net.dtype)
+    rows = as_activities("activities", activities, net.layers, first.shape[:-1], net.dtype)
+    soft = isinstance(nudge, SoftOutput)
+    if soft != (y is not None):
+        wanted = "targets, as `nudge` is a SoftOutput" if soft else "None, as `nudge` is no SoftOutput"
+        raise ValueError(f"`y` is {'None' if y is None else 'given'}; wanted {wanted}.")
+    if soft:
+        y = as_batch("y", y, net.shapes[-1], net.dtype)
+        same_batch(first, y)
+    parts = agree(net=net.layers, covariances=covariances, activities=tuple(rows), y=y, nudge=nudge if soft else None)
+    return _energy(*parts, by_layer=by_layer)
+
+
+@compiled
+def _energy(
+    layers: tuple[Layer, ...], covariances: Covariances, rows: tuple[Array, ...], y: Any, nudge: Any, by_layer: bool
+) -> Float[Array, "..."]:
+    """Of checked activities, as rows."""
+    columns = list(map(as_columns, rows))
+    errors = [own - layer.affine(below) for layer, below, own in zip(layers, columns, columns[1:], strict=False)]
+    weighted = scale_all(tuple(map(precision, covariances)), errors)
+    energies = namespace(rows[0]).stack(list(map(column_products, errors, weighted)), axis=-1) / 2
+    result = energies if by_layer else energies.sum(axis=-1)
+    if nudge is not None and not by_layer:
+        missed = as_columns(y) - columns[-1]
+        result = result + nudge.beta * column_products(missed, missed) / 2
+    return result[0] if rows[0].ndim == 1 else result
+
+
+def as_activities(name: str, value: Any, layers: Sequence[Layer], batch: tuple[int, ...], dtype: Any) -> list[Array]:
+    """Check ``L + 1`` activities of a batch, and return them as rows of numbers."""
+    rows = []
+    for index, (each, shape) in enumerate(zip(_listed(name, value, layers), activity_shapes(layers), strict=True)):
+        array = as_array(f"{name}[{index}]", each, dtype)
+        if array.shape != (*batch, *shape):
+            raise ValueError(f"`{name}[{index}]` has shape {array.shape}; wanted {(*batch, *shape)}.")
+        rows.append(flat(array, shape))
+    return rows
+
+
+def _listed(name: str, value: Any, layers: Sequence[Layer]) -> list[Any]:
+    entries = as_list(name, value, "activities x_0 … x_L")
+    if len(entries) != len(layers) + 1:
+        raise ValueError(f"`{name}` has {len(entries)} entries; wanted {len(layers) + 1}, the activities x_0 … x_L.")
+    return entries
 
 
 def precision(covariance: Any) -> Any:
@@ -35,19 +131,28 @@ def precision(covariance: Any) -> Any:
 
 def prediction_errors(layers: Sequence[Layer], hidden: Hidden, output: Matrix | None) -> list[Matrix]:
     """``ε_1 … ε_L`` from deviations; an ``output`` of ``None`` is clamped at zero."""
-    predicted = [layer.apply(deviation) for layer, deviation in zip(layers[1:], hidden, strict=True)]
-    if not hidden:
-        return [output]
-    last = -predicted[-1] if output is None else output - predicted[-1]
-    return [hidden[0], *(own - each for own, each in zip(hidden[1:], predicted, strict=False)), last]
+    return list(_each_error(layers, hidden, output))
+
+
+def _each_error(layers: Sequence[Layer], hidden: Hidden, output: Matrix | None) -> Iterator[Matrix]:
+    deviations = [*hidden, output]
+    yield deviations[0]
+    for layer, below, own in zip(layers[1:], deviations, deviations[1:], strict=False):
+        predicted = layer.apply(below)
+        yield -predicted if own is None else own - predicted
 
 
 def energy_gradient(
     layers: Sequence[Layer], precisions: Precisions, hidden: Hidden, output: Matrix | None
 ) -> list[Matrix]:
-    """``g_1 … g_{L−1}``, the gradient of the energy in the hidden activities."""
-    errors = scale_all(precisions, prediction_errors(layers, hidden, output))
-    return [own - layer.transpose(above) for layer, own, above in zip(layers[1:], errors, errors[1:], strict=False)]
+    """``g_1 … g_{L−1}``, the gradient of the energy in the hidden activities; each weight is read once."""
+    gradient: list[Matrix] = []
+    for layer, precision, error in zip(layers, precisions, _each_error(layers, hidden, output), strict=True):
+        weighted = scale(precision, error)
+        if gradient:
+            gradient[-1] = gradient[-1] - layer.transpose(weighted)
+        gradient.append(weighted)
+    return gradient[:-1]
 
 
 def descend(

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from ..equilibria.problem import stationary
 from ..networks.network import LinearNetwork
+from ..numerics.algebra import epsilon
 from ..numerics.checks import as_count, one_of
-from ..numerics.kinds import is_concrete
+from ..numerics.kinds import is_concrete, namespace
 from .chebyshev import ROUNDING, apply_series, padded, series
 from .eigenmodes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
 from .relaxation import Relaxation, as_inference, norm
-from .simulation import warn_caller
+from .settings import warn_caller
 from .spectrum import extreme_vectors, rayleigh_quotient
 
 SOLVERS = ("auto", "modes", "series")
@@ -105,15 +105,16 @@ def _by_series(descent: Descent, steps: int) -> Relaxation:
         return concluded(descent, steps, [])
     vectors = extreme_vectors(inference, "activities")
     low, high = (float(rayleigh_quotient(inference, "activities", vector)) for vector in vectors)
-    margin = ROUNDING * float(np.finfo(descent.step_size.dtype).eps)
+    margin = ROUNDING * epsilon(descent.step_size.dtype)
     interval = low * (1 - margin), high * (1 + margin)
     left, gained = series(descent, steps, interval)
+    ends = np.asarray(interval, descent.step_size.dtype)
     forces = drive(inference)
-    moved = apply_series(inference, interval, *padded(gained.coefficients), forces)
+    moved = apply_series(inference, ends, *padded(gained.coefficients), forces)
     lost = gained.lost * norm(forces)
     if descent.start is not None:
-        kept = apply_series(inference, interval, *padded(left.coefficients), descent.start)
+        kept = apply_series(inference, ends, *padded(left.coefficients), descent.start)
         moved = [one + other for one, other in zip(moved, kept, strict=True)]
         lost = lost + left.lost * norm(descent.start)
-    size = norm(moved)
-    return concluded(descent, steps, moved, lost / jnp.where(size > 0, size, jnp.ones_like(size)))
+    size, xp = norm(moved), namespace(inference.output)
+    return concluded(descent, steps, moved, lost / xp.where(size > 0, size, xp.ones_like(size)))

@@ -1,20 +1,18 @@
-r"""Inference step by step, in one compiled loop.
+r"""Inference step by step: the rules, and the loops around them.
 
 Every method is a rule that turns the energy's gradient into a move, in one of two coordinates; conjugate gradients,
-which carries its gradient along, has a loop of its own. A run of a known number of steps is a scan in a traced program,
-and differentiable in both modes; otherwise it is a while loop.
+which carries its gradient along, has a loop of its own. In a traced program a run of a known number of steps is a scan,
+and differentiable in both modes; otherwise it is a while loop. On NumPy arrays both are loops of Python.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-
 from ..equilibria import hessian
 from ..equilibria.routes import scale_all
-from ..numerics.algebra import column_products
+from ..numerics.algebra import Array, column_products, ratio
+from ..numerics.kinds import choose, is_jax, loop, namespace
+from ..numerics.record import Record
 from .energy import COORDINATES, Coordinates, Hidden, Precisions
 from .relaxation import Inference, reference_norm, relative_norm
 from .schedules import Schedule, schedule_at
@@ -25,44 +23,44 @@ ADAM = (0.9, 0.999, 1e-8)
 Memory = Any
 
 
-class Settings(eqx.Module):
+class Settings(Record):
     """Checked options of a run."""
 
-    step_size: jax.Array
-    momentum: jax.Array | None
-    tolerance: jax.Array | None
+    step_size: Array
+    momentum: Array | None
+    tolerance: Array | None
     schedule: Schedule | None
 
 
 class Method(NamedTuple):
     """A rule, ``(settings, gradient, memory, time) → moves, memory``; what it remembers at first; its coordinates."""
 
-    move: Callable[..., tuple[list[jax.Array], Memory]]
+    move: Callable[..., tuple[list[Array], Memory]]
     remember: Callable[..., Memory]
     coordinates: str = "activities"
 
 
-def _zeros(columns: Sequence[jax.Array]) -> list[jax.Array]:
-    return [jnp.zeros_like(each) for each in columns]
+def _zeros(columns: Sequence[Array]) -> list[Array]:
+    return [namespace(each).zeros_like(each) for each in columns]
 
 
-def _no_memory(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+def _no_memory(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
     return None
 
 
-def _velocity(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+def _velocity(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
     return None if settings.momentum is None else _zeros(start)
 
 
-def _moments(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+def _moments(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
     return _zeros(start), _zeros(start)
 
 
-def _factor(settings: Settings, inference: Inference, start: list[jax.Array]) -> Memory:
+def _factor(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
     return hessian.cholesky_factor(inference.layers, inference.covariances)
 
 
-def _heavy_ball(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+def _heavy_ball(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[Array], Memory]:
     """``v ← μ v − γ g``, ``u ← u + v``."""
     if settings.momentum is None:
         return [-settings.step_size * slope for slope in gradient], None
@@ -71,7 +69,7 @@ def _heavy_ball(settings: Settings, gradient: Hidden, velocity: Memory, time: An
     return velocity, velocity
 
 
-def _nesterov(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+def _nesterov(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[Array], Memory]:
     """``v ← μ v − γ g``, ``u ← u + μ v − γ g``."""
     velocity, _ = _heavy_ball(settings, gradient, velocity, time)
     if settings.momentum is None:
@@ -80,18 +78,19 @@ def _nesterov(settings: Settings, gradient: Hidden, velocity: Memory, time: Any)
     return [settings.momentum * v - settings.step_size * slope for v, slope in pairs], velocity
 
 
-def _adam(settings: Settings, gradient: Hidden, moments: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+def _adam(settings: Settings, gradient: Hidden, moments: Memory, time: Any) -> tuple[list[Array], Memory]:
     """Moving means of the gradient and of its square, both corrected for their start at zero."""
     first_rate, second_rate, small = ADAM
     first = [first_rate * m + (1 - first_rate) * slope for m, slope in zip(moments[0], gradient, strict=True)]
     second = [second_rate * v + (1 - second_rate) * slope**2 for v, slope in zip(moments[1], gradient, strict=True)]
-    turn = jnp.asarray(time + 1).astype(settings.step_size.dtype)
-    scale, root = settings.step_size / (1 - first_rate**turn), jnp.sqrt(1 - second_rate**turn)
-    moves = [-scale * m / (jnp.sqrt(v) / root + small) for m, v in zip(first, second, strict=True)]
+    xp = namespace(settings.step_size)
+    turn = xp.asarray(time + 1).astype(settings.step_size.dtype)
+    scale, root = settings.step_size / (1 - first_rate**turn), xp.sqrt(1 - second_rate**turn)
+    moves = [-scale * m / (xp.sqrt(v) / root + small) for m, v in zip(first, second, strict=True)]
     return moves, (first, second)
 
 
-def _newton(settings: Settings, gradient: Hidden, factor: Memory, time: Any) -> tuple[list[jax.Array], Memory]:
+def _newton(settings: Settings, gradient: Hidden, factor: Memory, time: Any) -> tuple[list[Array], Memory]:
     """``−γ H⁻¹ g``; the Hessian is constant, so it is factorised once."""
     return [-settings.step_size * each for each in hessian.substitute(factor, gradient)], factor
 
@@ -111,23 +110,34 @@ class Run(NamedTuple):
     """Where a loop stands."""
 
     time: Any
-    state: list[jax.Array]
-    gradient: list[jax.Array]
+    state: list[Array]
+    gradient: list[Array]
     memory: Memory
 
 
+def repeat(steps: Any, body: Callable[[Any, Any], Any], state: Any, like: Any) -> Any:
+    """The state after ``state = body(turn, state)`` for each of so many turns; ``like`` says of which kind it is."""
+    if is_jax(like):
+        import jax
+
+        return jax.lax.fori_loop(0, steps, body, state)
+    for turn in range(steps):
+        state = body(turn, state)
+    return state
+
+
 def descend_by(
-    method: str, inference: Inference, settings: Settings, start: list[jax.Array], steps: Any
-) -> tuple[list[jax.Array], Any]:
+    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+) -> tuple[list[Array], Any]:
     """The free activities after at most ``steps`` steps, and how many were taken."""
     rule = RULES[method]
     coordinates = COORDINATES[rule.coordinates]
 
-    def gradient_at(time: Any, state: Hidden) -> list[jax.Array]:
+    def gradient_at(time: Any, state: Hidden) -> list[Array]:
         precisions = precisions_at(inference, settings, time, steps)
         return coordinates.gradient(inference.layers, precisions, state, inference.output)
 
-    def constant_gradient(run: Run) -> list[jax.Array]:
+    def constant_gradient(run: Run) -> list[Array]:
         if settings.schedule is None:
             return run.gradient
         return coordinates.gradient(inference.layers, inference.precisions, run.state, inference.output)
@@ -138,12 +148,13 @@ def descend_by(
         return Run(run.time + 1, state, gradient_at(run.time + 1, state), memory)
 
     state = list(coordinates.from_hidden(inference.layers, start))
-    run = Run(jnp.asarray(0), state, gradient_at(0, state), rule.remember(settings, inference, state))
+    zero = namespace(inference.output).asarray(0)
+    run = Run(zero, state, gradient_at(zero, state), rule.remember(settings, inference, state))
     if settings.tolerance is None:
-        run = jax.lax.fori_loop(0, steps, lambda _, run: advance(run), run)
+        run = repeat(steps, lambda _, run: advance(run), run, inference.output)
     else:
         unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = jax.lax.while_loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run)
+        run = loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run, inference.output)
     return list(coordinates.to_hidden(inference.layers, run.state)), run.time
 
 
@@ -161,19 +172,19 @@ def precisions_at(inference: Inference, settings: Settings, time: Any, steps: An
 
 
 def _unfinished(
-    inference: Inference, tolerance: jax.Array, coordinates: Coordinates, steps: Any
-) -> Callable[[Any, Hidden], jax.Array]:
+    inference: Inference, tolerance: Array, coordinates: Coordinates, steps: Any
+) -> Callable[[Any, Hidden], Array]:
     """Whether a loop with a tolerance goes on: by its own gradient, then, once that is small, by the activities'."""
     reference = reference_norm(inference)
 
-    def unfinished(time: Any, gradient: Hidden) -> jax.Array:
+    def unfinished(time: Any, gradient: Hidden) -> Array:
         own = relative_norm(gradient, reference)
 
-        def in_activities() -> jax.Array:
+        def in_activities() -> Array:
             return relative_norm(coordinates.in_activities(inference.layers, gradient), reference)
 
-        residual = jax.lax.cond(own > tolerance, lambda: own, in_activities)
-        return (time < steps) & ~(residual <= tolerance) & jnp.isfinite(residual)
+        residual = choose(own > tolerance, lambda: own, in_activities)
+        return (time < steps) & ~(residual <= tolerance) & namespace(residual).isfinite(residual)
 
     return unfinished
 
@@ -182,15 +193,15 @@ class Conjugate(NamedTuple):
     """Where conjugate gradients stands: what is left of the gradient, the preconditioned one, and the direction."""
 
     time: Any
-    state: list[jax.Array]
-    left: list[jax.Array]
-    direction: list[jax.Array]
-    decrease: jax.Array
+    state: list[Array]
+    left: list[Array]
+    direction: list[Array]
+    decrease: Array
 
 
 def conjugate_gradients(
-    method: str, inference: Inference, settings: Settings, start: list[jax.Array], steps: Any
-) -> tuple[list[jax.Array], Any]:
+    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+) -> tuple[list[Array], Any]:
     """The same by conjugate gradients, every sample on its own, preconditioned by the covariances.
 
     In error coordinates the preconditioned matrix is the identity plus one of rank ``n_L``.
@@ -198,48 +209,43 @@ def conjugate_gradients(
     layers, precisions = inference.layers, inference.precisions
     coordinates = COORDINATES[CONJUGATE[method]]
 
-    def prepared(left: Hidden) -> list[jax.Array]:
+    def prepared(left: Hidden) -> list[Array]:
         return scale_all(inference.covariances[: len(left)], left)
 
     def advance(run: Conjugate) -> Conjugate:
         curved = coordinates.gradient(layers, precisions, run.direction, None)
-        length = _ratio(run.decrease, _dot(run.direction, curved))
+        length = ratio(run.decrease, _dot(run.direction, curved))
         state = [each + length * along for each, along in zip(run.state, run.direction, strict=True)]
         left = [each + length * bent for each, bent in zip(run.left, curved, strict=True)]
         downhill = prepared(left)
         decrease = _dot(left, downhill)
-        turn = _ratio(decrease, run.decrease)
+        turn = ratio(decrease, run.decrease)
         direction = [turn * along - down for along, down in zip(run.direction, downhill, strict=True)]
         return Conjugate(run.time + 1, state, left, direction, decrease)
 
     state = list(coordinates.from_hidden(layers, start))
     left = coordinates.gradient(layers, precisions, state, inference.output)
     downhill = prepared(left)
-    run = Conjugate(jnp.asarray(0), state, left, [-each for each in downhill], _dot(left, downhill))
+    zero = namespace(inference.output).asarray(0)
+    run = Conjugate(zero, state, left, [-each for each in downhill], _dot(left, downhill))
     if settings.tolerance is None:
-        run = jax.lax.fori_loop(0, steps, lambda _, run: advance(run), run)
+        run = repeat(steps, lambda _, run: advance(run), run, inference.output)
     else:
         unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = jax.lax.while_loop(lambda run: unfinished(run.time, run.left), advance, run)
+        run = loop(lambda run: unfinished(run.time, run.left), advance, run, inference.output)
     return list(coordinates.to_hidden(layers, run.state)), run.time
 
 
-def _dot(left: Hidden, right: Hidden) -> jax.Array:
+def _dot(left: Hidden, right: Hidden) -> Array:
     """The inner product of every sample, as a row."""
     return sum(column_products(*pair) for pair in zip(left, right, strict=True))[None]
 
 
-def _ratio(over: jax.Array, under: jax.Array) -> jax.Array:
-    """Zero where a sample has converged."""
-    active = under > 0
-    return jnp.where(active, over, jnp.zeros_like(over)) / jnp.where(active, under, jnp.ones_like(under))
-
-
 def run_method(
-    method: str, inference: Inference, settings: Settings, start: list[jax.Array], steps: Any
-) -> tuple[list[jax.Array], Any]:
+    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+) -> tuple[list[Array], Any]:
     """Relax from a start in deviations; a chain of one layer has nothing to move."""
     if not start:
-        return start, jnp.asarray(steps)
+        return start, namespace(inference.output).asarray(steps)
     chosen = descend_by if method in RULES else conjugate_gradients
     return chosen(method, inference, settings, start, steps)

@@ -10,25 +10,23 @@ at time ``L − l``, counted from 0. The functions for spikes take and return co
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
 from ..equilibria.covariance import scale
 from ..equilibria.problem import Problem, SoftOutput, as_problem
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep
-from ..numerics.algebra import Matrix, column_products
+from ..numerics.algebra import Array, Matrix, column_products
 from ..numerics.checks import as_count
+from ..numerics.kinds import agree, compiled, is_jax, namespace
 from .energy import Precisions, descend, prediction_errors
 from .relaxation import as_inference
-from .responses import binary
-from .simulation import as_momentum, as_step_size
+from .responses import binary, by_squaring
+from .settings import as_momentum, as_step_size
 
 
 def energy_propagation(
@@ -79,47 +77,60 @@ def energy_propagation(
         )
     dtype = problem.x.dtype
     given = as_momentum(momentum, dtype)
-    momentum = jnp.zeros((), dtype) if given is None else given
-    shares = arrivals(len(problem.layers), steps, momentum, as_step_size(step_size, "gradient", dtype))
-    return _energies(problem, shares)
+    problem, step_size, momentum = agree(
+        problem=problem,
+        step_size=as_step_size(step_size, "gradient", dtype),
+        momentum=dtype.type(0) if given is None else given,
+    )
+    return _energies(problem, arrivals(len(problem.layers), steps, momentum, step_size))
 
 
-def arrivals(depth: int, steps: int, momentum: jax.Array, step_size: Any = 1.0) -> Float[Array, " L"]:
+def arrivals(depth: int, steps: int, momentum: Array, step_size: Any = 1.0) -> Float[Array, " L"]:
     r"""What has come down of the output's error to layers ``1 … L``: ``γ^{L−l} C(T, L−l)`` without momentum.
 
     The coefficients of a power of polynomials in the step down, with no term that is negative: no digit is lost.
     """
-    return _arrivals(depth, jnp.asarray(binary(steps)), momentum, jnp.asarray(step_size, momentum.dtype))
+    return _arrivals(depth, binary(steps), momentum, step_size)
 
 
-@partial(jax.jit, static_argnums=0)
-def _arrivals(depth: int, bits: jax.Array, momentum: jax.Array, step_size: jax.Array) -> Float[Array, " L"]:
+@compiled
+def _arrivals(depth: int, bits: Array, momentum: Array, step_size: Array) -> Float[Array, " L"]:
     """By squaring the step of ``(ways, velocity)``, ``[[1 + γs, μ], [γs, μ]]``, with ``s`` for one layer down."""
-    below = jnp.zeros(depth, momentum.dtype).at[1:2].set(step_size)
-    here = jnp.zeros(depth, momentum.dtype).at[0].set(1)
-    step = jnp.stack([jnp.stack([here + below, momentum * here]), jnp.stack([below, momentum * here])])
-    unit = jnp.multiply.outer(jnp.eye(2, dtype=momentum.dtype), here)
-    apart = jnp.subtract.outer(jnp.arange(depth), jnp.arange(depth)).T
-
-    def times(one: jax.Array, other: jax.Array) -> jax.Array:
-        shifted = other[..., apart] * (apart >= 0).astype(other.dtype)[None, None]
-        return jnp.einsum("ikm,kjmn->ijn", one, shifted)
-
-    def square(result: jax.Array, bit: jax.Array) -> tuple[jax.Array, None]:
-        squared = times(result, result)
-        return jnp.where(bit, times(squared, step), squared), None
-
-    return jax.lax.scan(square, unit, bits)[0][0, 0, ::-1]
+    xp, powers = namespace(momentum), np.arange(depth)
+    here, down = ((powers == power).astype(momentum.dtype) for power in (0, 1))
+    here, below = xp.asarray(here), step_size * xp.asarray(down)
+    step = xp.stack([xp.stack([here + below, momentum * here]), xp.stack([below, momentum * here])])
+    unit = xp.stack([xp.stack([here, 0 * here]), xp.stack([0 * here, here])])
+    return by_squaring(_product, step, unit, bits)[0, 0, ::-1]
 
 
-@eqx.filter_jit
-def _energies(problem: Problem, shares: jax.Array) -> Float[Array, "*B L"]:
+def _product(one: Float[Array, "2 2 n"], other: Float[Array, "2 2 n"]) -> Float[Array, "2 2 n"]:
+    """Of matrices of polynomials, without the powers that lead out of the network."""
+    depth = one.shape[-1]
+    if not is_jax(one):
+        pairs = [
+            [
+                sum(np.convolve(a, b)[:depth] for a, b in zip(row, column, strict=True))
+                for column in other.swapaxes(0, 1)
+            ]
+            for row in one
+        ]
+        return np.array(pairs)
+    apart = np.arange(depth)[None] - np.arange(depth)[:, None]
+    shifted = other[..., apart] * (apart >= 0).astype(other.dtype)[None, None]
+    return namespace(one).einsum("ikm,kjmn->ijn", one, shifted)
+
+
+@compiled
+def _energies(problem: Problem, shares: Array) -> Float[Array, "*B L"]:
     inference = as_inference(problem)
     errors = [inference.output]
     for layer, precision in zip(reversed(inference.layers[1:]), reversed(inference.precisions), strict=False):
         errors.append(layer.transpose(scale(precision, errors[-1])))
     pairs = zip(reversed(errors), inference.precisions, strict=True)
-    whole = jnp.stack([column_products(error, scale(precision, error)) / 2 for error, precision in pairs], axis=-1)
+    whole = namespace(shares).stack(
+        [column_products(error, scale(precision, error)) / 2 for error, precision in pairs], axis=-1
+    )
     energies = whole * shares[None] ** 2
     return energies[0] if problem.x.ndim == 1 else energies
 

@@ -7,24 +7,22 @@ chain whose two ends are clamped.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 from ..equilibria.covariance import Covariances
 from ..equilibria.problem import Problem, SoftOutput
 from ..equilibria.routes import scale_all
 from ..networks.layer import Dense, Layer, Shape
 from ..networks.passes import feedforward
-from ..networks.samples import activity_shapes, as_columns, as_rows, flat, shaped
-from ..numerics.algebra import Matrix, column_products, identity
-from ..numerics.checks import as_array, as_key, as_list
-from ..numerics.kinds import is_concrete
-from .energy import Precisions, energy_gradient, precision, prediction_errors
+from ..networks.samples import activity_shapes, as_columns, as_rows, shaped
+from ..numerics.algebra import Array, Matrix, column_products, identity
+from ..numerics.checks import as_key
+from ..numerics.kinds import in_double_precision, is_concrete, is_jax, namespace, to_jax, to_numpy
+from ..numerics.record import Record
+from .energy import Precisions, as_activities, energy_gradient, precision, prediction_errors
+from .outcomes import Outcome
 
-OUTCOMES = ("converged", "step limit", "diverged", "not finite")
 STARTS = ("forward", "zero", "random")
 GROWTH = 1e3
 """A residual that has grown so much diverges, where no stability limit says so beforehand."""
@@ -64,7 +62,7 @@ def as_inference(problem: Problem) -> Inference:
     return Inference(layers, covariances, tuple(map(precision, covariances)), predicted, output, clamp)
 
 
-class Relaxation(eqx.Module):
+class Relaxation(Record):
     r"""Where inference stands after a number of steps, for every sample of a batch.
 
     Without a batch dimension in the data there is none here.
@@ -91,7 +89,7 @@ class Relaxation(eqx.Module):
     energy_by_layer: Float[Array, "*B L"]
     energy: Float[Array, "*B"]
     residual_norm: Float[Array, ""]
-    count: jax.Array
+    count: Array
     status: Int[Array, ""]
     truncation: Float[Array, ""]
     problem: Problem
@@ -99,16 +97,24 @@ class Relaxation(eqx.Module):
     @property
     def steps(self) -> Any:
         """The number of steps taken."""
-        plain = is_concrete(self.count) and jnp.ndim(self.count) == 0
+        plain = is_concrete(self.count) and np.ndim(self.count) == 0
         return int(self.count) if plain else self.count
 
     @property
     def outcome(self) -> Any:
         """``"converged"``, ``"step limit"``, ``"diverged"`` or ``"not finite"``; after vmap, an array of them."""
+        return self._told("outcome", [each.word for each in Outcome])
+
+    @property
+    def explanation(self) -> Any:
+        """The outcome as a sentence; after vmap, an array of them."""
+        return self._told("explanation", [each.sentence for each in Outcome])
+
+    def _told(self, name: str, texts: list[str]) -> Any:
         if not is_concrete(self.status):
-            raise TypeError("`outcome` is known after tracing only; return `status`.")
-        names = np.array(OUTCOMES)[np.asarray(self.status)]
-        return str(names) if names.ndim == 0 else names
+            raise TypeError(f"`{name}` is known after tracing only; return `status`.")
+        chosen = np.array(texts)[np.asarray(self.status)]
+        return str(chosen) if chosen.ndim == 0 else chosen
 
 
 class Measured(NamedTuple):
@@ -128,7 +134,7 @@ def measure(inference: Inference, precisions: Precisions, hidden: Sequence[Matri
     return Measured(errors, weighted, energies, residual_norm(inference, hidden))
 
 
-def residual_norm(inference: Inference, hidden: Sequence[Matrix]) -> jax.Array:
+def residual_norm(inference: Inference, hidden: Sequence[Matrix]) -> Array:
     """The norm of the energy's gradient, relative to that of the feedforward pass.
 
     With the constant precisions: under those of a schedule that decays, every state would look stationary.
@@ -137,75 +143,88 @@ def residual_norm(inference: Inference, hidden: Sequence[Matrix]) -> jax.Array:
     return relative_norm(gradient, reference_norm(inference))
 
 
-def reference_norm(inference: Inference) -> jax.Array:
+def reference_norm(inference: Inference) -> Array:
     """The norm of the energy's gradient at the feedforward pass, where only the output has an error."""
     if len(inference.layers) == 1:
-        return jnp.ones((), inference.output.dtype)
+        return namespace(inference.output).ones((), inference.output.dtype)[()]
     [pulled] = scale_all(inference.precisions[-1:], [inference.output])
     return norm([inference.layers[-1].transpose(pulled)])
 
 
-def relative_norm(columns: Sequence[jax.Array], reference: jax.Array) -> jax.Array:
+def relative_norm(columns: Sequence[Array], reference: Array) -> Array:
     """The norm over all layers and samples in units of ``reference``; absolute where that is zero."""
-    return norm(columns) / jnp.where(reference > 0, reference, jnp.ones_like(reference))
-
-
-def norm(columns: Sequence[jax.Array]) -> jax.Array:
-    """The norm over all layers and samples, safe from overflow; zero of nothing."""
+    xp = namespace(reference)
     if not columns:
-        return jnp.zeros(())
-    largest = jnp.max(jnp.stack([jnp.max(jnp.abs(each)) for each in columns]))
-    unit = jnp.where(largest > 0, largest, jnp.ones_like(largest))
-    return largest * jnp.sqrt(sum((jnp.sum((each / unit) ** 2) for each in columns), jnp.zeros_like(unit)))
+        return xp.zeros_like(reference)[()]
+    return norm(columns) / xp.where(reference > 0, reference, xp.ones_like(reference))
 
 
-def starting_point(inference: Inference, start: Any, key: Any) -> list[jax.Array]:
+def norm(columns: Sequence[Array]) -> Array:
+    """The norm over all layers and samples, safe from overflow."""
+    xp = namespace(columns[0])
+    largest = xp.max(xp.stack([xp.max(xp.abs(each)) for each in columns]))
+    unit = xp.where(largest > 0, largest, xp.ones_like(largest))
+    return largest * xp.sqrt(sum((xp.sum((each / unit) ** 2) for each in columns), xp.zeros_like(unit)))
+
+
+def starting_point(inference: Inference, start: Any) -> list[Array]:
     """The free activities' deviations from the feedforward pass at time 0, from checked ``start`` columns or a name."""
     predicted = inference.predicted[1 : len(inference.layers)]
     if not isinstance(start, str):
         return [given - each for given, each in zip(start[1 : len(inference.layers)], predicted, strict=True)]
-    if start == "forward":
-        return [jnp.zeros_like(each) for each in predicted]
     if start == "zero":
         return [-each for each in predicted]
-    keys = jax.random.split(key, max(1, len(predicted)))
-    return [
-        jax.random.normal(each_key, each.shape, each.dtype) - each
-        for each_key, each in zip(keys, predicted, strict=False)
-    ]
+    return [namespace(each).zeros_like(each) for each in predicted]
 
 
-def as_start(start: Any, problem: Problem, key: Any) -> tuple[Any, Any]:
-    """Check a start: a name, or ``L + 1`` activities shaped like a relaxation's, as columns; and its random key."""
-    if isinstance(start, str):
-        if start not in STARTS:
-            raise ValueError(f"`start` is {start!r}; wanted one of {', '.join(map(repr, STARTS))}, or activities.")
-        return start, as_key("key", key) if start == "random" else None
-    given = as_list("start", start, "activities x_0 … x_L")
-    shapes = activity_shapes(problem.layers)
-    if len(given) != len(shapes):
-        raise ValueError(f"`start` has {len(given)} entries; wanted {len(shapes)}, the activities x_0 … x_L.")
-    batch, columns = problem.x.shape[:-1], []
-    for index, (each, shape) in enumerate(zip(given, shapes, strict=True)):
-        array = as_array(f"start[{index}]", each, problem.x.dtype)
-        if array.shape != (*batch, *shape):
-            raise ValueError(f"`start[{index}]` has shape {array.shape}; wanted {(*batch, *shape)}.")
-        columns.append(as_columns(flat(array.astype(problem.x.dtype), shape)))
-    return columns, None
+def as_start(start: Any, problem: Problem, key: Any) -> Any:
+    """Check a start: ``"forward"``, ``"zero"``, or ``L + 1`` activities shaped like a relaxation's, as columns.
+
+    A random one is drawn.
+    """
+    if not isinstance(start, str):
+        rows = as_activities("start", start, problem.layers, problem.x.shape[:-1], problem.x.dtype)
+        return [as_columns(each.astype(problem.x.dtype)) for each in rows]
+    if start not in STARTS:
+        raise ValueError(f"`start` is {start!r}; wanted one of {', '.join(map(repr, STARTS))}, or activities.")
+    return _random_start(problem, key) if start == "random" else start
 
 
-def conclude(inference: Inference, precisions: Precisions, hidden: Sequence[jax.Array], single: bool) -> dict[str, Any]:
+def _random_start(problem: Problem, key: Any) -> list[Array]:
+    """Of a NumPy network, NumPy arrays where the key is an integer, and JAX's where it is a random key."""
+    import jax
+
+    if is_jax(problem.x) or is_jax(key):
+        return _drawn(to_jax(problem), key)
+    with in_double_precision(), jax.ensure_compile_time_eval():
+        return to_numpy(_drawn(problem, key))
+
+
+def _drawn(problem: Problem, key: Any) -> list[Array]:
+    """Standard normal activities by JAX's generator, as columns; zeros where they are clamped and do not matter."""
+    import jax
+
+    free = len(problem.layers) if isinstance(problem.nudge, SoftOutput) else len(problem.layers) - 1
+    keys = iter(jax.random.split(as_key("key", key), max(1, free)))
+    widths = (problem.layers[0].in_size, *(layer.out_size for layer in problem.layers))
+    zeros = [jax.numpy.zeros((width, problem.samples), problem.x.dtype) for width in widths]
+    drawn = [jax.random.normal(next(keys), each.shape, each.dtype) for each in zeros[1 : free + 1]]
+    return [zeros[0], *drawn, *zeros[free + 1 :]]
+
+
+def conclude(inference: Inference, precisions: Precisions, hidden: Sequence[Array], single: bool) -> dict[str, Any]:
     """The fields of a `Relaxation` that the state alone decides, as the caller's rows."""
     depth = len(inference.predicted) - 1
     found = measure(inference, precisions, hidden)
     free = [each + moved for each, moved in zip(inference.predicted[1:], hidden, strict=False)]
     activities = [inference.predicted[0], *free, inference.clamp][: depth + 1]
-    energies = jnp.stack(found.energies[:depth], axis=-1)
-    energy = jnp.stack(found.energies, axis=-1).sum(axis=-1)
+    xp = namespace(inference.output)
+    energies = xp.stack(found.energies[:depth], axis=-1)
+    energy = xp.stack(found.energies, axis=-1).sum(axis=-1)
 
     shapes = activity_shapes(inference.layers[:depth])
 
-    def rows(columns: Sequence[jax.Array], shapes: Sequence[Shape]) -> tuple[jax.Array, ...]:
+    def rows(columns: Sequence[Array], shapes: Sequence[Shape]) -> tuple[Array, ...]:
         return tuple(shaped(as_rows(each, single), shape) for each, shape in zip(columns, shapes, strict=True))
 
     return {
@@ -218,11 +237,12 @@ def conclude(inference: Inference, precisions: Precisions, hidden: Sequence[jax.
     }
 
 
-def judge(residual: jax.Array, before: jax.Array, tolerance: Any, unstable: bool) -> jax.Array:
+def judge(residual: Array, before: Array, tolerance: Any, unstable: bool) -> Array:
     """The index of the outcome: a known instability outranks the numbers that it made."""
-    converged, step_limit, diverged, not_finite = range(len(OUTCOMES))
-    grown = residual > GROWTH * jnp.maximum(before, jnp.ones_like(before))
-    status = jnp.where(grown, diverged, step_limit)
-    status = jnp.where(residual <= tolerance, converged, status)
-    status = jnp.where(jnp.isfinite(residual), status, not_finite)
-    return jnp.where(unstable, diverged, status)
+    xp = namespace(residual)
+    converged, step_limit, diverged, not_finite = map(int, Outcome)
+    grown = residual > GROWTH * xp.maximum(before, xp.ones_like(before))
+    status = xp.where(grown, diverged, step_limit)
+    status = xp.where(residual <= tolerance, converged, status)
+    status = xp.where(xp.isfinite(residual), status, not_finite)
+    return xp.where(unstable, diverged, status)

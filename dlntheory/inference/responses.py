@@ -6,13 +6,14 @@ without momentum, and ``q_T = (1 − p_T)/λ`` what has been gained. Both are en
 matrix, taken by squaring: any ``T`` costs as much, no digit is lost to ``1 − p_T``, and double roots are no exception.
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
+
+from ..numerics.algebra import Array
+from ..numerics.kinds import holds_jax, map_leaves, namespace
 
 BITS = 64
 
@@ -20,8 +21,8 @@ BITS = 64
 class Responses(NamedTuple):
     """What is left of a start, and what is gained of a drive."""
 
-    left: jax.Array
-    gained: jax.Array
+    left: Array
+    gained: Array
 
 
 def binary(steps: int) -> np.ndarray:
@@ -30,36 +31,50 @@ def binary(steps: int) -> np.ndarray:
     return np.array([digit == "1" for digit in digits])
 
 
-def responses(eigenvalues: jax.Array, step_size: jax.Array, momentum: jax.Array, bits: Any) -> Responses:
+def responses(eigenvalues: Array, step_size: Array, momentum: Array, bits: Array) -> Responses:
     """``p_T`` and ``q_T`` of every eigenvalue."""
     return read(power(step_matrix(eigenvalues, step_size, momentum), bits))
 
 
-def step_matrix(eigenvalues: jax.Array, step_size: jax.Array, momentum: jax.Array) -> Float[Array, "*N 3 3"]:
+def step_matrix(eigenvalues: Array, step_size: Array, momentum: Array) -> Float[Array, "*N 3 3"]:
     """One step of ``(u_t, u_{t−1}, b)``."""
-    zero, one = jnp.zeros_like(eigenvalues), jnp.ones_like(eigenvalues)
+    xp = namespace(eigenvalues)
+    zero, one = xp.zeros_like(eigenvalues), xp.ones_like(eigenvalues)
     rows = [
         [one + momentum - step_size * eigenvalues, -momentum * one, step_size * one],
         [one, zero, zero],
         [zero, zero, one],
     ]
-    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+    return xp.stack([xp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def power(matrices: Float[Array, "*N 3 3"], bits: Any) -> Float[Array, "*N 3 3"]:
+def power(matrices: Float[Array, "*N 3 3"], bits: Array) -> Float[Array, "*N 3 3"]:
     """The ``T``-th powers."""
-    unit = jnp.broadcast_to(jnp.eye(3, dtype=matrices.dtype), matrices.shape)
-
-    def square(result: jax.Array, bit: jax.Array) -> tuple[jax.Array, None]:
-        squared = product(result, result)
-        return jnp.where(bit, product(squared, matrices), squared), None
-
-    return jax.lax.scan(square, unit, jnp.asarray(bits))[0]
+    xp = namespace(matrices)
+    unit = xp.broadcast_to(xp.eye(3, dtype=matrices.dtype), matrices.shape)
+    return by_squaring(product, matrices, unit, bits)
 
 
-def product(left: jax.Array, right: jax.Array) -> jax.Array:
+def by_squaring(times: Callable[[Any, Any], Any], base: Any, unit: Any, bits: Array) -> Any:
+    """The power of ``base`` whose binary digits are given, the highest first; ``unit`` is the zeroth power."""
+    if not holds_jax(base):
+        result = unit
+        for bit in bits[np.argmax(bits) :] if bits.any() else ():
+            result = times(result, result)
+            result = times(result, base) if bit else result
+        return result
+    import jax
+
+    def square(result: Any, bit: Array) -> tuple[Any, None]:
+        squared = times(result, result)
+        return map_leaves(lambda one, other: jax.numpy.where(bit, one, other), times(squared, base), squared), None
+
+    return jax.lax.scan(square, unit, jax.numpy.asarray(bits))[0]
+
+
+def product(left: Array, right: Array) -> Array:
     """Of many small matrices, without a call of a library for each."""
-    return jnp.sum(left[..., :, :, None] * right[..., None, :, :], axis=-2)
+    return (left[..., :, :, None] * right[..., None, :, :]).sum(axis=-2)
 
 
 def read(powers: Float[Array, "*N 3 3"]) -> Responses:
@@ -67,28 +82,19 @@ def read(powers: Float[Array, "*N 3 3"]) -> Responses:
     return Responses(powers[..., 0, 0] + powers[..., 0, 1], powers[..., 0, 2])
 
 
-def divided_differences(
-    eigenvalues: Float[Array, " N"], step_size: jax.Array, momentum: jax.Array, bits: Any
-) -> Responses:
-    r"""``(p(λ_i) − p(λ_j)) / (λ_i − λ_j)`` and the same of ``q``, for every pair; derivatives where the two are equal.
-
-    Without a division: the matrices ``M_i`` and ``M_j`` differ by ``(λ_i − λ_j) E`` with a constant ``E``, and the
-    corner of a power of ``[[M_i, E], [0, M_j]]`` is the divided difference of the powers.
-    """
-    size = len(eigenvalues)
-    matrices = step_matrix(eigenvalues, step_size, momentum)
-    shape = (size, size, 3, 3)
-    left, right = jnp.broadcast_to(matrices[:, None], shape), jnp.broadcast_to(matrices[None, :], shape)
-    difference = jnp.zeros(shape, matrices.dtype).at[..., 0, 0].set(-step_size)
-    unit = jnp.broadcast_to(jnp.eye(3, dtype=matrices.dtype), shape)
-
-    def times(one: Any, other: Any) -> Any:
-        (a, c, b), (d, f, e) = one, other
-        return product(a, d), product(a, f) + product(c, e), product(b, e)
-
-    def square(result: Any, bit: jax.Array) -> tuple[Any, None]:
-        squared = times(result, result)
-        once_more = times(squared, (left, difference, right))
-        return jax.tree.map(partial(jnp.where, bit), once_more, squared), None
-
-    return read(jax.lax.scan(square, (unit, jnp.zeros_like(unit), unit), jnp.asarray(bits))[0][1])
+def propagate(
+    bits: Array,
+    eigenvalues: Array,
+    eigenvectors: Array,
+    hessian: Array,
+    forces: Array,
+    start: Array | None,
+    step_size: Array,
+    momentum: Array,
+) -> Array:
+    """``u_T = V (p_T(Λ) Vᵀ u_0 + q_T(Λ) Vᵀ b)``; the Hessian itself is of use to the derivative only."""
+    left, gained = responses(eigenvalues, step_size, momentum, bits)
+    moved = gained[:, None] * (eigenvectors.T @ forces)
+    if start is not None:
+        moved = moved + left[:, None] * (eigenvectors.T @ start)
+    return eigenvectors @ moved

@@ -6,25 +6,25 @@ precisions of a schedule multiply the constant ones, ``Σ_l⁻¹``.
 """
 
 import abc
-from typing import Any
+import sys
+from typing import Any, ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_number, nan_unless
-from ..numerics.kinds import is_concrete
+from ..numerics.kinds import holds_jax, is_concrete
+from ..numerics.record import Record, static
 
 
-class Schedule(eqx.Module):
+class Schedule(Record):
     """The precisions of every layer at every time.
 
     ``passes`` tells whether they are 1 after ``L`` steps, so that the constant ones decide whether inference is stable.
     """
 
-    passes: eqx.AbstractClassVar[bool]
+    passes: ClassVar[bool]
 
     @abc.abstractmethod
     def precisions(self, time: Any, steps: Any, depth: int, step_size: Any) -> Float[Array, " L"]:
@@ -49,9 +49,10 @@ class Spiking(Schedule):
 
     def precisions(self, time: Any, steps: Any, depth: int, step_size: Any) -> Float[Array, " L"]:
         """``1 / γ`` where ``l = L − t``."""
-        step_size = jnp.asarray(step_size)
-        arrived = jnp.arange(1, depth + 1) == depth - time
-        return jnp.where(arrived, 1 / step_size, jnp.ones_like(step_size))
+        xp = _namespace(time, steps, step_size)
+        step_size = xp.asarray(step_size)
+        arrived = xp.arange(1, depth + 1) == depth - time
+        return xp.where(arrived, 1 / step_size, xp.ones_like(step_size))
 
 
 class Decaying(Schedule):
@@ -76,7 +77,7 @@ class Decaying(Schedule):
         [1.0, 0.25, 0.2]
     """
 
-    k: float = eqx.field(static=True)
+    k: float = static()
     passes = False
 
     def __init__(self, k: Any):
@@ -86,12 +87,16 @@ class Decaying(Schedule):
 
     def precisions(self, time: Any, steps: Any, depth: int, step_size: Any) -> Float[Array, " L"]:
         """``exp(−k m) / Σ_j exp(−k j)`` where ``m ≥ 0``."""
-        dtype = jnp.asarray(step_size).dtype
-        missing = depth - jnp.arange(1, depth + 1)
+        xp = _namespace(time, steps, step_size)
+        dtype = xp.asarray(step_size).dtype
+        missing = depth - xp.arange(1, depth + 1)
         since = (time - missing).astype(dtype)
-        terms = jnp.maximum(steps - missing + 1, 1).astype(dtype)
-        total = jnp.expm1(-self.k * terms) / float(np.expm1(-self.k)) if self.k else terms
-        return jnp.where(since >= 0, jnp.exp(-self.k * since) / total, jnp.ones_like(total))
+        terms = xp.maximum(steps - missing + 1, 1).astype(dtype)
+        total = xp.expm1(-self.k * terms) / float(np.expm1(-self.k)) if self.k else terms
+        active = since >= 0  # no exponential overflows before
+        return xp.where(
+            active, xp.exp(-self.k * xp.where(active, since, xp.zeros_like(since))) / total, xp.ones_like(total)
+        )
 
 
 class Prescribed(Schedule):
@@ -102,9 +107,10 @@ class Prescribed(Schedule):
 
     def precisions(self, time: Any, steps: Any, depth: int, step_size: Any) -> Float[Array, " L"]:
         """The inverse of a row."""
+        xp = _namespace(time, self.covariances)
         length = len(self.covariances)
-        row = 1 / self.covariances[jnp.minimum(time, length - 1)]
-        return jnp.where(time < length, row, jnp.ones_like(row))
+        row = 1 / xp.asarray(self.covariances)[xp.minimum(time, length - 1)]
+        return xp.where(time < length, row, xp.ones_like(row))
 
 
 NAMED: dict[str, Schedule | None] = {"unit": None, "spiking": Spiking()}
@@ -125,12 +131,17 @@ def as_schedule(schedule: Any, steps: int, depth: int, dtype: Any) -> Schedule |
     if len(table) > steps:
         raise ValueError(f"`schedule` covers {len(table)} steps but the run has {steps}; wanted no more than the run.")
     if is_concrete(table) and not (np.asarray(table) > 0).all():
-        raise ValueError(f"`schedule` holds {float(jnp.min(table))}; wanted positive covariances.")
-    return Prescribed(jnp.asarray(nan_unless(table > 0, table), dtype))
+        raise ValueError(f"`schedule` holds {float(np.asarray(table).min())}; wanted positive covariances.")
+    return Prescribed(nan_unless(table > 0, table).astype(dtype))
 
 
 def schedule_at(
-    schedule: Schedule | None, time: Any, steps: Any, depth: int, step_size: jax.Array
+    schedule: Schedule | None, time: Any, steps: Any, depth: int, step_size: Array
 ) -> Float[Array, " L"] | None:
     """The precisions of a schedule, ``None`` for ones."""
-    return None if schedule is None else schedule.precisions(jnp.asarray(time), jnp.asarray(steps), depth, step_size)
+    return None if schedule is None else schedule.precisions(time, steps, depth, step_size)
+
+
+def _namespace(*numbers: Any) -> Any:
+    """JAX's where one of the numbers is JAX's."""
+    return sys.modules["jax"].numpy if holds_jax(*numbers) else np

@@ -1,25 +1,19 @@
 """Predictive-coding inference at finite time, simulated: the interface."""
 
-import inspect
-import os
-import warnings
-from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import jaxtyping
+import numpy as np
 
 from ..equilibria.problem import Problem, as_problem, stationary
 from ..networks.network import LinearNetwork
-from ..numerics.checks import as_count, as_real, nan_unless, one_of
-from ..numerics.kinds import is_concrete
+from ..numerics.checks import as_count, as_real, one_of
+from ..numerics.kinds import agree, by_jax, compiled, is_concrete, namespace
+from ..numerics.record import with_fields
 from .energy import precision
-from .methods import CONJUGATE, METHODS, RULES, Settings, precisions_at, run_method
-from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
+from .methods import CONJUGATE, METHODS, Settings, precisions_at, run_method
+from .relaxation import Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .schedules import as_schedule
-from .spectrum import largest_eigenvalue, stability_limit
+from .settings import as_momentum, as_step_size, warn_unstable
 
 LONGEST = 2**31
 """Simulated steps are counted in 32 bits."""
@@ -104,30 +98,11 @@ def simulate_inference(
         as_schedule(schedule, steps, depth, dtype),
     )
     _check_options(method, settings)
-    start, key = as_start(start, problem, key)
+    problem, settings, start = agree(problem=problem, settings=settings, start=as_start(start, problem, key))
     unstable = _is_unstable(problem, settings, method) and steps > 0
-    concrete = is_concrete((problem, settings, start, key))
-    fields, last = _simulate(method, problem, settings, start, key, jnp.asarray(steps) if concrete else steps, unstable)
-    return Relaxation(**fields, problem=Problem(problem.layers, last, problem.x, problem.y, problem.nudge))
-
-
-def as_step_size(step_size: Any, method: str, dtype: Any) -> jax.Array:
-    """Check a step size; the methods that need none have 1."""
-    if step_size is None and (method in CONJUGATE or method == "newton"):
-        return jnp.ones((), dtype)
-    if step_size is None:
-        raise ValueError(f"`step_size` is None with {method!r}; wanted a positive number, see inference_spectrum.")
-    return as_real("step_size", step_size, dtype, positive=True)
-
-
-def as_momentum(momentum: Any, dtype: Any) -> jax.Array | None:
-    """Check a momentum; a plain zero is none."""
-    if isinstance(momentum, int | float) and momentum == 0 and not isinstance(momentum, bool):
-        return None
-    array = as_real("momentum", momentum, dtype)
-    if is_concrete(array) and not 0 <= array < 1:
-        raise ValueError(f"`momentum` is {float(array)}; wanted a number from 0 to below 1.")
-    return nan_unless((array >= 0) & (array < 1), array)
+    counted = np.asarray(steps) if is_concrete(problem, settings, start) else steps
+    fields, last = _simulate(method, problem, settings, start, counted, unstable)
+    return Relaxation(**fields, problem=with_fields(problem, covariances=last))
 
 
 def _check_options(method: str, settings: Settings) -> None:
@@ -145,40 +120,14 @@ def _is_unstable(problem: Problem, settings: Settings, method: str) -> bool:
     return warn_unstable(problem, settings.step_size, settings.momentum, method)
 
 
-def warn_unstable(problem: Problem, step_size: jax.Array, momentum: Any, method: str = "gradient") -> bool:
-    """Tell whether a step size exceeds the stability limit, and warn; traced programs cannot."""
-    if not is_concrete((problem, step_size, momentum)) or len(as_inference(problem).layers) == 1:
-        return False
-    limit = _stability_limit(as_inference(problem), 0.0 if momentum is None else float(momentum), method)
-    if float(step_size) <= limit:
-        return False
-    message = f"`step_size` is {float(step_size):.6g}, above the stability limit {limit:.6g}: inference diverges."
-    warn_caller(message)
-    return True
-
-
-def warn_caller(message: str) -> None:
-    """Warn at the line that called this package, past the libraries that wrap its classes and functions."""
-    inside = tuple(str(Path(module).parent) + os.sep for module in (__file__, eqx.__file__, jaxtyping.__file__))
-    files = [frame.filename for frame in inspect.stack(context=0)]
-    level = next((level for level, file in enumerate(files) if not file.startswith(inside)), len(files))
-    warnings.warn(message, UserWarning, stacklevel=level + 1)
-
-
-def _stability_limit(inference: Inference, momentum: float, method: str) -> float:
-    """Newton's step is the whole way times the step size, whatever the spectrum."""
-    if method == "newton":
-        return 2.0
-    return stability_limit(largest_eigenvalue(inference, RULES[method].coordinates), momentum, method == "nesterov")
-
-
-@eqx.filter_jit
+@by_jax
+@compiled
 def _simulate(
-    method: str, problem: Problem, settings: Settings, start: Any, key: Any, steps: Any, unstable: bool
+    method: str, problem: Problem, settings: Settings, start: Any, steps: Any, unstable: bool
 ) -> tuple[dict[str, Any], Any]:
     """The fields of the relaxation, and the covariances of its last time."""
     inference = as_inference(problem)
-    first = starting_point(inference, start, key)
+    first = starting_point(inference, start)
     before = residual_norm(inference, first)
     hidden, count = run_method(method, inference, settings, first, steps)
     precisions = precisions_at(inference, settings, count, steps)
@@ -186,7 +135,7 @@ def _simulate(
     residual = fields["residual_norm"]
     tolerance = stationary(residual.dtype) if settings.tolerance is None else settings.tolerance
     status = judge(residual, before, tolerance, unstable)
-    fields |= {"count": count, "status": status, "truncation": jnp.zeros_like(residual)}
+    fields |= {"count": count, "status": status, "truncation": namespace(residual).zeros_like(residual)}
     last = (
         problem.covariances if settings.schedule is None else tuple(map(precision, precisions[: len(problem.layers)]))
     )

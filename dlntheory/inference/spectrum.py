@@ -13,11 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..equilibria.covariance import as_covariances, forward_covariance
 from ..equilibria.problem import Problem, as_nudge
@@ -25,20 +22,24 @@ from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import backward_sweep
+from ..numerics.algebra import Array
 from ..numerics.checks import as_real, nan_unless, one_of
-from ..numerics.kinds import cast, is_concrete, widest
+from ..numerics.kinds import agree, compiled, is_concrete, map_leaves, namespace, stop_gradient
+from ..numerics.record import Record
 from .energy import COORDINATES, Precisions, from_errors
 from .relaxation import Inference, as_inference
 
 DENSE = 256
 """Up to so many hidden units the Hessian is decomposed whole."""
+RESIDUAL = 1e-8
+"""What Lanczos' method leaves of an eigenvector's residual, relative to the eigenvalue."""
 ACCURATE = 1e-6
 """The relative residual of an eigenvector that is good enough: the eigenvalue's error is its square."""
 
 Operator = Callable[[np.ndarray], np.ndarray]
 
 
-class Spectrum(eqx.Module):
+class Spectrum(Record):
     r"""The extreme eigenvalues of the energy's Hessian in the free activities, and what they say of gradient descent.
 
     Attributes:
@@ -67,13 +68,14 @@ class Spectrum(eqx.Module):
     @property
     def best_momentum(self) -> Float[Array, ""]:
         """``((√κ − 1)/(√κ + 1))²``, that of fastest heavy-ball descent, with `momentum_step`."""
-        root = jnp.sqrt(self.condition_number)
+        root = namespace(self.largest).sqrt(self.condition_number)
         return ((root - 1) / (root + 1)) ** 2
 
     @property
     def momentum_step(self) -> Float[Array, ""]:
         """``4 / (√λ_min + √λ_max)²``, the step size that goes with `best_momentum`."""
-        return 4 / (jnp.sqrt(self.smallest) + jnp.sqrt(self.largest)) ** 2
+        sqrt = namespace(self.largest).sqrt
+        return 4 / (sqrt(self.smallest) + sqrt(self.largest)) ** 2
 
     def rate(self, step_size: Any = None, momentum: Any = 0.0) -> Float[Array, ""]:
         """The share of a mode that a late step leaves, of the slowest mode; at least 1 where inference diverges.
@@ -85,13 +87,13 @@ class Spectrum(eqx.Module):
         Returns:
             The spectral radius of the step.
         """
-        step_size = self.best_step if step_size is None else as_real("step_size", step_size, self.largest.dtype)
-        momentum = as_real("momentum", momentum, self.largest.dtype)
-        extremes = jnp.stack([self.smallest, self.largest])
-        half = (1 + momentum - step_size * extremes) / 2  # the roots of r² − 2 half r + μ
-        real = half**2 > momentum
-        root = jnp.sqrt(jnp.where(real, half**2 - momentum, jnp.ones_like(half)))
-        return jnp.max(jnp.where(real, jnp.abs(half) + root, jnp.sqrt(momentum)))
+        return _rate(*self._with(step_size, momentum))
+
+    def _with(self, step_size: Any, momentum: Any) -> tuple[Any, ...]:
+        """The spectrum with a step, of one kind."""
+        dtype = self.largest.dtype
+        step_size = self.best_step if step_size is None else as_real("step_size", step_size, dtype)
+        return agree(spectrum=self, step_size=step_size, momentum=as_real("momentum", momentum, dtype))
 
     def steps_to(self, tolerance: Any, step_size: Any = None, momentum: Any = 0.0) -> Any:
         r"""After how many steps every mode has at most ``tolerance`` of its start left.
@@ -112,23 +114,39 @@ class Spectrum(eqx.Module):
             TypeError: for something that is not a real number.
 
         Example:
-            >>> spectrum = Spectrum(jnp.asarray(1.0), jnp.asarray(3.0))
-            >>> spectrum.steps_to(0.1)
-            4
+            >>> spectrum = inference_spectrum(LinearNetwork.from_weights([[[1.0]], [[1.0]], [[1.0]]]))
+            >>> float(spectrum.condition_number.round(6)), spectrum.steps_to(0.1)
+            (3.0, 4)
         """
         tolerance = as_real("tolerance", tolerance, self.largest.dtype, positive=True)
         if is_concrete(tolerance) and not tolerance < 1:
             raise ValueError(f"`tolerance` is {float(tolerance)}; wanted a number above 0 and below 1.")
-        tolerance = nan_unless(tolerance < 1, tolerance)
-        rate = self.rate(step_size, momentum)
-        polynomial = jnp.where(as_real("momentum", momentum, rate.dtype) > 0, 1 + rate, jnp.zeros_like(rate))
-        steps = jnp.maximum(jnp.log(tolerance) / jnp.log(rate), jnp.zeros_like(rate))
-        for _ in range(60):  # a contraction: the polynomial moves the number of steps by its logarithm
-            steps = jnp.maximum((jnp.log(tolerance) - jnp.log1p(steps * polynomial)) / jnp.log(rate), 0 * rate)
-        steps = jnp.where(rate < 1, jnp.ceil(steps), jnp.full_like(rate, jnp.inf))
-        if not is_concrete(steps) or not np.isfinite(steps):
-            return steps
-        return int(steps)
+        spectrum, step_size, momentum = self._with(step_size, momentum)
+        parts = agree(tolerance=nan_unless(tolerance < 1, tolerance), rate=_rate(spectrum, step_size, momentum))
+        steps = _steps_to(*parts, momentum)
+        return int(steps) if is_concrete(steps) and np.isfinite(steps) else steps
+
+
+@compiled
+def _rate(spectrum: Spectrum, step_size: Array, momentum: Array) -> Float[Array, ""]:
+    """The spectral radius of a step of heavy-ball descent."""
+    xp = namespace(spectrum.largest)
+    extremes = xp.stack([spectrum.smallest, spectrum.largest])
+    half = (1 + momentum - step_size * extremes) / 2  # the roots of r² − 2 half r + μ
+    real = half**2 > momentum
+    root = xp.sqrt(xp.where(real, half**2 - momentum, xp.ones_like(half)))
+    return xp.max(xp.where(real, xp.abs(half) + root, xp.sqrt(momentum)))
+
+
+@compiled
+def _steps_to(tolerance: Array, rate: Array, momentum: Array) -> Float[Array, ""]:
+    """After how many steps ``ρᵀ (1 + T (1 + ρ))``, or ``ρᵀ`` without momentum, is at most the tolerance."""
+    xp = namespace(rate)
+    polynomial = xp.where(momentum > 0, 1 + rate, xp.zeros_like(rate))
+    steps = xp.maximum(xp.log(tolerance) / xp.log(rate), xp.zeros_like(rate))
+    for _ in range(60):  # a contraction: the polynomial moves the number of steps by its logarithm
+        steps = xp.maximum((xp.log(tolerance) - xp.log1p(steps * polynomial)) / xp.log(rate), 0 * rate)
+    return xp.where(rate < 1, xp.ceil(steps), xp.full_like(rate, xp.inf))[()]
 
 
 def inference_spectrum(
@@ -163,28 +181,29 @@ def inference_spectrum(
     """
     one_of("coordinates", coordinates, COORDINATES)
     net = as_network("net", net)
-    covariances = as_covariances(net.layers, covariances, net.dtype)
-    x, y = (jnp.zeros((1, size), net.dtype) for size in (net.layers[0].in_size, net.layers[-1].out_size))
-    problem = Problem(net.layers, covariances, x, y, as_nudge(nudge, net.dtype))
-    inference = as_inference(cast(problem, widest(problem)))
+    given = {"covariances": as_covariances(net.layers, covariances, net.dtype), "nudge": as_nudge(nudge, net.dtype)}
+    x, y = (np.zeros((1, size), net.dtype) for size in (net.layers[0].in_size, net.layers[-1].out_size))
+    layers, covariances, nudge, x, y = agree(net=net.layers, **given, x=x, y=y)
+    inference = as_inference(Problem(layers, covariances, x, y, nudge))
     if not inference.sizes:
         raise ValueError("`net` has depth 1 and so no hidden activities; wanted a hidden layer, or a soft output.")
     vectors = extreme_vectors(inference, coordinates)
     return Spectrum(*(rayleigh_quotient(inference, coordinates, vector) for vector in vectors))
 
 
-def rayleigh_quotient(inference: Inference, coordinates: str, vector: jax.Array) -> Float[Array, ""]:
+def rayleigh_quotient(inference: Inference, coordinates: str, vector: Array) -> Float[Array, ""]:
     """``vᵀ H v / vᵀ v``, with ``v`` held fixed."""
-    vector = jax.lax.stop_gradient(vector)
-    product = hessian_product(inference.layers, inference.precisions, coordinates, vector)
-    return jnp.vdot(vector, product) / jnp.vdot(vector, vector)
+    vector = stop_gradient(vector)
+    vdot = namespace(vector).vdot
+    return vdot(vector, hessian_product(inference.layers, inference.precisions, coordinates, vector)) / vdot(
+        vector, vector
+    )
 
 
 def hessian_product(layers: Sequence[Layer], precisions: Precisions, coordinates: str, columns: Any) -> Any:
-    """``H`` times columns, all hidden layers in one; for JAX and NumPy arrays."""
+    """``H`` times columns, all hidden layers in one."""
     hidden = split([layer.in_size for layer in layers[1:]], columns)
-    xp = jnp if isinstance(columns, jax.Array) else np
-    return xp.concatenate(COORDINATES[coordinates].gradient(layers, precisions, hidden, None))
+    return namespace(columns).concatenate(COORDINATES[coordinates].gradient(layers, precisions, hidden, None))
 
 
 def split(sizes: Sequence[int], columns: Any) -> list[Any]:
@@ -199,29 +218,31 @@ def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> 
 
 
 def largest_eigenvalue(inference: Inference, coordinates: str) -> float:
-    """``λ_max`` as a number, computed on the host in double precision."""
-    layers, precisions = _on_host((inference.layers, inference.precisions))
+    """``λ_max`` as a number, by NumPy in double precision."""
+    layers, precisions = _in_numpy((inference.layers, inference.precisions))
     multiply = partial(hessian_product, layers, precisions, coordinates)
     size = sum(inference.sizes)
     vector = _largest(multiply, size)
     return float(np.vdot(vector, multiply(vector)) / np.vdot(vector, vector))
 
 
-def extreme_vectors(inference: Inference, coordinates: str) -> tuple[jax.Array, jax.Array]:
+def extreme_vectors(inference: Inference, coordinates: str) -> tuple[Array, Array]:
     """Unit eigenvectors, as columns, of the smallest and the largest eigenvalue; by a callback where traced."""
     size, dtype = sum(inference.sizes), inference.output.dtype
     S = None if size <= DENSE else forward_covariance(inference.layers, inference.covariances)
     arguments = (inference.layers, inference.precisions, inference.covariances, S)
-    find = partial(_extremes_on_host, coordinates, dtype)
+    find = partial(_extremes_in_numpy, coordinates, dtype)
     if is_concrete(arguments):
-        smallest, largest = find(arguments)
-        return jnp.asarray(smallest), jnp.asarray(largest)
+        smallest, largest = map(namespace(inference.output).asarray, find(arguments))
+        return smallest, largest
+    import jax
+
     shape = jax.ShapeDtypeStruct((size, 1), dtype)
     return jax.pure_callback(find, (shape, shape), jax.lax.stop_gradient(arguments), vmap_method="sequential")
 
 
-def _extremes_on_host(coordinates: str, dtype: Any, arguments: Any) -> tuple[np.ndarray, np.ndarray]:
-    layers, precisions, covariances, S = _on_host(arguments)
+def _extremes_in_numpy(coordinates: str, dtype: Any, arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+    layers, precisions, covariances, S = _in_numpy(arguments)
     multiply = partial(hessian_product, layers, precisions, coordinates)
     size = sum(layer.in_size for layer in layers[1:])
     if S is None:
@@ -271,8 +292,9 @@ def _largest(multiply: Operator, size: int) -> np.ndarray:
         return np.linalg.eigh(multiply(np.eye(size)))[1][:, -1:]
     operator = LinearOperator((size, size), matvec=lambda v: multiply(v.reshape(-1, 1))[:, 0], dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
-    return eigsh(operator, k=1, which="LA", v0=start, tol=1e-10, maxiter=100 * int(math.sqrt(size)))[1]
+    return eigsh(operator, k=1, which="LA", v0=start, tol=RESIDUAL, maxiter=100 * int(math.sqrt(size)))[1]
 
 
-def _on_host(tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
+def _in_numpy(tree: Any) -> Any:
+    """In double precision."""
+    return map_leaves(lambda leaf: np.asarray(leaf, np.float64)[()], tree)

@@ -197,4 +197,4 @@ def test_momentum_carries_energy_on():
     for _ in range(depth):
         expected.append(float(ways[steps]))
         ways = [sum(ways[turn - echo] * layer[echo] for echo in range(turn + 1)) for turn in range(steps + 1)]
-    np.testing.assert_allclose(arrivals(depth, steps, jnp.asarray(0.5)), expected[::-1])
+    np.testing.assert_allclose(arrivals(depth, steps, np.float64(0.5)), expected[::-1])
