@@ -468,7 +468,7 @@ MUTANTS = (
     ),
     Mutant(
         "theorems/hypotheses.py", "a threshold of zero for what rounding leaves",
-        "return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond", "return 0.0",
+        "return 8 * len(layers) * epsilon(matrix.dtype) if rcond is None else rcond", "return 0.0",
         _tests("test_properties", "test_theorem_1_needs_activities_that_are_not_orthogonal"),
     ),
     Mutant(
