@@ -46,36 +46,36 @@ class Reduced(Record):
     residual: Float[Array, " n"]
     unit: Float[Array, ""]
 
-    def products(self, covariances: Float[Array, " L"]) -> Float[Array, " L"]:
+    def products(self, covariances: Array) -> Array:
         """``p_1 … p_L`` of covariances, both in the problem's unit."""
         return self._at(covariances)[0]
 
-    def _at(self, covariances: Float[Array, " L"]) -> tuple[Array, Array, Array, Callable[[Array], Array]]:
+    def _at(self, covariances: Array) -> tuple[Array, Array, Array, Callable[[Array], Array]]:
         """``p_l``, ``v_{lk}ᵀ λ``, ``λ``, and how to divide columns by ``S``."""
         divide = solver(namespace(covariances).tensordot(covariances, self.grams, 1))
         multiplier = divide(self.residual[:, None])[:, 0]
         pulls = self.couplings @ multiplier
         return self.sizes + pulls @ covariances, pulls, multiplier, divide
 
-    def linearised(self, covariances: Float[Array, " L"]) -> tuple[Float[Array, " L"], Float[Array, "L L"]]:
+    def linearised(self, covariances: Array) -> tuple[Array, Array]:
         """``p_l`` and ``∂p_l/∂Σ_k = (v_{lk} − Σ_j Σ_j S⁻¹ D_k D_kᵀ v_{lj})ᵀ λ``."""
         products, pulls, multiplier, divide = self._at(covariances)
         weighted = namespace(covariances).tensordot(covariances, self.couplings, ((0,), (1,)))
         return products, pulls - weighted @ divide((self.grams @ multiplier).T)
 
-    def excess(self, logs: Float[Array, " L"]) -> Float[Array, " L"]:
+    def excess(self, logs: Array) -> Array:
         """``p_l / Σ_l − 1`` of the covariances with the given logarithms; zero is what is wanted."""
         covariances = namespace(logs).exp(logs - self.unit)
         return self.products(covariances) / covariances - 1
 
-    def slopes(self, logs: Float[Array, " L"]) -> Float[Array, "L L"]:
+    def slopes(self, logs: Array) -> Array:
         """The derivative of `excess`."""
         xp = namespace(logs)
         covariances = xp.exp(logs - self.unit)
         products, slopes = self.linearised(covariances)
         return (slopes * covariances[None] - xp.diag(products)) / covariances[:, None]
 
-    def is_located(self, logs: Float[Array, " L"]) -> Array:
+    def is_located(self, logs: Array) -> Array:
         """Whether the logarithms are those of a solution to the cube root of the machine epsilon.
 
         Where covariances tend to zero and never get there, ``p_l / Σ_l`` comes as near to one as a search likes. But

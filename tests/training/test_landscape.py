@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.optimize import least_squares
 
 import dlntheory as dln
-from dlntheory.training.flow import stacked, with_weights
+from dlntheory.training.flow import stacked, weights_of
 
 SHAPES = ((3, 4, 3), (3, 2, 2, 3), (3, 3, 4, 3))
 
@@ -175,11 +175,12 @@ def test_saddles_of_the_loss_are_not_all_strict():
 def test_critical_points_that_root_finding_finds(noise):
     """Wherever it starts, what it ends at obeys the theorem: strict saddles of the energy, or minima of the loss."""
     x, y = data(2, 2, noise, seed=3)
-    start, restore = stacked(random_network((2, 1, 2)))
+    net = random_network((2, 1, 2))
+    start = stacked(net.weights)
 
     @jax.jit
     def gradient(vector):
-        return jax.grad(lambda each: objective(restore(each), x, y, "pc"))(vector)
+        return jax.grad(lambda each: objective(weights_of(net, each), x, y, "pc"))(vector)
 
     derivative = jax.jit(jax.jacfwd(gradient))
     kinds = []
@@ -187,8 +188,7 @@ def test_critical_points_that_root_finding_finds(noise):
         drawn = np.random.default_rng(seed).normal(size=start.size)
         found = least_squares(gradient, drawn, derivative, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=300)
         if np.abs(found.fun).max() < 1e-10 and np.abs(found.x).max() < 1e2:  # not a way to infinity
-            net = with_weights(random_network((2, 1, 2)), restore(jnp.asarray(found.x)))
-            kinds.append(assert_theorem(net, x, y))
+            kinds.append(assert_theorem(net.with_weights(weights_of(net, found.x)), x, y))
     assert any(kinds)
     if not noise:
         assert not all(kinds)

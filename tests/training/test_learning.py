@@ -86,8 +86,11 @@ def test_a_data_set_whole_and_drawn():
     drawn = [dln.train(net, x[0], y[0], 0.05, steps=3, batch=2, key=key) for key in (1, 1, 2)]
     np.testing.assert_array_equal(drawn[0].loss, drawn[1].loss)
     assert (drawn[0].loss != drawn[2].loss).any()
-    rows = jax.random.randint(jax.random.key(1), (3, 2), 0, BATCH)
-    assert_close(drawn[0].loss, dln.train(net, x[0][rows], y[0][rows], 0.05).loss, 1e2)
+    by_generator = np.random.default_rng(1).integers(0, BATCH, (3, 2), np.int32)
+    by_key = jax.random.randint(jax.random.key(1), (3, 2), 0, BATCH)
+    for key, rows in ((1, by_generator), (np.random.default_rng(1), by_generator), (jax.random.key(1), by_key)):
+        found = dln.train(net, x[0], y[0], 0.05, steps=3, batch=2, key=key)
+        assert_close(found.loss, dln.train(net, x[0][rows], y[0][rows], 0.05).loss, 1e2)
 
 
 def test_divergence_is_a_value():
