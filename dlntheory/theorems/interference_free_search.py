@@ -52,7 +52,8 @@ class Reduced(Record):
 
     def _at(self, covariances: Array) -> tuple[Array, Array, Array, Callable[[Array], Array]]:
         """``p_l``, ``v_{lk}ᵀ λ``, ``λ``, and how to divide columns by ``S``."""
-        divide = solver(namespace(covariances).tensordot(covariances, self.grams, 1))
+        size = len(self.residual)
+        divide = solver((covariances @ self.grams.reshape(-1, size * size)).reshape(size, size))
         multiplier = divide(self.residual[:, None])[:, 0]
         pulls = self.couplings @ multiplier
         return self.sizes + pulls @ covariances, pulls, multiplier, divide
