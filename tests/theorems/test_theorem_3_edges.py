@@ -73,7 +73,7 @@ def test_a_target_of_zero_need_not_have_a_solution_behind_one_hidden_layer():
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-1, 1e-3, 1e-6, 1e-9]))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-1, 1e-3, 1e-6]))
 def test_behind_one_hidden_layer_a_product_that_stays_positive_is_enough(seed, share):
     """``x̂_1ᵀ W_2⁻¹ y > 0`` with square weights: the solution is as near to the edge as the product is to zero."""
     draws = np.random.default_rng(seed)
