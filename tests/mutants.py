@@ -404,12 +404,12 @@ MUTANTS = (
     ),
     Mutant(
         "theorems/interference_free_search.py", "errors of the layers above enter a product",
-        "self.couplings @ multiplier @ covariances", "self.couplings[:, ::-1] @ multiplier @ covariances",
+        "self.sizes + pulls @ covariances", "self.sizes + pulls[:, ::-1] @ covariances",
         _tests("test_precision", "test_the_reduced_products_are_those_of_the_equilibrium", ["dense"]),
     ),
     Mutant(
         "theorems/interference_free.py", "covariances where none were found",
-        "covariances=jnp.where(found, covariances, jnp.nan)", "covariances=covariances",
+        "covariances=xp.where(found, covariances, xp.nan)", "covariances=covariances",
         _tests("test_precision", "test_a_chain_has_none_if_the_signs_differ_and_the_last_weight_is_not_the_smallest"),
     ),
     Mutant(
@@ -419,7 +419,7 @@ MUTANTS = (
     ),
     Mutant(
         "theorems/interference_free_search.py", "no damping where a layer turns around",
-        "jnp.where(turned, walk.damping / 2, ", "jnp.where(turned, walk.damping, ",
+        "xp.where(turned, walk.damping / 2, ", "xp.where(turned, walk.damping, ",
         _tests(
             "test_precision",
             "test_with_one_hidden_layer_the_search_finds_a_solution_exactly_if_there_is_one", ["widths0"],
@@ -468,7 +468,7 @@ MUTANTS = (
     ),
     Mutant(
         "theorems/hypotheses.py", "a threshold of zero for what rounding leaves",
-        "return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond", "return 0.0",
+        "return 8 * len(layers) * epsilon(matrix.dtype) if rcond is None else rcond", "return 0.0",
         _tests("test_properties", "test_theorem_1_needs_activities_that_are_not_orthogonal"),
     ),
     Mutant(
@@ -478,7 +478,7 @@ MUTANTS = (
     ),
     Mutant(
         "training/landscape.py", "the origin's curvature with the sign turned",
-        "set(-jnp.kron(targets @ targets.T / count, units))", "set(jnp.kron(targets @ targets.T / count, units))",
+        "own = -xp.kron(targets @ targets.T / count, units)", "own = xp.kron(targets @ targets.T / count, units)",
         _tests("test_landscape", "test_the_origin_in_closed_form"),
     ),
     Mutant(

@@ -5,12 +5,8 @@ much rounding grows on the way. `dlntheory.theorems.verify` has the statements, 
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..equilibria.covariance import Covariances, output_covariance
@@ -27,7 +23,9 @@ from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.passes import downstream_maps, first_order_change
 from ..networks.samples import as_columns
+from ..numerics.algebra import Array, epsilon
 from ..numerics.checks import as_real, one_of
+from ..numerics.kinds import compiled, is_jax, map_leaves
 from .hypotheses import (
     Check,
     Hypotheses,
@@ -42,7 +40,7 @@ from .hypotheses import (
 from .interference_free import search
 
 Factors: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], list[Any]]
-"""The rescaling's factors, one a layer."""
+"""The rescaling's factors, one per layer."""
 
 
 class Conclusion(NamedTuple):
@@ -51,13 +49,15 @@ class Conclusion(NamedTuple):
     Attributes:
         claimed: ``(n, B)``.
         actual: ``(n, B)``; equal to ``claimed`` where the claim is true.
+        sizes: ``(B,)``, what the distance between the two is relative to.
         hypotheses: by name.
-        condition: how much the machine epsilon grows on the way to ``actual``, relative to ``claimed``.
+        condition: how much the machine epsilon grows on the way to ``actual``, relative to ``sizes``.
         remark: a sentence for the verdict, or nothing.
     """
 
-    claimed: jax.Array
-    actual: jax.Array
+    claimed: np.ndarray
+    actual: np.ndarray
+    sizes: np.ndarray
     hypotheses: Hypotheses
     condition: float
     remark: str = ""
@@ -75,9 +75,11 @@ def rescaled_learning(
     actual = _moved(learning.problem.layers, covariances, signals, factors, rcond, one_by_one)
     hypotheses, condition = check(layers, signals, rcond)
     noises = scale_all(covariances, signals.errors)
-    condition *= _growth(learning.problem.layers, noises, signals, one_by_one)
+    rounding = _rounding(learning.problem.layers, noises, signals, one_by_one)
     remark = _climbing(negative_layers(layers, signals)) if one_by_one else _crowded(crowded_layers(layers, signals))
-    return Conclusion(signals.residual, actual, hypotheses, condition, remark)
+    return Conclusion(
+        rounding.residual, np.asarray(actual), rounding.sizes, hypotheses, condition * rounding.growth, remark
+    )
 
 
 def _shared_errors(net: LinearNetwork, x: Any, y: Any, one_by_one: bool, options: dict[str, Any]) -> Conclusion:
@@ -91,8 +93,9 @@ def _shared_errors(net: LinearNetwork, x: Any, y: Any, one_by_one: bool, options
         for index, layer in enumerate(layers, 1)
         if not layer.has_features
     }
-    growth = _growth(layers, scale_all(covariances, signals.errors), signals, one_by_one)
-    return Conclusion(signals.residual, actual, hypotheses, growth, "The update is the plain one.")
+    rounding = _rounding(layers, scale_all(covariances, signals.errors), signals, one_by_one)
+    remark = "The update is the plain one."
+    return Conclusion(rounding.residual, np.asarray(actual), rounding.sizes, hypotheses, rounding.growth, remark)
 
 
 def interference_free_learning(
@@ -108,17 +111,20 @@ def interference_free_learning(
         problem = as_problem(net, x, y, None, None)
         result, signals = search(problem, None, one_of("solver", solver, SOLVERS))
         hypotheses, remark = solution_found(result), _missing(result)
-        scales = jnp.atleast_2d(result.nearest).T
+        scales = np.atleast_2d(np.asarray(result.nearest)).T
     else:
         learning = prepare(net, x, y, "pc", "adaptive", {"covariances": covariances, "solver": solver})
         problem, signals = learning.problem, signals_of(learning)
-        scales = jnp.stack([jnp.broadcast_to(each, (signals.residual.shape[1],)) for each in problem.covariances])
-    growth = _growth(
-        problem.layers, [s[None, :] * e for s, e in zip(scales, signals.errors, strict=True)], signals, True
-    )
-    proportional, condition = proportional_products(net.layers, signals, np.asarray(scales), growth)
-    moved = _moved(problem.layers, (None,) * net.depth, signals, None, None, True)
-    return Conclusion(_unit(signals.residual), _unit(moved), hypotheses | proportional, condition * growth, remark)
+        scales = np.stack([np.full(problem.samples, each) for each in problem.covariances])
+    noises = [s[None, :] * np.asarray(e) for s, e in zip(scales, signals.errors, strict=True)]
+    rounding = _rounding(problem.layers, noises, signals, True)
+    proportional, condition = proportional_products(net.layers, signals, scales, rounding.growth)
+    moved = np.asarray(_moved(problem.layers, (None,) * net.depth, signals, None, None, True))
+    fitted = norms(rounding.residual) == 0
+    claimed = _relative(rounding.residual, rounding.sizes)
+    actual = _relative(moved, np.where(fitted, rounding.sizes, norms(moved)))
+    ones = np.ones_like(rounding.sizes)
+    return Conclusion(claimed, actual, ones, hypotheses | proportional, condition * rounding.growth, remark)
 
 
 def spiked_errors(
@@ -126,7 +132,8 @@ def spiked_errors(
 ) -> Conclusion:
     """The claim that with spiking precision each layer's error arrives as backpropagation's, ``D_lᵀ r``.
 
-    Both sides are stacked over the layers, and each layer's is relative to the size of the claimed error.
+    Both sides are stacked over the layers, and each layer's is relative to the size of the claimed error, or of the
+    output's where zero is claimed.
     """
     problem = as_problem(net, x, y, covariances, None)
     rate = as_real("step_size", step_size, problem.x.dtype, positive=True)
@@ -138,14 +145,14 @@ def spiked_errors(
 
     plain = backpropagation_signals(problem.layers, as_columns(problem.x), as_columns(problem.y))
     arrived = arriving_errors(problem.layers, plain.residual, rate, precisions)
-    sizes = [
-        jnp.where(size > 0, size, 1) for size in map(partial(jnp.linalg.norm, axis=0, keepdims=True), plain.errors)
-    ]
+    claimed, actual = ([np.asarray(error) for error in errors] for errors in (plain.errors, arrived))
+    units = [_nonzero(norms(error), _nonzero(norms(claimed[-1]))) for error in claimed]
     claimed, actual = (
-        jnp.concatenate([error / size for error, size in zip(errors, sizes, strict=True)])
-        for errors in (plain.errors, arrived)
+        np.concatenate(list(map(_relative, errors, units)))
+        for errors in (claimed, actual)
     )
-    return Conclusion(claimed, actual, unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors))
+    hypotheses, condition = unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors)
+    return Conclusion(claimed, actual, _nonzero(norms(claimed)), hypotheses, condition)
 
 
 def output_precision(
@@ -158,13 +165,13 @@ def output_precision(
     beta = float(problem.nudge)
     covariances = [1.0] * (net.depth - 1) + [1 / beta]
     other = problem if nudged else as_problem(net, x, y, None, SoftOutput(beta / (1 - beta)))
-    claimed = settle_problem(other, solver).multiplier
-    actual = settle_problem(as_problem(net, x, y, covariances, None), solver).multiplier
+    settled = (settle_problem(each, solver) for each in (other, as_problem(net, x, y, covariances, None)))
+    claimed, actual = (np.asarray(each.multiplier) for each in settled)
     condition = sum(np.linalg.cond(output_covariance(net, each)) for each in (None, covariances))
-    return Conclusion(claimed, actual, {}, float(condition))
+    return Conclusion(claimed, actual, _nonzero(norms(claimed)), {}, float(condition))
 
 
-@eqx.filter_jit
+@compiled
 def _moved(
     layers: Sequence[Layer],
     covariances: Covariances,
@@ -172,40 +179,67 @@ def _moved(
     factors: Factors | None,
     rcond: float | None,
     one_by_one: bool,
-) -> jax.Array:
+) -> Array:
     """The prediction change of the batch's update, or of each sample's own; plain without ``factors``."""
 
-    def change(some: Signals) -> jax.Array:
+    def change(some: Signals) -> Array:
         changes = local_updates(layers, some)
         if factors is not None:
             pairs = zip(covariances, factors(layers, some, rcond), strict=True)
             changes = rescale(changes, [factor if each is None else each * factor for each, factor in pairs])
         return first_order_change(layers, changes, some.feedforward)
 
-    if not one_by_one:
-        return change(signals)
-
-    def change_one(sample: Signals) -> jax.Array:
-        return change(jax.tree.map(lambda each: each[:, None], sample))[:, 0]
-
-    return jax.vmap(change_one, in_axes=1, out_axes=1)(signals)
+    return _sample_by_sample(change, signals) if one_by_one else change(signals)
 
 
-def _growth(layers: Sequence[Layer], noises: Sequence[jax.Array], signals: Signals, one_by_one: bool) -> float:
-    """How much rounding grows on the way to the output, relative to the residual of the worst sample.
+def _sample_by_sample(change: Callable[[Signals], Array], signals: Signals) -> Array:
+    """A change of columns, of every sample as if there were no other."""
+    if is_jax(signals.residual):
+        import jax
 
-    ``(‖y‖ + ‖ŷ‖ + Σ_l ‖D_l‖ ‖ε_l‖) / ‖r‖``, with the whole batch's numerator where samples share an update.
+        def change_one(sample: Signals) -> Array:
+            return change(jax.tree.map(lambda each: each[:, None], sample))[:, 0]
+
+        return jax.vmap(change_one, in_axes=1, out_axes=1)(signals)
+
+    def of(sample: int) -> Signals:
+        return map_leaves(lambda each: each[:, sample : sample + 1], signals)
+
+    return np.concatenate([change(of(sample)) for sample in range(signals.residual.shape[1])], axis=1)
+
+
+class Rounding(NamedTuple):
+    """The residuals as far as rounding leaves any, and what it makes of the way to the output.
+
+    Attributes:
+        residual: ``(n, B)``, zero for samples that are fitted: their residual is nothing but rounding.
+        sizes: ``(B,)``, the size of the residual, or of a fitted sample's terms.
+        growth: how much rounding grows, relative to ``sizes``, in the worst sample.
     """
-    sizes = norms(signals.feedforward[-1]) + norms(signals.residual + signals.feedforward[-1])
+
+    residual: np.ndarray
+    sizes: np.ndarray
+    growth: float
+
+
+def _rounding(layers: Sequence[Layer], noises: Sequence[Array], signals: Signals, one_by_one: bool) -> Rounding:
+    """Compare the residual with its terms, ``(‖y‖ + ‖ŷ‖ + Σ_l ‖D_l‖ ‖ε_l‖) / ‖r‖``.
+
+    Where samples share an update, the terms are the whole batch's.
+    """
+    residual, predicted = np.asarray(signals.residual), np.asarray(signals.feedforward[-1])
+    data = norms(predicted) + norms(residual + predicted)
+    fitted = norms(residual) <= 8 * len(layers) * epsilon(residual.dtype) * data
+    terms = data
     for downstream, noise in zip(downstream_maps(layers), noises, strict=True):
-        sizes = sizes + float(np.linalg.norm(np.asarray(downstream), 2)) * norms(noise)
+        terms = terms + float(np.linalg.norm(np.asarray(downstream), 2)) * norms(noise)
     if not one_by_one:
-        sizes = np.full_like(sizes, np.linalg.norm(sizes))
-    residuals = norms(signals.residual)
-    return float(np.max(np.where(residuals > 0, sizes / np.where(residuals > 0, residuals, 1), 1)))
+        terms = np.full_like(terms, np.linalg.norm(terms))
+    sizes = _nonzero(np.where(fitted, terms, norms(residual)))
+    return Rounding(np.where(fitted, 0, residual), sizes, float(np.max(np.where(fitted, 1, terms / sizes))))
 
 
-def _pulling(layers: Sequence[Layer], errors: Sequence[jax.Array]) -> float:
+def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
     """How much rounding grows in ``D_lᵀ r`` on the way down, relative to its size in the worst layer and sample."""
     worst = growth = np.ones(errors[-1].shape[1])
     for layer, error, above in zip(layers[:0:-1], errors[-2::-1], errors[:0:-1], strict=True):
@@ -215,10 +249,14 @@ def _pulling(layers: Sequence[Layer], errors: Sequence[jax.Array]) -> float:
     return float(np.max(worst))
 
 
-def _unit(columns: jax.Array) -> jax.Array:
-    """Each column divided by its norm; zero stays zero."""
-    sizes = jnp.linalg.norm(columns, axis=0, keepdims=True)
-    return columns / jnp.where(sizes > 0, sizes, 1)
+def _relative(columns: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Each column divided by a size, in its own precision; by one where the size is zero."""
+    return (columns / _nonzero(sizes)).astype(columns.dtype)
+
+
+def _nonzero(sizes: np.ndarray, otherwise: Any = 1.0) -> np.ndarray:
+    """Sizes to divide by: something else where they are zero."""
+    return np.where(sizes > 0, sizes, otherwise)
 
 
 def _climbing(layers: list[int]) -> str:

@@ -6,8 +6,7 @@ its target; where it is about inference, what happens is far from what is claime
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from ..networks.layer import Dense
 from ..networks.network import LinearNetwork
@@ -33,11 +32,11 @@ class Counterexample(NamedTuple):
     corrected: int | str
     working: str
 
-    def problem(self) -> tuple[LinearNetwork, jax.Array, jax.Array]:
-        """The network, the inputs and the targets, in JAX's default float."""
+    def problem(self) -> tuple[LinearNetwork, np.ndarray, np.ndarray]:
+        """The network, the inputs and the targets, in double precision."""
         layer = Residual if self.residual else Dense
         net = LinearNetwork([layer(weight) for weight in self.weights])
-        return net, jnp.asarray(self.inputs, net.dtype), jnp.asarray(self.targets, net.dtype)
+        return net, np.array(self.inputs, net.dtype), np.array(self.targets, net.dtype)
 
 
 COUNTEREXAMPLES: dict[str, Counterexample] = {

@@ -6,13 +6,12 @@ Every function returns the hypotheses by name, and the conditioning of what its 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-import jax
 import numpy as np
 
 from ..equilibria.covariance import Covariances
 from ..learning.rules import Signals
 from ..networks.layer import Layer
-from ..numerics.algebra import default_rcond
+from ..numerics.algebra import Array, default_rcond, epsilon
 from .interference_free import InterferenceFree, search_tolerance
 
 DECIDABLE = 1e-3
@@ -44,7 +43,7 @@ def nonzero_products(layers: Sequence[Layer], signals: Signals, rcond: float | N
 
 
 def single_uses(layers: Sequence[Layer], signals: Signals) -> Hypotheses:
-    """Each weight meets one column of features a sample; reported for the layers where it meets more."""
+    """Each weight meets one column of features per sample; reported for the layers where it meets more."""
     hypotheses = {}
     for index, layer in enumerate(layers):
         features = layer.features(signals.feedforward[index])
@@ -80,7 +79,7 @@ def nonzero_means(layers: Sequence[Layer], signals: Signals, rcond: float | None
 def ranks_and_rows(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
     """``rank(X̂ X*ᵀ) = rank X̂`` and the rows of ``R`` in the row space of ``X̂``, in every layer (Theorem 2, sharp).
 
-    Where a weight meets several patches a sample, ``X̂`` and ``X*`` are those patches, and the rows of the layer's own
+    Where a weight meets several patches per sample, ``X̂`` and ``X*`` are those patches, and the rows of the layer's own
     errors take the place of those of ``R``: an error at every position.
     """
     hypotheses, condition = {}, 1.0
@@ -189,7 +188,7 @@ def _spectrum(matrix: np.ndarray, rcond: float | None, floor: float = 0.0) -> _S
 
 
 def _product_spectrum(left: np.ndarray, right: np.ndarray, rcond: float | None, floor: float) -> _Spectrum:
-    """Of ``left @ right.T``, through the core that `pinv_product` inverts."""
+    """The spectrum of ``left @ right.T``, through the core that `pinv_product` inverts."""
     rcond = default_rcond(left) if rcond is None else rcond
     if left.shape[1] < left.shape[0]:
         left, right = (np.asarray(np.linalg.qr(each, mode="r")) for each in (left, right))
@@ -211,13 +210,13 @@ def _features(layers: Sequence[Layer], signals: Signals) -> Iterator[tuple[int, 
         yield index, own, plain
 
 
-def _grouped(features: jax.Array) -> np.ndarray:
+def _grouped(features: Array) -> np.ndarray:
     """With a leading axis of groups, one where there are none."""
     array = np.asarray(features)
     return array[None] if array.ndim == 2 else array
 
 
-def norms(columns: jax.Array | np.ndarray) -> np.ndarray:
+def norms(columns: Array) -> np.ndarray:
     """The norm of each column, in double precision, safe from overflow."""
     columns = np.asarray(columns, np.float64)
     largest = np.abs(columns).max(axis=0, initial=0)
@@ -232,7 +231,7 @@ def _product_sizes(own: np.ndarray, plain: np.ndarray) -> np.ndarray:
 
 def _noise(layers: Sequence[Layer], matrix: np.ndarray, rcond: float | None) -> float:
     """The share of its size below which a product is rounding."""
-    return 8 * len(layers) * float(np.finfo(matrix.dtype).eps) if rcond is None else rcond
+    return 8 * len(layers) * epsilon(matrix.dtype) if rcond is None else rcond
 
 
 def _product_name(index: int) -> str:

@@ -8,30 +8,30 @@ The equations ``p_l(Σ) = Σ_l`` are solved in the logarithms of the covariances
 each layer wherever it turns around, then by Newton's method.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
-from ..equilibria.problem import Problem, SoftOutput, as_problem
-from ..equilibria.routes import safe_accuracy, solve_system
+from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
+from ..equilibria.routes import is_safe, solve_system
 from ..learning.rescaling import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
+from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_list, one_of
-from ..numerics.kinds import is_concrete
-from .interference_free_search import find_logs, polish, reduce_problem, solve_tangent
+from ..numerics.kinds import agree, choose, compiled, is_concrete, is_jax, map_leaves, namespace, stop_gradient
+from ..numerics.record import Record
+from .interference_free_search import Maps, Reduced, find_logs, maps_of, polish, reduce_problem
 
 OUTCOMES = ("no positive solution found", "converged")
 
 
-class InterferenceFree(eqx.Module):
+class InterferenceFree(Record):
     r"""What `interference_free_covariances` found, for each sample.
 
     Attributes:
@@ -69,7 +69,8 @@ def interference_free_covariances(
     weight update changes the prediction by exactly the residual; with any multiple of them, by a multiple of it. Each
     sample of a batch has covariances of its own.
 
-    A solution exists for every target close enough to the prediction. It need not exist otherwise, nor be the only one.
+    If no ``φ_l(x̂_{l-1})`` is zero, a solution exists for every target close enough to the prediction. It need not exist
+    otherwise, nor be the only one.
 
     Args:
         net: the network.
@@ -80,8 +81,9 @@ def interference_free_covariances(
         solver: as in `equilibrium`.
 
     Returns:
-        The covariances, with an outcome. The search cannot prove that there is no solution. With one hidden layer it
-        found one in every trial in which one exists.
+        The covariances, with an outcome. Covariances that only tend to a solution, on their way to zero, are none. The
+        search cannot prove that there is no solution. With one hidden layer it found one in every trial in which one
+        exists.
 
     Raises:
         ValueError: for shapes that do not match the network, NaN or infinity, a start that is not positive, a soft
@@ -103,80 +105,98 @@ def interference_free_covariances(
     if isinstance(nudge, SoftOutput):
         raise ValueError("`nudge` is a SoftOutput; wanted None or a number.")
     problem = as_problem(net, x, y, None, nudge)
-    return search(problem, None if start is None else _as_logs(start, problem), solver)[0]
+    if start is None:
+        return search(problem, None, solver)[0]
+    return search(*agree(problem=problem, start=_as_logs(start, problem)), solver)[0]
 
 
-def search(problem: Problem, start: jax.Array | None, solver: str) -> tuple[InterferenceFree, Signals]:
-    """What was found, and what predictive coding learns from where each sample's search ended, as columns."""
+def search(problem: Problem, start: Array | None, solver: str) -> tuple[InterferenceFree, Signals]:
+    """The covariances, and what predictive coding learns from where each sample's search ended, as columns."""
     if solver != "auto":
         return _find(problem, start, solver)[:2]
     result, signals, accuracy = _find(problem, start, cheapest_route(problem.layers))
-    safe = jnp.all(accuracy <= safe_accuracy(accuracy.dtype))
-    if is_concrete(safe):
-        return (result, signals) if safe else _find(problem, start, "square_root")[:2]
-    return jax.lax.cond(safe, lambda: (result, signals), lambda: _find(problem, start, "square_root")[:2])
+    safe = is_safe(accuracy).all()
+    return choose(safe, lambda: (result, signals), lambda: _find(problem, start, "square_root")[:2])
 
 
-def _as_logs(start: Any, problem: Problem) -> jax.Array:
-    depth = len(problem.layers)
-    array = jnp.stack([as_array("start", each, problem.x.dtype) for each in as_list("start", start, "numbers")])
+def _as_logs(start: Any, problem: Problem) -> Array:
+    depth, listed = len(problem.layers), as_list("start", start, "numbers")
+    array = as_array("start", start if hasattr(start, "dtype") else listed, problem.x.dtype)
     if array.shape != (depth,):
-        raise ValueError(f"`start` has shape {array.shape}; wanted ({depth},), one covariance a layer.")
-    if is_concrete(array) and not np.all(array > 0):
-        raise ValueError(f"`start` holds {float(jnp.min(array))}; wanted positive numbers.")
-    return jnp.log(array)
+        raise ValueError(f"`start` has shape {array.shape}; wanted ({depth},), one covariance per layer.")
+    if is_concrete(array) and not np.all(np.asarray(array) > 0):
+        raise ValueError(f"`start` holds {float(array.min())}; wanted positive numbers.")
+    return namespace(array).log(array)
 
 
-@eqx.filter_jit
-def _find(problem: Problem, start: jax.Array | None, route: str) -> tuple[InterferenceFree, Signals, jax.Array]:
+@compiled
+def _find(problem: Problem, start: Array | None, route: str) -> tuple[InterferenceFree, Signals, Array]:
     """Search for every sample; also what it learns from, and the equilibrium's estimated error, where it ended."""
+    maps = maps_of(problem.layers)
 
-    def one(x: jax.Array, y: jax.Array) -> tuple[InterferenceFree, Signals, jax.Array]:
+    def one(x: Array, y: Array) -> tuple[InterferenceFree, Signals, Array]:
         sample = Problem(problem.layers, problem.covariances, x, y, problem.nudge)
-        return _find_one(sample, _first(sample) if start is None else start, route)
+        return _find_one(sample, maps, _first(sample) if start is None else start, route)
 
     if problem.x.ndim == 1:
         return one(problem.x, problem.y)
-    result, signals, accuracy = jax.lax.map(lambda pair: one(*pair), (problem.x, problem.y))
-    return result, jax.tree.map(lambda each: each[..., 0].T, signals), accuracy
+    result, signals, accuracy = _in_turn(one, problem.x, problem.y)
+    return result, map_leaves(lambda each: each[..., 0].T, signals), accuracy
 
 
-def _find_one(problem: Problem, start: jax.Array, route: str) -> tuple[InterferenceFree, Signals, jax.Array]:
-    reduced = reduce_problem(problem)
+def _in_turn(function: Callable[[Array, Array], Any], x: Array, y: Array) -> Any:
+    """The results of a function of single samples, stacked."""
+    if is_jax(x):
+        import jax
 
-    def exact(logs: jax.Array) -> jax.Array:
+        return jax.lax.map(lambda pair: function(*pair), (x, y))
+    first, *others = map(function, x, y)
+    return map_leaves(lambda *leaves: np.stack(leaves), first, *others)
+
+
+def _find_one(problem: Problem, maps: Maps, start: Array, route: str) -> tuple[InterferenceFree, Signals, Array]:
+    reduced, xp = reduce_problem(problem, maps), namespace(start)
+
+    def exact(logs: Array) -> Array:
         """The excess at the equilibrium itself, which may keep digits that the reduced form loses."""
-        signals, _ = _signals_at(problem, jnp.exp(logs), route)
-        return jnp.stack(products(problem.layers, signals)) / jnp.exp(logs) - 1
+        signals, _ = _signals_at(problem, xp.exp(logs), route)
+        return xp.stack(products(problem.layers, signals)) / xp.exp(logs) - 1
 
-    logs = jax.lax.custom_root(
-        lambda logs: reduced.excess(logs), start, lambda _, logs: find_logs(reduced, logs), solve_tangent
-    )
-    refined = polish(exact, reduced.slopes, jax.lax.stop_gradient(logs))
-    covariances = jnp.exp(logs + jax.lax.stop_gradient(refined - logs))
+    logs = _find_logs(reduced, start)
+    refined = polish(exact, reduced.slopes, stop_gradient(logs))
+    covariances = xp.exp(logs + stop_gradient(refined - logs))
     signals, accuracy = _signals_at(problem, covariances, route)
-    values = jnp.stack(products(problem.layers, signals))
-    mismatches = jnp.abs(values / covariances - 1)
-    mismatch = jnp.max(mismatches)
+    values = xp.stack(products(problem.layers, signals))
+    mismatches = abs(values / covariances - 1)
+    mismatch = mismatches.max()
     found = (mismatch <= search_tolerance(mismatch.dtype)) & (accuracy <= REFUSED)
+    found = found & map_leaves(stop_gradient, reduced).is_located(stop_gradient(refined))
     result = InterferenceFree(
-        covariances=jnp.where(found, covariances, jnp.nan),
+        covariances=xp.where(found, covariances, xp.nan),
         found=found,
         products=values,
         nearest=covariances,
         mismatch=mismatch,
-        layer=jnp.argmax(mismatches) + 1,
+        layer=mismatches.argmax() + 1,
     )
     return result, signals, accuracy
 
 
+def _find_logs(reduced: Reduced, start: Array) -> Array:
+    if not is_jax(start):
+        return find_logs(reduced, start)
+    from .interference_free_derivative import find_logs_differentiably
+
+    return find_logs_differentiably(reduced, start)
+
+
 def search_tolerance(dtype: Any) -> float:
     """The mismatch up to which a search has converged: Newton's method squares it in a step, if rounding lets it."""
-    return float(np.sqrt(float(jnp.finfo(dtype).eps)))
+    return stationary(dtype)
 
 
-def _signals_at(problem: Problem, covariances: jax.Array, route: str) -> tuple[Signals, jax.Array]:
-    """What predictive coding learns from one sample with these covariances, and the equilibrium's estimated error."""
+def _signals_at(problem: Problem, covariances: Array, route: str) -> tuple[Signals, Array]:
+    """The errors and activities of one sample with these covariances, and the equilibrium's estimated error."""
     weighted = Problem(problem.layers, tuple(covariances), problem.x, problem.y, problem.nudge)
     settled = settle(weighted, partial(solve_system, route))
     columns = as_columns(problem.x), as_columns(problem.y)
@@ -184,9 +204,9 @@ def _signals_at(problem: Problem, covariances: jax.Array, route: str) -> tuple[S
     return signals, settled.accuracy[0]
 
 
-def _first(problem: Problem) -> jax.Array:
+def _first(problem: Problem) -> Array:
     """``log ‖φ_l(x̂_{l-1})‖²``."""
-    x, y = as_columns(problem.x), as_columns(problem.y)
-    signals = backpropagation_signals(problem.layers, x, y)
-    sizes = jnp.stack(products(problem.layers, signals))
-    return jnp.log(jnp.where(sizes > 0, sizes, jnp.ones_like(sizes)))
+    signals = backpropagation_signals(problem.layers, as_columns(problem.x), as_columns(problem.y))
+    xp = namespace(problem.x)
+    sizes = xp.stack(products(problem.layers, signals))
+    return xp.log(xp.where(sizes > 0, sizes, xp.ones_like(sizes)))

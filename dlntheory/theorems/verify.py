@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..learning.alignment import cosine
@@ -18,6 +16,7 @@ from ..learning.rescaling import decorrelations, learning_rates
 from ..learning.rules import Signals
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
+from ..numerics.algebra import epsilon
 from ..numerics.checks import one_of
 from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
 from .hypotheses import (
@@ -42,10 +41,11 @@ class Verdict(NamedTuple):
         applicable: whether every hypothesis holds here.
         hypotheses: name → (holds, value, threshold).
         error: the largest relative distance, over the samples, of what happens from what is claimed: ``‖dŷ − r‖ / ‖r‖``
-            for Theorems 1 and 2 and their printed forms.
+            for Theorems 1 and 2 and their printed forms. A sample that is fitted has a residual of nothing but
+            rounding: zero is claimed of it, and its error is relative to the terms of ``dŷ``.
         tolerance: what rounding explains: a small constant × epsilon × conditioning.
         alignment: the cosine between what happens and what is claimed for every sample, ``(B,)``: the target alignment,
-            where the claim is about predictions.
+            where the claim is about predictions. NaN for a sample that is fitted.
         detail: one plain-language paragraph.
     """
 
@@ -123,29 +123,22 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options
     if unknown:
         raise ValueError(f"`verify` got the options {sorted(unknown)}; wanted {' or '.join(statement.options)}.")
     conclusion = statement.conclude(net, x, y, **options)
-    tolerance = 8 * net.depth * float(jnp.finfo(conclusion.actual.dtype).eps) * conclusion.condition
+    tolerance = 8 * net.depth * epsilon(conclusion.actual.dtype) * conclusion.condition
     precise = Hypothesis(tolerance <= DECIDABLE, tolerance, DECIDABLE)
     hypotheses = conclusion.hypotheses | {"precision: tolerance ≤ 1e-3": precise}
-    error = _relative_error(conclusion.actual, conclusion.claimed)
+    error = float(np.max(norms(conclusion.actual - conclusion.claimed) / conclusion.sizes))
     verdict = Verdict(
         theorem=key,
         statement=statement.text,
         holds=bool(error <= min(tolerance, DECIDABLE)),
         applicable=all(each.holds for each in hypotheses.values()),
         hypotheses=hypotheses,
-        error=error,
+        error=error if np.isfinite(error) else float("inf"),
         tolerance=tolerance,
         alignment=np.asarray(cosine(conclusion.claimed, conclusion.actual)),
         detail="",
     )
     return verdict._replace(detail=_explain(verdict, statement.subject, conclusion.remark))
-
-
-def _relative_error(actual: jax.Array, claimed: jax.Array) -> float:
-    """The largest ``‖actual − claimed‖ / ‖claimed‖``; where zero is claimed, nothing else will do."""
-    errors, sizes = norms(actual - claimed), norms(claimed)
-    relative = np.where(sizes > 0, errors / np.where(sizes > 0, sizes, 1), np.where(errors == 0, 0, np.inf))
-    return float(np.max(relative)) if np.isfinite(relative).all() else float("inf")
 
 
 def _rates(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> list[Any]:

@@ -3,14 +3,13 @@ r"""Data whose modes decouple, networks that are aligned with them, and networks
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from ..networks.initialisation import as_source
 from ..networks.network import LinearNetwork
-from ..numerics.algebra import pinv
-from ..numerics.checks import as_array, as_count, as_key, as_list
+from ..numerics.algebra import Array, epsilon, identity, pinv
+from ..numerics.checks import as_array, as_count, as_list
+from ..numerics.kinds import agree, namespace
 
 
 class DataModes(NamedTuple):
@@ -57,18 +56,19 @@ def data_modes(x: Any, y: Any) -> DataModes:
         ([3.0, 1.0], [1.0, 1.0])
     """
     inputs, targets, crossed, x = _covariances(x, y)
-    left, values, right = jnp.linalg.svd(crossed @ pinv(inputs), full_matrices=False)
+    xp = namespace(x)
+    left, values, right = xp.linalg.svd(crossed @ pinv(inputs), full_matrices=False)
     spreads = []
     for name, matrix, basis in (("mean(x xᵀ)", inputs, right.T), ("mean(y yᵀ)", targets, left)):
         image = matrix @ basis
-        spreads.append(jnp.sum(basis * image, axis=0))
-        missing = float(jnp.linalg.norm(image - basis * spreads[-1][None]))
-        if missing > float(jnp.finfo(x.dtype).eps) ** 0.5 * float(jnp.linalg.norm(matrix)):
+        spreads.append((basis * image).sum(axis=0))
+        missing = float(xp.linalg.norm(image - basis * spreads[-1][None]))
+        if missing > epsilon(x.dtype) ** 0.5 * float(xp.linalg.norm(matrix)):
             raise ValueError(
                 f"the modes of `x` and `y` do not decouple: {name} is not diagonal in the singular vectors of the "
                 f"least-squares map, by {missing:.1e}; wanted white inputs, for example."
             )
-    noise = jnp.maximum(spreads[1] - values**2 * spreads[0], jnp.zeros_like(values))
+    noise = xp.maximum(spreads[1] - values**2 * spreads[0], xp.zeros_like(values))
     return DataModes(values, spreads[0], noise, left, right.T)
 
 
@@ -81,7 +81,8 @@ def aligned_network(modes: DataModes, initial: Any, widths: Any = None, key: Any
         modes: of `data_modes`; they give the outer bases ``U_0`` and ``U_L``.
         initial: ``w_1 … w_L`` of each mode, ``(K, L)``; or ``(L,)`` for all modes.
         widths: of the ``L − 1`` hidden layers, each at least ``K``; ``None`` for ``K``.
-        key: an integer seed or a JAX random key, of the hidden bases.
+        key: of the hidden bases: an integer seed or a NumPy generator, as in `LinearNetwork.random`, or a JAX random
+            key.
 
     Returns:
         The network, ``L`` dense layers.
@@ -99,17 +100,16 @@ def aligned_network(modes: DataModes, initial: Any, widths: Any = None, key: Any
     count = modes.singular_values.size
     start = as_array("initial", initial, modes.singular_values.dtype)
     if start.ndim == 0 or start.shape[-1] == 0 or start.shape[:-1] not in ((), (count,)):
-        raise ValueError(f"`initial` has shape {start.shape}; wanted ({count}, L) or (L,): L weights a mode.")
-    start = jnp.broadcast_to(start, (count, start.shape[-1]))
+        raise ValueError(f"`initial` has shape {start.shape}; wanted ({count}, L) or (L,): L weights per mode.")
+    modes, start = agree(modes=modes, initial=start)
+    start = namespace(start).broadcast_to(start, (count, start.shape[-1]))
     hidden = start.shape[1] - 1
     sizes = [count] * hidden if widths is None else as_list("widths", widths, "whole numbers")
     if len(sizes) != hidden:
-        raise ValueError(f"`widths` has {len(sizes)} entries; wanted {hidden}, one a hidden layer.")
+        raise ValueError(f"`widths` has {len(sizes)} entries; wanted {hidden}, one per hidden layer.")
     sizes = [as_count(f"widths[{index}]", size, minimum=count) for index, size in enumerate(sizes)]
-    keys = jax.random.split(as_key("key", key), hidden + 1)
-    between = [
-        jax.random.orthogonal(each, size, dtype=start.dtype)[:, :count] for each, size in zip(keys, sizes, strict=False)
-    ]
+    sources = as_source("key", key, start.dtype).split(hidden + 1)
+    between = [source.orthogonal(size)[:, :count] for source, size in zip(sources, sizes, strict=False)]
     return _from_bases([modes.inputs, *between, modes.outputs], start)
 
 
@@ -148,11 +148,13 @@ def critical_network(x: Any, y: Any, widths: Any, modes: Sequence[int] = ()) -> 
     if len(set(chosen)) != len(chosen) or len(chosen) > min(sizes) or max(chosen, default=0) >= sizes[-1]:
         raise ValueError(f"`modes` is {chosen}; wanted at most {min(sizes)} different ones below {sizes[-1]}.")
     least_squares = crossed @ pinv(inputs)
-    vectors = jnp.linalg.eigh(least_squares @ crossed.T)[1][:, ::-1][:, jnp.asarray(chosen, dtype=int)]
-    left, values, right = jnp.linalg.svd(vectors.T @ least_squares, full_matrices=False)
-    between = [jnp.eye(size, len(chosen), dtype=x.dtype) for size in sizes[1:-1]]
+    xp = namespace(x)
+    ordered = xp.linalg.eigh(least_squares @ crossed.T)[1][:, ::-1]
+    vectors = xp.stack([ordered[:, mode] for mode in chosen], axis=1) if chosen else ordered[:, :0]
+    left, values, right = xp.linalg.svd(vectors.T @ least_squares, full_matrices=False)
+    between = [identity(size, x)[:, : len(chosen)] for size in sizes[1:-1]]
     depth = len(sizes) - 1
-    weights = jnp.broadcast_to(values[:, None] ** (1 / depth), (len(chosen), depth))
+    weights = xp.broadcast_to(values[:, None] ** (1 / depth), (len(chosen), depth))
     return _from_bases([right.T, *between, vectors @ left], weights)
 
 
@@ -161,11 +163,10 @@ def _from_bases(bases: Sequence[Any], weights: Any) -> LinearNetwork:
     return LinearNetwork.from_weights([(after * each[None]) @ before.T for before, after, each in pairs])
 
 
-def _covariances(x: Any, y: Any) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+def _covariances(x: Any, y: Any) -> tuple[Array, Array, Array, Array]:
     """``mean(x xᵀ)``, ``mean(y yᵀ)``, ``mean(y xᵀ)``; and the inputs."""
     x, y = (as_array(name, value) for name, value in (("x", x), ("y", y)))
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or not x.size or not y.size:
         raise ValueError(f"`x` and `y` have shapes {x.shape} and {y.shape}; wanted (B, n_0) and (B, n_L).")
-    dtype = np.promote_types(x.dtype, y.dtype)
-    x, y = x.astype(dtype), y.astype(dtype)
+    x, y = agree(x=x, y=y)
     return x.T @ x / len(x), y.T @ y / len(x), y.T @ x / len(x), x

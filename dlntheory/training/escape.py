@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from ..networks.network import LinearNetwork
+from ..numerics.algebra import epsilon
 from ..numerics.checks import as_array, as_list, as_number
 from .flow import time_until, tolerance, training
 from .landscape import spectrum
@@ -105,7 +105,8 @@ def simulated_escape_time(
         >>> round(simulated_escape_time(saddle, [1.0], [1.0], [[[1e-6]], [[1e-6]]], 0.1), 2)
         6.92
     """
-    rates, saddle, _ = training(net, x, y, rule, None, options)
+    rates, weights = training(net, x, y, rule, None, options)
+    saddle = np.asarray(weights, np.float64)
     size, longest = as_number("radius", radius), as_number("horizon", horizon)
     if size <= 0 or longest <= 0:
         raise ValueError(f"`radius` is {radius} and `horizon` {horizon}; wanted positive numbers.")
@@ -114,8 +115,8 @@ def simulated_escape_time(
         _as_displacement(net, displacement),
         lambda moved: float(np.linalg.norm(moved)) - size,
         longest,
-        tolerance(net.dtype),
-        rounding=float(jnp.finfo(net.dtype).eps) * float(np.abs(saddle).max()),
+        tolerance(weights.dtype),
+        rounding=epsilon(weights.dtype) * float(np.abs(saddle).max()),
     )
 
 

@@ -9,23 +9,22 @@ by the errors of the earlier one.
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from ..equilibria.equilibrium import settle_problem
 from ..equilibria.problem import PrecisionError, as_problem
-from ..learning.rescaling import RESCALINGS
-from ..learning.rules import RULES
-from ..learning.updates import weight_updates
+from ..learning.updates import Learning, as_options, check_rescalable, split_changes
+from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
-from ..networks.samples import shaped
-from ..numerics.checks import as_array, one_of
+from ..numerics.algebra import Array, epsilon
+from ..numerics.checks import as_array
+from ..numerics.kinds import compiled, leaves, map_leaves, namespace
+from ..numerics.record import with_fields
 
 Rates = Callable[[np.ndarray], np.ndarray]
 STIFF = 1024
@@ -70,48 +69,71 @@ def gradient_flow(
         >>> first[0].item(), round((first[1] * second[1]).item(), 3)
         (0.3, 1.186)
     """
-    rates, start, restore = training(net, x, y, rule, rescaling, options)
-    path = integrate(rates, start, as_times("times", times), tolerance(net.dtype))
-    return tuple(jax.vmap(restore)(jnp.asarray(path, net.dtype)))
+    rates, start = training(net, x, y, rule, rescaling, options)
+    path = integrate(rates, np.asarray(start, np.float64), as_times("times", times), tolerance(start.dtype))
+    return weights_of(net, namespace(start).asarray(path, start.dtype))
 
 
 def training(
     net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
-) -> tuple[Rates, np.ndarray, Callable[[Any], Any]]:
-    """Check, and give ``ΔW`` as a function of all weights in one vector, that vector, and how to take it apart."""
-    one_of("rule", rule, RULES)
-    one_of("rescaling", rescaling, RESCALINGS)
-    problem = as_problem(net, x, y, options.get("covariances"), options.get("nudge"))
-    x, y = shaped(problem.x, net.shapes[0]), shaped(problem.y, net.shapes[-1])
-    start, restore = stacked(net)
+) -> tuple[Rates, Array]:
+    """Check, and give ``ΔW`` as a function of all weights in one vector, and that vector."""
+    learning = unsettled(net, x, y, rule, rescaling, options)
+    start = stacked([layer.weight for layer in learning.problem.layers])
 
     def rates(vector: np.ndarray) -> np.ndarray:
-        weights = jnp.asarray(vector, net.dtype)
-        return np.asarray(_compiled_updates(net, x, y, rule, rescaling, options, weights), np.float64)
+        try:
+            return np.asarray(updates_at(learning, namespace(start).asarray(vector, start.dtype)), np.float64)
+        except PrecisionError:  # a step that goes too far; a shorter one may not
+            return np.full_like(vector, np.nan)
 
-    return rates, np.asarray(start, np.float64), restore
-
-
-def stacked(net: LinearNetwork) -> tuple[jax.Array, Callable[[Any], Any]]:
-    """All weights in one vector, each row by row, from the input's layer to the output's; and the way back."""
-    vector, restore = ravel_pytree(as_network("net", net).weights)
-    return vector, restore
+    return rates, start
 
 
-def with_weights(net: LinearNetwork, weights: Any) -> LinearNetwork:
-    """The network with other weights."""
-    return eqx.tree_at(lambda it: [layer.weight for layer in it.layers], net, list(weights))
+def unsettled(
+    net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
+) -> Learning:
+    """A checked problem with its rule, whose equilibrium is found when its weights are known."""
+    chosen = as_options(rule, rescaling, options)
+    problem = as_problem(net, x, y, options.get("covariances"), options.get("nudge"))
+    check_rescalable(rule, rescaling, problem.covariances, problem.layers)
+    return Learning(problem, None, chosen, rule, rescaling)
 
 
-def stacked_updates(
-    net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any], vector: jax.Array
-) -> jax.Array:
+@compiled
+def updates_at(learning: Learning, vector: Array) -> Array:
     """The updates at the weights in ``vector``, in one vector too."""
-    _, restore = stacked(net)
-    return ravel_pytree(weight_updates(with_weights(net, restore(vector)), x, y, rule, rescaling, **options))[0]
+    problem = with_fields(learning.problem, layers=_with_weights(learning.problem.layers, vector))
+    state = settle_problem(problem, learning.options.solver) if learning.rule == "pc" else None
+    return stacked([weight for weight, _ in split_changes(learning._replace(problem=problem, state=state))])
 
 
-_compiled_updates = eqx.filter_jit(stacked_updates)
+def stacked(weights: Any) -> Array:
+    """All weights in one vector, each row by row, from the input's layer to the output's."""
+    parts = [weight.ravel() for weight in leaves(weights)]
+    return namespace(parts[0]).concatenate(parts)
+
+
+def weights_of(net: LinearNetwork, vectors: Array) -> tuple[Any, ...]:
+    """The way back, for one vector or for a row of them: arrays like the weights, with leading axes if any."""
+    return _apart(net.layers, vectors)
+
+
+def _apart(layers: tuple[Layer, ...], vectors: Array) -> tuple[Any, ...]:
+    weights = tuple(layer.weight for layer in layers)
+    sizes = [math.prod(weight.shape) for weight in leaves(weights)]
+    ends = itertools.pairwise(itertools.accumulate(sizes, initial=0))
+
+    def part(weight: Array) -> Array:
+        start, end = next(ends)
+        return vectors[..., start:end].reshape(*vectors.shape[:-1], *weight.shape)
+
+    return map_leaves(part, weights)
+
+
+def _with_weights(layers: tuple[Layer, ...], vector: Array) -> tuple[Layer, ...]:
+    pairs = zip(layers, _apart(layers, vector), strict=True)
+    return tuple(layer.with_weight(weight) for layer, weight in pairs)
 
 
 def imbalances(net: LinearNetwork) -> tuple[Float[Array, "_ _"], ...]:
@@ -143,7 +165,7 @@ def imbalances(net: LinearNetwork) -> tuple[Float[Array, "_ _"], ...]:
 
 def tolerance(dtype: Any) -> float:
     """The relative error that a step of integration may make."""
-    return float(jnp.finfo(dtype).eps) ** (2 / 3)
+    return epsilon(dtype) ** (2 / 3)
 
 
 def as_times(name: str, value: Any) -> np.ndarray:

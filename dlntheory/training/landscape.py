@@ -9,19 +9,18 @@ docs/dynamics.md.
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..equilibria.equilibrium import equilibrium
 from ..equilibria.problem import as_problem
-from ..networks.network import LinearNetwork
-from ..networks.samples import shaped
+from ..learning.updates import Learning
+from ..networks.network import LinearNetwork, as_network
+from ..networks.samples import as_columns
+from ..numerics.algebra import Array, epsilon, identity
 from ..numerics.checks import as_count, as_list, one_of
-from ..numerics.kinds import is_concrete
-from .flow import stacked, stacked_updates
+from ..numerics.kinds import by_jax, compiled, is_concrete, namespace
+from .flow import stacked, unsettled, updates_at, weights_of
 
 GRADIENTS = ("bp", "pc")
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""
@@ -82,16 +81,18 @@ def energy_hessian(
     return _hessian(net, x, y, "pc", {"covariances": covariances, "solver": route})
 
 
-def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> jax.Array:
-    problem = as_problem(net, x, y, options.get("covariances"), None)
-    x, y = shaped(problem.x, net.shapes[0]), shaped(problem.y, net.shapes[-1])
-    return _derivative(LinearNetwork(problem.layers), x, y, rule, options)
+def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> Array:
+    return _derivative(unsettled(as_network("net", net), x, y, rule, None, options))
 
 
-@eqx.filter_jit
-def _derivative(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> jax.Array:
+@by_jax
+@compiled
+def _derivative(learning: Learning) -> Array:
     """Minus the derivative of the updates, which are minus the gradient."""
-    slopes = jax.jacfwd(lambda vector: stacked_updates(net, x, y, rule, None, options, vector))(stacked(net)[0])
+    import jax
+
+    weights = stacked([layer.weight for layer in learning.problem.layers])
+    slopes = jax.jacfwd(lambda vector: updates_at(learning, vector))(weights)
     return 0.0 - (slopes + slopes.T) / 2
 
 
@@ -124,23 +125,22 @@ def origin_hessian(x: Any, y: Any, widths: Any, rule: str = "pc") -> Float[Array
     """
     one_of("rule", rule, GRADIENTS)
     sizes = [as_count(f"widths[{index}]", size) for index, size in enumerate(as_list("widths", widths, "numbers"))]
-    origin = LinearNetwork.from_weights(
-        [jnp.zeros(shape, jnp.float32) for shape in zip(sizes[1:], sizes, strict=False)]
+    shapes = zip(sizes[1:], sizes, strict=False)
+    problem = as_problem(
+        LinearNetwork.from_weights([np.zeros(shape, np.float32) for shape in shapes]), x, y, None, None
     )
-    problem = as_problem(origin, x, y, None, None)
-    inputs, targets = jnp.atleast_2d(problem.x).T, jnp.atleast_2d(problem.y).T
-    count = inputs.shape[1]
-    if origin.depth == 1:
-        return jnp.kron(jnp.eye(sizes[1], dtype=inputs.dtype), inputs @ inputs.T / count)
+    inputs, targets, count = as_columns(problem.x), as_columns(problem.y), problem.samples
+    xp = namespace(inputs)
+    if len(sizes) == 2:
+        return xp.kron(identity(sizes[1], inputs), inputs @ inputs.T / count)
     below, last = sum(a * b for a, b in zip(sizes[1:-1], sizes, strict=False)), sizes[-1] * sizes[-2]
-    hessian = jnp.zeros((below + last, below + last), inputs.dtype)
-    units = jnp.eye(sizes[-2], dtype=inputs.dtype)
+    units = identity(sizes[-2], inputs)
+    own, crossed = xp.zeros((last, last), inputs.dtype), xp.zeros((last, below), inputs.dtype)
     if rule == "pc":
-        hessian = hessian.at[below:, below:].set(-jnp.kron(targets @ targets.T / count, units))
-    if origin.depth == 2:
-        crossed = -jnp.einsum("ia,jk->ijka", targets @ inputs.T / count, units).reshape(last, below)
-        hessian = hessian.at[below:, :below].set(crossed).at[:below, below:].set(crossed.T)
-    return hessian
+        own = -xp.kron(targets @ targets.T / count, units)
+    if len(sizes) == 3:
+        crossed = -xp.einsum("ia,jk->ijka", targets @ inputs.T / count, units).reshape(last, below)
+    return xp.block([[xp.zeros((below, below), inputs.dtype), crossed.T], [crossed, own]])
 
 
 class Curvature(NamedTuple):
@@ -188,8 +188,8 @@ def lowest_curvature(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **opt
         [0.0, -9.0]
     """
     values, vectors, rounding = spectrum(net, x, y, rule, options)
-    restore = stacked(net)[1]
-    return Curvature(float(values[0]), restore(jnp.asarray(vectors[:, 0], net.dtype)), rounding)
+    direction = namespace(stacked(net.weights)).asarray(vectors[:, 0], net.dtype)
+    return Curvature(float(values[0]), weights_of(net, direction), rounding)
 
 
 def spectrum(
@@ -199,5 +199,5 @@ def spectrum(
     one_of("rule", rule, GRADIENTS)
     matrix = loss_hessian(net, x, y) if rule == "bp" else energy_hessian(net, x, y, **options)
     values, vectors = np.linalg.eigh(np.asarray(matrix, np.float64))
-    rounding = len(values) * float(jnp.finfo(matrix.dtype).eps) * float(np.abs(values).max())
+    rounding = len(values) * epsilon(matrix.dtype) * float(np.abs(values).max())
     return values, vectors, rounding

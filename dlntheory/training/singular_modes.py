@@ -17,18 +17,19 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..learning.rules import RULES
+from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_number, one_of
+from ..numerics.kinds import holds_jax, is_jax, leaves, map_leaves, namespace
+from ..numerics.record import Record
 from .flow import as_times, integrate, time_until, tolerance
 
 
 def mode_rates(rule: str, weights: Sequence[Any], target: Any, variance: Any, noise: Any) -> list[Any]:
-    """``dw_1/dt … dw_L/dt`` of a mode; on numbers, on arrays with one entry a mode, and on SymPy expressions."""
+    """``dw_1/dt … dw_L/dt`` of a mode; on numbers, on arrays with one entry per mode, and on SymPy expressions."""
     upstream, variances, downstream = [1 + 0 * target], [0 * target], [1 + 0 * target]
     for weight in weights:
         upstream.append(weight * upstream[-1])
@@ -50,7 +51,7 @@ def mode_rates(rule: str, weights: Sequence[Any], target: Any, variance: Any, no
     ]
 
 
-class ModeTrajectories(eqx.Module):
+class ModeTrajectories(Record):
     r"""The weights of modes in time.
 
     Attributes:
@@ -70,21 +71,22 @@ class ModeTrajectories(eqx.Module):
     @property
     def products(self) -> Float[Array, "T *K"]:
         """``p_L``, the singular value that the network has learned."""
-        return jnp.prod(self.weights, axis=-1)
+        return self.weights.prod(axis=-1)
 
     @property
     def output_variance(self) -> Float[Array, "T *K"]:
         """``S``, the mode of the output covariance."""
-        variance = jnp.ones_like(self.products)
-        for weight in jnp.moveaxis(self.weights, -1, 0)[1:]:
+        xp = namespace(self.weights)
+        variance = xp.ones_like(self.products)
+        for weight in xp.moveaxis(self.weights, -1, 0)[1:]:
             variance = 1 + weight**2 * variance
         return variance
 
     @property
     def loss(self) -> Float[Array, "T *K"]:
         """``½ mean(r²)``, the mode's share of the loss."""
-        spread, noise = (jnp.expand_dims(each, 0) for each in (self.variances, self.noise))
-        return (spread * (jnp.expand_dims(self.singular_values, 0) - self.products) ** 2 + noise) / 2
+        target, spread, noise = (each[None] for each in (self.singular_values, self.variances, self.noise))
+        return (spread * (target - self.products) ** 2 + noise) / 2
 
     @property
     def energy(self) -> Float[Array, "T *K"]:
@@ -94,7 +96,7 @@ class ModeTrajectories(eqx.Module):
     @property
     def imbalances(self) -> Float[Array, "T *K M"]:
         """``w_{l+1}² − w_l²``, ``l = 1 … L−1``, which backpropagation conserves."""
-        return jnp.diff(self.weights**2, axis=-1)
+        return namespace(self.weights).diff(self.weights**2, axis=-1)
 
 
 def mode_dynamics(
@@ -134,7 +136,8 @@ def mode_dynamics(
     moments = as_times("times", times)
     path = integrate(_rates(rule, *modes[1:]), modes[0].ravel(), moments, tolerance(np.float64))
     weights = path.reshape(len(moments), *modes[0].shape)
-    return ModeTrajectories(*map(jnp.asarray, (moments, weights, *modes[1:])))
+    found = ModeTrajectories(moments, weights, *modes[1:])
+    return _of_their_kind(found, singular_values, initial, times, variances, noise)
 
 
 def mode_learning_time(
@@ -193,7 +196,17 @@ def mode_learning_time(
         target, spread, extra = (each[index] for each in rest)
         rates = _rates(rule, target, spread, extra)
         found[index] = time_until(rates, start[index], partial(learned, target), longest, tolerance(np.float64))
-    return jnp.asarray(found)
+    return _of_their_kind(found[()], singular_values, initial, variances, noise)
+
+
+def _of_their_kind(found: Any, *given: Any) -> Any:
+    """Results as JAX arrays, in the precision of what was given, where any of that is JAX's."""
+    if not holds_jax(given):
+        return found
+    import jax.numpy as jnp
+
+    dtype = jnp.result_type(float, *(each for each in leaves(given) if is_jax(each)))
+    return map_leaves(lambda each: jnp.asarray(each, dtype), found)
 
 
 def _rates(rule: str, *mode: Any) -> Any:
@@ -219,7 +232,7 @@ def _as_modes(
         raise ValueError(f"`singular_values` has shape {target.shape}; wanted (K,), or a number.")
     shape = target.shape
     if start.ndim == 0 or start.shape[-1] == 0 or start.shape[:-1] not in ((), shape):
-        raise ValueError(f"`initial` has shape {start.shape}; wanted {(*shape, 'L')} or ('L',): L weights a mode.")
+        raise ValueError(f"`initial` has shape {start.shape}; wanted {(*shape, 'L')} or ('L',): L weights per mode.")
     for name, value in (("variances", spread), ("noise", extra)):
         if value.shape not in ((), shape):
             raise ValueError(f"`{name}` has shape {value.shape}; wanted {shape} or a number.")

@@ -9,29 +9,29 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 from ..files.arrays import as_path
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
+from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_count, as_list
-from ..numerics.kinds import cast, widest
+from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, to_jax, widest
+from ..numerics.record import Record, static
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
 from .train import Algorithm, Learner, map_error
 
 Progress = Callable[[int, int, int], None]
-"""Called with the number of steps done, that of all steps, and that of the runs that still go on."""
+"""Called with how many steps are done, how many there are, and how many runs still go on."""
 CHUNK = 100
 """Steps between two checkpoints."""
 
 
-class Sweep(eqx.Module):
+class Sweep(Record):
     r"""What `sweep` found, by algorithm ``A``, learning rate ``R`` and seed ``S``.
 
     Attributes:
@@ -48,7 +48,7 @@ class Sweep(eqx.Module):
             diverged.
     """
 
-    algorithms: tuple[str, ...] = eqx.field(static=True)
+    algorithms: tuple[str, ...] = static()
     learning_rates: Float[Array, " R"]
     error: Float[Array, "A R S _"] | None
     loss: Float[Array, "A R S T"]
@@ -64,11 +64,11 @@ class Sweep(eqx.Module):
     @property
     def best(self) -> Int[Array, " A"]:
         """For each algorithm, the index of the learning rate with the lowest mean of `final` over the seeds."""
-        return jnp.argmin(jnp.mean(self.final, axis=-1), axis=-1)
+        return self.final.mean(axis=-1).argmin(axis=-1)
 
     def network(self, algorithm: int, rate: Any, seed: int) -> LinearNetwork:
         """The network at the end of a run, by its indices."""
-        return LinearNetwork(jax.tree.map(lambda leaf: leaf[rate, seed], self.layers[algorithm]))
+        return LinearNetwork(map_leaves(lambda leaf: leaf[rate, seed], self.layers[algorithm]))
 
 
 def sweep(
@@ -87,10 +87,10 @@ def sweep(
     r"""Train every network with every algorithm at every learning rate.
 
     Each run is what `train` does, to rounding: minibatches that are larger than need be are replaced by smaller ones
-    with the same second moments (`dlntheory.condensing`).
+    with the same second moments. It is a compiled JAX program; NumPy arrays go in and come out in their own precision.
 
     Args:
-        nets: ``S`` networks of the same layers, one a seed.
+        nets: ``S`` networks of the same layers, one per seed.
         x: minibatches by seed, ``(S, T, B, n_0)``.
         y: targets, ``(S, T, B, n_L)``.
         learning_rates: ``(R,)``, positive.
@@ -101,8 +101,8 @@ def sweep(
             rounding. Under ``jax.distributed`` every process calls this with the same arguments, and returns the same.
         checkpoint: an ``.npz`` file that is written after every chunk, and gone on from if it is there: a sweep that
             was killed ends with the arrays of one that was not. It stays, and a finished one is only read.
-        progress: called after every chunk with the number of steps done, that of all steps, and that of the runs that
-            still go on.
+        progress: called after every chunk with how many steps are done, how many there are, and how many runs still go
+            on.
         error_every: ``k``, to measure the error only after every ``k``-th step. In small networks that learn single
             samples, measuring it after every step takes half of the time.
 
@@ -120,7 +120,7 @@ def sweep(
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
-        >>> x = jnp.ones((1, 100, 1, 1))
+        >>> x = np.ones((1, 100, 1, 1))
         >>> found = sweep([net], x, 3 * x, [0.01, 0.1, 1.0], ["bp", "pc"], targets=[[[3.0]]])
         >>> found.steps[:, :, 0].tolist()  # at rate 1 backpropagation diverges, PC does not
         [[100, 100, 5], [100, 100, 100]]
@@ -129,7 +129,7 @@ def sweep(
     """
     nets = [as_network(f"nets[{index}]", net) for index, net in enumerate(as_list("nets", nets, "networks"))]
     if not nets:
-        raise ValueError("`nets` is empty; wanted a network a seed.")
+        raise ValueError("`nets` is empty; wanted a network per seed.")
     layers, data = _stacked(nets), _as_data(nets, x, y, targets)
     rates, chosen = _as_rates(learning_rates, nets[0]), _as_algorithms(algorithms)
     as_count("chunk", chunk)
@@ -137,21 +137,34 @@ def sweep(
     mesh = Mesh(np.array(_as_devices(devices)), (AXIS,))
     path = None if checkpoint is None else _as_checkpoint(checkpoint)
     learners = tuple(each.learner(nets[0]) for each in chosen)
+    jax_in = holds_jax(nets, x, y, learning_rates, targets, learners)
     layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))
-    errors, steps = fetch(_first_errors(layers, data.targets)), data.x.shape[1]
+    with in_double_precision():
+        errors, steps = fetch(_first_errors(layers, data.targets)), data.x.shape[1]
     runs = [Runs(layers, errors, rates, steps) for _ in chosen]
     key = "" if path is None else fingerprint(numbers, chunk, error_every)
     start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
     spans = [Span(first, min(chunk, steps - first), error_every) for first in range(start, steps, chunk)]
-    for done in _advance(runs, spans, learners, data, chunk, mesh, always=path is not None):
+    for done in _in_double_precision(_advance(runs, spans, learners, data, chunk, mesh, always=path is not None)):
         if path is not None and jax.process_index() == 0:
             save_checkpoint(path, key, done, runs)
         if progress is not None:
             progress(done, steps, sum(each.going_on(done) for each in runs))
-    return _result(runs, chosen, rates, len(nets), error_every if targets is not None else None)
+    found = _result(runs, chosen, rates, len(nets), error_every if targets is not None else None)
+    return to_jax(found) if jax_in else found
 
 
 _first_errors = jax.jit(jax.vmap(map_error))
+
+
+def _in_double_precision(turns: Iterator[int]) -> Iterator[int]:
+    """Take every turn in JAX's 64 bits, which are nobody else's between two turns."""
+    while True:
+        with in_double_precision():
+            done = next(turns, None)
+        if done is None:
+            return
+        yield done
 
 
 def _advance(
@@ -203,34 +216,34 @@ def _result(
 ) -> Sweep:
     """The runs by algorithm, learning rate and seed."""
 
-    def by_axes(name: str) -> jax.Array:
+    def by_axes(name: str) -> np.ndarray:
         stacked = np.stack([getattr(each, name) for each in runs])
-        return jnp.asarray(stacked.reshape(len(runs), len(rates), seeds, *stacked.shape[2:]))
+        return stacked.reshape(len(runs), len(rates), seeds, *stacked.shape[2:])
 
     return Sweep(
         algorithms=tuple(each.name for each in algorithms),
-        learning_rates=jnp.asarray(rates),
+        learning_rates=rates,
         error=None if error_every is None else by_axes("errors")[..., ::error_every],
         loss=by_axes("loss"),
         steps=by_axes("steps"),
         accuracy=by_axes("accuracy"),
         layers=tuple(
-            jax.tree.map(lambda leaf: jnp.asarray(leaf.reshape(len(rates), seeds, *leaf.shape[1:])), each.layers)
-            for each in runs
+            map_leaves(lambda leaf: leaf.reshape(len(rates), seeds, *leaf.shape[1:]), each.layers) for each in runs
         ),
     )
 
 
 def _stacked(nets: list[LinearNetwork]) -> tuple[Layer, ...]:
     """The layers of all networks, with a leading axis."""
-    kinds = [jax.tree.flatten(jax.tree.map(jnp.shape, net.layers)) for net in nets]
+    kinds = [map_leaves(np.shape, net.layers) for net in nets]
     for index, kind in enumerate(kinds):
         if kind != kinds[0]:
             raise ValueError(
                 f"`nets[{index}]` has layers {nets[index].layers} but `nets[0]` has {nets[0].layers}; "
                 "wanted networks that differ in their numbers alone."
             )
-    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *(n.layers for n in nets))
+    first, *others = (net.layers for net in nets)
+    return map_leaves(lambda *leaves: np.stack(list(map(np.asarray, leaves))), first, *others)
 
 
 def _as_data(nets: list[LinearNetwork], x: Any, y: Any, targets: Any) -> Data:
@@ -248,7 +261,7 @@ def _as_data(nets: list[LinearNetwork], x: Any, y: Any, targets: Any) -> Data:
         targets = np.zeros((len(nets), outputs, inputs), x.dtype)
     maps = np.asarray(as_array("targets", targets, net.dtype))
     if maps.shape != (len(nets), outputs, inputs):
-        raise ValueError(f"`targets` has shape {maps.shape}; wanted {(len(nets), outputs, inputs)}, a map a seed.")
+        raise ValueError(f"`targets` has shape {maps.shape}; wanted {(len(nets), outputs, inputs)}, a map per seed.")
     if all(layer.bias is None for layer in net.layers):
         x, y = condense(x, y)
     return Data(x, y, maps)
@@ -298,4 +311,4 @@ def _as_checkpoint(path: Any) -> Path:
 
 def _as_numpy(trees: Any) -> Any:
     """All arrays as NumPy's, of the highest precision among them."""
-    return jax.tree.map(np.asarray, cast(trees, widest(trees)))
+    return map_leaves(np.asarray, cast(trees, widest(trees)))

@@ -8,11 +8,9 @@ do not split a single matrix. So what needs LAPACK is computed in turn, and rule
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +18,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float
 
 from ..numerics.cholesky import BLOCK
+from ..numerics.kinds import map_leaves
+from ..numerics.record import Record, with_fields
 from .train import Layers, Learner, after_every, map_error, take_step
 
 AXIS = "runs"
@@ -59,13 +59,13 @@ class Found(NamedTuple):
     accuracy: Any
 
 
-class InTurn(eqx.Module):
+class InTurn(Record):
     """A regularisation whose matrices are inverted one after another where there are many."""
 
-    regularisation: Any = eqx.field(static=True)
+    regularisation: Any
 
     def inverse(self, correlation: jax.Array, rcond: float | None = None) -> jax.Array:
-        """As that of the regularisation."""
+        """The regularisation's inverse."""
         return jax.custom_batching.sequential_vmap(lambda each: self.regularisation.inverse(each, rcond))(correlation)
 
 
@@ -74,7 +74,7 @@ def prepared(learner: Learner, platform: str) -> Learner:
     regularisation = learner.options.regularisation
     if platform != "cpu" or regularisation is None:
         return learner
-    return replace(learner, options=replace(learner.options, regularisation=InTurn(regularisation)))
+    return with_fields(learner, options=with_fields(learner.options, regularisation=InTurn(regularisation)))
 
 
 def at_once(learner: Learner, outputs: int, platform: str) -> int:
@@ -91,7 +91,7 @@ def at_once(learner: Learner, outputs: int, platform: str) -> int:
 
 
 class Span(NamedTuple):
-    """The first step, the number of steps, and after every how-manieth step of all the error is measured."""
+    """The first step, how many steps there are, and the spacing of those after which the error is measured."""
 
     start: Any
     count: Any
@@ -169,7 +169,7 @@ def place(tree: Any, mesh: Mesh, *, own: bool) -> Any:
         host = np.asarray(array)
         return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
-    return jax.tree.map(put, tree)
+    return map_leaves(put, tree)
 
 
 def fetch(tree: Any) -> Any:
@@ -182,7 +182,7 @@ def fetch(tree: Any) -> Any:
 
         return np.asarray(multihost_utils.process_allgather(array, tiled=True))
 
-    return jax.tree.map(get, tree)
+    return map_leaves(get, tree)
 
 
 def condense(

@@ -1,17 +1,17 @@
-"""What a sweep knows of its runs while they go on: dealing them out to devices, what came back, and checkpoints."""
+"""The runs of a sweep while they go on: dealing them out to devices, taking in what comes back, and checkpoints."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from ..files.arrays import read_arrays, write_arrays
+from ..numerics.kinds import leaves, map_leaves
 from .sweep_program import Found, Work
 
-FORMAT = 1
+FORMAT = 2
 """Of checkpoints."""
 
 
@@ -48,7 +48,7 @@ class Runs:
         """Start from the layers and errors of every seed."""
         self.rates, self.seeds = np.repeat(rates, len(errors)), np.tile(np.arange(len(errors)), len(rates))
         count = len(self.rates)
-        self.layers = jax.tree.map(lambda leaf: np.asarray(leaf)[self.seeds], layers)
+        self.layers = map_leaves(lambda leaf: np.asarray(leaf)[self.seeds], layers)
         self.errors = np.full((count, steps + 1), np.inf, rates.dtype)
         self.errors[:, 0] = errors[self.seeds]
         self.loss = np.full((count, steps), np.inf, rates.dtype)
@@ -71,7 +71,7 @@ class Runs:
         used = (places[..., 0] >= 0).sum(axis=1)
         places = np.reshape(places, (-1, blocks.runs))
         stand_ins = np.where(places < 0, np.maximum(places[:, :1], 0), places)
-        layers = jax.tree.map(lambda leaf: leaf[stand_ins], self.layers)
+        layers = map_leaves(lambda leaf: leaf[stand_ins], self.layers)
         groups = -(-used // blocks.group)
         return places, Work(layers, self.rates[stand_ins], self.seeds[stand_ins[:, 0]], groups)
 
@@ -93,13 +93,13 @@ class Runs:
     def keep(self, places: np.ndarray, layers: Any) -> None:
         """Take in the layers."""
         runs, there = places[places >= 0], places >= 0
-        for leaf, new in zip(jax.tree.leaves(self.layers), jax.tree.leaves(layers), strict=True):
+        for leaf, new in zip(leaves(self.layers), leaves(layers), strict=True):
             leaf[runs] = new[there]
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that changes, by name."""
-        leaves = {f"layers/{index}": leaf for index, leaf in enumerate(jax.tree.leaves(self.layers))}
-        return {"errors": self.errors, "loss": self.loss, "accuracy": self.accuracy, "steps": self.steps, **leaves}
+        layers = {f"layers/{index}": leaf for index, leaf in enumerate(leaves(self.layers))}
+        return {"errors": self.errors, "loss": self.loss, "accuracy": self.accuracy, "steps": self.steps, **layers}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from a `state`."""
@@ -108,11 +108,10 @@ class Runs:
 
 
 def fingerprint(*parts: Any) -> str:
-    """A digest of pytrees: structure, static fields, and every number."""
+    """A digest of records and tuples: structure, static fields, and every number."""
     digest = hashlib.sha256(f"{FORMAT}".encode())
-    leaves, structure = jax.tree.flatten(parts)
-    digest.update(str(structure).encode())
-    for leaf in leaves:
+    digest.update(repr(map_leaves(lambda _: "array", parts)).encode())
+    for leaf in leaves(parts):
         array = np.asarray(leaf)
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

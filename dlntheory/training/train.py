@@ -5,12 +5,12 @@ Frobenius distance of the whole map from the map of the data, ``‖W_data − W_
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..equilibria.covariance import Covariances, as_covariances
@@ -22,13 +22,14 @@ from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change
 from ..networks.samples import flat
-from ..numerics.checks import as_array, as_count, as_key, as_real, same_batch
-from ..numerics.kinds import cast, widest
+from ..numerics.checks import as_array, as_count, as_key, as_real, as_seed, same_batch
+from ..numerics.kinds import agree, by_jax, is_concrete, is_jax
+from ..numerics.record import Record, static, with_fields
 
 Layers = tuple[Layer, ...]
 
 
-class Algorithm(eqx.Module):
+class Algorithm(Record):
     """A learning rule with its rescaling and options, as `sweep` takes it.
 
     Args:
@@ -45,8 +46,8 @@ class Algorithm(eqx.Module):
         'pc, decorrelated'
     """
 
-    rule: str = eqx.field(static=True)
-    rescaling: str | None = eqx.field(static=True)
+    rule: str = static()
+    rescaling: str | None = static()
     given: dict[str, Any]
 
     def __init__(self, rule: str = "pc", rescaling: str | None = None, **options: Any):
@@ -62,17 +63,17 @@ class Algorithm(eqx.Module):
         """The algorithm with its options checked against a network."""
         options = as_options(self.rule, self.rescaling, self.given)
         if options.solver == "auto":
-            options = replace(options, solver=cheapest_route(net.layers))
+            options = with_fields(options, solver=cheapest_route(net.layers))
         covariances = as_covariances(net.layers, self.given.get("covariances"), net.dtype)
         check_rescalable(self.rule, self.rescaling, covariances, net.layers)
         return Learner(self.rule, self.rescaling, options, covariances, as_nudge(self.given.get("nudge"), net.dtype))
 
 
-class Learner(eqx.Module):
+class Learner(Record):
     """An algorithm, checked."""
 
-    rule: str = eqx.field(static=True)
-    rescaling: str | None = eqx.field(static=True)
+    rule: str = static()
+    rescaling: str | None = static()
     options: Options
     covariances: Covariances
     nudge: Any
@@ -98,8 +99,15 @@ def take_step(learner: Learner, layers: Layers, x: jax.Array, y: jax.Array, lear
     rate = jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))
     moved = tuple(layer.moved(change, rate) for layer, change in zip(layers, changes, strict=True))
     loss = jnp.sum(signals.residual**2) / (2 * len(x))
-    alignment = jnp.mean(cosine(signals.residual, first_order_change(layers, changes, signals.feedforward)))
-    return Step(moved, loss, alignment, accuracy)
+    alignment = cosine(signals.residual, first_order_change(layers, changes, signals.feedforward))
+    return Step(moved, loss, mean_defined(alignment), accuracy)
+
+
+def mean_defined(alignment: Float[Array, " B"]) -> Float[Array, ""]:
+    """The mean over the samples that have an alignment; NaN where none has one."""
+    there = ~jnp.isnan(alignment)
+    total = jnp.sum(jnp.where(there, alignment, jnp.zeros_like(alignment)))
+    return total / jnp.sum(there).astype(alignment.dtype)
 
 
 def map_error(layers: Sequence[Layer], target: Float[Array, "m n"]) -> Float[Array, ""]:
@@ -111,12 +119,12 @@ def map_error(layers: Sequence[Layer], target: Float[Array, "m n"]) -> Float[Arr
 
 
 def after_every(every: Any, step: Any, measure: Callable[[], jax.Array]) -> jax.Array:
-    """What is measured after every so-manieth step, and 0 after the others, which it costs nothing."""
+    """A measurement after each ``every``-th step, and 0 after the others, where nothing is computed."""
     like = jax.eval_shape(measure)
     return jax.lax.cond((step + 1) % every == 0, measure, lambda: jnp.zeros(like.shape, like.dtype))
 
 
-class Training(eqx.Module):
+class Training(Record):
     r"""A network's training.
 
     Attributes:
@@ -124,8 +132,8 @@ class Training(eqx.Module):
         error: ``‖W_data − W_{L:1}‖²`` before the first step and after each ``k``-th, ``(⌊T/k⌋ + 1,)``; ``None`` without
             a target.
         loss: ``½ ‖y − ŷ‖²``, the mean over each minibatch, before its step, ``(T,)``.
-        alignment: the mean target alignment of the updates of the steps ``0, k, 2k, …`` as they begin,
-            ``(⌈T/k⌉,)``; ``None`` if not asked for.
+        alignment: the mean target alignment of the updates of the steps ``0, k, 2k, …`` as they begin, over the samples
+            that have one, ``(⌈T/k⌉,)``; NaN where none has, and ``None`` if not asked for.
         steps: after how many steps everything measured was still finite. From there on, error and loss are infinity.
         accuracy: the largest estimate of an equilibrium's relative error in those steps; 0 without inference.
     """
@@ -143,7 +151,7 @@ class Training(eqx.Module):
         return "finished" if int(self.steps) == len(self.loss) else "diverged"
 
 
-class Feed(eqx.Module):
+class Feed(Record):
     """Minibatches ``(T, B, n)``; or a data set ``(N, n)`` and the samples of each step ``(T, B)``, ``None`` for all."""
 
     x: jax.Array
@@ -186,14 +194,16 @@ def train(
         rescaling: as in `weight_updates`.
         steps: how many; needed with a data set, at most ``T`` with minibatches, and ``T`` if ``None``.
         batch: with a data set, how many samples each step draws, with replacement; all of them if ``None``.
-        key: a JAX random key, or an integer seed, of those draws.
+        key: of those draws: an integer seed, which means ``numpy.random.default_rng(seed)``, a NumPy generator, or a JAX
+            random key.
         target: ``W_data``, ``(n_L, n_0)``, to measure the error of the whole map.
         alignment_every: ``k``, to measure the alignment of every ``k``-th update.
         error_every: ``k``, to measure the error after every ``k``-th step only.
         **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest.
 
     Returns:
-        The trained network, its curves, and how it ended.
+        The trained network, its curves, and how it ended. It is a compiled JAX program; NumPy arrays go in and come out
+        in their own precision.
 
     Raises:
         ValueError: for shapes that do not match, NaN or infinity, a learning rate that is not positive, numbers of
@@ -216,13 +226,15 @@ def train(
     if alignment_every is not None:
         as_count("alignment_every", alignment_every)
     as_count("error_every", error_every)
-    samples = _draw(x, steps, batch, as_key("key", key))
+    samples = _draw(x, steps, batch, key)
     rate = as_real("learning_rate", learning_rate, net.dtype, positive=True)
-    parts = net, learner, x, y, rate, as_target(net, target)
-    net, learner, x, y, rate, target = cast(parts, widest(parts))
+    net, learner, x, y, rate, target = agree(
+        net=net, learner=learner, x=x, y=y, learning_rate=rate, target=as_target(net, target)
+    )
     return trained(net, learner, Feed(x, y, samples), rate, target, steps, alignment_every, error_every)
 
 
+@by_jax
 @eqx.filter_jit
 def trained(
     net: LinearNetwork,
@@ -248,7 +260,7 @@ def trained(
     errors = jnp.concatenate([first[None], errors])
     finite = finite_steps(errors, loss)
     return Training(
-        net=eqx.tree_at(lambda it: it.layers, net, layers),
+        net=with_fields(net, layers=layers),
         error=None if target is None else until(finite, errors)[::error_every],
         loss=until(finite, loss),
         alignment=None if alignment_every is None else alignment[::alignment_every],
@@ -269,7 +281,7 @@ def until(steps: jax.Array, curve: Float[Array, " _"]) -> Float[Array, " _"]:
     return jnp.where(kept, curve, jnp.full_like(curve, jnp.inf))
 
 
-def as_data(net: LinearNetwork, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+def as_data(net: LinearNetwork, x: Any, y: Any) -> tuple[Any, Any]:
     """Check minibatches or a data set."""
     x, y = (as_array(name, value, net.dtype) for name, value in (("x", x), ("y", y)))
     for name, array, shape in (("x", x, net.shapes[0]), ("y", y, net.shapes[-1])):
@@ -283,7 +295,7 @@ def as_data(net: LinearNetwork, x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
     return x, y
 
 
-def as_target(net: LinearNetwork, target: Any) -> jax.Array | None:
+def as_target(net: LinearNetwork, target: Any) -> Any:
     """Check the map of the data."""
     if target is None:
         return None
@@ -293,7 +305,7 @@ def as_target(net: LinearNetwork, target: Any) -> jax.Array | None:
     return array
 
 
-def _as_steps(x: jax.Array, steps: int | None) -> int:
+def _as_steps(x: Any, steps: int | None) -> int:
     if x.ndim == 2:
         if steps is None:
             raise ValueError("`steps` is None; wanted a number of steps with a data set.")
@@ -304,11 +316,15 @@ def _as_steps(x: jax.Array, steps: int | None) -> int:
     return count
 
 
-def _draw(x: jax.Array, steps: int, batch: int | None, key: jax.Array) -> jax.Array | None:
+def _draw(x: Any, steps: int, batch: int | None, key: Any) -> Any:
     """The samples of each step, ``(T, B)``; ``None`` where nothing is drawn."""
     if batch is None:
         return None
     as_count("batch", batch)
     if x.ndim == 3:
         raise ValueError(f"`batch` is {batch}, and `x` has shape {x.shape}, minibatches; wanted None.")
-    return jax.random.randint(key, (steps, batch), 0, len(x))
+    if is_jax(key):
+        drawn = jax.random.randint(as_key("key", key), (steps, batch), 0, len(x))
+        return drawn if is_jax(x) or not is_concrete(drawn) else np.asarray(drawn)
+    generator = key if isinstance(key, np.random.Generator) else np.random.default_rng(as_seed("key", key))
+    return generator.integers(0, len(x), (steps, batch), np.int32)

@@ -21,7 +21,8 @@ from dlntheory import DataModes, LinearNetwork, aligned_network, data_modes, imb
 from dlntheory.report.pictures import COLOURS
 from dlntheory.report.tables import LABELS
 from dlntheory.training import singular_modes as mode_dynamics
-from dlntheory.training.flow import stacked, stacked_updates, with_weights
+from dlntheory.learning.updates import Learning
+from dlntheory.training.flow import stacked, unsettled, updates_at, weights_of
 
 from ..parts import Track
 
@@ -81,9 +82,8 @@ def trained(
     count = len(config["targets"])
     start = jnp.full((modes.singular_values.size, depth), config["initial"])
     net = aligned_network(modes, start, key=config["data_seed"])
-    restore = stacked(net)[1]
     path = descended(net, jnp.asarray(x), jnp.asarray(y), rule, config["learning_rate"], times)
-    nets = [with_weights(net, restore(weights)) for weights in path]
+    nets = [net.with_weights(weights_of(net, weights)) for weights in path]
     maps = jnp.stack([each(modes.inputs.T).T for each in nets])
     learned = jnp.einsum("ok,tok->tk", modes.outputs, maps)[:, :count]
     half = np.array(config["targets"]) / 2
@@ -96,16 +96,16 @@ def trained(
 
 
 @eqx.filter_jit
-def step(net: LinearNetwork, x: Any, y: Any, rule: str, rate: Any, vector: jax.Array, count: Any) -> jax.Array:
+def step(learning: Learning, rate: Any, vector: jax.Array, count: Any) -> jax.Array:
     """So many steps of gradient descent."""
-    return jax.lax.fori_loop(0, count, lambda _, w: w + rate * stacked_updates(net, x, y, rule, None, {}, w), vector)
+    return jax.lax.fori_loop(0, count, lambda _, w: w + rate * updates_at(learning, w), vector)
 
 
 def descended(net: LinearNetwork, x: Any, y: Any, rule: str, rate: float, times: np.ndarray) -> list[jax.Array]:
     """All weights in one vector, at the given times."""
-    path = [stacked(net)[0]]
+    learning, path = unsettled(net, x, y, rule, None, {}), [stacked(net.weights)]
     for between in np.diff(times, prepend=0):
-        path.append(step(net, x, y, rule, jnp.asarray(rate), path[-1], jnp.asarray(round(between / rate))))
+        path.append(step(learning, jnp.asarray(rate), path[-1], jnp.asarray(round(between / rate))))
     return path[1:]
 
 

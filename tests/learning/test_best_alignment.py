@@ -108,6 +108,25 @@ def test_of_square_layers_it_is_the_cosine_between_the_residual_and_the_inputs(s
     assert not best.exact
 
 
+def square_layers_that_lose_a_direction(share):
+    """``W_1 = X = I``, and targets for which ``X*_1 w`` is ``share`` times ``X̂_1 w``, with ``w = (1, 1)ᵀ``."""
+    second, w = np.diag([1.0, 3.0]), np.ones((2, 1))
+    S = np.eye(2) + second @ second.T
+    y = second - (1 - share) * S @ np.linalg.inv(second).T @ w @ w.T / 2
+    return dln.LinearNetwork.from_weights([np.eye(2), second]), np.eye(2), y.T
+
+
+def test_predictive_coding_need_not_reach_the_row_space_of_the_inputs():
+    """Where ``R X*_{l-1}ᵀ`` loses rank its best is below backpropagation's; next to that point it is not."""
+    problem = square_layers_that_lose_a_direction(0.0)
+    np.testing.assert_allclose(dln.equilibrium(*problem).activities[1].sum(axis=0), 0, atol=1e-15)
+    best = {rule: float(dln.best_alignment(*problem, rule).alignment) for rule in ("bp", "pc")}
+    assert best["bp"] == pytest.approx(1, abs=1e-12)
+    assert best["pc"] == pytest.approx(brute_force(*problem, "pc"), rel=1e-10)
+    assert round(best["pc"], 5) == 0.97619
+    assert float(dln.best_alignment(*square_layers_that_lose_a_direction(1e-3)).alignment) == pytest.approx(1, abs=1e-9)
+
+
 def test_exact_where_theorem_2_is_and_also_elsewhere():
     """Behind a bottleneck Theorem 2's factors fail; with one output, those of the first layer alone suffice."""
     expected = {(4, 4, 4): (True, True), (4, 1, 2): (False, False), (4, 1, 1): (False, True)}

@@ -19,7 +19,7 @@ import dlntheory as dln
 from dlntheory import symbolic
 from dlntheory.equilibria.problem import as_problem
 from dlntheory.networks.samples import as_columns
-from dlntheory.theorems.interference_free_search import reduce_problem
+from dlntheory.theorems.interference_free_search import maps_of, reduce_problem
 
 SEED = st.integers(0, 2**32 - 1)
 
@@ -210,8 +210,8 @@ def test_the_reduced_products_are_those_of_the_equilibrium(kind):
         )
         for each, a, b in pairs
     ]
-    reduced = reduce_problem(as_problem(net, x, y, None, None))
-    unit = jnp.exp(reduced.unit)
+    reduced = reduce_problem(as_problem(net, x, y, None, None), maps_of(net.layers))
+    unit = np.exp(reduced.unit)
     found = unit * reduced.products(covariances / unit)
     np.testing.assert_allclose(found[:2], expected, rtol=1e-12)
 

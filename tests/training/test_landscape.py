@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.optimize import least_squares
 
 import dlntheory as dln
-from dlntheory.training.flow import stacked, with_weights
+from dlntheory.training.flow import stacked, weights_of
 
 SHAPES = ((3, 4, 3), (3, 2, 2, 3), (3, 3, 4, 3))
 
@@ -175,11 +175,12 @@ def test_saddles_of_the_loss_are_not_all_strict():
 def test_critical_points_that_root_finding_finds(noise):
     """Wherever it starts, what it ends at obeys the theorem: strict saddles of the energy, or minima of the loss."""
     x, y = data(2, 2, noise, seed=3)
-    start, restore = stacked(random_network((2, 1, 2)))
+    net = random_network((2, 1, 2))
+    start = stacked(net.weights)
 
     @jax.jit
     def gradient(vector):
-        return jax.grad(lambda each: objective(restore(each), x, y, "pc"))(vector)
+        return jax.grad(lambda each: objective(weights_of(net, each), x, y, "pc"))(vector)
 
     derivative = jax.jit(jax.jacfwd(gradient))
     kinds = []
@@ -187,8 +188,7 @@ def test_critical_points_that_root_finding_finds(noise):
         drawn = np.random.default_rng(seed).normal(size=start.size)
         found = least_squares(gradient, drawn, derivative, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=300)
         if np.abs(found.fun).max() < 1e-10 and np.abs(found.x).max() < 1e2:  # not a way to infinity
-            net = with_weights(random_network((2, 1, 2)), restore(jnp.asarray(found.x)))
-            kinds.append(assert_theorem(net, x, y))
+            kinds.append(assert_theorem(net.with_weights(weights_of(net, found.x)), x, y))
     assert any(kinds)
     if not noise:
         assert not all(kinds)
@@ -205,6 +205,70 @@ def test_with_noise_the_energy_may_rest_at_a_minimum_of_the_loss_that_is_not_its
         found = dln.energy_hessian(net, x, y)
         assert_close(found[2, 2], 1 / a**2 - n / (1 + a**2), condition=10)
         assert dln.lowest_curvature(net, x, y, "pc").strict == strict
+
+
+def test_a_convolution_may_rest_where_neither_strict_saddles_nor_minima_of_the_loss_are():
+    """A dense layer makes two pixels, and one kernel (c, d) reads both: the gradient vanishes, and the loss is not 0.32."""
+
+    def shared(a, b, c, d):
+        kernel = dln.ConvTranspose2d([[[[c], [d]]]])
+        return dln.LinearNetwork([dln.Dense([[a], [b]]), dln.Reshape((1, 2, 1)), kernel])
+
+    x, y = np.array([1.0]), np.array([[[1.0], [0.0], [0.8]]])
+    stuck, better = shared(0.0, 0.8 / 0.3, 0.0, 0.3), shared(1.0, 0.0, 1.0, 0.0)
+    for rule in ("bp", "pc"):
+        assert max(np.abs(each).max() for each in dln.weight_updates(stuck, x, y, rule)) < 1e-14
+        assert not dln.lowest_curvature(stuck, x, y, rule).strict
+    energy, residual = dln.equilibrium(stuck, x, y).energy, y - stuck(x)
+    assert_close((energy, np.sum(residual**2) / 2), (0.5, 0.5))
+    assert_close(np.sum((y - better(x)) ** 2) / 2, 0.32)
+    values = np.linalg.eigvalsh(dln.energy_hessian(stuck, x, y))
+    np.testing.assert_allclose(values, [0, 0.08, 6.6, 7.1], atol=0.06)
+
+
+@given(st.floats(1.01, 4.0), st.sampled_from([1, -1]))
+@settings(max_examples=15)
+def test_where_the_least_squares_map_is_zero_predictive_coding_has_minima(size, sign):
+    """One unit in every layer, and uncorrelated inputs and targets: residuals of full rank leave no minimum elsewhere."""
+    x, y = np.array([[1.0], [1.0], [-1.0], [-1.0]]), np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    net = dln.LinearNetwork.from_weights([[[sign * size]], [[0.0]]])
+    assert gradient_size(net, x, y, "pc") == 0
+    assert_close(dln.energy_hessian(net, x, y), np.diag([0.0, size**2 - 1]), condition=100)
+    assert not dln.lowest_curvature(net, x, y).strict
+    first, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[size]], [[0.01]]]), x, y, [1e3 / (size - 1)])
+    assert abs(second.item()) < 1e-6
+    assert first.item() > 1
+
+
+def test_next_to_a_least_squares_map_that_is_not_zero_there_is_none():
+    """As above with a correlation: the same point is a strict saddle, and the later weight grows."""
+    x, y = np.array([[1.0], [1.0], [-1.0], [-1.0]]), np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    y = y + 0.5 * x
+    net = dln.LinearNetwork.from_weights([[[0.0]], [[0.0]]])
+    assert gradient_size(net, x, y, "pc") == 0
+    assert dln.lowest_curvature(net, x, y).strict
+    first, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[2.0]], [[0.3]]]), x, y, [1e2, 1e4])
+    assert second[1].item() > second[0].item() > 1
+
+
+SIZES = st.lists(st.integers(1, 3), min_size=3, max_size=4)
+
+
+@given(SIZES, st.integers(0, 2**31), st.sampled_from(["zero targets", "repeated values", "rank lost", "drawn"]))
+@settings(max_examples=30)
+def test_critical_points_at_the_edges_obey_the_theorem(widths, seed, edge):
+    """Targets of zero, modes of one size, inputs in a line, and layers of one unit."""
+    rng = np.random.default_rng(seed)
+    x = np.linalg.qr(rng.normal(size=(8, widths[0])))[0] * np.sqrt(8)
+    y = np.zeros((8, widths[-1])) if edge == "zero targets" else x @ rng.normal(size=(widths[0], widths[-1]))
+    if edge == "repeated values":
+        y = x @ np.eye(widths[0], widths[-1])
+    if edge == "rank lost":
+        x = x[:, :1] * rng.normal(size=widths[0])
+        y = x @ rng.normal(size=(widths[0], widths[-1]))
+    modes = range(int(rng.integers(0, min(widths) + 1)))
+    net = dln.critical_network(x, y, widths, modes)
+    assert_theorem(net, x, y, size=10 * max(1.0, np.abs(y).max()) ** 2)
 
 
 def displacement(net, size, seed=0):

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import slow_training
 from closeness import assert_close, bound
+from interpreter import fresh_python
 
 import dlntheory as dln
 from dlntheory.equilibria.equilibrium import REFUSED
+from dlntheory.numerics.kinds import leaves
 
 STEPS, BATCH, WIDTHS = 6, 7, (5, 4, 3)
 ALGORITHMS = {
@@ -79,6 +81,44 @@ def test_alignment_is_that_of_the_updates():
     assert dln.train(net, x, y, 0.05).error is None
 
 
+def test_samples_without_an_alignment_do_not_count():
+    """One blank input, one target that is fitted, and a batch of nothing else."""
+    net, x, y, _ = problem(steps=3)
+    x[0, 0] = 0
+    y[1, 2] = net(x[1, 2])
+    x[2] = 0
+    found = dln.train(net, x, y, 1e-9, alignment_every=1).alignment
+    each = dln.target_alignment(net, x[0], y[0])
+    assert np.isnan(each[0])
+    np.testing.assert_allclose(found[0], np.delete(each, 0).mean(), atol=1e-12)
+    assert np.isfinite(found[1])
+    assert np.isnan(found[2])
+
+
+def test_numpy_in_numpy_out_and_jax_in_jax_out():
+    net, x, y, target = problem(steps=2)
+    options = {"target": target, "alignment_every": 1}
+    by_numpy, by_jax = dln.train(net, x, y, 0.05, **options), dln.train(net, jnp.asarray(x), y, 0.05, **options)
+    assert_close(by_numpy, by_jax, 1e2)
+    assert all(isinstance(each, np.ndarray | np.generic) for each in leaves(by_numpy))
+    assert all(isinstance(each, jax.Array) for each in leaves(by_jax))
+
+
+def test_numpy_is_trained_in_64_bits_without_a_flag():
+    script = """
+import json
+import numpy as np
+import dlntheory as dln
+net = dln.LinearNetwork.random([3, 2], key=0)
+x, y = np.ones((4, 3)), np.ones((4, 2))
+trained = dln.train(net, x, y, 0.1, steps=2, batch=2)
+swept = dln.sweep([net], x[None, None], y[None, None], [0.1])
+import jax
+print(json.dumps([str(trained.net.dtype), str(swept.loss.dtype), str(dln.loss_hessian(net, x, y).dtype), jax.config.jax_enable_x64]))
+"""
+    assert fresh_python(script) == ["float64", "float64", "float64", False]
+
+
 def test_a_data_set_whole_and_drawn():
     net, x, y, _target = problem()
     whole = dln.train(net, x[0], y[0], 0.05, steps=3)
@@ -86,8 +126,11 @@ def test_a_data_set_whole_and_drawn():
     drawn = [dln.train(net, x[0], y[0], 0.05, steps=3, batch=2, key=key) for key in (1, 1, 2)]
     np.testing.assert_array_equal(drawn[0].loss, drawn[1].loss)
     assert (drawn[0].loss != drawn[2].loss).any()
-    rows = jax.random.randint(jax.random.key(1), (3, 2), 0, BATCH)
-    assert_close(drawn[0].loss, dln.train(net, x[0][rows], y[0][rows], 0.05).loss, 1e2)
+    by_generator = np.random.default_rng(1).integers(0, BATCH, (3, 2), np.int32)
+    by_key = jax.random.randint(jax.random.key(1), (3, 2), 0, BATCH)
+    for key, rows in ((1, by_generator), (np.random.default_rng(1), by_generator), (jax.random.key(1), by_key)):
+        found = dln.train(net, x[0], y[0], 0.05, steps=3, batch=2, key=key)
+        assert_close(found.loss, dln.train(net, x[0][rows], y[0][rows], 0.05).loss, 1e2)
 
 
 def test_divergence_is_a_value():

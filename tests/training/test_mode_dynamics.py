@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import dlntheory as dln
-from dlntheory.training.flow import integrate, tolerance, with_weights
+from dlntheory.training.flow import integrate, tolerance
 from dlntheory.training.singular_modes import mode_rates
 
 RULES = ("bp", "pc", "natural")
@@ -42,7 +42,7 @@ def trained(net, x, y, rule, time, steps):
         return [weight + size * each for weight, each in zip(weights, change, strict=True)]
 
     def rates(weights):
-        return dln.weight_updates(with_weights(net, weights), x, y, rule=rule)
+        return dln.weight_updates(net.with_weights(weights), x, y, rule=rule)
 
     weights, h = list(net.weights), time / steps
     for _ in range(steps):
@@ -77,7 +77,7 @@ def test_modes_are_what_training_does(rule, depth, noise):
     np.testing.assert_allclose(found.weights[0], initial)
     predicted = dln.aligned_network(modes, found.weights[1], [4] * (depth - 1)).weights
     assert_limit(predicted, coarse, fine)
-    after = with_weights(net, predicted)
+    after = net.with_weights(predicted)
     residual = y - np.asarray(after(x))
     assert_close(found.loss[1].sum(), np.mean(np.sum(residual**2, axis=1)) / 2, condition=100)
     assert_close(found.energy[1].sum(), np.mean(dln.equilibrium(after, x, y).energy), condition=100)
@@ -204,7 +204,7 @@ def test_balance_along_training():
     before = dln.imbalances(net)
     for rule in ("bp", "pc"):
         flow = dln.gradient_flow(net, x, y, [0.5, 1.0, 2.0], rule)
-        path = [before, *(dln.imbalances(with_weights(net, [each[k] for each in flow])) for k in range(3))]
+        path = [before, *(dln.imbalances(net.with_weights([each[k] for each in flow])) for k in range(3))]
         for earlier, later in itertools.pairwise(path):
             for one, other in zip(earlier, later, strict=True):
                 gained = np.linalg.eigvalsh(other - one)
