@@ -39,6 +39,8 @@ class SecondOrder:
         product_forms: ``x̂ᵀS⁻¹G_u G_w S⁻¹x̂/|x̂|²``, shape ``(…, K, K)``.
         gains: the gain of every layer in these units, ``L`` arrays.
         derivatives: ``T'_l = ∂T_l/∂T_{l+1}``, ``L`` arrays.
+        own_traces: ``tr R_l²``, ``L`` arrays.
+        mixings: ``m_l``, with which ``x̂ᵀR G_h R x̂`` takes up ``tr G_h R²``, ``L`` arrays.
     """
 
     traces: Any
@@ -49,6 +51,8 @@ class SecondOrder:
     product_forms: Any
     gains: tuple[Any, ...]
     derivatives: tuple[Any, ...]
+    own_traces: tuple[Any, ...]
+    mixings: tuple[Any, ...]
 
 
 def natural_traces(equilibrium: RandomEquilibrium) -> list[Any]:
@@ -86,7 +90,7 @@ def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any], alon
     k = kappa = P = f = zero
     Q = Z = _outer(zero, zero)
     epsilon = e = 1 + 0 * occupied[0]
-    gains, derivatives = [], []
+    per_layer = []
     for index, layer in enumerate(layers):
         n, C = layer.n_in, -occupied[index] / layer.n_in
         a = traces[index]
@@ -116,26 +120,28 @@ def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any], alon
         Z = Z + _scaled(epsilon, uu) + _sym(u, f)
         k, kappa = k + _scaled(a, u), kappa + _scaled(rho, u)
         P, f = P + _scaled(e, u), f + _scaled(epsilon, u)
-        gains.append(gain)
-        derivatives.append(slope)
-    return SecondOrder(k, kappa, Q, P, f, Z, tuple(gains), tuple(derivatives))
+        per_layer.append((gain, slope, rho, m))
+    return SecondOrder(k, kappa, Q, P, f, Z, *zip(*per_layer, strict=True))
 
 
-def limit(equilibrium: RandomEquilibrium, share_of_target: Any) -> Any:
-    """Alignment of PC with one sample at infinite width.
-
-    Args:
-        equilibrium: first order.
-        share_of_target: ``Y/(Y + q_L)``, the share of the target in the squared norm of ``r``.
-    """
-    xp = namespace(*equilibrium.shares)
-    one = 1 + 0 * equilibrium.occupied[0]
+def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
+    """Run the recursions along two directions, the limit of ``β`` and the covariances: all that the limit needs."""
+    xp, one = namespace(*equilibrium.shares), 1 + 0 * equilibrium.occupied[0]
     pairs = zip(natural_activities(equilibrium), natural_covariances(equilibrium), strict=True)
     directions = [xp.stack([beta, c], axis=-1) for beta, c in pairs]
-    along_covariances = xp.stack([0 * one, one], axis=-1)
-    result = second_order(equilibrium, directions, along_covariances)
-    numerator, denominator = mixed(result, share_of_target, equilibrium.layers[-1].n_out)
-    return numerator[..., 0] / xp.sqrt(denominator[..., 0, 0])
+    return second_order(equilibrium, directions, xp.stack([0 * one, one], axis=-1))
+
+
+def limit(result: SecondOrder, share_of_target: Any, n_L: int) -> Any:
+    """Alignment of PC with one sample at infinite width, from `along_activities`.
+
+    Args:
+        result: second order.
+        share_of_target: ``Y/(Y + q_L)``, the share of the target in the squared norm of ``r``.
+        n_L: width of the output.
+    """
+    numerator, denominator = mixed(result, share_of_target, n_L)
+    return numerator[..., 0] / namespace(numerator).sqrt(denominator[..., 0, 0])
 
 
 def mixed(result: SecondOrder, share_of_target: Any, n_L: int) -> tuple[Any, Any]:
@@ -144,6 +150,24 @@ def mixed(result: SecondOrder, share_of_target: Any, n_L: int) -> tuple[Any, Any
     vector = _scaled(target / n_L, result.traces) + _scaled(own, result.forms)
     matrix = _scaled(target / n_L, result.products) + _scaled(own, result.product_forms)
     return vector, matrix
+
+
+def energies(equilibrium: RandomEquilibrium, result: SecondOrder) -> tuple[Any, Any]:
+    """Share of each layer in the two parts of the energy, ``½Y a_L/n_L`` and ``½e``; each adds up to one.
+
+    They are ``c_l tr(G_l S⁻²)/n_L`` and ``c_l ŷᵀS⁻¹G_l S⁻¹ŷ/e``.
+    """
+    xp, one = namespace(*equilibrium.shares), 1 + 0 * equilibrium.occupied[0]
+    rows = xp.eye(len(equilibrium.layers), dtype=one.dtype)
+    kappa = f = _scaled(0 * one, rows[0])
+    shrunk = one  # ε_l/ε_0, times what |x̂|² has grown
+    for row, slope, own, m in zip(rows, result.derivatives, result.own_traces, result.mixings, strict=True):
+        f = f + _scaled(m * shrunk, kappa)
+        shrunk = slope * shrunk
+        kappa = _scaled(slope, kappa) + _scaled(own, row)
+        f = f + _scaled(shrunk, row)
+    c = xp.stack(natural_covariances(equilibrium), axis=-1)
+    return c * kappa / equilibrium.layers[-1].n_out, c * f
 
 
 def _outer(u: Any, w: Any) -> Any:
