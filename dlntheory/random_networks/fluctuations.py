@@ -100,33 +100,31 @@ def _without_negative(matrix: Any, xp: Any) -> Any:
 def mean_and_spread(law: Fluctuation) -> tuple[Any, Any]:
     """Mean and standard deviation of the cosine under the fluctuation."""
     xp = namespace(law.covariance)
-    depth = law.vector.shape[-1]
-    # A = BᵀB is whitened by the fluctuation: δ = Hz, z standard normal.
-    values, vectors = xp.linalg.eigh(law.covariance)
-    root = vectors * xp.sqrt(xp.maximum(values, 0.0))[..., None, :]
-    forms, axes = xp.linalg.eigh(root.swapaxes(-1, -2) @ law.matrix @ root)
-    forms, root = xp.maximum(forms, 0.0), root @ axes
-    linear = law.matrix.sum(axis=-1)  # A·1
-    constant = linear.sum(axis=-1)
-    along = (root * linear[..., :, None]).sum(axis=-2)  # HᵀA1
-    slope = (root * law.vector[..., :, None]).sum(axis=-2)  # Hᵀp
+    root, form_root = _root(law.covariance, xp), _root(law.matrix, xp)
+    # δ = Hz with z standard normal, and √A H = U diag(s): βᵀAβ is a sum of squares (w_i + s_i z_i)².
+    left, singular, right = xp.linalg.svd(form_root @ root)
+    center = (left * form_root.sum(axis=-1)[..., :, None]).sum(axis=-2)  # w = Uᵀ√A 1
+    slope = ((root @ right.swapaxes(-1, -2)) * law.vector[..., :, None]).sum(axis=-2)  # Hᵀp
     start = law.vector.sum(axis=-1)
-    del depth
-    first = second = 0 * constant
+    first = second = 0 * start
     step = 2 * _REACH / (_NODES - 1)
-    scale = constant + forms.sum(axis=-1)
+    scale = (center**2 + singular**2).sum(axis=-1)
     for index in range(_NODES):
         u = -_REACH + index * step
         t = math.exp(2 * math.sinh(u)) / scale
-        damping = 1 / (1 + 2 * t[..., None] * forms)
-        # βᵀAβ = constant + 2 alongᵀz + zᵀ diag(forms) z, completed to a square.
-        exponent = -t * (constant - 2 * t * (damping * along**2).sum(axis=-1))
-        weight = xp.exp(exponent + 0.5 * xp.log(damping).sum(axis=-1)) * (2 * math.cosh(u) * step)
-        tilted = start - 2 * t * (damping * along * slope).sum(axis=-1)
-        variance = (damping * slope**2).sum(axis=-1)
+        damping = 1 / (1 + 2 * t[..., None] * singular**2)
+        exponent = 0.5 * xp.log(damping).sum(axis=-1) - t * (damping * center**2).sum(axis=-1)
+        weight = xp.exp(exponent) * (2 * math.cosh(u) * step)
+        tilted = start - 2 * t * (damping * singular * center * slope).sum(axis=-1)
         first = first + weight * xp.sqrt(t / math.pi) * tilted
-        second = second + weight * t * (tilted**2 + variance)
+        second = second + weight * t * (tilted**2 + (damping * slope**2).sum(axis=-1))
     return first, xp.sqrt(xp.maximum(second - first**2, 0.0))
+
+
+def _root(matrix: Any, xp: Any) -> Any:
+    """The symmetric square root."""
+    values, vectors = xp.linalg.eigh(matrix)
+    return (vectors * xp.sqrt(xp.maximum(values, 0.0))[..., None, :]) @ vectors.swapaxes(-1, -2)
 
 
 def negative_rates(law: Fluctuation) -> Any:
