@@ -55,15 +55,8 @@ def solve(layers: Sequence[LayerKind], covariances: Sequence[Any]) -> RandomEqui
     layers = tuple(layers)
     xp = namespace(*covariances, *(layer.variance for layer in layers))
     log_covariances = [xp.log(each) for each in covariances]
-    log_traces = _bracketed(layers, log_covariances, xp)
-    if xp is np:
-        for _ in range(20):
-            log_traces, change = _improved(layers, log_covariances, log_traces, xp)
-            if change < 1e-13:
-                break
-    else:  # the derivative of a Newton step at the solution is the derivative of the solution
-        for _ in range(5):
-            log_traces, _ = _improved(layers, log_covariances, log_traces, xp)
+    find = _by_numpy if xp is np else _by_jax
+    log_traces = find(layers, log_covariances)
     shares = [xp.exp(c + a) for c, a in zip(log_covariances, log_traces, strict=True)]
     return RandomEquilibrium(layers, tuple(log_traces), tuple(shares), tuple(_occupied(shares)))
 
@@ -76,26 +69,47 @@ def _occupied(shares: Sequence[Any]) -> list[Any]:
     return occupied
 
 
-def _bracketed(layers: tuple[LayerKind, ...], log_covariances: list[Any], xp: Any) -> list[Any]:
-    """Solve for ``log a_1`` by sections, and return all ``log a`` just below the solution."""
-    if len(layers) == 1:
-        return [math.log(layers[0].n_out) - log_covariances[0]]
-    width = (len(layers) + 1) * math.log(2)
-    rounds = math.ceil(math.log(width / 1e-16, _SECTIONS))
-    if xp is np:
-        low = _upper_bound(layers, log_covariances, xp) - width
-        for index in range(1, rounds + 1):
-            low = _section(layers, log_covariances, low, width / _SECTIONS**index, xp)
-        return _traces_from(layers, log_covariances, low, xp)[0]
-    lax = _jax().lax
-    layers = tuple(type(each)(each.n_in, each.n_out, lax.stop_gradient(each.variance)) for each in layers)
-    log_covariances = [lax.stop_gradient(each) for each in log_covariances]
+def _by_numpy(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[Any]:
+    """Narrow the bracket until Newton's method converges from its lower end."""
+    low, width, rounds = _bracket(layers, log_covariances, np)
+    log_traces, tolerance = [], 1e-13 + 1e-15 * len(layers)
+    for index in range(1, rounds + 1):
+        low = _section(layers, log_covariances, low, width / _SECTIONS**index, np)
+        if index not in (2, 5, 9, rounds):
+            continue
+        log_traces, change = _traces_from(layers, log_covariances, low, np)[0], np.inf
+        for _ in range(12):
+            with np.errstate(all="ignore"):  # far from the solution a step may lead out of the domain
+                log_traces, change = _improved(layers, log_covariances, log_traces, np)
+            if not change > tolerance:
+                break
+        if change <= tolerance:
+            break
+    return log_traces
+
+
+def _by_jax(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[Any]:
+    """Narrow the bracket to the last bit, then take Newton's steps, whose derivative is the solution's."""
+    jax = _jax()
+    stop = jax.lax.stop_gradient
+    fixed = tuple(type(each)(each.n_in, each.n_out, stop(each.variance)) for each in layers)
+    logarithms = [stop(each) for each in log_covariances]
+    low, width, rounds = _bracket(fixed, logarithms, jax.numpy)
 
     def narrow(index: Any, low: Any) -> Any:
-        return _section(layers, log_covariances, low, width / float(_SECTIONS) ** (index + 1.0), xp)
+        return _section(fixed, logarithms, low, width / float(_SECTIONS) ** (index + 1.0), jax.numpy)
 
-    low = lax.fori_loop(0, rounds, narrow, _upper_bound(layers, log_covariances, xp) - width)
-    return [lax.stop_gradient(each) for each in _traces_from(layers, log_covariances, low, xp)[0]]
+    low = jax.lax.fori_loop(0, rounds, narrow, low)
+    log_traces = [stop(each) for each in _traces_from(fixed, logarithms, low, jax.numpy)[0]]
+    for _ in range(4):
+        log_traces, _ = _improved(layers, log_covariances, log_traces, jax.numpy)
+    return log_traces
+
+
+def _bracket(layers: tuple[LayerKind, ...], log_covariances: list[Any], xp: Any) -> tuple[Any, float, int]:
+    """The lower end of a bracket for ``log a_1``, its width, and the number of sections to the last bit."""
+    width = (len(layers) + 1) * math.log(2)
+    return _upper_bound(layers, log_covariances, xp) - width, width, math.ceil(math.log(width / 1e-16, _SECTIONS))
 
 
 def _jax() -> Any:
@@ -166,7 +180,7 @@ def _improved(layers: tuple[LayerKind, ...], log_covariances: list[Any], log_tra
         occupied, moved, turned = occupied + share, moved + share * offset, turned + share * factor
     first = (layers[-1].n_out - occupied - moved) / turned
     changes = [p + q * first for p, q in zip(offsets, factors, strict=True)]
-    largest = max(float(np.abs(change).max()) for change in changes) if not is_jax(*changes) else None
+    largest = None if is_jax(*changes) else float(np.max([np.abs(change).max() for change in changes]))
     # A step is cut to one in the logarithm; near the solution it is not.
     return [a + xp.clip(change, -1.0, 1.0) for a, change in zip(log_traces, changes, strict=True)], largest
 
