@@ -124,12 +124,9 @@ class ExpectedAlignment:
         """``x*_{l-1}ᵀx̂_{l-1}``, ``l = 1 … L``, in the limit: ``e T_l``, shape ``(…, L)``."""
         first_order, xp = self.setting.equilibrium, namespace(self.limit)
         logarithm, logarithms = self.setting.log_input, []
-        for beta, layer in zip(
-            predictive_coding.natural_activities(first_order), self.setting.layers, strict=True
-        ):
+        for step in predictive_coding.natural_activities(first_order):
             logarithms.append(logarithm)
-            logarithm = logarithm - xp.log(beta)
-            del layer
+            logarithm = logarithm - xp.log(step)
         return _exp(xp.stack(logarithms, axis=-1))
 
     def _energies(self) -> tuple[Any, Any]:
