@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .layer_kinds import LayerKind
-from .namespaces import is_jax, namespace
+from .namespaces import is_jax, namespace, settled
 
 _SECTIONS = 16
 _TINY = 1e-300
@@ -101,8 +101,10 @@ def _by_jax(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[A
 
     low = jax.lax.fori_loop(0, rounds, narrow, low)
     log_traces = [stop(each) for each in _traces_from(fixed, logarithms, low, jax.numpy)[0]]
-    for _ in range(4):
-        log_traces, _ = _improved(layers, log_covariances, log_traces, jax.numpy)
+    for _ in range(2):
+        log_traces = [stop(each) for each in _improved(fixed, logarithms, log_traces, jax.numpy)[0]]
+    for _ in range(2):  # the first gives first derivatives, the second second ones
+        log_traces, _ = _improved(layers, log_covariances, settled(tuple(log_traces)), jax.numpy)
     return log_traces
 
 

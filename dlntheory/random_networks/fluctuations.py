@@ -20,7 +20,7 @@ from typing import Any
 
 from .equilibrium import RandomEquilibrium
 from .namespaces import is_jax, namespace
-from .predictive_coding import mixed, natural_activities, natural_covariances, second_order
+from .predictive_coding import mixed, natural_activities, second_order
 
 _NODES = 241
 _REACH = 4.6  # of t = exp(2 sinh u): from e^-99 to e^99 times the scale of βᵀAβ
@@ -56,7 +56,7 @@ def fluctuation(
     xp, one = namespace(*equilibrium.shares), 1 + 0 * equilibrium.occupied[0]
     identity = xp.eye(len(layers), dtype=one.dtype)
     directions = [xp.broadcast_to(row, (*one.shape, len(layers))) for row in identity]
-    result = second_order(equilibrium, directions, xp.stack(natural_covariances(equilibrium), axis=-1))
+    result = second_order(equilibrium, directions)
     vector, matrix = mixed(result, share_of_target, layers[-1].n_out)
     activities = xp.stack(natural_activities(equilibrium), axis=-1)
     log_energy = log_input - equilibrium.log_first_gap  # log e

@@ -74,21 +74,29 @@ class ResidualKind:
     def slope(self, C: Any) -> tuple[Any, Any]:
         """``d`` and its derivative, where ``R = k_1 (1 + C d)``."""
         g, excess = self.gain, self.variance * float(self.n_in)
-        # ρ² = g² + 4(g−1)C, written so that it is not negative for C ≥ −1; it is zero at C = −1, g = 2 only.
-        root = namespace(C, g).sqrt((g - 2) ** 2 + 4 * excess * (1 + C))
-        h = g + root
+        root, h = self._roots(C)
         return excess * (1 + 2 / h) / g, -4 * excess**2 / (g * root * h**2)
 
+    def _roots(self, C: Any) -> tuple[Any, Any]:
+        """``ρ = √(g² + 4(g−1)C)``, written so that it exists for all ``C ≥ −1``, and ``h = g + ρ``."""
+        g, excess = self.gain, self.variance * float(self.n_in)
+        root = namespace(C, g).sqrt((g - 2) ** 2 + 4 * excess * (1 + C))
+        return root, g + root
+
     def room(self, occupied: Any) -> Any:
-        """``(n_out − N)/R``, which is ``a T``."""
-        C = -occupied / self.n_in
-        return (self.n_in - occupied) / (self.gain * (1 + C * self.slope(C)[0]))
+        """``(n_out − N)/R = n (h − 2)/((g − 1)h)``, which is ``a T``."""
+        g, excess, free = self.gain, self.variance * float(self.n_in), self.n_in - occupied
+        root, h = self._roots(-occupied / self.n_in)
+        xp = namespace(root)
+        large = g > 2
+        above = self.n_in * xp.where(large, g - 2 + root, 1.0) / xp.where(large, excess, 1.0)
+        below = 4 * free / xp.where(large, 1.0, xp.maximum(2 - g + root, 1e-30))
+        return xp.where(large, above, below) / h
 
     def log_room_slope(self, occupied: Any) -> Any:
         """The derivative of ``log room`` by ``N``."""
-        C = -occupied / self.n_in
-        d, derivative = self.slope(C)
-        return (d + C * derivative) / (1 + C * d) / self.n_in - 1 / (self.n_in - occupied)
+        root, h = self._roots(-occupied / self.n_in)
+        return -4 / (root * h**2 * self.room(occupied))
 
 
 @dataclass(frozen=True)

@@ -20,3 +20,11 @@ def namespace(*values: Any) -> Any:
 def is_traced(value: Any) -> bool:
     """Whether the numbers are not known yet, because JAX traces the computation."""
     return is_jax(value) and isinstance(value, sys.modules["jax"].core.Tracer)
+
+
+def settled(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values; under JAX, a program that is compiled computes them before anything that follows.
+
+    Fused over many layers, the recursions take XLA minutes to compile.
+    """
+    return sys.modules["jax"].lax.optimization_barrier(values) if is_jax(*values) else values

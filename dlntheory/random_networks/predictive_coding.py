@@ -12,18 +12,19 @@ Two choices keep every number moderate at any depth:
 - **Units of the layers** in which every ``T_l`` is one, and ``tr S⁻¹ = n_L``. They leave the cosine as it is, and turn
   the traces into ``a_l = n_l − N_l``, the covariances into ``c_l = (N_l − N_{l-1})/(n_l − N_l)``, and ``β_l`` into
   ``T_l/T_{l+1}``, in the old units. The shares of ``solve`` are then all that the recursion needs.
-- **Directions**: sums ``Σ_h u_h G_h`` are what the cosine needs. With ``u = (β, c)`` the recursion has vectors of two
-  entries and costs ``O(L)``; with unit vectors it gives the terms of every layer, for ``O(L³)``.
+- **Directions**: sums ``Σ_h u_h G_h`` are what the cosine needs. With ``u = β`` the recursion has single numbers and
+  costs ``O(L)``; with unit vectors it gives the terms of every layer, for ``O(L³)``.
 
 ``x̂`` is normalised to one in every layer; ``e`` then falls as the gains multiply.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .equilibrium import RandomEquilibrium
-from .namespaces import namespace
+from .layer_kinds import LayerKind
+from .namespaces import namespace, settled
 
 
 @dataclass(frozen=True)
@@ -76,60 +77,104 @@ def natural_activities(equilibrium: RandomEquilibrium) -> list[Any]:
     ]
 
 
-def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any], along_covariances: Any) -> SecondOrder:
+def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any]) -> SecondOrder:
     """Run the recursions of all layers.
 
     Args:
         equilibrium: first order.
         directions: ``u_1 … u_L``, each of shape ``(…, K)``: the entries of layer ``l`` in every direction.
-        along_covariances: coefficients with which the directions add up to the covariances, ``(…, K)``.
     """
-    layers, occupied, traces = equilibrium.layers, equilibrium.occupied, natural_traces(equilibrium)
-    c = along_covariances
-    zero = 0 * directions[0]
-    k = kappa = P = f = zero
-    Q = Z = _outer(zero, zero)
-    epsilon = e = 1 + 0 * occupied[0]
-    per_layer = []
-    for index, layer in enumerate(layers):
-        n, C = layer.n_in, -occupied[index] / layer.n_in
-        a = traces[index]
-        d, d_slope = layer.slope(C)
-        R = (layer.n_out - occupied[index]) / a
-        gain = R / (1 + C * d)
-        D, D_slope = gain * d, gain * d_slope
-        R_slope = D + C * D_slope
-        s = _dot(c, _times(Q, c)) / n
-        slope = 1 / (R - C * R_slope - R_slope * s)  # T'
-        m = R_slope * slope / n
-        # The matrices first: they take the old vectors.
-        kk, difference = _outer(k, k), f - _scaled(m * epsilon, k - kappa)
-        X = _scaled(
-            slope, _scaled(gain, Q) - _scaled((D - (C + s) * D_slope) / n, kk) + _scaled(D / n, _sym(k, kappa))
-        )
-        Z = Z + _scaled(m * epsilon, Q) + _scaled(d / n, _sym(k, difference))
-        Z = Z + _scaled(slope * epsilon * (R * d_slope + d * R_slope) / n**2, kk)
-        P = P + _scaled(d * e / n, k)
-        f = _scaled(1 / gain, f + _scaled(m * epsilon, kappa))
-        rho = (a - slope * _dot(c, kappa)) / R
-        kappa, epsilon, e = _scaled(slope, kappa), slope * epsilon / gain, e / gain
-        # The layer's own entry.
-        u = directions[index]
-        uu = _outer(u, u)
-        Q = X + _scaled(rho, uu) + _sym(u, kappa)
-        Z = Z + _scaled(epsilon, uu) + _sym(u, f)
-        k, kappa = k + _scaled(a, u), kappa + _scaled(rho, u)
-        P, f = P + _scaled(e, u), f + _scaled(epsilon, u)
-        per_layer.append((gain, slope, rho, m))
-    return SecondOrder(k, kappa, Q, P, f, Z, *zip(*per_layer, strict=True))
+    layers, traces = equilibrium.layers, natural_traces(equilibrium)
+    zero, one = 0 * directions[0], 1 + 0 * equilibrium.occupied[0]
+    state = _State(zero, zero, _outer(zero, zero), zero, zero, _outer(zero, zero), one, one)
+    per_layer, below = [], 0 * one
+    for layer, occupied, a, u in zip(layers, equilibrium.occupied, traces, directions, strict=False):
+        numbers = _Numbers(*settled(_numbers(layer, occupied, a, below)))
+        state = _State(*settled(_through(state, numbers, layer.n_in)))
+        state = _State(*settled(_with_own(state, u, a, numbers.own_trace)))
+        below = a - numbers.own_trace  # tr S R² = tr(R − R²)
+        per_layer.append((numbers.gain, numbers.slope, numbers.own_trace, numbers.m))
+    return SecondOrder(*state[:6], *zip(*per_layer, strict=True))
+
+
+class _State(NamedTuple):
+    """Traces and forms at the layer that has been reached; ``epsilon`` and ``e`` relative to ``|x̂|²``."""
+
+    k: Any
+    kappa: Any
+    Q: Any
+    P: Any
+    f: Any
+    Z: Any
+    epsilon: Any
+    e: Any
+
+
+class _Numbers(NamedTuple):
+    """Scalars of one layer."""
+
+    gain: Any
+    slope: Any  # T'
+    own_trace: Any  # tr R_l²
+    m: Any  # T'/n ∂R/∂C
+    d: Any  # (R/k_1 − 1)/C
+    quadratic: Any  # with which −kkᵀ enters X
+    curvature: Any  # with which kkᵀ enters Z
+
+
+def _numbers(layer: LayerKind, occupied: Any, a: Any, below: Any) -> _Numbers:
+    """The R-transform of a layer at ``C = −N_{l-1}/n_{l-1}``, and what follows from ``tr S_{l-1}R_{l-1}²`` below.
+
+    The derivatives of ``a_l T_l = (n_l − N_{l-1})/R_l`` and of ``T_{l+1} = (n_l − N_l)/a_l`` by ``T_{l+1}`` give ``T'``
+    and ``tr R_l² = −∂a_l/∂T_{l+1}``, as sums of positive terms.
+    """
+    n, C = layer.n_in, -occupied / layer.n_in
+    d, d_slope = layer.slope(C)
+    R, gain = (layer.n_out - occupied) / a, layer.gain * layer.room(occupied) / a
+    R_slope = gain * (d + C * d_slope)
+    slope = 1 / (R + R_slope * below / n)
+    own_trace = slope * a * (1 + layer.log_room_slope(occupied) * below)
+    quadratic = gain * (d + below / n * d_slope)
+    return _Numbers(gain, slope, own_trace, R_slope * slope / n, d, quadratic, R * d_slope + d * R_slope)
+
+
+def _through(state: _State, numbers: _Numbers, n: int) -> _State:
+    """Pass a layer."""
+    k, kappa, Q, P, f, Z, epsilon, e = state
+    gain, slope, _, m, d, quadratic, curvature = numbers
+    kk, difference = _outer(k, k), f - _scaled(m * epsilon, k - kappa)
+    Z = Z + _scaled(m * epsilon, Q) + _scaled(d / n, _sym(k, difference))
+    return _State(
+        k=k,
+        kappa=_scaled(slope, kappa),
+        Q=_scaled(slope, _scaled(gain, Q) - _scaled(quadratic / n, kk) + _scaled(gain * d / n, _sym(k, kappa))),
+        P=P + _scaled(d * e / n, k),
+        f=_scaled(1 / gain, f + _scaled(m * epsilon, kappa)),
+        Z=Z + _scaled(slope * epsilon * curvature / n**2, kk),
+        epsilon=slope * epsilon / gain,
+        e=e / gain,
+    )
+
+
+def _with_own(state: _State, u: Any, a: Any, own_trace: Any) -> _State:
+    """Let the layer's own entry ``G = I`` into the sums, as its directions ``u`` have it."""
+    k, kappa, Q, P, f, Z, epsilon, e = state
+    uu = _outer(u, u)
+    return _State(
+        k=k + _scaled(a, u),
+        kappa=kappa + _scaled(own_trace, u),
+        Q=Q + _scaled(own_trace, uu) + _sym(u, kappa),
+        P=P + _scaled(e, u),
+        f=f + _scaled(epsilon, u),
+        Z=Z + _scaled(epsilon, uu) + _sym(u, f),
+        epsilon=epsilon,
+        e=e,
+    )
 
 
 def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
-    """Run the recursions along two directions, the limit of ``β`` and the covariances: all that the limit needs."""
-    xp, one = namespace(*equilibrium.shares), 1 + 0 * equilibrium.occupied[0]
-    pairs = zip(natural_activities(equilibrium), natural_covariances(equilibrium), strict=True)
-    directions = [xp.stack([beta, c], axis=-1) for beta, c in pairs]
-    return second_order(equilibrium, directions, xp.stack([0 * one, one], axis=-1))
+    """Run the recursions in one direction, the limit of ``β``: all that the limit needs."""
+    return second_order(equilibrium, [beta[..., None] for beta in natural_activities(equilibrium)])
 
 
 def limit(result: SecondOrder, share_of_target: Any, n_L: int) -> Any:
