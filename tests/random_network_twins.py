@@ -47,7 +47,7 @@ def dense_second_order(widths, variances, covariances, input_norm2):
     for l in range(len(v)):
         g = n[l + 1] * v[l]
         slope = 1 / (g - v[l] * c[:l] @ Q @ c[:l])  # with unit covariances c'Qc is the bracket of 6.2
-        X = v[l] * slope * (n[l] * Q + T[l] * sym(k, kappa) - np.outer(k, k))
+        X = v[l] * slope * (n[l + 1] * Q + T[l] * sym(k, kappa) - np.outer(k, k))
         Z = g * Z + v[l] * T[l] * sym(k, f) + v[l] * T[l] ** 2 * epsilon * X
         f = f + v[l] * T[l] ** 2 * slope * epsilon * kappa
         P = g * P + v[l] * T[l] * e * k

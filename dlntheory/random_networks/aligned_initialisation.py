@@ -11,9 +11,10 @@ Equal widths have ``n v_l = (1 + 1/T)ˡ`` and ``n v_L = (1 + 1/T)^{L−1}/T``. T
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 
-def aligned_variances(widths: Sequence[int], growth: float = 3.0) -> list[float]:
+def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
     r"""Find the variances of dense weights for which all ``T_l`` equal ``growth``.
 
     A small growth aligns better at finite width and takes larger variances.
@@ -49,12 +50,12 @@ def aligned_variances(widths: Sequence[int], growth: float = 3.0) -> list[float]
     return [1 / (growth * trace) for trace in traces]
 
 
-def _traces(widths: Sequence[int], growth: float) -> list[float]:
+def _traces(widths: Sequence[int], growth: Any) -> list[float]:
     """``a_1 … a_L``."""
     traces: list[float] = []
     for width in widths[1:-1]:
         traces.append((width - sum(traces)) / (1 + growth))
-    return [*traces, widths[-1] - sum(traces)]
+    return [*traces, float(widths[-1] - sum(traces))]
 
 
 def _least_growth(widths: Sequence[int]) -> float:

@@ -19,12 +19,12 @@ from .arguments import as_count, as_listed, as_positive, one_of
 
 def batch_alignment(
     network: Any,
-    batch: int,
+    batch: Any,
     rule: str = "pc",
     target: Any = "independent",
     input_norm: Any = None,
     target_norm: Any = None,
-    seed: int = 0,
+    seed: Any = 0,
 ) -> float:
     r"""Predict the alignment that a network has with the samples of a Gaussian batch, without drawing the batch.
 

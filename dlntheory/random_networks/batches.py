@@ -50,9 +50,8 @@ class BatchMoments:
 def moments(layers: Sequence[LayerKind], like: Any) -> BatchMoments:
     """All traces at the output, every layer scaled to unit gain; ``like`` has the shape of the grid."""
     xp, depth = namespace(like), len(layers)
-    rows = xp.eye(depth, dtype=like.dtype)
-    vector = like[..., None] * 0 * rows[0]
-    matrix = vector[..., None] * rows[0]
+    rows = [xp.broadcast_to(row, (*like.shape, depth)) for row in xp.eye(depth, dtype=like.dtype)]
+    vector, matrix = 0 * rows[0], 0 * _outer(rows[0], rows[0])
     n_0 = layers[0].n_in + 0 * like
     state = BatchMoments(
         t=vector, u=matrix, c=n_0, c_squared=n_0, c_cubed=n_0, c_n=vector, c_c_n=vector, c_nn=matrix, p=vector,
@@ -60,9 +59,9 @@ def moments(layers: Sequence[LayerKind], like: Any) -> BatchMoments:
     )  # fmt: skip
     for row, layer in zip(rows, layers, strict=True):
         k2, k3 = layer.cumulants()
-        state = _with_inputs(state, row + vector)
+        state = _with_inputs(state, row)
         state = _through(state, k2 / layer.n_in + 0 * like, k3 / layer.n_in**2 + 0 * like)
-        state = _with_weights(state, row + vector, layer.n_out)
+        state = _with_weights(state, row, layer.n_out)
     return state
 
 

@@ -185,4 +185,3 @@ def _improved(layers: tuple[LayerKind, ...], log_covariances: list[Any], log_tra
     largest = None if is_jax(*changes) else float(np.max([np.abs(change).max() for change in changes]))
     # A step is cut to one in the logarithm; near the solution it is not.
     return [a + xp.clip(change, -1.0, 1.0) for a, change in zip(log_traces, changes, strict=True)], largest
-

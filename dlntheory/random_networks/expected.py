@@ -49,7 +49,7 @@ class Setting:
     @cached_property
     def fluctuation(self) -> fluctuations.Fluctuation:
         """The law of the activities at finite width."""
-        return fluctuations.fluctuation(self.equilibrium, self.share_of_target, self.log_input, self.log_target)
+        return fluctuations.fluctuation(self.equilibrium, self.log_input, self.log_target)
 
     @cached_property
     def mean_and_spread(self) -> tuple[Any, Any]:
@@ -160,7 +160,7 @@ def expected_alignment(
     widths: Any = None,
     init: str = "kaiming_uniform",
     rule: str = "pc",
-    batch: int = 1,
+    batch: Any = 1,
     target: str = "independent",
     input_norm: Any = None,
     target_norm: Any = None,
@@ -224,7 +224,8 @@ def expected_alignment(
     setting = as_setting(as_layers(widths, init, variances, layers), covariances, input_norm, target_norm)
     kinds = setting.layers
     if rule == "pc":
-        limit = predictive_coding.limit(setting.second_order, setting.share_of_target, kinds[-1].n_out)
+        share = predictive_coding.shares(setting.equilibrium, setting.log_input, setting.log_target)
+        limit = predictive_coding.limit(setting.second_order, share, kinds[-1].n_out)
     elif count > 1:
         limit = batches.limit(kinds, setting.share_of_target, count, target)
     else:
@@ -245,7 +246,9 @@ def as_setting(layers: tuple[LayerKind, ...], covariances: Any, input_norm: Any,
         shape = np.broadcast_shapes(*(number.shape for number in numbers))
     except ValueError as error:
         shapes = sorted({number.shape for number in numbers})
-        raise ValueError(f"`variances`, `covariances` and norms have grids {shapes}; wanted grids that match.") from error
+        raise ValueError(
+            f"`variances`, `covariances` and norms have grids {shapes}; wanted grids that match."
+        ) from error
     dtype = xp.result_type(*(number.dtype for number in numbers if is_jax(number) == (xp is not np)))
     grid = [xp.broadcast_to(xp.asarray(number, dtype=dtype), shape) for number in numbers]
     kinds = tuple(

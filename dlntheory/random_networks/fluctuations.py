@@ -18,9 +18,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .equilibrium import RandomEquilibrium
 from .namespaces import is_jax, namespace
-from .predictive_coding import mixed, natural_activities, second_order
+from .predictive_coding import mixed, natural_activities, second_order, shares, unit_directions
 
 _NODES = 241
 _REACH = 4.6  # of t = exp(2 sinh u): from e^-99 to e^99 times the scale of βᵀAβ
@@ -41,32 +43,18 @@ class Fluctuation:
     matrix: Any
 
 
-def fluctuation(
-    equilibrium: RandomEquilibrium, share_of_target: Any, log_input: Any, log_target: Any
-) -> Fluctuation:
-    """Find the law of ``β``, and the cosine as its function.
-
-    Args:
-        equilibrium: first order.
-        share_of_target: ``Y/(Y + q_L)``.
-        log_input: ``log q_0``.
-        log_target: ``log Y``.
-    """
-    layers = equilibrium.layers
-    xp, one = namespace(*equilibrium.shares), 1 + 0 * equilibrium.occupied[0]
-    identity = xp.eye(len(layers), dtype=one.dtype)
-    directions = [xp.broadcast_to(row, (*one.shape, len(layers))) for row in identity]
-    result = second_order(equilibrium, directions)
-    vector, matrix = mixed(result, share_of_target, layers[-1].n_out)
+def fluctuation(equilibrium: RandomEquilibrium, log_input: Any, log_target: Any) -> Fluctuation:
+    """Find the law of ``β``, and the cosine as its function, from ``log q_0`` and ``log Y``."""
+    xp, n_L = namespace(*equilibrium.shares), equilibrium.layers[-1].n_out
+    result = second_order(equilibrium, unit_directions(equilibrium))
+    vector, matrix = mixed(result, shares(equilibrium, log_input, log_target), n_L)
     activities = xp.stack(natural_activities(equilibrium), axis=-1)
     log_energy = log_input - equilibrium.log_first_gap  # log e
-    n_L = layers[-1].n_out
     log_scale = log_target + equilibrium.log_traces[-1] - 2 * math.log(n_L) - log_energy
-    covariance = _relative_covariance(result.gains, result.derivatives, xp)
+    with np.errstate(over="ignore", invalid="ignore"):
+        covariance = _relative_covariance(result.gains, result.derivatives, xp)
     covariance = _without_negative(covariance, xp) * xp.exp(xp.minimum(log_scale, 600.0))[..., None, None]
-    return Fluctuation(
-        covariance, vector * activities, matrix * activities[..., :, None] * activities[..., None, :]
-    )
+    return Fluctuation(covariance, vector * activities, matrix * activities[..., :, None] * activities[..., None, :])
 
 
 def _relative_covariance(gains: Any, derivatives: Any, xp: Any) -> Any:
@@ -93,6 +81,8 @@ def _relative_covariance(gains: Any, derivatives: Any, xp: Any) -> Any:
 
 def _without_negative(matrix: Any, xp: Any) -> Any:
     """Clip the eigenvalues of symmetric matrices at zero: below it they are rounding."""
+    if xp is np and not np.isfinite(matrix).all():
+        raise ValueError("The network is too deep for its gains: the fluctuation of activities exceeds floating point.")
     values, vectors = xp.linalg.eigh(matrix)
     return (vectors * xp.maximum(values, 0.0)[..., None, :]) @ vectors.swapaxes(-1, -2)
 

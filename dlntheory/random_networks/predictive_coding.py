@@ -15,9 +15,10 @@ Two choices keep every number moderate at any depth:
 - **Directions**: sums ``Σ_h u_h G_h`` are what the cosine needs. With ``u = β`` the recursion has single numbers and
   costs ``O(L)``; with unit vectors it gives the terms of every layer, for ``O(L³)``.
 
-``x̂`` is normalised to one in every layer; ``e`` then falls as the gains multiply.
+``x̂`` is normalised to one in every layer; ``e`` then falls as the gains multiply. ``Q`` is divided by the same growth.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ class SecondOrder:
     Attributes:
         traces: ``tr G_u S⁻¹``, shape ``(…, K)`` for ``K`` directions ``u``.
         square_traces: ``tr G_u S⁻²``, shape ``(…, K)``.
-        products: ``tr S⁻¹ G_u G_w S⁻¹``, shape ``(…, K, K)``.
+        products: ``tr S⁻¹ G_u G_w S⁻¹``, over the growth of ``|x̂|²``, shape ``(…, K, K)``.
         forms: ``e x̂ᵀG_u S⁻¹x̂/|x̂|²``, shape ``(…, K)``, with ``e = 1`` at the input.
         energies: ``x̂ᵀS⁻¹G_u S⁻¹x̂/|x̂|²``, shape ``(…, K)``.
         product_forms: ``x̂ᵀS⁻¹G_u G_w S⁻¹x̂/|x̂|²``, shape ``(…, K, K)``.
@@ -98,7 +99,7 @@ def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any]) -> S
 
 
 class _State(NamedTuple):
-    """Traces and forms at the layer that has been reached; ``epsilon`` and ``e`` relative to ``|x̂|²``."""
+    """Traces and forms at the layer that has been reached, and what they need of the layers below."""
 
     k: Any
     kappa: Any
@@ -106,7 +107,7 @@ class _State(NamedTuple):
     P: Any
     f: Any
     Z: Any
-    epsilon: Any
+    shrunk: Any  # ε = T'_1 ⋯ T'_l e
     e: Any
 
 
@@ -118,7 +119,7 @@ class _Numbers(NamedTuple):
     own_trace: Any  # tr R_l²
     m: Any  # T'/n ∂R/∂C
     d: Any  # (R/k_1 − 1)/C
-    quadratic: Any  # with which −kkᵀ enters X
+    quadratic: Any  # with which −kkᵀ enters X, over the gain
     curvature: Any  # with which kkᵀ enters Z
 
 
@@ -134,42 +135,49 @@ def _numbers(layer: LayerKind, occupied: Any, a: Any, below: Any) -> _Numbers:
     R_slope = gain * (d + C * d_slope)
     slope = 1 / (R + R_slope * below / n)
     own_trace = slope * a * (1 + layer.log_room_slope(occupied) * below)
-    quadratic = gain * (d + below / n * d_slope)
-    return _Numbers(gain, slope, own_trace, R_slope * slope / n, d, quadratic, R * d_slope + d * R_slope)
+    return _Numbers(gain, slope, own_trace, R_slope * slope / n, d, d + below / n * d_slope, R * d_slope + d * R_slope)
 
 
 def _through(state: _State, numbers: _Numbers, n: int) -> _State:
     """Pass a layer."""
-    k, kappa, Q, P, f, Z, epsilon, e = state
+    k, kappa, Q, P, f, Z, shrunk, e = state
     gain, slope, _, m, d, quadratic, curvature = numbers
-    kk, difference = _outer(k, k), f - _scaled(m * epsilon, k - kappa)
-    Z = Z + _scaled(m * epsilon, Q) + _scaled(d / n, _sym(k, difference))
+    kk, epsilon = _outer(k, k), shrunk * e
+    Z = Z + _scaled(m * shrunk, Q) + _scaled(d / n, _sym(k, f - _scaled(m * epsilon, k - kappa)))
+    X = Q - _scaled(quadratic * e / n, kk) + _scaled(d * e / n, _sym(k, kappa))
     return _State(
         k=k,
         kappa=_scaled(slope, kappa),
-        Q=_scaled(slope, _scaled(gain, Q) - _scaled(quadratic / n, kk) + _scaled(gain * d / n, _sym(k, kappa))),
+        Q=_scaled(slope, X),
         P=P + _scaled(d * e / n, k),
         f=_scaled(1 / gain, f + _scaled(m * epsilon, kappa)),
         Z=Z + _scaled(slope * epsilon * curvature / n**2, kk),
-        epsilon=slope * epsilon / gain,
+        shrunk=slope * shrunk,
         e=e / gain,
     )
 
 
 def _with_own(state: _State, u: Any, a: Any, own_trace: Any) -> _State:
     """Let the layer's own entry ``G = I`` into the sums, as its directions ``u`` have it."""
-    k, kappa, Q, P, f, Z, epsilon, e = state
-    uu = _outer(u, u)
+    k, kappa, Q, P, f, Z, shrunk, e = state
+    uu, epsilon = _outer(u, u), shrunk * e
     return _State(
         k=k + _scaled(a, u),
         kappa=kappa + _scaled(own_trace, u),
-        Q=Q + _scaled(own_trace, uu) + _sym(u, kappa),
+        Q=Q + _scaled(e, _scaled(own_trace, uu) + _sym(u, kappa)),
         P=P + _scaled(e, u),
         f=f + _scaled(epsilon, u),
         Z=Z + _scaled(epsilon, uu) + _sym(u, f),
-        epsilon=epsilon,
+        shrunk=shrunk,
         e=e,
     )
+
+
+def unit_directions(equilibrium: RandomEquilibrium) -> list[Any]:
+    """One direction per layer."""
+    like, depth = equilibrium.occupied[0], len(equilibrium.layers)
+    rows = namespace(like).eye(depth, dtype=like.dtype)
+    return [namespace(like).broadcast_to(row, (*like.shape, depth)) for row in rows]
 
 
 def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
@@ -177,23 +185,39 @@ def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
     return second_order(equilibrium, [beta[..., None] for beta in natural_activities(equilibrium)])
 
 
-def limit(result: SecondOrder, share_of_target: Any, n_L: int) -> Any:
-    """Alignment of PC with one sample at infinite width, from `along_activities`.
+class Shares(NamedTuple):
+    """How the squared norm of ``r`` divides: ``Y/(Y + q_L)``, the rest, and the first with ``Q``'s growth."""
 
-    Args:
-        result: second order.
-        share_of_target: ``Y/(Y + q_L)``, the share of the target in the squared norm of ``r``.
-        n_L: width of the output.
+    target: Any
+    own: Any
+    target_grown: Any
+
+
+def shares(equilibrium: RandomEquilibrium, log_input: Any, log_target: Any) -> Shares:
+    """Divide ``r`` between target and prediction, from ``log q_0`` and ``log Y``.
+
+    The growth of ``|x̂|²`` is ``q_L a_L T_1/(n_L q_0)``: in deep networks beyond floating point, and its product with
+    the target's share is not.
     """
-    numerator, denominator = mixed(result, share_of_target, n_L)
+    xp, n_L = namespace(log_input), equilibrium.layers[-1].n_out
+    log_growth = equilibrium.log_first_gap + equilibrium.log_traces[-1] - math.log(n_L)
+    log_output = log_input
+    for layer in equilibrium.layers:
+        log_growth, log_output = log_growth + xp.log(layer.gain), log_output + xp.log(layer.gain)
+    log_sum = xp.logaddexp(log_target, log_output)
+    return Shares(*(xp.exp(each - log_sum) for each in (log_target, log_output, log_target + log_growth)))
+
+
+def limit(result: SecondOrder, share: Shares, n_L: int) -> Any:
+    """Alignment of PC with one sample at infinite width, from `along_activities`."""
+    numerator, denominator = mixed(result, share, n_L)
     return numerator[..., 0] / namespace(numerator).sqrt(denominator[..., 0, 0])
 
 
-def mixed(result: SecondOrder, share_of_target: Any, n_L: int) -> tuple[Any, Any]:
+def mixed(result: SecondOrder, share: Shares, n_L: int) -> tuple[Any, Any]:
     """``p`` and ``A`` of ``cos(β) = βᵀp/√(βᵀAβ)``: the parts of the target and of ``ŷ``."""
-    target, own = share_of_target, 1 - share_of_target
-    vector = _scaled(target / n_L, result.traces) + _scaled(own, result.forms)
-    matrix = _scaled(target / n_L, result.products) + _scaled(own, result.product_forms)
+    vector = _scaled(share.target / n_L, result.traces) + _scaled(share.own, result.forms)
+    matrix = _scaled(share.target_grown / n_L, result.products) + _scaled(share.own, result.product_forms)
     return vector, matrix
 
 
@@ -203,9 +227,8 @@ def energies(equilibrium: RandomEquilibrium, result: SecondOrder) -> tuple[Any, 
     They are ``c_l tr(G_l S⁻²)/n_L`` and ``c_l ŷᵀS⁻¹G_l S⁻¹ŷ/e``.
     """
     xp, one = namespace(*equilibrium.shares), 1 + 0 * equilibrium.occupied[0]
-    rows = xp.eye(len(equilibrium.layers), dtype=one.dtype)
-    kappa = f = _scaled(0 * one, rows[0])
-    shrunk = one  # ε_l/ε_0, times what |x̂|² has grown
+    rows = unit_directions(equilibrium)
+    kappa, f, shrunk = 0 * rows[0], 0 * rows[0], one
     for row, slope, own, m in zip(rows, result.derivatives, result.own_traces, result.mixings, strict=True):
         f = f + _scaled(m * shrunk, kappa)
         shrunk = slope * shrunk
