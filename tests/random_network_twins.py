@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import ortho_group
 
 
 def sym(u, w):
@@ -84,7 +83,9 @@ def draw_layer(rng, kind, n_in, n_out, variance):
     """The map of one random layer."""
     if kind == "orthogonal":
         size = max(n_in, n_out)
-        return np.sqrt(variance * size) * ortho_group.rvs(size, random_state=rng)[:n_out, :n_in]
+        basis, triangle = np.linalg.qr(rng.normal(size=(size, min(n_in, n_out))))
+        basis = np.sqrt(variance * size) * basis * np.sign(np.diagonal(triangle))
+        return basis if n_out >= n_in else basis.T
     weight = np.sqrt(variance) * rng.normal(size=(n_out, n_in))
     return weight + np.eye(n_in) if kind == "residual" else weight
 
@@ -139,4 +140,4 @@ def measure_batch(rng, maps, batch, target, rule):
     for index, (each, down) in enumerate(zip(maps, downs, strict=True)):
         change = change + down @ (down.T @ signal) @ (activity.T @ forward[index])
         activity = each @ activity + (down.T @ signal if rule == "pc" else 0)
-    return np.mean([cosine(R[:, b], change[:, b]) for b in range(batch)])
+    return np.mean((R * change).sum(axis=0) / np.sqrt((R**2).sum(axis=0) * (change**2).sum(axis=0)))

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from math import comb, factorial, sqrt
 
 import numpy as np
@@ -26,7 +27,7 @@ def square(kind, scale, depth, n=256):
 
 
 def chain(kind, widths, variance):
-    return [(kind, a, b, variance(a, b)) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    return [(kind, a, b, variance(a, b)) for a, b in pairwise(widths)]
 
 
 def kaiming(a, b):

@@ -1,5 +1,6 @@
 """What the functions of this room accept; every message names the argument, what came and what was wanted."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def as_layers(widths: Any, init: str, variances: Any, layers: Any) -> tuple[Laye
     if widths is None:
         raise TypeError("`widths` is None; wanted (n_0, …, n_L), or `layers`.")
     sizes = as_widths(widths)
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    pairs = list(pairwise(sizes))
     kind = OrthogonalKind if init == "orthogonal" else DenseKind
     if variances is None:
         each = [np.asarray(INITIAL_VARIANCES[init](*pair), np.float64) for pair in pairs]
@@ -100,7 +101,7 @@ def _listed_layers(widths: Any, layers: Any) -> tuple[LayerKind, ...]:
     if not listed:
         raise ValueError("`layers` is empty; wanted at least one layer.")
     read = tuple(_listed_layer(f"layers[{index}]", layer) for index, layer in enumerate(listed))
-    for index, (below, above) in enumerate(zip(read[:-1], read[1:], strict=True)):
+    for index, (below, above) in enumerate(pairwise(read)):
         if below.n_out != above.n_in:
             raise ValueError(
                 f"`layers[{index + 1}]` takes {above.n_in} units but `layers[{index}]` gives {below.n_out}; "

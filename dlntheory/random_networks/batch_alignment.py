@@ -61,7 +61,7 @@ def batch_alignment(
     input_variance = _square("input_norm", input_norm, n_0) / n_0
     target_variance = _square("target_norm", target_norm, n_L) / n_L
     outcomes, residual, deviations = _residual(weights, target, input_variance, target_variance, target_norm, seed)
-    below, above, covariance = _passes(weights)
+    above, covariance = _passes(weights)
     multiplier = np.linalg.solve(covariance, residual) if rule == "pc" else residual
     changes, products = [], []  # A_l √Σ and √Σ N_l √Σ
     activity = inputs = np.hstack([np.zeros((n_0, outcomes)), np.eye(n_0)]) * deviations
@@ -83,15 +83,15 @@ def _cosine(changes: np.ndarray, products: np.ndarray, residual: np.ndarray, bat
     return float((mean * residual).sum() / np.sqrt((residual**2).sum() * ((mean**2).sum() + noise)))
 
 
-def _passes(weights: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-    """``D_0``'s factors from below, ``D_1 … D_L`` and ``S``."""
+def _passes(weights: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """``D_1 … D_L`` and ``S``."""
     above = [np.eye(weights[-1].shape[0])]
     for weight in reversed(weights[1:]):
         above.insert(0, above[0] @ weight)
     covariance = np.zeros_like(above[-1])
     for down in above:
         covariance += down @ down.T
-    return [above[0] @ weights[0]], above, covariance
+    return above, covariance
 
 
 def _residual(

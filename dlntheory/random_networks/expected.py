@@ -176,8 +176,8 @@ def expected_alignment(
 
     ``cos = βᵀ((Y/n_L) k + P) / √((Y + q_L) βᵀ((Y/n_L) Q + Z) β)``,
 
-    with traces ``k``, ``Q`` and quadratic forms ``P``, ``Z`` of products ``G_l S⁻¹`` from recursions over the layers; BP
-    has the same form with ``β_l = |x̂_{l-1}|²`` and without ``S⁻¹``. Errors are ``O(1/n)``; one draw scatters by
+    with traces ``k``, ``Q`` and quadratic forms ``P``, ``Z`` of products ``G_l S⁻¹`` from recursions over the layers.
+    BP has the same form with ``β_l = |x̂_{l-1}|²`` and without ``S⁻¹``. Errors are ``O(1/n)``; one draw scatters by
     ``O(1/√n)`` around it, and far more in deep PC networks with ``σ² < 1``: see ``mean`` and ``spread``.
 
     Args:

@@ -2,10 +2,10 @@ r"""Second order: how predictive coding changes the prediction of a random netwo
 
 Equilibrium makes ``x*_{l-1}ᵀx̂_{l-1} → β_l = e T_l``, with ``e = q_0/T_1``. The change of the prediction is
 ``dŷ = Σ_l β_l G_l S⁻¹ r``, so that its cosine with ``r`` takes traces and quadratic forms of the products
-``G_h S⁻¹`` and ``G_h S⁻¹ S⁻¹ G_k``. All of them follow from recursions over the layers, with ``R_l = (T_{l+1} + S_l)⁻¹``:
+``G_h S⁻¹`` and ``S⁻¹ G_h G_k S⁻¹``. All follow from recursions over the layers, with ``R_l = (T_{l+1} + S_l)⁻¹``:
 
 ``k_h = tr G_h R``, ``κ_h = tr G_h R²``, ``Q_hk = tr R G_h G_k R``,
-``P_h = e x̂ᵀG_h R x̂``, ``f_h = x̂ᵀR G_h R x̂``, ``Z_hk = x̂ᵀR G_h G_k R x̂``, ``ε = x̂ᵀR² x̂``.
+``P_h = x̂ᵀG_h R x̂``, ``f_h = x̂ᵀR G_h R x̂``, ``Z_hk = x̂ᵀR G_h G_k R x̂``, ``ε = x̂ᵀR² x̂``.
 
 Two choices keep every number moderate at any depth:
 
@@ -36,7 +36,7 @@ class SecondOrder:
         traces: ``tr G_u S⁻¹``, shape ``(…, K)`` for ``K`` directions ``u``.
         square_traces: ``tr G_u S⁻²``, shape ``(…, K)``.
         products: ``tr S⁻¹ G_u G_w S⁻¹``, over the growth of ``|x̂|²``, shape ``(…, K, K)``.
-        forms: ``e x̂ᵀG_u S⁻¹x̂/|x̂|²``, shape ``(…, K)``, with ``e = 1`` at the input.
+        forms: ``x̂ᵀG_u S⁻¹x̂/|x̂|²``, shape ``(…, K)``.
         energies: ``x̂ᵀS⁻¹G_u S⁻¹x̂/|x̂|²``, shape ``(…, K)``.
         product_forms: ``x̂ᵀS⁻¹G_u G_w S⁻¹x̂/|x̂|²``, shape ``(…, K, K)``.
         gains: the gain of every layer in these units, ``L`` arrays.

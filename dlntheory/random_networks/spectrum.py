@@ -104,7 +104,7 @@ def _as_grid(grid: Any) -> np.ndarray:
 
 
 class _Chain:
-    """The recursion upwards from ``a_1``, which is written as a multiple ``b`` so that ``a_L ≈ n_L b`` for small ``b``."""
+    """The recursion upwards from ``a_1``, a multiple of ``b``, such that ``a_L ≈ n_L b`` for small ``b``."""
 
     def __init__(self, layers: tuple[LayerKind, ...], covariances: np.ndarray) -> None:
         self.steps = [(float(layer.variance), layer.n_in) for layer in layers[1:]]
