@@ -1,6 +1,7 @@
 """Random networks by formula, against networks that are drawn, with standard errors."""
 
 from math import sqrt
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -241,11 +242,9 @@ def test_bad_input_of_batches(arguments, error, message):
 
 
 def test_batch_alignment_takes_networks_and_matrices():
-    class Network:
-        weights = [np.eye(4), 2 * np.eye(4)]
-
-    data = np.diag([1.0, 2, 3, 4])
-    assert batch_alignment(Network(), 5, target=data) == batch_alignment(Network.weights, 5, target=data)
+    weights, data = [np.eye(4), 2 * np.eye(4)], np.diag([1.0, 2, 3, 4])
+    network = SimpleNamespace(weights=weights)
+    assert batch_alignment(network, 5, target=data) == batch_alignment(weights, 5, target=data)
 
 
 SPECTRA = [

@@ -104,7 +104,7 @@ def _by_jax(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[A
     for _ in range(2):
         log_traces = [stop(each) for each in _improved(fixed, logarithms, log_traces, jax.numpy)[0]]
     for _ in range(2):  # the first gives first derivatives, the second second ones
-        log_traces, _ = _improved(layers, log_covariances, settled(tuple(log_traces)), jax.numpy)
+        log_traces, _ = _improved(layers, log_covariances, list(settled(tuple(log_traces))), jax.numpy)
     return log_traces
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .equilibrium import RandomEquilibrium
-from .namespaces import is_jax, namespace
+from .namespaces import namespace, normal_distribution
 from .predictive_coding import mixed, natural_activities, second_order, shares, unit_directions
 
 _NODES = 241
@@ -121,9 +121,5 @@ def negative_rates(law: Fluctuation) -> Any:
     """Mean over the layers of the chance that ``β_l``, and with it the adaptive rate, is negative."""
     xp = namespace(law.covariance)
     deviations = xp.sqrt(xp.diagonal(law.covariance, axis1=-2, axis2=-1))
-    if is_jax(law.covariance):
-        from jax.scipy.special import ndtr
-    else:
-        from scipy.special import ndtr
     positive = deviations > 0
-    return xp.where(positive, ndtr(-1 / xp.where(positive, deviations, 1.0)), 0.0).mean(axis=-1)
+    return xp.where(positive, normal_distribution(-1 / xp.where(positive, deviations, 1.0)), 0.0).mean(axis=-1)

@@ -28,3 +28,12 @@ def settled(values: tuple[Any, ...]) -> tuple[Any, ...]:
     Fused over many layers, the recursions take XLA minutes to compile.
     """
     return sys.modules["jax"].lax.optimization_barrier(values) if is_jax(*values) else values
+
+
+def normal_distribution(value: Any) -> Any:
+    """The distribution function of the standard normal law."""
+    if is_jax(value):
+        return sys.modules["jax"].scipy.special.ndtr(value)
+    from scipy.special import ndtr
+
+    return ndtr(value)
