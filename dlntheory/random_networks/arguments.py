@@ -1,0 +1,126 @@
+"""What the functions of this room accept; every message names the argument, what came and what was wanted."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
+from .namespaces import is_jax, is_traced, namespace
+
+# The variance of a weight, from the widths that the layer leads from and to.
+INITIAL_VARIANCES = {
+    "kaiming_uniform": lambda n_in, n_out: 1 / (3 * n_in),
+    "norm_preserving": lambda n_in, n_out: 1 / n_out,
+    "orthogonal": lambda n_in, n_out: 1 / max(n_in, n_out),
+    "lecun_normal": lambda n_in, n_out: 1 / n_in,
+}
+
+
+def one_of(name: str, value: Any, choices: Any) -> Any:
+    """Return ``value`` if it is among ``choices``."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"`{name}` is {value!r}; wanted one of {', '.join(map(repr, choices))}.")
+    return value
+
+
+def as_count(name: str, value: Any, minimum: int = 1) -> int:
+    """Convert to a whole number of at least ``minimum``."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"`{name}` is {value!r}; wanted a whole number.")
+    if value < minimum:
+        raise ValueError(f"`{name}` is {value}; wanted at least {minimum}.")
+    return int(value)
+
+
+def as_listed(name: str, value: Any, content: str) -> list[Any]:
+    """Convert a list, a tuple or an array of at least one dimension to a list."""
+    listed = hasattr(value, "__len__") and hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
+    if isinstance(value, str | bytes | dict | set) or not listed:
+        raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a list of {content}.")
+    return list(value)
+
+
+def as_widths(widths: Any) -> tuple[int, ...]:
+    """Convert ``(n_0, …, n_L)`` to whole numbers, at least two."""
+    listed = as_listed("widths", widths, "whole numbers")
+    if len(listed) < 2:
+        raise ValueError(f"`widths` is {widths!r}; wanted at least an input and an output width.")
+    return tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
+
+
+def as_positive(name: str, value: Any) -> Any:
+    """Convert to an array of positive numbers: float64, or a JAX array as it is."""
+    if value is None or isinstance(value, str | bytes | bool | dict | set):
+        raise TypeError(f"`{name}` is {value!r}; wanted positive numbers.")
+    if is_jax(value) or (isinstance(value, list | tuple) and is_jax(*value)):
+        array = namespace(*([value] if is_jax(value) else value)).asarray(value)
+        array = array if array.dtype.kind == "f" else array.astype(float)
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"`{name}` is not an array: {error}.") from error
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"`{name}` has dtype {array.dtype}; wanted real numbers.")
+        array = array.astype(np.float64)
+    if not is_traced(array) and not (np.isfinite(np.asarray(array)).all() and (np.asarray(array) > 0).all()):
+        raise ValueError(f"`{name}` is {value!r}; wanted positive, finite numbers.")
+    return array
+
+
+def as_per_layer(name: str, value: Any, depth: int) -> list[Any]:
+    """Convert to one array of positive numbers per layer; the last axis of ``value`` is the layer."""
+    array = as_positive(name, value)
+    if array.ndim == 0 or array.shape[-1] != depth:
+        raise ValueError(f"`{name}` has shape {array.shape}; wanted (…, {depth}), one number per layer.")
+    return [array[..., index] for index in range(depth)]
+
+
+def as_layers(widths: Any, init: str, variances: Any, layers: Any) -> tuple[LayerKind, ...]:
+    """Read the layers from widths and an initialisation, from variances, or from a list that names their kinds."""
+    one_of("init", init, INITIAL_VARIANCES)
+    if layers is not None:
+        if variances is not None:
+            raise ValueError("`variances` came with `layers`, which holds its own; wanted one of the two.")
+        return _listed_layers(widths, layers)
+    if widths is None:
+        raise TypeError("`widths` is None; wanted (n_0, …, n_L), or `layers`.")
+    sizes = as_widths(widths)
+    pairs = list(pairwise(sizes))
+    kind = OrthogonalKind if init == "orthogonal" else DenseKind
+    if variances is None:
+        each = [np.asarray(INITIAL_VARIANCES[init](*pair), np.float64) for pair in pairs]
+    else:
+        each = as_per_layer("variances", variances, len(pairs))
+    return tuple(kind(*pair, variance) for pair, variance in zip(pairs, each, strict=True))
+
+
+def _listed_layers(widths: Any, layers: Any) -> tuple[LayerKind, ...]:
+    listed = as_listed("layers", layers, "(kind, n_in, n_out, variance)")
+    if not listed:
+        raise ValueError("`layers` is empty; wanted at least one layer.")
+    read = tuple(_listed_layer(f"layers[{index}]", layer) for index, layer in enumerate(listed))
+    for index, (below, above) in enumerate(pairwise(read)):
+        if below.n_out != above.n_in:
+            raise ValueError(
+                f"`layers[{index + 1}]` takes {above.n_in} units but `layers[{index}]` gives {below.n_out}; "
+                "wanted layers that chain."
+            )
+    sizes = (read[0].n_in, *(layer.n_out for layer in read))
+    if widths is not None and as_widths(widths) != sizes:
+        raise ValueError(f"`widths` is {tuple(widths)} but `layers` chain {sizes}; wanted the same, or no widths.")
+    return read
+
+
+def _listed_layer(name: str, layer: Any) -> LayerKind:
+    if not isinstance(layer, tuple | list) or len(layer) != 4:
+        raise ValueError(f"`{name}` is {layer!r}; wanted (kind, n_in, n_out, variance).")
+    kind, n_in, n_out, variance = layer
+    one_of(f"{name}[0]", kind, KINDS)
+    n_in, n_out = as_count(f"{name}[1]", n_in), as_count(f"{name}[2]", n_out)
+    if kind == "residual" and n_in != n_out:
+        raise ValueError(f"`{name}` is residual and leads from {n_in} to {n_out} units; wanted equal widths.")
+    if variance is None and kind == "orthogonal":
+        variance = 1 / max(n_in, n_out)
+    return KINDS[kind](n_in, n_out, as_positive(f"{name}[3]", variance))

@@ -1,0 +1,38 @@
+r"""Alignment of backpropagation with one sample in a random network, at infinite width.
+
+``dŷ = Σ_l |x̂_{l-1}|² G_l r``, so that the cosine with ``r`` takes ``tr Σ q_{l-1}G_l``, the trace of its square, and
+the same two between ``x̂``. Free products give each of them from layer to layer, through the first three free
+cumulants of the layer. Each is divided by the power of ``q_l`` with which it grows, so that nothing overflows.
+
+Equal widths and variances give, with ``s = |ŷ|²/|y|²``,
+
+``cos = [1 + s(L+1)/2] / √((1+s)(1+sL)) · √(6L/((L+1)(2L+1)))``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .layer_kinds import LayerKind
+from .namespaces import namespace
+
+
+def limit(layers: Sequence[LayerKind], share_of_target: Any) -> Any:
+    """Alignment of BP with one sample at infinite width.
+
+    Args:
+        layers: kinds of the layers.
+        share_of_target: ``Y/(Y + q_L)``, the share of the target in the squared norm of ``r``.
+    """
+    target, own = share_of_target, 1 - share_of_target
+    s1 = s2 = p1 = p2 = 0 * share_of_target
+    for layer in layers:
+        n, own_entry = layer.n_in, 1 / layer.gain
+        k2, k3 = layer.cumulants()
+        between = p1 + k2 * s1 / n
+        p2 = p2 + 2 * k2 * s1 / n * p1 + k2 * s2 / n + k3 * (s1 / n) ** 2 + own_entry * (own_entry + 2 * between)
+        p1 = between + own_entry
+        s2 = s2 + k2 * s1**2 / n + own_entry * (own_entry * layer.n_out + 2 * s1)
+        s1 = s1 + own_entry * layer.n_out
+    n_L = layers[-1].n_out
+    xp = namespace(s1, share_of_target)
+    return (target * s1 / n_L + own * p1) / xp.sqrt(target * s2 / n_L + own * p2)

@@ -1,0 +1,125 @@
+r"""Finite width: how one draw of the weights scatters around the limit of predictive coding.
+
+``β_l = x*_{l-1}ᵀx̂_{l-1}`` has the limit ``e T_l``. At finite width the target adds a Gaussian fluctuation to it, with
+covariance (``l ≤ h``, ``Π_l^h = T'_l ⋯ T'_{h-1}``)
+
+``(Y/n_L) Π_h^{L+1} [q_{l-1} − T_l e − T_h Π_l^h (e − T_l ε_{l-1})]``,
+
+which relative to ``β²`` is of order ``1/n`` times a factor that grows exponentially with depth where ``σ² < 1``. So
+predictive coding in deep Kaiming networks is far from its limit at any width in use, and some adaptive rates
+``1/β_l`` are negative.
+
+With ``β = β_∞(1 + δ)`` the alignment is ``βᵀp/√(βᵀAβ)``, a ratio of Gaussian forms. Its first two moments follow from
+``x^{-1/2} = π^{-1/2} ∫ t^{-1/2} e^{-xt} dt`` and ``x^{-1} = ∫ e^{-xt} dt``: under ``e^{-tβᵀAβ}`` the fluctuation stays
+Gaussian, and a single integral over ``t`` is left. The weights' own fluctuation is not in it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .equilibrium import RandomEquilibrium
+from .namespaces import namespace, normal_distribution
+from .predictive_coding import mixed, natural_activities, second_order, shares, unit_directions
+
+_NODES = 241
+_REACH = 4.6  # of t = exp(2 sinh u): from e^-99 to e^99 times the scale of βᵀAβ
+
+
+@dataclass(frozen=True)
+class Fluctuation:
+    """What fluctuates, layer by layer.
+
+    Attributes:
+        covariance: of ``δ = β/β_∞ − 1``, shape ``(…, L, L)``; eigenvalues are not negative.
+        vector: ``p`` of ``cos(β) = βᵀp/√(βᵀAβ)``, relative to ``β_∞``: ``(…, L)``.
+        matrix: ``A``, shape ``(…, L, L)``.
+    """
+
+    covariance: Any
+    vector: Any
+    matrix: Any
+
+
+def fluctuation(equilibrium: RandomEquilibrium, log_input: Any, log_target: Any) -> Fluctuation:
+    """Find the law of ``β``, and the cosine as its function, from ``log q_0`` and ``log Y``."""
+    xp, n_L = namespace(*equilibrium.shares), equilibrium.layers[-1].n_out
+    result = second_order(equilibrium, unit_directions(equilibrium))
+    vector, matrix = mixed(result, shares(equilibrium, log_input, log_target), n_L)
+    activities = xp.stack(natural_activities(equilibrium), axis=-1)
+    log_energy = log_input - equilibrium.log_first_gap  # log e
+    log_scale = log_target + equilibrium.log_traces[-1] - 2 * math.log(n_L) - log_energy
+    with np.errstate(over="ignore", invalid="ignore"):
+        covariance = _relative_covariance(result.gains, result.derivatives, xp)
+    covariance = _without_negative(covariance, xp) * xp.exp(xp.minimum(log_scale, 600.0))[..., None, None]
+    return Fluctuation(covariance, vector * activities, matrix * activities[..., :, None] * activities[..., None, :])
+
+
+def _relative_covariance(gains: Any, derivatives: Any, xp: Any) -> Any:
+    """The covariance of ``δ``, up to ``Y a_L/(n_L² e)``: in the units where every ``T_l`` is one."""
+    depth = len(gains)
+    one = 1 + 0 * gains[0]
+    grown, shrunk = [one], [one]  # q_{l-1}/q_0 and ε_{l-1}/ε_0
+    for gain, derivative in zip(gains[:-1], derivatives[:-1], strict=True):
+        grown.append(grown[-1] * gain)
+        shrunk.append(shrunk[-1] * derivative)
+    onward = [one]  # Π_h^{L+1}
+    for derivative in reversed(derivatives):
+        onward.insert(0, onward[0] * derivative)
+    entries: dict[tuple[int, int], Any] = {}
+    for l in range(depth):
+        between = one  # Π_l^h
+        for h in range(l, depth):
+            value = onward[h] * (grown[l] - 1 - between * (1 - shrunk[l]))
+            entries[l, h] = entries[h, l] = value
+            between = between * derivatives[h]
+    rows = [xp.stack([entries[l, h] for h in range(depth)], axis=-1) for l in range(depth)]
+    return xp.stack(rows, axis=-2)
+
+
+def _without_negative(matrix: Any, xp: Any) -> Any:
+    """Clip the eigenvalues of symmetric matrices at zero: below it they are rounding."""
+    if xp is np and not np.isfinite(matrix).all():
+        raise ValueError("The network is too deep for its gains: the fluctuation of activities exceeds floating point.")
+    values, vectors = xp.linalg.eigh(matrix)
+    return (vectors * xp.maximum(values, 0.0)[..., None, :]) @ vectors.swapaxes(-1, -2)
+
+
+def mean_and_spread(law: Fluctuation) -> tuple[Any, Any]:
+    """Mean and standard deviation of the cosine under the fluctuation."""
+    xp = namespace(law.covariance)
+    root, form_root = _root(law.covariance, xp), _root(law.matrix, xp)
+    # δ = Hz with z standard normal, and √A H = U diag(s): βᵀAβ is a sum of squares (w_i + s_i z_i)².
+    left, singular, right = xp.linalg.svd(form_root @ root)
+    center = (left * form_root.sum(axis=-1)[..., :, None]).sum(axis=-2)  # w = Uᵀ√A 1
+    slope = ((root @ right.swapaxes(-1, -2)) * law.vector[..., :, None]).sum(axis=-2)  # Hᵀp
+    start = law.vector.sum(axis=-1)
+    first = second = 0 * start
+    step = 2 * _REACH / (_NODES - 1)
+    scale = (center**2 + singular**2).sum(axis=-1)
+    for index in range(_NODES):
+        u = -_REACH + index * step
+        t = math.exp(2 * math.sinh(u)) / scale
+        damping = 1 / (1 + 2 * t[..., None] * singular**2)
+        exponent = 0.5 * xp.log(damping).sum(axis=-1) - t * (damping * center**2).sum(axis=-1)
+        weight = xp.exp(exponent) * (2 * math.cosh(u) * step)
+        tilted = start - 2 * t * (damping * singular * center * slope).sum(axis=-1)
+        first = first + weight * xp.sqrt(t / math.pi) * tilted
+        second = second + weight * t * (tilted**2 + (damping * slope**2).sum(axis=-1))
+    return first, xp.sqrt(xp.maximum(second - first**2, 0.0))
+
+
+def _root(matrix: Any, xp: Any) -> Any:
+    """The symmetric square root."""
+    values, vectors = xp.linalg.eigh(matrix)
+    return (vectors * xp.sqrt(xp.maximum(values, 0.0))[..., None, :]) @ vectors.swapaxes(-1, -2)
+
+
+def negative_rates(law: Fluctuation) -> Any:
+    """Mean over the layers of the chance that ``β_l``, and with it the adaptive rate, is negative."""
+    xp = namespace(law.covariance)
+    deviations = xp.sqrt(xp.diagonal(law.covariance, axis1=-2, axis2=-1))
+    positive = deviations > 0
+    return xp.where(positive, normal_distribution(-1 / xp.where(positive, deviations, 1.0)), 0.0).mean(axis=-1)
