@@ -5,22 +5,21 @@ import hashlib
 import os
 import platform
 import re
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dlntheory.files.provenance import provenance
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "numpy", "scipy", "matplotlib", "python-flint")
+PACKAGES = ("scipy", "matplotlib", "python-flint")
+"""What experiments depend on beside what all numbers do."""
 
 
 def configuration(command: str, **choices: Any) -> dict[str, Any]:
     """What results depend on, as JSON."""
     return {
         "command": command,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "versions": versions(),
+        **provenance(*PACKAGES),
         "machine": {"cpu": _processor(), "cores": os.cpu_count()},
         **choices,
     }
@@ -32,25 +31,13 @@ def choices(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in circumstances}
 
 
-def versions() -> dict[str, str | None]:
-    """The versions of the packages that numbers may depend on."""
-    return {name: _version(name) for name in PACKAGES}
-
-
 @functools.cache
 def source_digest() -> str:
     """A digest of the code of the library and of the experiments, and of the versions of what they stand on."""
-    total = hashlib.sha256(repr(versions()).encode())
+    total = hashlib.sha256(repr(provenance(*PACKAGES)["versions"]).encode())
     for path in sorted([*(ROOT / "dlntheory").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]):
         total.update(path.read_bytes())
     return total.hexdigest()[:24]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _processor() -> str:

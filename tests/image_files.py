@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from dlntheory.pcn.data.catalogue import IDX_PARTS
+from dlntheory.pcn.data.mnist import IDX_PARTS
 
 
 def draw(count, shape, classes, seed=0):

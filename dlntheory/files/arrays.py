@@ -36,7 +36,8 @@ def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], Any]:
         raise ValueError(f"`path` is {path}, an empty file; wanted arrays.")
     try:
         arrays, note = decode(path)
-        return arrays, None if note is None else json.loads(note)
+        native = {name: in_order(array) for name, array in arrays.items()}
+        return native, None if note is None else json.loads(note)
     except (ImportError, PermissionError):
         raise
     except Exception as error:  # a damaged or hostile file makes its parser raise anything
@@ -44,15 +45,22 @@ def read_arrays(path: Any) -> tuple[dict[str, np.ndarray], Any]:
         raise ValueError(f"`path` is {path}, which cannot be read as {path.suffix}: {reason}") from error
 
 
-def write_arrays(path: Any, arrays: dict[str, np.ndarray], note: Any) -> None:
+def write_arrays(path: Any, arrays: Mapping[str, np.ndarray], note: Any = None) -> None:
     """Write named arrays and a note, anything that JSON can say, to a file that `read_arrays` reads."""
     path = as_path(path)
     write_atomically(path, encode_arrays(path, arrays, note))
 
 
-def encode_arrays(path: Path, arrays: dict[str, np.ndarray], note: Any) -> bytes:
-    """What `write_arrays` writes to a file of that name."""
-    return _by_suffix(path, ENCODERS)(Contents(arrays, json.dumps(note)))
+def encode_arrays(path: Path, arrays: Mapping[str, np.ndarray], note: Any) -> bytes:
+    """The bytes that `write_arrays` writes to a file of that name."""
+    ordered = {name: in_order(array) for name, array in arrays.items()}
+    return _by_suffix(path, ENCODERS)(Contents(ordered, None if note is None else json.dumps(note)))
+
+
+def in_order(array: Any) -> np.ndarray:
+    """The same numbers, in rows and in the machine's byte order; safetensors writes memory as it lies."""
+    array = np.asarray(array)
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -101,7 +109,7 @@ def _decode_npz(path: Path) -> Contents:
 
 
 def _encode_npz(contents: Contents) -> bytes:
-    named: dict[str, Any] = {**contents.arrays, NOTE: np.array(contents.note)}
+    named: dict[str, Any] = {**contents.arrays, **_noted(contents)}
     buffer = io.BytesIO()
     np.savez(buffer, **named)
     return buffer.getvalue()
@@ -117,7 +125,12 @@ def _decode_safetensors(path: Path) -> Contents:
 def _encode_safetensors(contents: Contents) -> bytes:
     from safetensors.numpy import save
 
-    return save(contents.arrays, {NOTE: str(contents.note)})
+    return save(contents.arrays, _noted(contents))
+
+
+def _noted(contents: Contents) -> dict[str, str]:
+    """The note by its name, nothing where there is none."""
+    return {} if contents.note is None else {NOTE: contents.note}
 
 
 def _decode_torch(path: Path) -> Contents:

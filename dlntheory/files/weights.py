@@ -9,6 +9,7 @@ from elsewhere the list is made from the names.
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -49,13 +50,13 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
     """Read a network from a file of weights.
 
     Weights are called ``W1``, ``W2``, … and their biases ``b1``, ``b2``, …, or, as in frameworks,
-    ``*.weight`` and ``*.bias``. In natural order, ``W2`` before ``W10``, they make dense layers with fixed
-    biases. A file that `save_weights` wrote gives back the network that was saved.
+    ``*.weight`` and ``*.bias``. In the order of their numbers, ``W2`` before ``W10``, they make dense layers
+    with fixed biases. A file that `save_weights` wrote gives back the network that was saved.
 
     Args:
         path: an ``.npz``, ``.safetensors``, ``.pt`` or ``.pth`` file; the last two hold a PyTorch state dict.
-        order: the names of the weights from the input's to the output's, as a list or as ``"W1,W2"``, where
-            natural order is not the right one, or the names are others.
+        order: the names of the weights from the input's to the output's, as a list or as ``"W1,W2"``. Wanted
+            where the names are not numbered, or their numbers are not the layers' order, or the names are others.
 
     Returns:
         The network, in the dtype of the file.
@@ -63,7 +64,8 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
     Raises:
         FileNotFoundError: for a path where there is nothing.
         ValueError: for a file that is not what its suffix says, that holds anything but weights and biases,
-            or whose weights make no network; for float64 weights while JAX runs in 32-bit mode.
+            whose weights make no network, or whose names do not tell the layers' order; for float64 weights while
+            JAX runs in 32-bit mode.
         TypeError: for a ``path`` that is no path, or an ``order`` that is no list of names.
         ImportError: for a PyTorch file where PyTorch is not installed.
 
@@ -78,7 +80,9 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
     try:
         entries = _entries_by_name(arrays, order) if note is None else _entries_in(note, order)
         _check_names(arrays, entries)
-        return _network(arrays, entries, None if note is None else note.get("input_shape"))
+        if note is not None:
+            return _network(arrays, entries, note.get("input_shape"))
+        return _network(arrays, entries, hint="; another order is said by `order`" if order is None else "")
     except (TypeError, ValueError) as error:
         raise ValueError(f"`path` is {path}, which makes no network: {error}") from error
 
@@ -133,7 +137,7 @@ def _entry(layer: Any, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             entry[argument] = _entries(value, arrays)
         elif argument in ARRAYS and value is not None:
             entry[argument] = f"{ARRAYS[argument]}{number}"
-            arrays[entry[argument]] = np.asarray(value, order="C")
+            arrays[entry[argument]] = np.asarray(value)
         else:
             entry[argument] = value
     return entry
@@ -148,12 +152,14 @@ def _arguments(layer: Any) -> dict[str, Any]:
     return {name: getattr(layer, name) for name in inspect.signature(type(layer)).parameters}
 
 
-def _network(arrays: dict[str, np.ndarray], entries: list[dict[str, Any]], input_shape: Any) -> LinearNetwork:
+def _network(
+    arrays: dict[str, np.ndarray], entries: list[dict[str, Any]], input_shape: Any = None, hint: str = ""
+) -> LinearNetwork:
     layers = [_layer(arrays, entry) for entry in entries]
     try:
         return LinearNetwork(layers, input_shape)
     except ValueError as error:
-        raise ValueError(f"in the order {_listed(_weights_in(entries))}, {error}") from error
+        raise ValueError(f"in the order {_listed(_weights_in(entries))}, {str(error).rstrip('.')}{hint}.") from error
 
 
 def _layer(arrays: dict[str, np.ndarray], entry: dict[str, Any]) -> Any:
@@ -198,7 +204,7 @@ def _entries_by_name(names: Iterable[str], order: list[str] | None) -> list[dict
     """Dense layers from the names of a file's arrays."""
     folded = {name.lower(): name for name in names}
     bias_of = _biases_by_weight(folded)
-    weights = order or [folded[weight] for weight in sorted(bias_of, key=_natural)]
+    weights = order or _numbered(folded[weight] for weight in bias_of)
     if not weights:
         raise ValueError(f"it holds {_listed(names)}; wanted weights called W1, W2, … or *.weight, or as `order` says.")
     biases = [folded.get(bias_of.get(weight.lower(), "")) for weight in weights]
@@ -214,9 +220,24 @@ def _biases_by_weight(names: Iterable[str]) -> dict[str, str]:
     return {}
 
 
-def _natural(name: str) -> list[Any]:
-    """A key that sorts W2 before W10."""
-    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", name))]
+def _numbered(names: Iterable[str]) -> list[str]:
+    """The names by their numbers, W2 before W10; refuses names of which two differ in a word first."""
+    ordered = sorted(names, key=_parts)
+    for first, second in pairwise(ordered):
+        pairs = zip_longest(_parts(first), _parts(second))
+        one, other = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
+        if not isinstance(one, int) or not isinstance(other, int):
+            raise ValueError(
+                f"the names {_listed(ordered)} do not tell the order of the layers, as {first} and {second} differ by "
+                "more than a number; wanted `order` (on the command line --order), all of these names from the "
+                "input's to the output's, with commas between them."
+            )
+    return ordered
+
+
+def _parts(name: str) -> list[Any]:
+    """The words of a name, in lower case, and the numbers between them."""
+    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", name.lower()))]
 
 
 def _as_order(order: Any) -> list[str] | None:

@@ -20,11 +20,12 @@ from matplotlib.figure import Figure
 from dlntheory import LinearNetwork, finite_time_activities
 from dlntheory.pcn import relax
 from dlntheory.pcn.data.batches import Augmentation, Preparation
+from dlntheory.pcn.data.catalogue import telling_how_to_get
+from dlntheory.pcn.data.mnist import find_any, fingerprint
 from dlntheory.pcn.networks.network import channels_last
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 
-from ..mnist import fingerprint
 from ..parts import Track
 
 SETTINGS = ("leaky_relu", "hard_tanh")
@@ -32,16 +33,24 @@ DTYPE = "float32"
 needs_data = True
 FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8}
 QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4}
+FORMAT = "mnist"
+"""How a folder is read, and normalised: the relatives of MNIST differ in neither."""
 STEPS, BATCH, LEARNING_RATE = 8, 128, 1e-3
 
 
 def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
-    """Fashion-MNIST if its folder is given, and scikit-learn's digits otherwise."""
-    data = {"data": "digits"} if data_dir is None else {"data": "fashion-mnist", "files": fingerprint(data_dir)}
-    where = {} if data_dir is None else {"data_dir": str(data_dir)}
+    """The data set in the files of MNIST or of a relative if its folder is given, and scikit-learn's digits if not."""
+    data = {"data": "digits"} if data_dir is None else found(data_dir)
     sizes = QUICK if quick else FULL
     training = {"steps": STEPS, "batch": BATCH, "learning_rate": LEARNING_RATE}
-    return {**sizes, **training, "activation": setting, "run_seed": seed, **data, **where}
+    return {**sizes, **training, "activation": setting, "run_seed": seed, **data}
+
+
+def found(folder: Path) -> dict[str, Any]:
+    """What the folder holds: the data set's name, by which the figure is labelled, where it is, and a digest."""
+    with telling_how_to_get("fashion-mnist", folder):
+        place = find_any(folder)
+    return {"data": place.name, "files": fingerprint(place.files), "data_dir": str(place.folder)}
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
@@ -55,7 +64,8 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 def measure(config: dict[str, Any], rate: float, folder: Path) -> dict[str, Any]:
     """Train at a learning rate, or take the run from the folder, and follow inference."""
     training = TrainingConfig(
-        data=config["data"], data_dir=config.get("data_dir"), hidden=(config["width"],) * 2, algorithm="PC-SE",
+        data=FORMAT if "data_dir" in config else config["data"], data_dir=config.get("data_dir"),
+        hidden=(config["width"],) * 2, algorithm="PC-SE",
         activation=config["activation"], inference_steps=config["steps"], step_size=rate, momentum=0.0,
         epochs=config["epochs"], batch_size=config["batch"], learning_rate=config["learning_rate"],
         seed=config["run_seed"],
@@ -128,8 +138,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     middle.plot(config["rates"], 100 * arrays["accuracy"], "o-")
     middle.set(xscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="test accuracy, %", title="Accuracy")
     draw_ratios(right, config["rates"], arrays)
-    name = Path(config["data_dir"]).name if "data_dir" in config else config["data"]
-    figure.suptitle(f"{name}, two hidden layers of {config['width']}, {config['activation']}")
+    figure.suptitle(f"{config['data']}, two hidden layers of {config['width']}, {config['activation']}")
     return figure
 
 

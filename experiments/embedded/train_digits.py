@@ -8,7 +8,6 @@ then kept in float32, which holds the inputs and the targets exactly.
 """
 
 import argparse
-import io
 from pathlib import Path
 
 import jax
@@ -17,7 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from dlntheory import LinearNetwork, weight_updates
-from dlntheory.files.arrays import write_atomically
+from dlntheory.files.arrays import write_arrays
 from dlntheory.files.builtin import DIGITS_NETWORK, DIGITS_SAMPLES
 from dlntheory.files.weights import save_weights
 from dlntheory.numerics.kinds import cast
@@ -34,7 +33,7 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = load_digits(return_X_y=True)
     first = [np.flatnonzero(labels == digit)[:SAMPLES_PER_CLASS] for digit in range(10)]
     chosen = np.stack(first, axis=1).ravel()
-    return pixels[chosen] / 16, np.eye(10)[labels[chosen]]
+    return pixels[chosen] / 16, np.asarray(jax.nn.one_hot(labels[chosen], 10, dtype=float))
 
 
 def train(x: np.ndarray, y: np.ndarray) -> LinearNetwork:
@@ -52,9 +51,7 @@ def train(x: np.ndarray, y: np.ndarray) -> LinearNetwork:
 def write(folder: Path) -> None:
     x, y = samples()
     save_weights(folder / DIGITS_NETWORK.name, cast(train(x, y), jnp.float32))
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, inputs=np.float32(x), targets=np.float32(y))
-    write_atomically(folder / DIGITS_SAMPLES.name, buffer.getvalue())
+    write_arrays(folder / DIGITS_SAMPLES.name, {"inputs": np.float32(x), "targets": np.float32(y)})
 
 
 def main() -> None:

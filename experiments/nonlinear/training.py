@@ -56,7 +56,7 @@ class Progress:
     def measure(self, config: dict[str, Any], seed: int) -> list[dict[str, Any]]:
         """One training, looked at after the given steps."""
         data = digits()
-        train, test = one_hot(data.train), one_hot(data.test)
+        train, test = vectors(data.train), vectors(data.test)
         linear = LinearNetwork.random([64, *config["hidden"], 10], "lecun_normal", key=seed)
         net = activated(linear, config["activation"])
         draw = np.random.default_rng(seed)
@@ -94,8 +94,7 @@ def step(net: NonlinearNetwork, x: jax.Array, y: jax.Array, rule: str, rate: jax
     return eqx.apply_updates(net, moves)
 
 
-def one_hot(split: Split) -> tuple[jax.Array, jax.Array]:
+def vectors(split: Split) -> tuple[jax.Array, jax.Array]:
     """Images as vectors from 0 to 1, and one-hot targets."""
-    return jnp.asarray(split.samples.reshape(len(split), -1) / 16.0, float), jax.nn.one_hot(
-        split.labels, 10, dtype=float
-    )
+    targets = jax.nn.one_hot(split.labels, 10, dtype=float)
+    return jnp.asarray(split.samples.reshape(len(split), -1) / 16.0, float), targets

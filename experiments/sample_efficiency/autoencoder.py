@@ -21,8 +21,9 @@ from matplotlib.axes import Axes
 from dlntheory import SpectralRegularisation
 from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.networks.initialisation import random_weights
+from dlntheory.pcn.data.catalogue import telling_how_to_get
+from dlntheory.pcn.data.mnist import IMAGES, Images, find, fingerprint, load_images, pixels
 
-from ..mnist import Images, fingerprint, load_images, pixels
 from ..parts import Track
 from .curves import at_best, draw_band, draw_best, draw_legend, kept
 from .error_coordinates import RELU, SIGMOID, Inference
@@ -65,7 +66,8 @@ class Autoencoder:
     def configure(self, quick: bool, setting: str, seed: int, data_dir: Path) -> dict[str, Any]:
         """Sizes, seeds and rates, the regularisation of the paper's deepest networks, and where inference ends."""
         sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
-        load_images(data_dir)  # refused now, and not when it is its turn
+        with telling_how_to_get("mnist", data_dir):
+            load_images(data_dir)  # refused now, and not when it is its turn
         return {
             **sizes,
             "batch": self.batch,
@@ -75,7 +77,7 @@ class Autoencoder:
             "regularisation": 1e-4,
             "inference": asdict(Inference()),
             "dtype": "float32",
-            "data": fingerprint(data_dir),
+            "data": fingerprint(find(data_dir, parts=IMAGES).files),
             "data_dir": str(data_dir),
         }
 

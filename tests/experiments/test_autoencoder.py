@@ -22,7 +22,8 @@ import dlntheory as dln
 from dlntheory.cli import app
 from dlntheory.learning import rescaling
 from dlntheory.learning import rules as learning_rules
-from experiments import mnist, results
+from dlntheory.pcn.data import mnist
+from experiments import results
 from experiments.sample_efficiency import autoencoder, figure9
 from experiments.sample_efficiency.curves import best_rate
 from experiments.sample_efficiency.error_coordinates import (
@@ -303,11 +304,11 @@ def data(tmp_path, monkeypatch):
     """A small data set in the files of MNIST, and small networks."""
     folder, draw = tmp_path / "data", np.random.default_rng(0)
     folder.mkdir()
-    for name, count in (("train", 25), ("test", 7)):
+    for name, count in zip(mnist.IMAGES, (25, 7), strict=True):
         images = draw.integers(256, size=(count, 3, 3), dtype=np.uint8)
         content = bytes([0, 0, 8, 3]) + struct.pack(">3I", *images.shape) + images.tobytes()
-        path = folder / mnist.FILES[name]
-        if name == "train":
+        path = folder / name
+        if name == mnist.IMAGES[0]:
             path.write_bytes(content)
         else:
             path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content))
@@ -374,7 +375,7 @@ def test_missing_data_says_how_to_get_it(tmp_path):
 
 
 def test_what_is_no_set_of_images_is_refused(data):
-    path = data / mnist.FILES["train"]
+    path = data / mnist.IMAGES[0]
     for shape, message in [
         ((3, 4), "wanted images of bytes"),
         ((2, 4, 4), "images of 16 and of 9 pixels"),

@@ -53,6 +53,17 @@ def test_energy_over_inference(tmp_path, monkeypatch):
     assert [each["step_size"] for each in inference_energy.summarise(result.config, result.arrays)] == [0.01, 0.1]
 
 
+@pytest.mark.parametrize(("place", "name"), [("mine", "mine"), ("root/MNIST/raw", "MNIST"), ("kmnist", "kmnist")])
+def test_energy_over_inference_is_labelled_by_the_data_that_were_found(place, name, tmp_path):
+    (tmp_path / place).mkdir(parents=True)
+    write_mnist(tmp_path / place)
+    config = inference_energy.configure(True, "leaky_relu", 0, tmp_path / place.partition("/")[0])
+    arrays = {"accuracy": np.ones(3), "energy": np.ones((3, 9, 3)), "linear": np.ones((3, 3)),
+              "energy_of_samples": np.ones((3, 3))}  # fmt: skip
+    assert config["data"] == name
+    assert name in inference_energy.draw(config, arrays).get_suptitle()
+
+
 def test_energy_over_training(tmp_path, monkeypatch):
     monkeypatch.setattr(training_energy, "QUICK", {"hidden": [4, 4], "epochs": 1})
     monkeypatch.setattr(training_energy, "ALGORITHMS", ["BP-SE", "S+F"])

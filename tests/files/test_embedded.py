@@ -80,7 +80,7 @@ def test_networks_are_always_the_same():
 
 def test_networks_under_32_bits():
     script = (
-        "import jax; from dlntheory.embedded import networks; "
+        "import jax; from dlntheory.files.builtin import networks; "
         "print({str(leaf.dtype) for leaf in jax.tree.leaves([each[:3] for each in networks().values()])})"
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

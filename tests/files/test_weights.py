@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.files.weights import load_weights, save_weights
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
@@ -141,7 +142,9 @@ NAMES = {
     "from zero": ("W0", "b0", "W1", "b1"),
     "sequential": ("0.weight", "0.bias", "2.weight", "2.bias"),
     "modules": ("layers.9.weight", "layers.9.bias", "layers.10.weight", "layers.10.bias"),
-    "capitals": ("A.Weight", "A.Bias", "B.Weight", "B.Bias"),
+    "capitals": ("Layer1.Weight", "Layer1.Bias", "layer2.Weight", "layer2.Bias"),
+    "blocks": ("net.1.fc.weight", "net.1.fc.bias", "net.2.proj.weight", "net.2.proj.bias"),
+    "numbers in numbers": ("b2.fc10.weight", "b2.fc10.bias", "b10.fc2.weight", "b10.fc2.bias"),
 }
 
 
@@ -151,6 +154,71 @@ def test_names(tmp_path, names, suffix):
     arrays = [np.eye(3, 2), np.arange(3.0), np.ones((4, 3)), np.arange(4.0)]
     path = write(tmp_path / f"net{suffix}", dict(zip(names, arrays, strict=True)))
     assert_same(load_weights(path), LinearNetwork.from_weights(arrays[::2], arrays[1::2]))
+
+
+UNORDERED = {
+    "a pair": ("encoder.weight", "decoder.weight"),
+    "words": ("input.weight", "hidden.weight", "output.weight"),
+    "a series and a head": ("layers.0.weight", "layers.1.weight", "fc_out.weight"),
+    "a series and a head after it": ("layers.0.weight", "layers.1.weight", "out.weight"),
+    "two series": ("encoder.0.weight", "encoder.2.weight", "decoder.0.weight", "decoder.2.weight"),
+    "a head within": ("net.0.weight", "net.head.weight"),
+    "the first without its number": ("dense.weight", "dense_1.weight"),
+    "letters": ("a.weight", "b.weight"),
+    "the same number": ("W1", "W01"),
+    "two spellings": ("W1", "W_2"),
+    "one within another": ("weight", "0.weight"),
+}
+
+
+@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize("names", UNORDERED.values(), ids=UNORDERED)
+def test_an_order_that_names_do_not_tell_is_asked_for(tmp_path, names, suffix):
+    """Square weights make a network in every order, and so in a wrong one."""
+    weights = np.random.default_rng(0).normal(size=(len(names), 3, 3))
+    path = write(tmp_path / f"net{suffix}", dict(zip(names, weights, strict=True)))
+    with pytest.raises(
+        ValueError, match=r"do not tell the order .*; wanted `order` \(on the command line --order\)"
+    ) as got:
+        load_weights(path)
+    assert all(name in str(got.value) for name in names)
+    assert "\n" not in str(got.value)
+    assert_same(load_weights(path, ",".join(names)), LinearNetwork.from_weights(list(weights)))
+
+
+@given(numbers=st.lists(st.integers(0, 200), min_size=1, max_size=6, unique=True), seed=st.integers(0, 9))
+def test_a_numbered_series_is_read_by_its_numbers(folder, numbers, seed):
+    draw = np.random.default_rng(seed)
+    weights = {number: draw.normal(size=(3, 3)) for number in numbers}
+    path = write(folder / "series.npz", {f"fc{number}.weight": weight for number, weight in weights.items()})
+    assert_same(load_weights(path), LinearNetwork.from_weights([weights[number] for number in sorted(numbers)]))
+
+
+def test_numbers_in_the_other_byte_order_are_the_same_numbers(tmp_path):
+    weights = chain([3, 4, 2])
+    swapped = {name: weight.astype(weight.dtype.newbyteorder("S")) for name, weight in weights.items()}
+    np.savez(tmp_path / "net.npz", **swapped)
+    assert_same(load_weights(tmp_path / "net.npz"), LinearNetwork.from_weights(list(weights.values())))
+
+
+@pytest.mark.parametrize("suffix", WRITTEN)
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a.T,
+        lambda a: a[:, ::-2],
+        lambda a: np.broadcast_to(a[:1], a.shape),
+        lambda a: a.astype(a.dtype.newbyteorder("S")),
+        lambda a: np.asfortranarray(a).astype(">f4"),
+    ],
+)
+def test_arrays_are_written_as_they_read_wherever_they_lie_in_memory(tmp_path, suffix, view):
+    array = view(np.random.default_rng(0).normal(size=(3, 4)))
+    write_arrays(tmp_path / f"arrays{suffix}", {"a": array, "one": np.array(2.0)}, None)
+    found, _ = read_arrays(tmp_path / f"arrays{suffix}")
+    np.testing.assert_array_equal(found["a"], array)
+    assert found["a"].dtype.isnative
+    assert found["one"].shape == ()
 
 
 def test_only_some_layers_have_biases(tmp_path):

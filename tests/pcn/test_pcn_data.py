@@ -22,9 +22,10 @@ from PIL import Image
 from dlntheory.pcn.data.augmentation import centre_crop, random_crop, random_flip
 from dlntheory.pcn.data.batches import Augmentation, Preparation, epoch_batches
 from dlntheory.pcn.data.bundled import BUNDLED
-from dlntheory.pcn.data.catalogue import IDX_PARTS, SOURCES, check_name, load_dataset
+from dlntheory.pcn.data.catalogue import SOURCES, check_name, load_dataset
 from dlntheory.pcn.data.cifar import CIFAR10, CIFAR100
 from dlntheory.pcn.data.dataset import Dataset, Normalisation, Split
+from dlntheory.pcn.data.mnist import IDX_PARTS, find_any
 from dlntheory.pcn.data.pictures import CIFAR10_CLASSES
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
@@ -92,6 +93,98 @@ def test_idx(name, tmp_path):
     packed.write_bytes(packed.read_bytes()[:-20])
     with pytest.raises(ValueError, match="damaged"):
         load_dataset(name, tmp_path)
+
+
+def dotted(folder):
+    for name in IDX_PARTS:
+        (folder / name).rename(folder / name.replace("-idx", ".idx"))
+
+
+def zipped(folder):
+    dotted(folder)
+    for path in list(folder.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+
+
+def each_in_a_folder(folder):
+    for name in IDX_PARTS:
+        (folder / name).rename(folder / "file")
+        (folder / name).mkdir()
+        (folder / "file").rename(folder / name / name.replace("-idx", ".idx"))
+
+
+@pytest.mark.parametrize("change", [dotted, zipped, each_in_a_folder, lambda _: None])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("mnist", "."), ("mnist", "raw"), ("mnist", "MNIST/raw"), ("fashion-mnist", "FashionMNIST/raw"),
+     ("kmnist", "KMNIST/raw"), ("fashion-mnist", "fashion-mnist")],
+)  # fmt: skip
+def test_idx_under_other_names_and_in_other_places(name, place, change, tmp_path):
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    drawn = write_mnist(tmp_path / place)
+    change(tmp_path / place)
+    data = load_dataset(name, tmp_path)
+    for split, (images, labels) in zip((data.train, data.test), drawn, strict=True):
+        assert_same(split, images[:, None], labels)
+    if place != "." and place != "raw":
+        found = find_any(tmp_path)
+        assert found.name == place.partition("/")[0]
+        assert found.folder == tmp_path / place
+
+
+def test_the_files_of_one_data_set_are_in_one_place(tmp_path):
+    """Images of one are never read with labels of another."""
+    for place in ("MNIST/raw", "FashionMNIST/raw"):
+        (tmp_path / place).mkdir(parents=True)
+        write_mnist(tmp_path / place)
+    with pytest.raises(ValueError, match=r"several data sets; wanted one of .*FashionMNIST.raw, .*MNIST.raw"):
+        find_any(tmp_path)
+    assert find_any(tmp_path / "MNIST").name == "MNIST"
+    with pytest.raises(FileNotFoundError, match="KMNIST"):
+        load_dataset("kmnist", tmp_path)
+    (tmp_path / "MNIST" / "raw" / IDX_PARTS[1]).rename(tmp_path / IDX_PARTS[1])
+    with pytest.raises(FileNotFoundError, match=f"has no {IDX_PARTS[0]}"):
+        load_dataset("mnist", tmp_path)
+
+
+def test_another_folder_has_its_own_name(tmp_path):
+    (tmp_path / "mine").mkdir()
+    write_mnist(tmp_path / "mine")
+    assert find_any(tmp_path / "mine").name == "mine"
+
+
+def by_numpy_1(data):
+    """The pickle with the names that NumPy 1 gave its functions, and without the frame that says its length."""
+    assert data[2:3] == pickle.FRAME
+    unframed = data[:2] + data[11:]
+    for module in (b"numeric", b"multiarray"):
+        new, old = b"numpy._core." + module, b"numpy.core." + module
+        unframed = unframed.replace(bytes([len(new)]) + new, bytes([len(old)]) + old)
+    assert b"_core" not in unframed
+    return unframed
+
+
+@pytest.mark.parametrize(("protocol", "old"), [*((protocol, False) for protocol in range(6)), (4, True), (5, True)])
+@pytest.mark.parametrize(
+    "labels",
+    [list, np.asarray, lambda drawn: drawn.astype(np.int64), lambda drawn: drawn.astype(">i4"),
+     lambda drawn: list(drawn.astype(np.int64))],
+    ids=["list", "bytes", "int64", "swapped", "scalars"],
+)  # fmt: skip
+@pytest.mark.parametrize("order", ["C", "F", "read only", "strided"])
+def test_cifar_pickled_anew(order, labels, protocol, old, tmp_path):
+    (tmp_path / CIFAR10.python).mkdir()
+    images, drawn = draw(3, (3, 32, 32), 10)
+    data = np.array(images.reshape(3, -1), order="F" if order == "F" else "C")
+    if order == "strided":
+        data = np.repeat(data, 2, axis=0)[::2]
+    data.flags.writeable = order != "read only"
+    given = drawn.tolist() if labels is list else labels(drawn)
+    contents = pickle.dumps({"data": data, "labels": given}, protocol=protocol)
+    for name in (*CIFAR10.train, *CIFAR10.test):
+        (tmp_path / CIFAR10.python / name).write_bytes(by_numpy_1(contents) if old else contents)
+    assert_same(load_dataset("cifar10", tmp_path).test, images, drawn)
 
 
 @pytest.mark.parametrize(("name", "layout"), [("cifar10", CIFAR10), ("cifar100", CIFAR100)])
@@ -201,6 +294,46 @@ def test_tiny_imagenet(tmp_path):
     assert data.shape == (3, 64, 64)
     annotations.write_text("../../etc/passwd\tn01\n")
     with pytest.raises(ValueError, match="val_annotations"):
+        load_dataset("tiny-imagenet", tmp_path)
+
+
+def write_tiny(root, train, test, suffix):
+    """Two classes, one picture of each in each part; a class's pictures have its brightness."""
+    for name, shade in {"n01": 50, "n02": 200}.items():
+        for part, place in {"train": train, "val": test}.items():
+            path = root / part / place.format(name) / f"{part}_{name}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(jpeg(64, (shade, shade, shade)))
+    lines = "".join(f"val_{name}.{suffix}\t{name}\t0\t0\t9\t9\n" for name in ("n01", "n02"))
+    (root / "val" / "val_annotations.txt").write_text(lines)
+    (root / "wnids.txt").write_text("n02\nn01\n")
+
+
+@pytest.mark.parametrize("train", ["{}/images", "{}"])
+@pytest.mark.parametrize("test", ["images", "{}/images", "{}"])
+@pytest.mark.parametrize("suffix", ["JPEG", "jpg"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tiny_imagenet_in_other_layouts(train, test, suffix, encoding, tmp_path):
+    write_tiny(tmp_path, train, test, suffix)
+    (tmp_path / "val" / "images").mkdir(exist_ok=True)  # what is left where pictures were moved
+    for path in (tmp_path / "wnids.txt", tmp_path / "val" / "val_annotations.txt"):
+        path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    data = load_dataset("tiny-imagenet", tmp_path)
+    for split in (data.train, data.test):
+        assert abs(split.samples.mean((1, 2, 3)) - np.array([200, 50])[split.labels]).max() <= 2
+        assert sorted(split.labels) == [0, 1]
+
+
+def test_pictures_without_a_class_are_not_left_out(tmp_path):
+    write_tiny(tmp_path, "{}", "images", "JPEG")
+    (tmp_path / "val" / "images" / "val_9.JPEG").write_bytes(jpeg(64, (0, 0, 0)))
+    with pytest.raises(ValueError, match=r"says nothing of val_9\.JPEG"):
+        load_dataset("tiny-imagenet", tmp_path)
+    (tmp_path / "wnids.txt").write_bytes(b"\xff\xfen\xd8")
+    with pytest.raises(ValueError, match="no text"):
+        load_dataset("tiny-imagenet", tmp_path)
+    (tmp_path / "wnids.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no wnids\.txt"):
         load_dataset("tiny-imagenet", tmp_path)
 
 

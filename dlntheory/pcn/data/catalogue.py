@@ -1,18 +1,19 @@
 """The data sets by name: where their files are, how they are normalised, and the command that gets them."""
 
+import shlex
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .bundled import BUNDLED, openml
 from .cifar import CIFAR10, CIFAR100, read_cifar
-from .dataset import Dataset, Normalisation, Split, as_labels
-from .idx import read_idx
+from .dataset import Dataset, Normalisation, Split
+from .mnist import IDX_PARTS, read_mnist
 from .pictures import read_cifar10_jpeg, read_tiny_imagenet
 
 OPENML = "openml:"
-IDX_PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 class Source(NamedTuple):
@@ -24,40 +25,6 @@ class Source(NamedTuple):
     normalisation: Normalisation
     command: str
     """The shell command that gets it into ``{folder}``."""
-
-
-def read_idx_images(folder: Path) -> tuple[Split, Split]:
-    """Read the four files of MNIST or of one of its relatives, each compressed or not.
-
-    Args:
-        folder: the folder that holds them.
-
-    Returns:
-        The training and the test set, images as bytes ``(N, 1, H, W)``.
-
-    Raises:
-        FileNotFoundError: if a file is missing.
-        ValueError: for a file that is damaged, or that holds something else.
-    """
-    train_images, train_labels, test_images, test_labels = (read_idx(find_idx(folder, name)) for name in IDX_PARTS)
-    return _idx_split(folder, train_images, train_labels), _idx_split(folder, test_images, test_labels)
-
-
-def find_idx(folder: Path, name: str) -> Path:
-    """The file of that name, compressed or not."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"{folder} has no {name}, with or without .gz.")
-
-
-def _idx_split(folder: Path, images: Any, labels: Any) -> Split:
-    if images.ndim != 3 or images.dtype != "uint8" or labels.ndim != 1 or labels.dtype != "uint8":
-        raise ValueError(
-            f"{folder} holds {images.dtype} of shape {images.shape} with labels of {labels.dtype} of shape "
-            f"{labels.shape}; wanted bytes (images, rows, columns) and (images,)."
-        )
-    return Split(images[:, None], as_labels(labels))
 
 
 def _download(source: str) -> str:
@@ -74,16 +41,16 @@ _TORONTO = "https://www.cs.toronto.edu/~kriz"
 
 SOURCES: dict[str, Source] = {
     "mnist": Source(
-        read_idx_images, 10, (60_000, 10_000), Normalisation(),
+        read_mnist, 10, (60_000, 10_000), Normalisation(),
         _download("https://ossci-datasets.s3.amazonaws.com/mnist"),
     ),
     "fashion-mnist": Source(
-        read_idx_images, 10, (60_000, 10_000), Normalisation(),
+        lambda folder: read_mnist(folder, "fashion-mnist"), 10, (60_000, 10_000), Normalisation(),
         "apt-get install dataset-fashion-mnist  # into /usr/share/datasets/fashion-mnist; or:\n"
         + _download("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
     ),
     "kmnist": Source(
-        read_idx_images, 10, (60_000, 10_000), Normalisation(),
+        lambda folder: read_mnist(folder, "kmnist"), 10, (60_000, 10_000), Normalisation(),
         _download("http://codh.rois.ac.jp/kmnist/dataset/kmnist"),
     ),
     "cifar10": Source(
@@ -160,10 +127,8 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
     if name.startswith(OPENML):
         return openml(name.removeprefix(OPENML))
     source, folder = SOURCES[name], Path(str(folder))
-    try:
+    with telling_how_to_get(name, folder):
         train, test = source.read(folder)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error} To get {name}:\n{command(name, folder)}") from error
     dataset = Dataset(name, train, test, source.classes, source.normalisation)
     if (len(train), len(test)) != source.sizes:
         warnings.warn(
@@ -173,6 +138,15 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
     return dataset
 
 
+@contextmanager
+def telling_how_to_get(name: str, folder: Path) -> Iterator[None]:
+    """Add the command that gets a data set to what is said of its missing files."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error} To get {name}:\n{command(name, folder)}") from error
+
+
 def command(name: str, folder: Path) -> str:
     """What gets a data set into a folder, for a shell."""
-    return SOURCES[name].command.format(folder=folder)
+    return SOURCES[name].command.format(folder=shlex.quote(str(folder)))

@@ -90,9 +90,11 @@ def _read_binary(path: Path, layout: Layout) -> Split:
 def _read_python(path: Path, layout: Layout) -> Split:
     contents = read_pickled_arrays(path)
     pixels, labels = contents.get("data"), contents.get(layout.key)
-    if not isinstance(pixels, np.ndarray) or pixels.shape[1:] != (PIXELS,):
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (PIXELS,):
         raise ValueError(f"{path} has no array `data` of bytes (images, {PIXELS}).")
-    if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+    if isinstance(labels, np.ndarray):
+        labels = labels.tolist()
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise ValueError(f"{path} has no list `{layout.key}` of whole numbers.")
     return Split(pixels.reshape(-1, *SHAPE), as_labels(labels))
 

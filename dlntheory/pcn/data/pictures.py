@@ -1,5 +1,6 @@
 """Data sets of pictures in folders: Tiny ImageNet, and CIFAR-10 after one JPEG compression, also as an archive."""
 
+import codecs
 import io
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from .dataset import Split, as_labels
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_ARCHIVE = "cifar10-jpeg.tar.xz"
+SUFFIXES = (".jpeg", ".jpg")
 LARGEST_PICTURE = 1 << 20
 """Bytes of a compressed picture of at most 64 × 64 pixels: far more than it has."""
 
@@ -50,7 +52,9 @@ def read_tiny_imagenet(folder: Path) -> tuple[Split, Split]:
     """Read Tiny ImageNet; its validation set, which has labels, is the test set.
 
     Args:
-        folder: ``tiny-imagenet-200``, or the folder that holds it.
+        folder: ``tiny-imagenet-200``, or the folder that holds it. Pictures are in ``train/<class>/images`` or in
+            ``train/<class>``; those of the validation set in ``val/images``, by ``val_annotations.txt``, or by class as
+            those of the training set.
 
     Returns:
         The training and the test set, images as bytes ``(N, 3, 64, 64)``; classes are numbered as in ``wnids.txt``.
@@ -61,37 +65,60 @@ def read_tiny_imagenet(folder: Path) -> tuple[Split, Split]:
     """
     if (folder / "tiny-imagenet-200").is_dir():
         folder = folder / "tiny-imagenet-200"
-    names = (folder / "wnids.txt").read_text().split()
+    if not (folder / "wnids.txt").is_file():
+        raise FileNotFoundError(f"{folder} has no wnids.txt, the list of classes.")
+    names = read_text(folder / "wnids.txt").split()
     number = {name: label for label, name in enumerate(names)}
-    train = (
-        Picture(str(path), path.read_bytes(), label)
-        for name, label in number.items()
-        for path in _listed(folder / "train" / name / "images", "*.JPEG")
-    )
-    return _decode(train, 64), _decode(_validation(folder / "val", number), 64)
+    unsorted = _pictures(folder / "val" / "images")
+    test = _annotated(folder / "val", unsorted, number) if unsorted else _by_class(folder / "val", number)
+    return _decode(_by_class(folder / "train", number), 64), _decode(test, 64)
 
 
-def _validation(folder: Path, number: dict[str, int]) -> Iterator[Picture]:
-    for line in (folder / "val_annotations.txt").read_text().splitlines():
-        name, _, rest = line.partition("\t")
-        label = rest.partition("\t")[0]
-        if label not in number or Path(name).name != name:
-            raise ValueError(f"{folder / 'val_annotations.txt'} has the line {line!r}; wanted a picture and its class.")
-        path = folder / "images" / name
-        yield Picture(str(path), path.read_bytes(), number[label])
+def read_text(path: Path) -> str:
+    """A text of any tool: UTF-8, or what a mark of the byte order at its start says."""
+    data = path.read_bytes()
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
 
 
-def _in_folders(folder: Path) -> Iterator[Picture]:
-    for label, name in enumerate(CIFAR10_CLASSES):
-        for path in _listed(folder / name, "*.jpg"):
+def _by_class(folder: Path, number: dict[str, int]) -> Iterator[Picture]:
+    """Pictures in a folder for each class, or in ``images`` in it."""
+    for name, label in number.items():
+        paths = _pictures(folder / name / "images") or _pictures(folder / name)
+        if not paths:
+            raise FileNotFoundError(f"{folder / name} has no pictures; the data set is missing or not complete.")
+        for path in paths:
             yield Picture(str(path), path.read_bytes(), label)
 
 
-def _listed(folder: Path, pattern: str) -> list[Path]:
-    paths = sorted(folder.glob(pattern))
-    if not paths:
-        raise FileNotFoundError(f"{folder} has no {pattern}; the data set is missing or not complete.")
-    return paths
+def _annotated(folder: Path, paths: list[Path], number: dict[str, int]) -> Iterator[Picture]:
+    """Pictures in one folder, in the order of the list that has their classes; all of them are in it."""
+    left = {path.name: path for path in paths}
+    for line in read_text(folder / "val_annotations.txt").splitlines():
+        name, _, rest = line.partition("\t")
+        label = rest.partition("\t")[0]
+        if label not in number or name not in left:
+            raise ValueError(f"{folder / 'val_annotations.txt'} has the line {line!r}; wanted a picture and its class.")
+        path = left.pop(name)
+        yield Picture(str(path), path.read_bytes(), number[label])
+    if left:
+        raise ValueError(f"{folder / 'val_annotations.txt'} says nothing of {min(left)}, which is in images.")
+
+
+def _in_folders(folder: Path) -> Iterator[Picture]:
+    return _by_class(folder, {name: label for label, name in enumerate(CIFAR10_CLASSES)})
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The JPEGs of a folder by name; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
 
 
 def _read_archive(path: Path) -> tuple[Split, Split]:

@@ -5,38 +5,68 @@ shape and bytes by stand-ins; any other name is refused.
 """
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BYTE_CODES = ("u1", b"u1", "|u1", b"|u1")
+NUMBERS = re.compile(r"b1|[ui][1248]")
+"""The codes of the numbers that are admitted: whole ones."""
+ORDERS = ("<", ">", "|", "=")
 
 
 class _Dtype:
     """In place of ``numpy.dtype``."""
 
     def __init__(self, code: Any, *_: Any):
-        self.code = code
+        self.code, self.order = _text(code).lstrip("<>|="), "="
+        if not NUMBERS.fullmatch(self.code):
+            raise pickle.UnpicklingError(f"it holds numbers of the type {self.code}; wanted whole numbers")
 
     def __setstate__(self, state: Any) -> None:
-        """The byte order, which bytes have none of."""
+        """The byte order, ``|`` for bytes, which have none."""
+        self.order = _text(state[1])
+        if self.order not in ORDERS:
+            raise pickle.UnpicklingError(f"it holds numbers in the byte order {self.order!r}")
+
+    def array(self, data: Any) -> np.ndarray:
+        """The numbers that bytes are."""
+        if not isinstance(data, bytes | bytearray):
+            raise pickle.UnpicklingError("it holds an array that is not of bytes")
+        return np.frombuffer(data, f"{self.order}{self.code}")
 
 
 class _Array:
-    """In place of ``numpy.ndarray``, of bytes in C order."""
+    """In place of ``numpy.ndarray``."""
 
     data: Any = None
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
-        if not isinstance(dtype, _Dtype) or dtype.code not in BYTE_CODES or fortran or not isinstance(data, bytes):
-            raise pickle.UnpicklingError("it holds an array that is not of bytes in C order")
-        self.data = np.frombuffer(data, np.uint8).reshape(shape)
+        self.data = _shaped(dtype, data, shape, "F" if fortran else "C")
 
 
 def _reconstruct(*_: Any) -> _Array:
     return _Array()
+
+
+def _frombuffer(data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    """How NumPy writes an array since protocol 5."""
+    array = _Array()
+    array.data = _shaped(dtype, data, shape, order)
+    return array
+
+
+def _scalar(dtype: Any, data: Any) -> int:
+    return int(_shaped(dtype, data, (), "C"))
+
+
+def _shaped(dtype: Any, data: Any, shape: Any, order: Any) -> np.ndarray:
+    if not isinstance(dtype, _Dtype):
+        raise pickle.UnpicklingError("it holds an array of a type that is none")
+    flat = dtype.array(data)
+    return flat.reshape(shape, order="F" if _text(order) == "F" else "C")
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -47,12 +77,19 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 STAND_INS: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
+} | {
+    (f"numpy.{core}.{module}", name): stand_in
+    for core in ("core", "_core")
+    for (module, name), stand_in in {
+        ("multiarray", "_reconstruct"): _reconstruct,
+        ("multiarray", "scalar"): _scalar,
+        ("numeric", "_frombuffer"): _frombuffer,
+    }.items()
 }
+"""By the names in NumPy 1 and in NumPy 2."""
 
 
 class _Restricted(pickle.Unpickler):
@@ -66,7 +103,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def read_pickled_arrays(path: Path) -> dict[str, Any]:
-    """Read a pickled dictionary of arrays of bytes, lists, numbers and text.
+    """Read a pickled dictionary of arrays of whole numbers, lists, numbers and text.
 
     Args:
         path: a file in the layout of ``cifar-10-batches-py``.

@@ -1,20 +1,19 @@
 """The folder of a run: its configuration, checkpoints, metrics and summary."""
 
 import json
-import platform
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ...files.arrays import write_atomically
+from ...files.provenance import provenance
 from ...numerics.extras import require
 from .checkpoints import Checkpoints
 from .config import TrainingConfig
 from .metrics import Metrics
 
 CONFIG, METRICS, SUMMARY, CHECKPOINTS = "config.json", "metrics.jsonl", "summary.json", "checkpoints"
-PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "optax", "orbax-checkpoint", "numpy")
+PACKAGES = ("optax", "orbax-checkpoint")
+"""What a run's numbers depend on beside what all do."""
 
 
 class RunFolder:
@@ -29,7 +28,7 @@ class RunFolder:
         self.path = path
         if not (path / CONFIG).is_file():
             path.mkdir(parents=True, exist_ok=True)
-            write_atomically(path / CONFIG, _encode(provenance(config)))
+            write_atomically(path / CONFIG, _encode({"config": config.as_json(), **provenance(*PACKAGES)}))
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
         self.metrics = Metrics(path / METRICS)
 
@@ -67,20 +66,6 @@ def check_folder(path: Path, config: TrainingConfig, resume: bool) -> None:
     if differing := own.differences(config):
         pairs = ", ".join(f"{name} ({getattr(own, name)!r}, now {getattr(config, name)!r})" for name in differing)
         raise ValueError(f"{path} has a run with other options: {pairs}; resume it with its own.")
-
-
-def provenance(config: TrainingConfig) -> dict[str, Any]:
-    """The configuration, and where it is run."""
-    versions = {name: _version(name) for name in PACKAGES}
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"config": config.as_json(), "date": date, "python": platform.python_version(), "versions": versions}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _encode(record: Any) -> bytes:

@@ -1,0 +1,39 @@
+"""Where numbers come from: when they were computed, and by which versions."""
+
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "numpy")
+"""What every number depends on."""
+
+
+def provenance(*others: str) -> dict[str, Any]:
+    """The date, Python's version, and those of what numbers depend on, as JSON.
+
+    Args:
+        others: packages that these numbers depend on too.
+
+    Example:
+        >>> list(provenance("scipy")["versions"])
+        ['dlntheory', 'jax', 'jaxlib', 'equinox', 'numpy', 'scipy']
+    """
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": versions((*PACKAGES, *others)),
+    }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The versions of packages, ``None`` for one that is not installed."""
+    return {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

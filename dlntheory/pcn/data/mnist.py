@@ -1,0 +1,147 @@
+"""MNIST and its relatives: four files in IDX format, as their authors, torchvision and others name and place them."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .dataset import Split, as_labels
+from .idx import read_idx
+
+IDX_PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+IMAGES = IDX_PARTS[::2]
+RELATIVES = {
+    "mnist": ("MNIST", "mnist"),
+    "fashion-mnist": ("FashionMNIST", "fashion-mnist", "Fashion-MNIST", "fashion_mnist"),
+    "kmnist": ("KMNIST", "kmnist"),
+}
+"""By data set, what a folder of its own is called."""
+
+
+class Images(NamedTuple):
+    """Rows of pixels, whole numbers from 0 to 255."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+class Place(NamedTuple):
+    """Where a data set was found: the name of its own folder, the folder of its files, and these."""
+
+    name: str
+    folder: Path
+    files: list[Path]
+
+
+def read_mnist(folder: Path, name: str = "mnist") -> tuple[Split, Split]:
+    """Read the four files of MNIST or of one of its relatives, each compressed or not.
+
+    Args:
+        folder: the folder that holds them, or torchvision's root, with ``MNIST/raw`` in it.
+        name: of the data set, one of `RELATIVES`.
+
+    Returns:
+        The training and the test set, images as bytes ``(N, 1, H, W)``.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: for a file that is damaged, or that holds something else.
+    """
+    place = find(folder, name)
+    train_images, train_labels, test_images, test_labels = map(read_idx, place.files)
+    return _split(place.folder, train_images, train_labels), _split(place.folder, test_images, test_labels)
+
+
+def find(folder: Path, name: str = "mnist", parts: Sequence[str] = IDX_PARTS) -> Place:
+    """The files of a data set, all in one place: the folder, its ``raw``, or a folder of the data set's name in it.
+
+    A name may have a dot in place of its second hyphen, and end in ``.gz``.
+
+    Raises:
+        FileNotFoundError: if no place has all of them; the message names what the first place lacks.
+    """
+    for place in _places(folder, name):
+        paths = [_find(place, part) for part in parts]
+        if all(path is not None for path in paths):
+            own = place.absolute()
+            called = (own.parent if own.name == "raw" else own).name
+            return Place(called, place, [path for path in paths if path is not None])
+    missing = next(part for part in parts if _find(folder, part) is None)
+    raise FileNotFoundError(
+        f"{folder} has no {missing}, with or without .gz; nor are all files in {RELATIVES[name][0]}/raw."
+    )
+
+
+def find_any(folder: Path) -> Place:
+    """The data set in a folder, whichever of `RELATIVES` it is.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if there are several.
+    """
+    places: dict[Path, Place] = {}
+    for name in RELATIVES:
+        with suppress(FileNotFoundError):
+            place = find(folder, name)
+            places[place.folder] = place
+    if len(places) > 1:
+        listed = ", ".join(sorted(map(str, places)))
+        raise ValueError(f"{folder} has several data sets; wanted one of {listed}.")
+    return next(iter(places.values()), None) or find(folder)
+
+
+def load_images(folder: Path) -> Images:
+    """Every image of MNIST, a row each; the files must hold square images of bytes, the same size in both."""
+    train, test = map(_rows, find(folder, parts=IMAGES).files)
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(f"{folder} holds images of {train.shape[1]} and of {test.shape[1]} pixels; wanted one size.")
+    return Images(train, test)
+
+
+def pixels(images: np.ndarray, dtype: str) -> np.ndarray:
+    """Brightness from 0 to 1."""
+    return images.astype(dtype) / np.asarray(255, dtype)
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """A digest of files, by which results say what they were computed from."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.read_bytes())
+    return total.hexdigest()[:24]
+
+
+def _places(folder: Path, name: str) -> Iterator[Path]:
+    """Where the files may be; torchvision puts them into ``MNIST/raw``."""
+    for place in (folder, *(folder / own for own in RELATIVES[name])):
+        yield place
+        yield place / "raw"
+
+
+def _find(folder: Path, part: str) -> Path | None:
+    """A file under one of its names, or of that name in a folder of that name, as some archives unpack it."""
+    names = [f"{spelling}{suffix}" for spelling in (part, part.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+    paths = [folder / name for name in names]
+    inside = [folder / outer / name for outer in names for name in names]
+    return next((path for path in (*paths, *inside) if path.is_file()), None)
+
+
+def _rows(path: Path) -> np.ndarray:
+    images = read_idx(path)
+    if images.ndim != 3 or images.dtype != np.uint8 or not images.size:
+        raise ValueError(
+            f"{path} holds {images.dtype} of shape {images.shape}; wanted images of bytes (number, rows, columns)."
+        )
+    return images.reshape(len(images), -1)
+
+
+def _split(folder: Path, images: Any, labels: Any) -> Split:
+    if images.ndim != 3 or images.dtype != "uint8" or labels.ndim != 1 or labels.dtype != "uint8":
+        raise ValueError(
+            f"{folder} holds {images.dtype} of shape {images.shape} with labels of {labels.dtype} of shape "
+            f"{labels.shape}; wanted bytes (images, rows, columns) and (images,)."
+        )
+    return Split(images[:, None], as_labels(labels))
