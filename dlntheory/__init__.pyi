@@ -87,8 +87,8 @@ from .training.escape import escape_time as escape_time
 from .training.escape import simulated_escape_time as simulated_escape_time
 
 # What of nonlinear networks?
-from .nonlinear.network import Activated as Activated
-from .nonlinear.network import NonlinearNetwork as NonlinearNetwork
+from .nonlinear.chains import Activated as Activated
+from .nonlinear.chains import NonlinearNetwork as NonlinearNetwork
 from .nonlinear.equilibrium import NonlinearEquilibrium as NonlinearEquilibrium
 from .nonlinear.equilibrium import nonlinear_equilibrium as nonlinear_equilibrium
 from .nonlinear.updates import nonlinear_alignment as nonlinear_alignment

@@ -704,17 +704,17 @@ MUTANTS = (
         training("test_linear_inference_follows_the_theory_at_every_time"),
     ),
     Mutant(
-        "pcn/networks/images.py", "a transposed convolution whose kernel is not turned",
+        "nonlinear/images.py", "a transposed convolution whose kernel is not turned",
         "correlate(x, kernel[::-1, ::-1],", "correlate(x, kernel,",
         _tests("test_pcn_autoencoders", "test_the_transpose_of_a_convolution"),
     ),
     Mutant(
-        "pcn/networks/network.py", "states that move a step late",
+        "nonlinear/network.py", "states that move a step late",
         "1 + min(wait for k", "2 + min(wait for k",
         _tests("test_pcn_models", "test_inference_skips_only_what_has_no_error"),
     ),
     Mutant(
-        "pcn/networks/correlation.py", "images' derivative with the padding of no stride",
+        "nonlinear/correlation.py", "images' derivative with the padding of no stride",
         "- (output - 1) * window.stride + before", "- (output - 1) + before",
         _tests("test_correlation", "test_every_derivative_is_that_of_jax"),
     ),

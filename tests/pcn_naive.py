@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlntheory.pcn.networks.network import channels_last, split
+from dlntheory.nonlinear.network import channels_last, split
 
 
 def energies(network, loss, x, states, precisions=None, running=False):

@@ -1,5 +1,6 @@
-"""What of nonlinear networks?
+"""What is true of nonlinear networks?
 
-Read `network`, `newton` and `equilibrium` (inference to a residual), `updates` (and alignment), and `tangent` (the
-linear network that answers for a nonlinear one).
+The networks first: `layers`, on images (`images`, `correlation`), `blocks` and the `network` of blocks; `building`, the
+papers' `models` and `autoencoders`; `chains` of functions of one sample. Then the theory: `newton` and `equilibrium`
+(inference to a residual), `updates` (and alignment), and `tangent` (the linear network near a nonlinear one).
 """

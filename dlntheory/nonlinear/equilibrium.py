@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from ..equilibria.problem import stationary
 from ..numerics.checks import as_count, as_real, one_of
 from ..numerics.kinds import is_concrete
-from .network import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
+from .chains import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
 from .newton import (
     Clamped,
     Progress,

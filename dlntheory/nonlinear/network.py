@@ -1,268 +1,221 @@
-r"""Nonlinear predictive-coding networks: a chain of blocks, each ``x_l = f_l(x_{l-1}) + ε_l``.
+"""A PC network: blocks with a state after each, wired without cycles."""
 
-A block is a function of one sample with parameters of its own, as a pytree: an Equinox module, or
-``jax.tree_util.Partial(function, params)``. The usual one is `Activated`, a linear layer after an elementwise function,
-``x_l = T_l φ_l(x_{l-1}) + b_l``, whose weight multiplies the features of ``φ_l(x_{l-1})``: the theory's rescalings
-apply to it.
-"""
-
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from ..networks.layer import Layer
-from ..networks.network import as_network
-from ..numerics.checks import as_array, as_list, one_of
-from ..numerics.kinds import cast, widest
+from ..numerics.checks import as_array
+from .blocks import Block, Statistics, running_moments, with_running
+from .layers import Moments
 
-Block: TypeAlias = Callable[[Any], Any]
-"""A function of one sample, as a pytree of its parameters."""
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "identity": lambda x: x,
-    "tanh": jnp.tanh,
-    "relu": jax.nn.relu,
-    "leaky_relu": jax.nn.leaky_relu,
-    "sigmoid": jax.nn.sigmoid,
-    "softplus": jax.nn.softplus,
-    "silu": jax.nn.silu,
-    "gelu": jax.nn.gelu,
-}
+States = tuple[Array, ...]
+"""One array a block, ``(batch, ...)``; of images with channels last."""
+Gradients = tuple[Any, ...]
+"""One a block, with its structure: the trainable parameters, and ``None`` elsewhere."""
 
 
-class Activated(eqx.Module):
-    r"""A linear layer after an elementwise function: ``x ↦ T φ(x) + b``.
+class Network(eqx.Module):
+    r"""Blocks ``1 … N``, each with a state ``x_k`` that it predicts from earlier ones, ``x_0`` being the input.
+
+    The last block's state is the output. Images come in as ``(batch, channels, height, width)``; inside, channels are
+    last.
 
     Args:
-        layer: a linear layer, such as `Dense`. Its weight is learned, and its bias where the layer says so.
-        activation: ``φ``, by name (``"identity"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"``, ``"sigmoid"``,
-            ``"softplus"``, ``"silu"``, ``"gelu"``) or as a function of arrays that JAX can differentiate.
+        blocks: the blocks, every one after those that it reads.
+        input_shape: the shape of one sample: ``(n,)``, or ``(channels, height, width)``.
+        sources: for every block, the numbers of the states that it reads, 0 for the input. By default a chain.
 
     Raises:
-        ValueError: for an unknown name.
-        TypeError: for something that is not a layer, or not a function.
-
-    Source:
-        docs/theory.md, statement 4.5, with a nonlinear feature map.
+        ValueError: for no blocks, sources that do not come before their block, blocks that no output depends on, or
+            shapes that do not fit.
 
     Example:
-        >>> from dlntheory import Dense
-        >>> Activated(Dense([[1.0, 1.0]]), "relu")(jnp.asarray([2.0, -3.0])).tolist()
-        [2.0]
+        >>> import jax
+        >>> from dlntheory import pcn
+        >>> first, second = jax.random.split(jax.random.key(0))
+        >>> hidden = pcn.Block(pcn.Dense(4, 3, first), activation="tanh")
+        >>> network = pcn.Network([hidden, pcn.Block(pcn.Dense(3, 2, second))], input_shape=(4,))
+        >>> network.depth, network.output_shape
+        (2, (2,))
     """
 
-    layer: Layer
-    activation: Callable[[Any], Any] = eqx.field(static=True)
+    blocks: tuple[Block, ...]
+    sources: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    input_shape: tuple[int, ...] = eqx.field(static=True)
+    dtype: Any = eqx.field(static=True)
+    """The dtype of the parameters."""
+    state_shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    """The shape of one sample of every state."""
 
-    def __init__(self, layer: Any, activation: Any = "identity"):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"`layer` is a {type(layer).__name__}; wanted a layer such as Dense.")
-        self.layer = layer
-        self.activation = as_activation(activation)
-
-    @property
-    def kinked(self) -> bool:
-        """Whether the slope of ``φ`` jumps at zero."""
-        return has_kink(self.activation)
-
-    def __call__(self, x: Array) -> Array:
-        """``T φ(x) + b``, of one sample."""
-        return self.layer.affine(self.activation(x).reshape(-1, 1)).reshape(self.layer.out_shape)
-
-
-def as_activation(activation: Any) -> Callable[[Any], Any]:
-    """A function of arrays, from its name or itself."""
-    if isinstance(activation, str) or activation is None:
-        return ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
-    if not callable(activation):
-        raise TypeError(f"`activation` is a {type(activation).__name__}; wanted a name or a function.")
-    return activation
-
-
-def has_kink(activation: Callable[[Any], Any]) -> bool:
-    """Whether the slope right of zero differs from that left of it."""
-    with jax.ensure_compile_time_eval():
-        beside = jnp.asarray(jnp.finfo(jnp.float32).tiny, jnp.float32)
-        right, left = (jax.grad(activation)(side) for side in (beside, -beside))
-        return abs(float(right) - float(left)) > 1e-3
-
-
-class NonlinearNetwork(eqx.Module):
-    r"""A chain of blocks ``x_l = f_l(x_{l-1})``, ``l = 1 … L``; each carries an error on its output.
-
-    Args:
-        blocks: functions of one sample, as pytrees of their parameters: `Activated` layers, Equinox modules, or
-            ``jax.tree_util.Partial(function, params)``.
-        input_shape: the shape of one input; needed unless the first block is an `Activated` layer.
-
-    Raises:
-        ValueError: for no blocks, or blocks that do not chain.
-        TypeError: for a block that cannot be called.
-
-    Source:
-        Sample Efficiency, equation 1 with nonlinear layers.
-
-    Example:
-        >>> from dlntheory import Dense
-        >>> net = NonlinearNetwork([Activated(Dense([[1.0], [-1.0]])), Activated(Dense([[1.0, 1.0]]), "relu")])
-        >>> net.shapes, net([-3.0]).tolist()
-        (((1,), (2,), (1,)), [3.0])
-    """
-
-    blocks: tuple[Any, ...]
-    shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
-
-    def __init__(self, blocks: Any, input_shape: Any = None):
-        blocks = as_list("blocks", blocks, "blocks")
-        if not blocks:
-            raise ValueError("`blocks` is empty; wanted at least one.")
-        for index, block in enumerate(blocks):
-            if not callable(block):
-                raise TypeError(f"`blocks[{index}]` is a {type(block).__name__}; wanted a function of one sample.")
-        if not any(map(eqx.is_inexact_array, jax.tree.leaves(blocks))):
-            raise ValueError("`blocks` have no parameters; wanted a floating-point array in at least one.")
-        self.blocks = _same_dtype(blocks)
-        self.shapes = _shapes(self.blocks, input_shape)
-
-    @classmethod
-    def from_linear(cls, net: Any, activation: Any = "tanh") -> "NonlinearNetwork":
-        """The layers of a linear network with an activation before each but the first.
-
-        Args:
-            net: a `LinearNetwork`, such as `LinearNetwork.random` or `load_weights` return.
-            activation: as of `Activated`.
-
-        Returns:
-            The network ``x_l = T_l φ(x_{l-1}) + b_l``, with ``φ`` the identity for ``l = 1``.
-
-        Raises:
-            ValueError: for an unknown activation.
-            TypeError: for something that is not a linear network.
-
-        Example:
-            >>> from dlntheory import LinearNetwork
-            >>> NonlinearNetwork.from_linear(LinearNetwork.random([4, 8, 8, 2]), "tanh").depth
-            3
-        """
-        layers = as_network("net", net).layers
-        function = as_activation(activation)
-        first = Activated(layers[0])
-        return cls([first, *(Activated(layer, function) for layer in layers[1:])])
+    def __init__(
+        self,
+        blocks: Iterable[Block],
+        input_shape: Sequence[int],
+        sources: Iterable[Sequence[int]] | None = None,
+    ):
+        self.blocks = tuple(blocks)
+        self.input_shape = tuple(int(size) for size in input_shape)
+        chain = [(k,) for k in range(len(self.blocks))]
+        self.sources = tuple(tuple(read) for read in (chain if sources is None else sources))
+        _check_sources(self.sources, len(self.blocks))
+        self.dtype = next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if hasattr(leaf, "dtype"))
+        _ = self.distances  # raises for loose ends
+        self.state_shapes = self._shapes()
 
     @property
     def depth(self) -> int:
-        """``L``, the number of blocks."""
+        """The number of blocks, and of states after the input."""
         return len(self.blocks)
 
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Trace one sample through the network."""
+        values = [jax.eval_shape(channels_last, jax.ShapeDtypeStruct((1, *self.input_shape), self.dtype))]
+        for number, (block, read) in enumerate(zip(self.blocks, self.sources, strict=True), start=1):
+            try:
+                predict = eqx.filter_eval_shape(block, *(values[k] for k in read), training=True)
+            except (TypeError, ValueError) as error:
+                shapes = ", ".join(str(values[k].shape[1:]) for k in read)
+                raise ValueError(f"block {number} cannot read states of shape {shapes}: {error}") from error
+            values.append(predict[0])
+        return tuple(value.shape[1:] for value in values[1:])
+
     @property
-    def dtype(self) -> Any:
-        """The dtype of the parameters."""
-        return widest(eqx.filter(self.blocks, eqx.is_inexact_array))
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one sample of the output; of images ``(channels, height, width)``."""
+        shape = self.state_shapes[-1]
+        return (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
 
-    def __call__(self, x: Any) -> Float[Array, "..."]:
-        """The feedforward prediction.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every state."""
+        return tuple(f"layer {k}" for k in range(1, self.depth + 1))
 
-        Args:
-            x: inputs, ``(B, *shapes[0])`` or ``shapes[0]``.
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """Steps from every state to the output, along the shortest path; 0 for the last."""
+        steps: list[float] = [np.inf] * self.depth + [0]
+        for number in range(self.depth, 0, -1):
+            for read in self.sources[number - 1]:
+                steps[read] = min(steps[read], steps[number] + 1)
+        if np.inf in steps[1:]:
+            raise ValueError(f"block {steps.index(np.inf, 1)} does not lead to the output; wanted no loose ends.")
+        return tuple(int(step) for step in steps[1:])
 
-        Returns:
-            Predictions, ``(B, *shapes[-1])`` or ``shapes[-1]``.
+    @property
+    def waits(self) -> tuple[int, ...]:
+        """Inference steps from a forward start before a block has an error: its state or one that it reads has moved.
 
-        Raises:
-            ValueError: for inputs of another shape, an empty batch, NaN or infinity.
-            TypeError: for inputs that are not real numbers.
+        The output has one at once, and an error passes between blocks that share a state. In a chain these are the
+        distances; a skip may carry it to a block that is far from the output.
         """
-        x, single = as_samples("x", x, self.shapes[0], self.dtype)
-        predicted = forward(cast_blocks(self.blocks, x.dtype), x)[-1]
-        return predicted[0] if single else predicted
+        found = {self.depth - 1: 0}
+        reached = set(self._touched(self.depth - 1))
+        while len(found) < self.depth:
+            time = max(found.values()) + 1
+            near = [k for k in range(self.depth) if k not in found and reached & self._touched(k)]
+            found |= dict.fromkeys(near, time)
+            reached = reached.union(*map(self._touched, near))
+        return tuple(found[k] for k in range(self.depth))
+
+    @property
+    def moves(self) -> tuple[int, ...]:
+        """The number of the inference step from a forward start that first moves a state, if nothing holds it."""
+        waits = self.waits
+        return tuple(
+            1 + min(wait for k, wait in enumerate(waits) if number in self._touched(k))
+            for number in range(1, self.depth + 1)
+        )
+
+    def _touched(self, k: int) -> set[int]:
+        """The numbers of the states in a block's energy."""
+        return {k + 1, *self.sources[k]} - {0}
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """Whether a block reads the input only, so that its prediction stays the same during inference."""
+        return tuple(all(source == 0 for source in read) for read in self.sources)
+
+    def read(self, x: Array, states: Sequence[Array], k: int) -> tuple[Array, ...]:
+        """What the block with index ``k`` reads, given the input with channels last."""
+        return tuple(x if source == 0 else states[source - 1] for source in self.sources[k])
+
+    def forward(self, x: Array, training: bool) -> tuple[States, tuple[Statistics, ...]]:
+        """All states of a forward pass, from the input with channels last, and the blocks' statistics."""
+        states: list[Array] = []
+        statistics: list[Statistics] = []
+        for k, block in enumerate(self.blocks):
+            state, moments = block(*self.read(x, states, k), training=training)
+            states.append(state)
+            statistics.append(moments)
+        return tuple(states), tuple(statistics)
+
+    def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
+        """The forward prediction, with running moments."""
+        return channels_first(self.forward(channels_last(x), training=False)[0][-1])
+
+    def with_running(self, running: Sequence[Statistics]) -> "Network":
+        """The network with other running moments."""
+        pairs = zip(self.blocks, running, strict=True)
+        return eqx.tree_at(
+            lambda net: net.blocks, self, tuple(with_running(block, moments) for block, moments in pairs)
+        )
 
 
-def as_nonlinear(name: str, value: Any) -> NonlinearNetwork:
-    """Return ``value`` if it is a nonlinear network."""
-    if not isinstance(value, NonlinearNetwork):
-        raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a NonlinearNetwork.")
-    return value
+def running(network: Network) -> tuple[Statistics, ...]:
+    """The running moments of every block."""
+    return tuple(running_moments(block) for block in network.blocks)
 
 
-def forward(blocks: tuple[Block, ...], x: Array) -> list[Array]:
-    """The feedforward activities ``x̂_0 … x̂_L`` of a batch."""
-    activities = [x]
-    for block in blocks:
-        activities.append(jax.vmap(block)(activities[-1]))
-    return activities
+def split(tree: Any) -> tuple[Any, Any]:
+    """Split a network or a block into its trainable parameters and the rest, for `equinox.combine`."""
+    trainable = jax.tree.map(
+        lambda leaf: not isinstance(leaf, Moments) and eqx.is_inexact_array(leaf),
+        tree,
+        is_leaf=lambda leaf: isinstance(leaf, Moments),
+    )
+    return eqx.partition(tree, trainable)
 
 
-def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Array, bool]:
-    """A batch ``(B, *shape)``, and whether a single sample was given."""
+def channels_last(x: Array) -> Array:
+    """Images ``(batch, channels, height, width)`` with their channels last; anything else as it is."""
+    return jnp.moveaxis(x, 1, -1) if x.ndim == 4 else x
+
+
+def channels_first(x: Array) -> Array:
+    """The inverse of `channels_last`."""
+    return jnp.moveaxis(x, -1, 1) if x.ndim == 4 else x
+
+
+def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Check and convert a batch of samples of that shape."""
     array = as_array(name, value, dtype)
-    single = array.shape == shape
-    batch = array[None] if single else array
-    if batch.ndim != len(shape) + 1 or batch.shape[1:] != shape:
-        raise ValueError(f"`{name}` has shape {array.shape}; wanted {_batched(shape)} or {shape}.")
-    if batch.shape[0] == 0:
+    if array.shape[1:] != shape or array.ndim != len(shape) + 1:
+        wanted = ", ".join(map(str, ("batch", *shape)))
+        raise ValueError(f"`{name}` has shape {array.shape}; wanted ({wanted}).")
+    if not len(array):
         raise ValueError(f"`{name}` is empty, shape {array.shape}; wanted at least one sample.")
-    return batch, single
+    return array.astype(dtype)
 
 
-def as_pair(net: NonlinearNetwork, x: Any, y: Any) -> tuple[Array, Array, bool]:
-    """Inputs and targets as batches of one dtype, and whether they were a single sample."""
-    x, single = as_samples("x", x, net.shapes[0], net.dtype)
-    y, single_target = as_samples("y", y, net.shapes[-1], net.dtype)
-    if single != single_target or len(x) != len(y):
-        raise ValueError(f"`x` holds {_count(x, single)} but `y` {_count(y, single_target)}; wanted the same.")
-    dtype = widest(eqx.filter(net, eqx.is_inexact_array), x, y)
-    return x.astype(dtype), y.astype(dtype), single
+def as_pair(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
+    """Check and convert inputs and targets of a network."""
+    x = as_samples("x", x, network.input_shape, network.dtype)
+    y = as_samples("y", y, network.output_shape, network.dtype)
+    if len(x) != len(y):
+        raise ValueError(f"`x` has {len(x)} samples but `y` has {len(y)}; wanted the same number of samples.")
+    return x, y
 
 
-def cast_blocks(blocks: tuple[Block, ...], dtype: Any) -> tuple[Block, ...]:
-    """Bring the floating-point parameters to one dtype."""
-    floating, rest = eqx.partition(blocks, eqx.is_inexact_array)
-    return eqx.combine(cast(floating, dtype), rest)
-
-
-def learned(block: Block) -> Any:
-    """Which leaves of a block are learned: of a layer its weight, and its bias if it says so; else every float."""
-    if not isinstance(block, Activated):
-        return jax.tree.map(eqx.is_inexact_array, block)
-    chosen = jax.tree.map(lambda _: False, block)
-    chosen = eqx.tree_at(lambda it: it.layer.weight, chosen, replace_fn=partial(jax.tree.map, lambda _: True))
-    if block.layer.bias is None or not block.layer.learn_bias:
-        return chosen
-    return eqx.tree_at(lambda it: it.layer.bias, chosen, replace_fn=partial(jax.tree.map, lambda _: True))
-
-
-def _same_dtype(blocks: list[Block]) -> tuple[Block, ...]:
-    return cast_blocks(tuple(blocks), widest(eqx.filter(tuple(blocks), eqx.is_inexact_array)))
-
-
-def _shapes(blocks: tuple[Block, ...], input_shape: Any) -> tuple[tuple[int, ...], ...]:
-    """The shapes of the activities; refuses blocks that do not chain."""
-    if input_shape is None:
-        if not isinstance(blocks[0], Activated):
-            raise ValueError("`input_shape` is None; wanted the shape of one input, as the first block is no layer.")
-        input_shape = blocks[0].layer.in_shape
-    shapes = [tuple(int(size) for size in as_list("input_shape", input_shape, "whole numbers"))]
-    dtype = widest(eqx.filter(blocks, eqx.is_inexact_array))
-    for index, block in enumerate(blocks):
-        given = jax.ShapeDtypeStruct(shapes[-1], dtype)
-        try:
-            result = jax.eval_shape(block, given)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`blocks[{index}]` does not take a sample of shape {shapes[-1]}: {error}") from error
-        if not isinstance(result, jax.ShapeDtypeStruct) or result.dtype != dtype:
-            raise ValueError(f"`blocks[{index}]` returns {result}; wanted one array of {dtype}.")
-        shapes.append(result.shape)
-    return tuple(shapes)
-
-
-def _batched(shape: tuple[int, ...]) -> str:
-    return f"(batch, {', '.join(map(str, shape))})"
-
-
-def _count(batch: Array, single: bool) -> str:
-    return "a single sample" if single else f"{len(batch)} samples"
+def _check_sources(sources: tuple[tuple[int, ...], ...], depth: int) -> None:
+    if not depth:
+        raise ValueError("`blocks` is empty; wanted at least one block.")
+    if len(sources) != depth:
+        raise ValueError(f"`sources` has {len(sources)} entries; wanted {depth}, one for every block.")
+    for number, read in enumerate(sources, start=1):
+        if len(read) not in (1, 2) or not all(0 <= source < number for source in read):
+            raise ValueError(f"`sources` of block {number} is {read}; wanted one or two numbers below {number}.")

@@ -14,7 +14,7 @@ from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
 from ..networks.residual import Wrapper
 from ..numerics.algebra import Matrix
-from .network import Activated, NonlinearNetwork, as_nonlinear, as_samples, cast_blocks, forward
+from .chains import Activated, NonlinearNetwork, as_nonlinear, as_samples, cast_blocks, forward
 
 
 class Linearised(Wrapper):

@@ -18,8 +18,8 @@ from ..learning.rescaling import decorrelations, learning_rates, rescale
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.checks import as_real, one_of
+from .chains import Activated, Block, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward, learned
 from .equilibrium import NonlinearEquilibrium, nonlinear_equilibrium
-from .network import Activated, Block, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward, learned
 
 RULES = ("bp", "pc")
 INFERENCE = ("tolerance", "steps", "method")

@@ -147,10 +147,7 @@ def spiked_errors(
     arrived = arriving_errors(problem.layers, plain.residual, rate, precisions)
     claimed, actual = ([np.asarray(error) for error in errors] for errors in (plain.errors, arrived))
     units = [_nonzero(norms(error), _nonzero(norms(claimed[-1]))) for error in claimed]
-    claimed, actual = (
-        np.concatenate(list(map(_relative, errors, units)))
-        for errors in (claimed, actual)
-    )
+    claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in (claimed, actual))
     hypotheses, condition = unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors)
     return Conclusion(claimed, actual, _nonzero(norms(claimed)), hypotheses, condition)
 

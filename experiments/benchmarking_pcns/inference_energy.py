@@ -18,11 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, finite_time_activities
+from dlntheory.nonlinear.network import channels_last
 from dlntheory.pcn import relax
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import find_any, fingerprint
-from dlntheory.pcn.networks.network import channels_last
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 

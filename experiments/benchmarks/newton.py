@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
+from dlntheory.nonlinear.chains import forward
 from dlntheory.nonlinear.equilibrium import clamp
-from dlntheory.nonlinear.network import forward
 from dlntheory.nonlinear.newton import Clamped, State, norm
 
 from . import timing

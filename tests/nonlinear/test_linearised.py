@@ -9,7 +9,7 @@ import pytest
 from closeness import assert_close
 
 import dlntheory as dln
-from dlntheory.nonlinear.network import forward
+from dlntheory.nonlinear.chains import forward
 
 DRAW = np.random.default_rng(7)
 X, Y = DRAW.normal(size=(3, 5)), DRAW.normal(size=(3, 4))

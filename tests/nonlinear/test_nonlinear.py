@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dlntheory as dln
+from dlntheory.nonlinear.chains import ACTIVATIONS, forward
 from dlntheory.nonlinear.equilibrium import clamp
-from dlntheory.nonlinear.network import ACTIVATIONS, forward
 from dlntheory.nonlinear.newton import steepest
 
 WIDTHS, BATCH = (5, 7, 6, 4), 6

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dlntheory.pcn.networks.correlation import Window, correlate
+from dlntheory.nonlinear.correlation import Window, correlate
 from tests.closeness import assert_close
 
 padding = st.tuples(st.integers(-1, 2), st.integers(-1, 2))

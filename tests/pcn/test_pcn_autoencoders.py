@@ -8,9 +8,9 @@ import pytest
 from sklearn.metrics import r2_score
 
 from dlntheory import pcn
+from dlntheory.nonlinear import images
+from dlntheory.nonlinear.network import channels_last
 from dlntheory.pcn.engine import learning
-from dlntheory.pcn.networks import images
-from dlntheory.pcn.networks.network import channels_last
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.pcn.runs.trainer import Trainer

@@ -11,8 +11,8 @@ import pytest
 import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.inference.schedules import Decaying, Prescribed, Spiking
+from dlntheory.nonlinear.network import channels_last
 from dlntheory.pcn.engine import inference, learning
-from dlntheory.pcn.networks.network import channels_last
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, epsilon, norm, relative_error
 

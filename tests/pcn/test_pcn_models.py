@@ -10,11 +10,11 @@ import optax
 import pytest
 
 from dlntheory import pcn
+from dlntheory.nonlinear import images
+from dlntheory.nonlinear.blocks import norms
+from dlntheory.nonlinear.building import Builder, Stage
+from dlntheory.nonlinear.network import channels_last
 from dlntheory.pcn.engine import inference, learning
-from dlntheory.pcn.networks import images
-from dlntheory.pcn.networks.blocks import norms
-from dlntheory.pcn.networks.building import Builder, Stage
-from dlntheory.pcn.networks.network import channels_last
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, norm, relative_error
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..networks.network import Network, States
+from ...nonlinear.network import Network, States
 
 
 class Initial(eqx.Module):

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
+from ...nonlinear.blocks import Block, Statistics
+from ...nonlinear.network import Network, split
 from ..choices.losses import Loss, SquaredError
-from ..networks.blocks import Block, Statistics
-from ..networks.network import Network, split
 
 Pull = Callable[[Array], Any]
 HIDDEN = SquaredError()

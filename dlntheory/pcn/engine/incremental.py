@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ...nonlinear.network import Gradients, Network, States, running
 from ..choices.algorithms import Algorithm
 from ..choices.optimisers import step_weights
 from ..choices.updates import Incremental
-from ..networks.network import Gradients, Network, States, running
 from .derivatives import HIDDEN, first_pass, pull_to_both
 from .inference import averages, output_prediction, prepare, starting_states
 from .learning import Keys, Lesson, parameters, scaled, study, with_parameters

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ...nonlinear.blocks import Statistics, average
+from ...nonlinear.network import Network, States, as_pair, channels_last, running
 from ...numerics.checks import as_key
 from ..choices.algorithms import Algorithm
 from ..choices.outputs import Phase, target
 from ..choices.relaxations import Variables
-from ..networks.blocks import Statistics, average
-from ..networks.network import Network, States, as_pair, channels_last, running
 from .derivatives import First, first_pass
 from .slopes import Problem, Slopes, error_slopes, slopes, states_of
 

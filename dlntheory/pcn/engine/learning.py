@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ...nonlinear.blocks import Block, Statistics
+from ...nonlinear.network import Gradients, Network, States, running, split
 from ..choices.algorithms import Algorithm
 from ..choices.updates import Backpropagation
-from ..networks.blocks import Block, Statistics
-from ..networks.network import Gradients, Network, States, running, split
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
 from .inference import Run, averages, infer, output_prediction, prepare, starting_states
 from .rescaling import rescaled

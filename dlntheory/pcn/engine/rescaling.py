@@ -7,9 +7,9 @@ from jaxtyping import Array
 from ...learning.rescaling import decorrelations, learning_rates, rescale
 from ...learning.rules import Signals
 from ...networks import layer as linear
-from ..networks.blocks import Block
-from ..networks.layers import Dense
-from ..networks.network import Gradients, Network, States
+from ...nonlinear.blocks import Block
+from ...nonlinear.layers import Dense
+from ...nonlinear.network import Gradients, Network, States
 
 
 def dense_layers(network: Network) -> list[linear.Dense]:

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...inference.schedules import schedule_at
+from ...nonlinear.blocks import Statistics
+from ...nonlinear.network import Network, States
 from ..choices.algorithms import Algorithm
 from ..choices.relaxations import Variables
-from ..networks.blocks import Statistics
-from ..networks.network import Network, States
 from .derivatives import First, loss_of, pull_to_sources
 
 

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ...nonlinear.network import Network, as_pair, as_samples, channels_last
 from ...numerics.checks import as_array, as_count, as_key, one_of
 from ..choices.algorithms import Algorithm
 from ..choices.losses import LOSSES
 from ..choices.optimisers import step_weights
 from ..choices.updates import AtArrival, Incremental
-from ..networks.network import Network, as_pair, as_samples, channels_last
 from .incremental import study_incrementally
 from .inference import traced
 from .learning import Keys, Lesson, parameters, study, with_parameters

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from ...nonlinear import models
+from ...nonlinear.blocks import ACTIVATIONS
 from ...numerics.checks import as_count, as_number, one_of
 from ..choices import algorithms
 from ..choices.initial_states import ClassAverage
@@ -14,8 +16,6 @@ from ..choices.optimisers import adamw
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
-from ..networks import models
-from ..networks.blocks import ACTIVATIONS
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",

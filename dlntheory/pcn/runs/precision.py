@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..networks.layers import Conv, ConvTranspose, Dense
+from ...nonlinear.layers import Conv, ConvTranspose, Dense
 
 STORED = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
 """By precision, the dtype of weights, states, errors and the optimiser; ``bfloat16`` is mixed."""

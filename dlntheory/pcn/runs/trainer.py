@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...learning.any_model import update_alignment
+from ...nonlinear.network import channels_last
 from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
 from ..engine.incremental import direction
 from ..engine.inference import relax, traced
 from ..engine.learning import parameters, with_parameters
 from ..engine.training import TrainingState, advance, hits, keys_of, start_training
-from ..networks.network import channels_last
 from .config import TrainingConfig
 from .divergence import Position, explain
 from .precision import STORED

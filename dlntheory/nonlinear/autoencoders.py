@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ...numerics.checks import as_count, as_key, as_list
+from ..numerics.checks import as_count, as_key, as_list
 from .building import Builder, Stage, as_image_shape
 from .network import Network
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ...numerics.checks import as_count, as_key, as_list, one_of
+from ..numerics.checks import as_count, as_key, as_list, one_of
 from .autoencoders import autoencoder, deconvolutional_autoencoder
 from .blocks import ACTIVATIONS, Block
 from .building import Builder, Stage, as_image_shape

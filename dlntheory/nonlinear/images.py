@@ -1,7 +1,7 @@
 """Convolution and pooling of images with channels last, ``(batch, height, width, channels)``.
 
 XLA's own programs are used where they are fast. On a processor, besides the derivatives of
-`dlntheory.pcn.networks.correlation`, two are not: the input gradient of an unpadded convolution, and the gradient of
+`dlntheory.nonlinear.correlation`, two are not: the input gradient of an unpadded convolution, and the gradient of
 max-pooling by selecting and scattering.
 """
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 
-from ...numerics.checks import as_count, as_list, one_of
+from ..numerics.checks import as_count, as_list, one_of
 from .blocks import ACTIVATIONS, Block
 from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity
 from .network import Network

@@ -1,0 +1,12 @@
+"""The networks of `dlntheory.nonlinear`, under the names that `dlntheory.pcn` hands on."""
+
+from ..nonlinear.autoencoders import autoencoder, deconvolutional_autoencoder
+from ..nonlinear.blocks import ACTIVATIONS, Block
+from ..nonlinear.layers import BatchNorm, Conv, ConvTranspose, Dense, Identity
+from ..nonlinear.models import AUTOENCODERS, CONVOLUTIONS, MODELS, alexnet, build, mlp, resnet18, vgg
+from ..nonlinear.network import Network
+
+__all__ = [
+    "ACTIVATIONS", "AUTOENCODERS", "CONVOLUTIONS", "MODELS", "BatchNorm", "Block", "Conv", "ConvTranspose", "Dense",
+    "Identity", "Network", "alexnet", "autoencoder", "build", "deconvolutional_autoencoder", "mlp", "resnet18", "vgg",
+]  # fmt: skip

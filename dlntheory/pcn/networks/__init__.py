@@ -1,1 +1,0 @@
-"""Networks of blocks: images and their correlation, layers, blocks, the network, and the papers' models."""
