@@ -5,6 +5,7 @@ import hashlib
 import os
 import platform
 import re
+import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ def configuration(command: str, **choices: Any) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "versions": versions(),
+        "commit": commit(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count()},
         **choices,
     }
@@ -35,6 +37,16 @@ def choices(config: dict[str, Any]) -> dict[str, Any]:
 def versions() -> dict[str, str | None]:
     """The versions of the packages that numbers may depend on."""
     return {name: _version(name) for name in PACKAGES}
+
+
+@functools.cache
+def commit() -> str | None:
+    """The commit of the code, with ``-dirty`` where files differ from it; ``None`` outside of a repository."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 @functools.cache
