@@ -25,12 +25,13 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(f"dlntheory {version('dlntheory')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
