@@ -5,6 +5,7 @@ import hashlib
 import os
 import platform
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def configuration(command: str, **choices: Any) -> dict[str, Any]:
     return {
         "command": command,
         **provenance(*PACKAGES),
+        "commit": commit(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count()},
         **choices,
     }
@@ -29,6 +31,16 @@ def choices(config: dict[str, Any]) -> dict[str, Any]:
     """What was chosen: a configuration without what `configuration` says of when and where."""
     circumstances = configuration("")
     return {name: value for name, value in config.items() if name not in circumstances}
+
+
+@functools.cache
+def commit() -> str | None:
+    """The commit of the code, with ``-dirty`` where files differ from it; ``None`` outside of a repository."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 @functools.cache

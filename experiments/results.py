@@ -53,6 +53,11 @@ def load(folder: Path) -> Result:
     return Result(config, arrays)
 
 
+def deviation(values: np.ndarray, axis: int = -1) -> Any:
+    """The sample standard deviation over seeds, with n − 1; NaN of a single one."""
+    return values.std(axis=axis, ddof=1) if values.shape[axis] > 1 else np.full_like(values.mean(axis=axis), np.nan)
+
+
 def pictures(name: str, figure: Figure) -> dict[str, bytes]:
     """A figure as PNG and PDF, by the files' names; it is laid out once, which takes as long as drawing it."""
     encoded = {}

@@ -23,7 +23,7 @@ class NumpySource(NamedTuple):
     generator: np.random.Generator
     dtype: Any
 
-    def split(self, count: int) -> "list[NumpySource]":
+    def split(self, count: int) -> "Sequence[Source]":
         """The generator itself, from which weights are drawn in turn."""
         return [self] * count
 
@@ -47,7 +47,7 @@ class JaxSource(NamedTuple):
     key: Any
     dtype: Any
 
-    def split(self, count: int) -> "list[JaxSource]":
+    def split(self, count: int) -> "Sequence[Source]":
         """One key each."""
         import jax
 

@@ -112,7 +112,7 @@ def cast(tree: Any, dtype: Any) -> Any:
     return map_leaves(lambda leaf: leaf.astype(dtype) if getattr(leaf, "dtype", dtype) != dtype else leaf, tree)
 
 
-def agree(**parts: Any) -> tuple[Any, ...]:
+def agree(**parts: Any) -> Any:
     """Bring the parts to the highest precision among them, and to JAX where one of them holds a JAX array."""
     if holds_jax(*parts.values()):
         parts = {name: to_jax(part, name) for name, part in parts.items()}

@@ -145,9 +145,9 @@ def spiked_errors(
 
     plain = backpropagation_signals(problem.layers, as_columns(problem.x), as_columns(problem.y))
     arrived = arriving_errors(problem.layers, plain.residual, rate, precisions)
-    claimed, actual = ([np.asarray(error) for error in errors] for errors in (plain.errors, arrived))
-    units = [_nonzero(norms(error), _nonzero(norms(claimed[-1]))) for error in claimed]
-    claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in (claimed, actual))
+    sides = [list(map(np.asarray, errors)) for errors in (plain.errors, arrived)]
+    units = [_nonzero(norms(error), _nonzero(norms(sides[0][-1]))) for error in sides[0]]
+    claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in sides)
     hypotheses, condition = unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors)
     return Conclusion(claimed, actual, _nonzero(norms(claimed)), hypotheses, condition)
 

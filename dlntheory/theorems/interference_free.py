@@ -107,7 +107,8 @@ def interference_free_covariances(
     problem = as_problem(net, x, y, None, nudge)
     if start is None:
         return search(problem, None, solver)[0]
-    return search(*agree(problem=problem, start=_as_logs(start, problem)), solver)[0]
+    problem, logs = agree(problem=problem, start=_as_logs(start, problem))
+    return search(problem, logs, solver)[0]
 
 
 def search(problem: Problem, start: Array | None, solver: str) -> tuple[InterferenceFree, Signals]:
@@ -115,7 +116,7 @@ def search(problem: Problem, start: Array | None, solver: str) -> tuple[Interfer
     if solver != "auto":
         return _find(problem, start, solver)[:2]
     result, signals, accuracy = _find(problem, start, cheapest_route(problem.layers))
-    safe = is_safe(accuracy).all()
+    safe = is_safe(accuracy, len(problem.layers)).all()
     return choose(safe, lambda: (result, signals), lambda: _find(problem, start, "square_root")[:2])
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlntheory.pcn.choices.updates import Backpropagation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.divergence import DivergedError
 from dlntheory.pcn.runs.metrics import read_metrics
@@ -29,12 +30,13 @@ from ..provenance import choices
 from ..results import Result, configuration, pictures, save
 
 SETTINGS = ("digits",)
-DTYPE = "float32"
+DTYPE = "float64"
 ALGORITHMS = ["BP-SE", "PC-SE", "F", "D+F", "S+F"]
 LEARNING_RATE = {"BP-SE": 1e-3}
 FULL: dict[str, Any] = {"hidden": [64] * 7, "epochs": 40}
 QUICK: dict[str, Any] = {"hidden": [16] * 4, "epochs": 2}
-BASE: dict[str, Any] = {"data": "digits", "model": "MLP", "activation": "gelu", "batch_size": 64, "learning_rate": 1e-3}
+BASE: dict[str, Any] = {"data": "digits", "model": "MLP", "activation": "gelu", "batch_size": 64,
+                        "learning_rate": 1e-3, "precision": DTYPE}  # fmt: skip
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -73,11 +75,20 @@ def train(config: TrainingConfig, folder: Path) -> list[dict[str, Any]]:
     return [record for record in read_metrics(folder / "metrics.jsonl") if record["kind"] == "epoch"]
 
 
+def meaning(options: Mapping[str, Any]) -> str:
+    """The errors whose energy a run records; those of algorithms with different ones do not compare."""
+    update = TrainingConfig.from_json(options).make_algorithm().update
+    if isinstance(update, Backpropagation):
+        return "backpropagated errors"
+    return f"errors against {'forward' if update.at_forward or update.at_arrival else 'their own'} predictions"
+
+
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """Of each algorithm, the best test accuracy, and in the last epoch the energy of layer 1 relative to the last."""
     return [
         {
             "algorithm": name,
+            "energy": meaning(config["runs"][name]),
             "epochs": len(arrays[f"{name}/accuracy"]),
             "best_test_accuracy": float(arrays[f"{name}/accuracy"][:, 1].max()),
             "first_to_last_energy": float(np.divide(*arrays[f"{name}/energy"][-1, [0, -1]])),
@@ -88,7 +99,7 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
 
 
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """A panel an algorithm: energy by layer, and the accuracies on an axis of their own."""
+    """Draw a panel per algorithm: energy by layer, and the accuracies on an axis of their own."""
     names = list(config["runs"])
     figure = Figure(figsize=(3.4 * len(names), 3.6), layout="constrained")
     figure.suptitle(f"Energy by layer over training: {config['title']}")
@@ -96,7 +107,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
         energies, accuracies = arrays[f"{name}/energy"], arrays[f"{name}/accuracy"]
         epochs = [{"kind": "epoch", "epoch": number, "energy": each} for number, each in enumerate(energies, start=1)]
         draw_energies(axes, epochs)
-        axes.set_title(name)
+        axes.set_title(f"{name}\n{meaning(config['runs'][name])}", fontsize=9)
         draw_accuracies(axes.twinx(), accuracies)
     return figure
 

@@ -1,7 +1,7 @@
 """Curves of training, each algorithm at its best learning rate: what the sweeps of linear and nonlinear networks share.
 
 Of all runs the errors at their end are kept, ``(curve, rate, seed)``; along training those of each curve at its best
-learning rate, ``(curve, seed, time)``. All that is drawn and claimed comes from these.
+learning rate, ``(curve, seed, time)``, and which rate that is. All that is drawn and claimed comes from these.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,28 +10,37 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..results import deviation
 from .single_step import CURVES, colour_of
+
+TIE = 1e-14
+"""Errors below this share of the error before training are rounding, and equal."""
 
 
 def kept(errors: np.ndarray) -> dict[str, np.ndarray]:
-    """What is kept of errors ``(curve, rate, seed, time)``."""
-    final = errors[..., -1]
-    at_best = [curve[best_rate(each)] for curve, each in zip(errors, final, strict=True)]
-    return {"final": final, "errors": np.stack(at_best)}
+    """Keep the ends of all runs, and each curve's best; errors are ``(curve, rate, seed, time)``."""
+    best = [best_rate(each) for each in errors]
+    at_best = [curve[rate] for curve, rate in zip(errors, best, strict=True)]
+    return {"final": errors[..., -1], "best": np.array(best), "errors": np.stack(at_best)}
 
 
-def best_rate(final: np.ndarray) -> int:
-    """The learning rate with the lowest mean error at the end, of a curve's errors ``(rate, seed)``."""
-    mean = final.mean(axis=1)
-    return int(np.argmin(np.where(np.isfinite(mean), mean, np.inf)))
+def best_rate(errors: np.ndarray) -> int:
+    """The learning rate with the lowest mean error at the end, of a curve's errors ``(rate, seed, time)``.
+
+    Rates that end below `TIE` are equally good there; of these the first to get there is best, then the lowest.
+    """
+    mean = np.nan_to_num(errors.mean(axis=1), nan=np.inf)
+    below = mean <= TIE * mean[:, :1]
+    if below[:, -1].any():
+        return int(np.argmin(np.where(below[:, -1], below.argmax(axis=1), below.shape[1])))
+    return int(np.argmin(mean[:, -1]))
 
 
 def at_best(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Of each curve, the index of its best learning rate, and the error at the end there."""
-    for curve, final in zip(config["curves"], arrays["final"], strict=True):
-        best = best_rate(final)
+    for curve, best, final in zip(config["curves"], arrays["best"], arrays["final"], strict=True):
         rate, ends = float(arrays["learning_rates"][best]), final[best]
-        yield best, {"curve": curve, "learning_rate": rate, "mean": float(ends.mean()), "std": float(ends.std())}
+        yield int(best), {"curve": curve, "learning_rate": rate, "mean": float(ends.mean()), "std": deviation(ends)}
 
 
 def draw_best(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -42,8 +51,8 @@ def draw_best(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarra
 
 
 def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
-    """Mean and standard deviation over the rows; not below the least of them, as the scale may be logarithmic."""
-    mean, spread, colour = rows.mean(axis=0), rows.std(axis=0), colour_of(name)
+    """Mean and sample standard deviation over the rows; not below their least, as the scale may be logarithmic."""
+    mean, spread, colour = rows.mean(axis=0), deviation(rows, axis=0), colour_of(name)
     axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
     low = np.maximum(mean - spread, rows.min(axis=0))
     axes.fill_between(positions, low, mean + spread, color=colour, alpha=0.15, linewidth=0)

@@ -21,6 +21,7 @@ from dlntheory.networks.passes import feedforward, finite_change, first_order_ch
 from dlntheory.report.pictures import COLOURS
 
 from ..parts import Track
+from ..results import deviation
 
 FULL: dict[str, Any] = {
     "square": 512,
@@ -124,9 +125,14 @@ class SingleStep:
         return {"values": np.array(config["values"]), "alignment": np.moveaxis(by_value, 2, 0)}
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-        """Mean and spread over the seeds of every point of every curve."""
+        """Mean and sample standard deviation over the seeds of every point of every curve."""
         return [
-            {"curve": curve, config["axis"]: float(value), "mean": float(points.mean()), "std": float(points.std())}
+            {
+                "curve": curve,
+                config["axis"]: float(value),
+                "mean": float(points.mean()),
+                "std": float(deviation(points)),
+            }
             for curve, rows in zip(config["curves"], arrays["alignment"], strict=True)
             for value, points in zip(arrays["values"], rows, strict=True)
         ]
@@ -198,8 +204,8 @@ def colour_of(name: str) -> str:
 
 
 def draw_curve(axes: Axes, positions: np.ndarray, points: np.ndarray, label: str, style: str, colour: str) -> None:
-    """Mean and standard deviation over the last axis."""
-    mean, spread = points.mean(axis=-1), points.std(axis=-1)
+    """Mean and sample standard deviation over the last axis."""
+    mean, spread = points.mean(axis=-1), deviation(points)
     axes.plot(positions, mean, style, color=colour, markersize=4, label=label)
     axes.fill_between(positions, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
 

@@ -388,7 +388,7 @@ def test_what_is_no_set_of_images_is_refused(data):
 
 
 def test_a_curve_of_nan_has_no_best_rate_but_a_finite_one():
-    assert best_rate(np.array([[np.nan], [0.1], [0.15]])) == 1
+    assert best_rate(np.array([[[1.0, np.nan]], [[1.0, 0.1]], [[1.0, 0.15]]])) == 1
 
 
 MNIST = Path(os.environ.get("MNIST_DIR", Path(__file__).parents[3] / "shared" / "data" / "mnist"))

@@ -235,7 +235,7 @@ def test_where_the_least_squares_map_is_zero_predictive_coding_has_minima(size, 
     assert gradient_size(net, x, y, "pc") == 0
     assert_close(dln.energy_hessian(net, x, y), np.diag([0.0, size**2 - 1]), condition=100)
     assert not dln.lowest_curvature(net, x, y).strict
-    first, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[size]], [[0.01]]]), x, y, [1e3 / (size - 1)])
+    _, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[size]], [[0.01]]]), x, y, [1e3 / (size - 1)])
     assert abs(second.item()) < 1e-6
     assert first.item() > 1
 
@@ -247,7 +247,7 @@ def test_next_to_a_least_squares_map_that_is_not_zero_there_is_none():
     net = dln.LinearNetwork.from_weights([[[0.0]], [[0.0]]])
     assert gradient_size(net, x, y, "pc") == 0
     assert dln.lowest_curvature(net, x, y).strict
-    first, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[2.0]], [[0.3]]]), x, y, [1e2, 1e4])
+    _, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[2.0]], [[0.3]]]), x, y, [1e2, 1e4])
     assert second[1].item() > second[0].item() > 1
 
 
