@@ -21,7 +21,8 @@ from ..numerics.kinds import choose, compiled, is_concrete, namespace
 from ..numerics.record import Record
 from .covariance import multiplications
 from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
-from .routes import ROUTES, Solution, is_safe, scale_all, solve_system
+from .routes import ROUTES, Solution, is_safe, scale_all
+from .solve import solve_system
 
 SOLVERS = ("auto", *ROUTES)
 REFUSED = 1e-3

@@ -23,7 +23,7 @@ from ..networks.layer import Layer
 from ..networks.passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
 from ..numerics.algebra import Array, Matrix, column_norms, epsilon, solver
 from ..numerics.conjugate_gradients import conjugate_gradients, nystrom
-from ..numerics.kinds import choose, is_jax, namespace
+from ..numerics.kinds import choose, namespace
 from . import hessian
 from .covariance import Covariances, backward_covariance, backward_is_cheaper, forward_covariance, scale
 
@@ -294,12 +294,3 @@ def residuals(
     pairs = zip(layers[1:], first[1:], hidden, strict=True)
     first = [first[0], *(each + layer.apply(activity) for layer, each, activity in pairs)]
     return tuple(first), tuple(_imbalance(layers, errors, None))
-
-
-def solve_system(route: str, layers: tuple[Layer, ...], covariances: Covariances, offsets: Columns) -> Solution:
-    """Solve the system with ``g = 0`` by the named route; differentiable in everything but the route."""
-    if not is_jax(offsets[-1]):
-        return ROUTES[route](layers, covariances, offsets)
-    from .differentiation import solve_differentiably
-
-    return solve_differentiably(route, layers, covariances, offsets)

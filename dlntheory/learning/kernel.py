@@ -17,7 +17,8 @@ from jaxtyping import Float
 
 from ..equilibria.equilibrium import LARGEST, cheapest_route
 from ..equilibria.problem import Problem, SoftOutput, soften
-from ..equilibria.routes import ROUTES, solve_system
+from ..equilibria.routes import ROUTES
+from ..equilibria.solve import solve_system
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change, forward_sweep
 from ..networks.samples import as_columns, as_rows, shaped

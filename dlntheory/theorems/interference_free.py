@@ -17,7 +17,8 @@ from jaxtyping import Bool, Float, Int
 
 from ..equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
 from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
-from ..equilibria.routes import is_safe, solve_system
+from ..equilibria.routes import is_safe
+from ..equilibria.solve import solve_system
 from ..learning.rescaling import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork
