@@ -6,6 +6,7 @@ from .networks.network import LinearNetwork as LinearNetwork
 from .networks.layer import Dense as Dense
 from .networks.layer import Layer as Layer
 from .networks.residual import Residual as Residual
+from .networks.scaled import Scaled as Scaled
 from .networks.convolution import Conv2d as Conv2d
 from .networks.convolution import ConvTranspose2d as ConvTranspose2d
 from .networks.weightless import AvgPool2d as AvgPool2d
@@ -56,6 +57,16 @@ from .learning.best_factors import BestAlignment as BestAlignment
 from .learning.best_factors import best_alignment as best_alignment
 from .learning.any_model import update_alignment as update_alignment
 from .learning.any_model import update_prediction_change as update_prediction_change
+
+# What should one expect of a random network?
+from .networks.aligned_variances import aligned_variances as aligned_variances
+from .random_networks.expected import ExpectedAlignment as ExpectedAlignment
+from .random_networks.expected import expected_alignment as expected_alignment
+from .random_networks.batch_alignment import batch_alignment as batch_alignment
+from .random_networks.spectrum import ExpectedSpectrum as ExpectedSpectrum
+from .random_networks.spectrum import expected_spectrum as expected_spectrum
+from .random_networks.interference_free import ExpectedCovariances as ExpectedCovariances
+from .random_networks.interference_free import expected_covariances as expected_covariances
 
 # What is proved, and does it hold here?
 from .theorems.verify import Verdict as Verdict

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from random_network_twins import dense_cosine, dense_second_order, dense_traces, fluctuation
 
-from dlntheory.random_networks.aligned_initialisation import aligned_variances
+from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.random_networks.expected import expected_alignment
 from dlntheory.random_networks.interference_free import expected_covariances
 
@@ -430,7 +430,7 @@ def test_the_room_needs_neither_jax_nor_equinox():
     script = """
 import json, sys
 import dlntheory.random_networks.batch_alignment, dlntheory.random_networks.spectrum
-import dlntheory.random_networks.aligned_initialisation, dlntheory.random_networks.interference_free
+import dlntheory.networks.aligned_variances, dlntheory.random_networks.interference_free
 from dlntheory.random_networks.expected import expected_alignment
 expected_alignment([8] * 5).energy_by_layer
 print(json.dumps(sorted(sys.modules)))
