@@ -73,16 +73,13 @@ def align(
 
 
 def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
-    """Alignment by rule, the equilibrium, and each layer's numbers, as a record."""
-    import jax.numpy as jnp
+    """Alignment by rule, the equilibrium, and each layer's numbers, on a batch, as a record."""
     import numpy as np
 
     from ..equilibria.equilibrium import equilibrium
     from ..learning.alignment import target_alignment
     from ..learning.updates import adaptive_learning_rates
-    from ..networks.network import align_dtypes
 
-    net, x, y = align_dtypes(net, *jnp.atleast_2d(x, y))
     rules = [
         {"rule": rule, "rescaling": rescaling, **summary(target_alignment(net, x, y, rule, rescaling))}
         for rule, rescalings in RULES.items()
