@@ -6,7 +6,6 @@ Oracles: a plain NumPy simulation, the local rule written out, binomial coeffici
 import math
 from fractions import Fraction
 
-import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
