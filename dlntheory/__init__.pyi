@@ -28,6 +28,7 @@ from .equilibria.equilibrium import Equilibrium as Equilibrium
 from .equilibria.equilibrium import equilibrium as equilibrium
 
 # How does inference get there?
+from .inference.energy import energy as energy
 from .inference.schedules import Decaying as Decaying
 from .inference.schedules import Schedule as Schedule
 from .inference.schedules import Spiking as Spiking
