@@ -145,12 +145,9 @@ def spiked_errors(
 
     plain = backpropagation_signals(problem.layers, as_columns(problem.x), as_columns(problem.y))
     arrived = arriving_errors(problem.layers, plain.residual, rate, precisions)
-    claimed, actual = ([np.asarray(error) for error in errors] for errors in (plain.errors, arrived))
-    units = [_nonzero(norms(error), _nonzero(norms(claimed[-1]))) for error in claimed]
-    claimed, actual = (
-        np.concatenate(list(map(_relative, errors, units)))
-        for errors in (claimed, actual)
-    )
+    sizes = [norms(error) for error in plain.errors]
+    units = [_nonzero(each, sizes[-1]) for each in sizes]
+    claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in (plain.errors, arrived))
     hypotheses, condition = unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors)
     return Conclusion(claimed, actual, _nonzero(norms(claimed)), hypotheses, condition)
 
@@ -249,9 +246,9 @@ def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
     return float(np.max(worst))
 
 
-def _relative(columns: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _relative(columns: Array, sizes: np.ndarray) -> np.ndarray:
     """Each column divided by a size, in its own precision; by one where the size is zero."""
-    return (columns / _nonzero(sizes)).astype(columns.dtype)
+    return (np.asarray(columns) / _nonzero(sizes)).astype(columns.dtype)
 
 
 def _nonzero(sizes: np.ndarray, otherwise: Any = 1.0) -> np.ndarray:

@@ -15,7 +15,12 @@ import dlntheory as dln
 from dlntheory.numerics.kinds import leaves, to_jax
 from dlntheory.training.flow import stacked, unsettled, updates_at
 
-CASES = [Case(1), Case(2, "bottleneck", "learned"), Case(3, "square", "residual"), Case(3, "expanding", "fixed", "scalars")]
+CASES = [
+    Case(1),
+    Case(2, "bottleneck", "learned"),
+    Case(3, "square", "residual"),
+    Case(3, "expanding", "fixed", "scalars"),
+]
 FOLLOWED = 1e-8
 """What two integrations may be apart."""
 

@@ -247,7 +247,7 @@ def test_next_to_a_least_squares_map_that_is_not_zero_there_is_none():
     net = dln.LinearNetwork.from_weights([[[0.0]], [[0.0]]])
     assert gradient_size(net, x, y, "pc") == 0
     assert dln.lowest_curvature(net, x, y).strict
-    first, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[2.0]], [[0.3]]]), x, y, [1e2, 1e4])
+    _, second = dln.gradient_flow(dln.LinearNetwork.from_weights([[[2.0]], [[0.3]]]), x, y, [1e2, 1e4])
     assert second[1].item() > second[0].item() > 1
 
 
