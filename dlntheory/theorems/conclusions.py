@@ -233,7 +233,9 @@ def _rounding(layers: Sequence[Layer], noises: Sequence[Array], signals: Signals
     if not one_by_one:
         terms = np.full_like(terms, np.linalg.norm(terms))
     sizes = _nonzero(np.where(fitted, terms, norms(residual)))
-    return Rounding(np.where(fitted, 0, residual), sizes, float(np.max(np.where(fitted, 1, terms / sizes))))
+    with np.errstate(over="ignore"):  # the residual may be subnormal
+        growth = np.where(fitted, 1, terms / sizes)
+    return Rounding(np.where(fitted, 0, residual), sizes, float(np.max(growth)))
 
 
 def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
