@@ -146,7 +146,6 @@ def describe_data(inputs: Path | None, targets: Path | None, seed: int) -> str:
 
 def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
     """A batch of samples from an ``.npy`` file, in 64 bits whatever the file holds; one sample is a batch of one."""
-    import jax.numpy as jnp
     import numpy as np
 
     from ..networks.samples import shaped
@@ -160,4 +159,4 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
             raise ValueError(f"{path} cannot be read as .npy: {error}") from error
         if np.can_cast(array.dtype, float):
             array = array.astype(float)
-        return shaped(jnp.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)
+        return shaped(np.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)

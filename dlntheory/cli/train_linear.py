@@ -119,7 +119,6 @@ def measure(
     net: "LinearNetwork", x: Any, y: Any, record: dict[str, Any], every: int
 ) -> tuple["Training", list[dict[str, Any]]]:
     """Train, and gather every so-manieth step; the last line is what is left in the end."""
-    import jax.numpy as jnp
     import numpy as np
 
     from ..training.train import train
@@ -143,5 +142,5 @@ def measure(
         }
         for index, step in enumerate(range(0, steps, every))
     ]
-    left = float(jnp.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
+    left = float(np.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
     return trained, [*lines, {"step": steps, "loss": left, "error": float(trained.error[steps]), "alignment": None}]

@@ -17,8 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
 from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
-from ..equilibria.routes import is_safe
-from ..equilibria.solve import solve_system
+from ..equilibria.routes import is_safe, solve_system
 from ..learning.rescaling import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork
@@ -106,9 +105,8 @@ def interference_free_covariances(
     if isinstance(nudge, SoftOutput):
         raise ValueError("`nudge` is a SoftOutput; wanted None or a number.")
     problem = as_problem(net, x, y, None, nudge)
-    if start is None:
-        return search(problem, None, solver)[0]
-    problem, logs = agree(problem=problem, start=_as_logs(start, problem))
+    logs = None if start is None else _as_logs(start, problem)
+    problem, logs = agree(problem=problem, start=logs)
     return search(problem, logs, solver)[0]
 
 
@@ -117,7 +115,7 @@ def search(problem: Problem, start: Array | None, solver: str) -> tuple[Interfer
     if solver != "auto":
         return _find(problem, start, solver)[:2]
     result, signals, accuracy = _find(problem, start, cheapest_route(problem.layers))
-    safe = is_safe(accuracy, len(problem.layers)).all()
+    safe = is_safe(accuracy).all()
     return choose(safe, lambda: (result, signals), lambda: _find(problem, start, "square_root")[:2])
 
 
