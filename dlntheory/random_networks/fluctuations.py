@@ -120,6 +120,7 @@ def _root(matrix: Any, xp: Any) -> Any:
 def negative_rates(law: Fluctuation) -> Any:
     """Mean over the layers of the chance that ``β_l``, and with it the adaptive rate, is negative."""
     xp = namespace(law.covariance)
-    deviations = xp.sqrt(xp.diagonal(law.covariance, axis1=-2, axis2=-1))
-    positive = deviations > 0
-    return xp.where(positive, normal_distribution(-1 / xp.where(positive, deviations, 1.0)), 0.0).mean(axis=-1)
+    variances = xp.diagonal(law.covariance, axis1=-2, axis2=-1)
+    fluctuates = variances > 0
+    deviations = xp.sqrt(xp.where(fluctuates, variances, 1.0))
+    return xp.where(fluctuates, normal_distribution(-1 / deviations), 0.0).mean(axis=-1)
