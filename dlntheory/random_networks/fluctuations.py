@@ -22,7 +22,7 @@ import numpy as np
 
 from .equilibrium import RandomEquilibrium
 from .namespaces import namespace, normal_distribution
-from .predictive_coding import mixed, natural_activities, second_order, shares, unit_directions
+from .predictive_coding import mixed, relative_activities, second_order, shares, unit_directions
 
 _NODES = 241
 _REACH = 4.6  # of t = exp(2 sinh u): from e^-99 to e^99 times the scale of βᵀAβ
@@ -48,7 +48,7 @@ def fluctuation(equilibrium: RandomEquilibrium, log_input: Any, log_target: Any)
     xp, n_L = namespace(*equilibrium.shares), equilibrium.layers[-1].n_out
     result = second_order(equilibrium, unit_directions(equilibrium))
     vector, matrix = mixed(result, shares(equilibrium, log_input, log_target), n_L)
-    activities = xp.stack(natural_activities(equilibrium), axis=-1)
+    activities = xp.stack(relative_activities(equilibrium), axis=-1)
     log_energy = log_input - equilibrium.log_first_gap  # log e
     log_scale = log_target + equilibrium.log_traces[-1] - 2 * math.log(n_L) - log_energy
     with np.errstate(over="ignore", invalid="ignore"):

@@ -21,6 +21,7 @@ Two choices keep every number moderate at any depth:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 from .equilibrium import RandomEquilibrium
@@ -77,6 +78,13 @@ def natural_activities(equilibrium: RandomEquilibrium) -> list[Any]:
         layer.room(taken) / trace
         for layer, taken, trace in zip(layers, occupied[:-1], natural_traces(equilibrium), strict=True)
     ]
+
+
+def relative_activities(equilibrium: RandomEquilibrium) -> list[Any]:
+    """`natural_activities` over the largest of them, which the cosine does not feel."""
+    activities = natural_activities(equilibrium)
+    largest = reduce(namespace(*activities).maximum, activities)
+    return [each / largest for each in activities]
 
 
 def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any]) -> SecondOrder:
@@ -185,7 +193,7 @@ def unit_directions(equilibrium: RandomEquilibrium) -> list[Any]:
 
 def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
     """Run the recursions in one direction, the limit of ``β``: all that the limit needs."""
-    return second_order(equilibrium, [beta[..., None] for beta in natural_activities(equilibrium)])
+    return second_order(equilibrium, [beta[..., None] for beta in relative_activities(equilibrium)])
 
 
 class Shares(NamedTuple):
