@@ -99,7 +99,7 @@ from .training.escape import escape_time as escape_time
 from .training.escape import simulated_escape_time as simulated_escape_time
 
 # What of nonlinear networks?
-from .nonlinear.chains import Activated as Activated
+from .nonlinear.activations import Activated as Activated
 from .nonlinear.chains import NonlinearNetwork as NonlinearNetwork
 from .nonlinear.equilibrium import NonlinearEquilibrium as NonlinearEquilibrium
 from .nonlinear.equilibrium import nonlinear_equilibrium as nonlinear_equilibrium

@@ -123,7 +123,7 @@ def read_network(weights: Path, order: str | None) -> "LinearNetwork":
     import numpy as np
 
     from ..files.weights import load_weights
-    from ..networks.network import cast
+    from ..numerics.kinds import cast
 
     with refusals("WEIGHTS"):
         return cast(load_weights(weights, order), np.dtype(float))

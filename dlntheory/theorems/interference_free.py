@@ -17,7 +17,8 @@ from jaxtyping import Bool, Float, Int
 
 from ..equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
 from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
-from ..equilibria.routes import is_safe, solve_system
+from ..equilibria.routes import is_safe
+from ..equilibria.solve import solve_system
 from ..learning.rescaling import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork
@@ -115,7 +116,7 @@ def search(problem: Problem, start: Array | None, solver: str) -> tuple[Interfer
     if solver != "auto":
         return _find(problem, start, solver)[:2]
     result, signals, accuracy = _find(problem, start, cheapest_route(problem.layers))
-    safe = is_safe(accuracy).all()
+    safe = is_safe(accuracy, len(problem.layers)).all()
     return choose(safe, lambda: (result, signals), lambda: _find(problem, start, "square_root")[:2])
 
 
