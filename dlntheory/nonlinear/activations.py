@@ -47,7 +47,7 @@ class Activated(eqx.Module):
         TypeError: for something that is not a layer, or not a function.
 
     Source:
-        THEORY section 4, with a nonlinear feature map.
+        docs/theory.md, statement 4.5, with a nonlinear feature map.
 
     Example:
         >>> from dlntheory import Dense

@@ -165,9 +165,8 @@ def network(config: dict[str, Any], width: int, seed: int) -> pcn.Network:
     key = jax.random.key(seed)
     activations = ["relu"] * len(config["hidden"]) + ["sigmoid"]
     blocks = []
-    for weight, activation in zip(
-        random_weights(widths, config["init"], JaxSource(key, dtype)), activations, strict=True
-    ):
+    weights = random_weights(widths, config["init"], JaxSource(key, dtype))
+    for weight, activation in zip(weights, activations, strict=True):
         layer = pcn.Dense(weight.shape[1], weight.shape[0], key, dtype, bias=False)
         blocks.append(pcn.Block(eqx.tree_at(lambda it: it.weight, layer, weight), activation=activation))
     return pcn.Network(blocks, (width,))
