@@ -84,8 +84,10 @@ def energy(
     if soft:
         y = as_batch("y", y, net.shapes[-1], net.dtype)
         same_batch(first, y)
-    parts = agree(net=net.layers, covariances=covariances, activities=tuple(rows), y=y, nudge=nudge if soft else None)
-    return _energy(*parts, by_layer=by_layer)
+    layers, covariances, given, y, nudge = agree(
+        net=net.layers, covariances=covariances, activities=tuple(rows), y=y, nudge=nudge if soft else None
+    )
+    return _energy(layers, covariances, given, y, nudge, by_layer)
 
 
 @compiled

@@ -122,8 +122,10 @@ class Spectrum(Record):
         if is_concrete(tolerance) and not tolerance < 1:
             raise ValueError(f"`tolerance` is {float(tolerance)}; wanted a number above 0 and below 1.")
         spectrum, step_size, momentum = self._with(step_size, momentum)
-        parts = agree(tolerance=nan_unless(tolerance < 1, tolerance), rate=_rate(spectrum, step_size, momentum))
-        steps = _steps_to(*parts, momentum)
+        tolerance, rate = agree(
+            tolerance=nan_unless(tolerance < 1, tolerance), rate=_rate(spectrum, step_size, momentum)
+        )
+        steps = _steps_to(tolerance, rate, momentum)
         return int(steps) if is_concrete(steps) and np.isfinite(steps) else steps
 
 
