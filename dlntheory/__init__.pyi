@@ -108,6 +108,11 @@ from .nonlinear.updates import nonlinear_prediction_change as nonlinear_predicti
 from .nonlinear.updates import nonlinear_updates as nonlinear_updates
 from .nonlinear.tangent import linearised as linearised
 
+# What do results look like?
+from .report.comparison import Comparison as Comparison
+from .report.comparison import compare as compare
+from .report import plot as plot
+
 # Modules of their own
 from . import pcn as pcn
 from . import symbolic as symbolic

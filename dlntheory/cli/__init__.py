@@ -9,6 +9,7 @@ import typer
 
 from .align import align
 from .claims import claims
+from .expect import expect
 from .figure import figure
 from .figures import figures
 from .prove import prove
@@ -50,6 +51,7 @@ def options(
 EXAMPLES: dict[Callable[..., None], str] = {
     verify: "dlntheory verify weights.npz --inputs x.npy --targets y.npy",
     align: "dlntheory align weights.npz --inputs x.npy --targets y.npy --plot alignment.png",
+    expect: "dlntheory expect --widths 512,512,512,512 --init norm_preserving",
     figure: "dlntheory figure 2 --quick --out figures",
     figures: "dlntheory figures --all --quick --out figures",
     claims: "dlntheory claims --results figures",

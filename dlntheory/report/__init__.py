@@ -1,1 +1,5 @@
-"""What people look at: tables by Rich and pictures by Matplotlib, made from records."""
+"""Results as tables, pictures and comparisons."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ["plot"])

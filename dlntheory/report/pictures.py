@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..files.arrays import write_atomically
-from .tables import network_title, rule_name
+from .tables import network_title
+from .words import rule_name
 
 COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green"}
 """The papers' colours of the rules."""

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .tables import number
+from .words import number
 
 RESULT = ("trial", "accuracy", "diverged")
 

@@ -1,6 +1,5 @@
 """The records of the command line as tables and sentences."""
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -10,39 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from .words import chain, fixed, number, rule_name
+
 SHOWN = 3
 """How many failed hypotheses of a theorem are listed."""
 
 FIXED = ("network", "widths", "theorem", "rule", "W")
 """Columns that never wrap."""
-
-LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient"}
-RESCALINGS = {"adaptive_positive": "adaptive, positive"}
-
-
-def number(value: float | int | None) -> str:
-    """A number to three digits; a dash where there is none."""
-    if value is None or math.isnan(value):
-        return "—"
-    return str(int(value)) if abs(value) < 1e4 and value == int(value) else f"{value:.3g}"
-
-
-def fixed(value: float | None) -> str:
-    """An alignment to four decimals, never rounded up to one."""
-    if value is None or math.isnan(value):
-        return "—"
-    return f"{math.trunc(value * 1e4) / 1e4:.4f}" if abs(1 - value) > 1e-9 else "1.0000"
-
-
-def rule_name(rule: str, rescaling: str | None) -> str:
-    """What a rule with a rescaling is called."""
-    return LABELS[rule] if rescaling is None else f"{LABELS[rule]}, {RESCALINGS.get(rescaling, rescaling)}"
-
-
-def chain(widths: Iterable[int]) -> str:
-    """The widths of a network; a long run of the same one is counted."""
-    runs = [(str(width), len(list(run))) for width, run in itertools.groupby(widths)]
-    return "-".join("-".join([width] * count) if count < 5 else f"{width} ({count}×)" for width, count in runs)
 
 
 def network_title(record: dict[str, Any]) -> str:
@@ -269,3 +242,23 @@ def _yes(value: bool) -> Text:
 def _mean(values: list[float]) -> float | None:
     defined = [value for value in values if math.isfinite(value)]
     return sum(defined) / len(defined) if defined else None
+
+
+def expect_report(record: dict[str, Any]) -> Iterator[RenderableType]:
+    """Everything that `dlntheory expect` says."""
+    samples = "one sample" if record["batch"] == 1 else f"batches of {record['batch']}"
+    yield Text(f"Random networks of widths {chain(record['widths'])}, {record['init']}, {samples}, by formula.")
+    yield Text("Alignment is 1 where an update moves the prediction straight at the target, and 0 where sideways.")
+    table = Table("rule", "alignment", "at large width")
+    for each in record["rules"]:
+        spread = "" if each["spread"] is None else f" ± {number(float(each['spread']))}"
+        table.add_row(rule_name(each["rule"], None), fixed(float(each["mean"])) + spread, fixed(float(each["limit"])))
+    yield table
+    if "energy" not in record:
+        return
+    layers = Table("layer", "energy", "share")
+    for index, energy in enumerate(record["energy_by_layer"], 1):
+        layers.add_row(str(index), number(float(energy)), f"{float(energy / record['energy']):.1%}")
+    yield layers
+    share = float(record["negative_rates"])
+    yield Text(f"{share:.1%} of the layers have a negative adaptive rate (Theorem 1 holds all the same).")

@@ -20,7 +20,8 @@ from dlntheory.cli import app
 from dlntheory.cli.align import RULES, measure, summary
 from dlntheory.cli.verify import passed
 from dlntheory.report.proofs import proofs_report
-from dlntheory.report.tables import align_report, chain, fixed, number, verify_report
+from dlntheory.report.tables import align_report, verify_report
+from dlntheory.report.words import chain, fixed, number
 from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 from proofs.framework import Step
 

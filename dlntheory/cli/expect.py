@@ -1,0 +1,61 @@
+"""`dlntheory expect`: the alignment to expect of a random network, by formula."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .inputs import Json, refusals
+from .output import print_json, print_tables
+
+
+def expect(
+    widths: Annotated[str, typer.Option(help="Widths from the input's to the output's, such as 512,512,512.")],
+    init: Annotated[
+        str, typer.Option(help="kaiming_uniform, norm_preserving, lecun_normal or orthogonal.")
+    ] = "kaiming_uniform",
+    batch: Annotated[int, typer.Option(min=1, help="Samples in the batch; more than one for BP only.")] = 1,
+    target: Annotated[str, typer.Option(help="Targets: independent of the inputs, or linear in them.")] = "independent",
+    json: Json = False,
+) -> None:
+    """Say what alignment to expect of a random network of these widths, without drawing one.
+
+    At large width, with the mean and the spread at these widths; energies by layer; and the chance that an adaptive
+    learning rate is negative.
+
+    Exit code 0: computed; 2: bad usage or input.
+    """
+    with refusals("--widths"):
+        sizes = _as_widths(widths)
+    with refusals():
+        record = measure(sizes, init, batch, target)
+    if json:
+        print_json(record)
+    else:
+        from ..report.tables import expect_report
+
+        print_tables(expect_report(record))
+
+
+def measure(widths: list[int], init: str, batch: int, target: str) -> dict[str, Any]:
+    """Both rules, as a record; predictive coding for single samples only."""
+    from ..random_networks.expected import expected_alignment
+
+    rules = ("bp", "pc") if batch == 1 else ("bp",)
+    found = {rule: expected_alignment(widths, init, rule, batch, target) for rule in rules}
+    record: dict[str, Any] = {"widths": widths, "init": init, "batch": batch, "target": target, "rules": []}
+    for rule, each in found.items():
+        record["rules"].append({"rule": rule, "limit": each.limit, "mean": each.mean, "spread": each.spread})
+    if "pc" in found:
+        record |= {
+            "energy": found["pc"].energy,
+            "energy_by_layer": found["pc"].energy_by_layer,
+            "negative_rates": found["pc"].negative_rates,
+        }
+    return record
+
+
+def _as_widths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{text!r} holds something else than whole numbers; wanted such as 512,512,512.") from None

@@ -1,0 +1,161 @@
+"""Rules, rescalings and batch sizes compared on one network and data: a table, a frame and a picture."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..learning.alignment import target_alignment
+from ..networks.network import LinearNetwork, as_network
+from ..numerics.checks import as_count, as_list
+from .plot import batch_size, by_rule
+from .words import fixed, rule_name
+
+RULES = ("bp", "pc", "pc:adaptive_positive", "pc:decorrelated")
+BATCHES = (1, 8, 32, "all")
+REPEATS = 20
+"""Batches drawn per size, at most."""
+
+
+class Row(NamedTuple):
+    """The alignment of one rule in batches of one size: its mean over batches, and the mean's standard error."""
+
+    rule: str
+    rescaling: str | None
+    batch: int
+    batches: int
+    mean: float
+    error: float
+    smallest: float
+
+
+class Comparison:
+    """Target alignment by rule, rescaling and batch size, from `compare`. ``rows`` holds one `Row` for each."""
+
+    def __init__(self, rows: Sequence[Row]):
+        self.rows = tuple(rows)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The rows as columns."""
+        return {name: [getattr(row, name) for row in self.rows] for name in Row._fields}
+
+    def to_dataframe(self) -> Any:
+        """The rows as a pandas frame; needs pandas."""
+        from ..numerics.extras import require
+
+        return require("pandas", "frames").DataFrame(self.to_dict())
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw alignment against batch size, one line per rule; returns the axes."""
+        return batch_size(self, ax=ax)
+
+    def __str__(self) -> str:
+        sizes = list(dict.fromkeys(row.batch for row in self.rows))
+        lines = ["alignment by batch size".ljust(26) + "".join(f"{size:>10}" for size in sizes)]
+        for (rule, rescaling), rows in by_rule(self.rows):
+            lines.append(rule_name(rule, rescaling).ljust(26) + "".join(f"{fixed(row.mean):>10}" for row in rows))
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Comparison({len(self.rows)} rows)"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        cells = ["<tr><th>rule</th><th>batch</th><th>alignment</th></tr>"]
+        cells += [
+            f"<tr><td>{escape(rule_name(row.rule, row.rescaling))}</td><td>{row.batch}</td>"
+            f"<td>{fixed(row.mean)} ± {row.error:.2g}</td></tr>"
+            for row in self.rows
+        ]
+        return f"<table>{''.join(cells)}</table>"
+
+
+def compare(
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rules: Any = None,
+    batches: Any = None,
+    learning_rate: Any = None,
+    seed: int = 0,
+    **options: Any,
+) -> Comparison:
+    """Compare the target alignment of rules and rescalings, by batch size.
+
+    Batches of each size are drawn from the data without replacement, at most 20 of them and no sample twice; the
+    alignment of a batch is the mean over its samples.
+
+    Args:
+        net: the network.
+        x: inputs, ``(N, n_0)``.
+        y: targets, ``(N, n_L)``.
+        rules: such as ``["bp", "pc", "pc:decorrelated"]``, a rule and its rescaling; by default these and
+            ``"pc:adaptive_positive"``.
+        batches: sizes, and ``"all"`` for the whole data set; by default 1, 8, 32 and all.
+        learning_rate: as in `target_alignment`.
+        seed: of the draws.
+        **options: as in `weight_updates`.
+
+    Returns:
+        The `Comparison`: print it, ``to_dataframe()`` or ``plot()``.
+
+    Raises:
+        ValueError: as `target_alignment`; also for a size above the number of samples that is not ``"all"``.
+        TypeError: as `target_alignment`.
+
+    Source:
+        Sample Efficiency, equation 5 and section 3.3.
+
+    Example:
+        >>> from dlntheory import LinearNetwork
+        >>> net = LinearNetwork.random([4, 4, 4], key=0)
+        >>> rng = np.random.default_rng(0)
+        >>> print(compare(net, rng.normal(size=(6, 4)), rng.normal(size=(6, 4)), ["pc:decorrelated"], [1, 3]))
+        alignment by batch size            1         3
+        PC, decorrelated              1.0000    1.0000
+    """
+    net = as_network("net", net)
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y):
+        raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
+    names = as_list("rules", RULES if rules is None else rules, "rules")
+    sizes = _as_sizes(BATCHES if batches is None else batches, len(x), given=batches is not None)
+    generator = np.random.default_rng(seed)
+    draws = {size: _draw(generator, len(x), size) for size in sizes}
+    rows = []
+    for name in names:
+        rule, _, rescaling = str(name).partition(":")
+        for size, samples in draws.items():
+            found = [
+                np.asarray(target_alignment(net, x[each], y[each], rule, rescaling or None, learning_rate, **options))
+                for each in samples
+            ]
+            rows.append(_row(rule, rescaling or None, size, found))
+    return Comparison(rows)
+
+
+def _as_sizes(batches: Any, samples: int, given: bool) -> list[int]:
+    sizes = []
+    for index, each in enumerate(as_list("batches", batches, "sizes")):
+        size = samples if each == "all" else as_count(f"batches[{index}]", each)
+        if size > samples and given:
+            raise ValueError(f"`batches[{index}]` is {size} but there are {samples} samples; wanted no more, or 'all'.")
+        if size <= samples and size not in sizes:
+            sizes.append(size)
+    return sizes
+
+
+def _draw(generator: np.random.Generator, samples: int, size: int) -> list[np.ndarray]:
+    """Batches without a sample in common; a small size has 20 batches of those there are."""
+    order = generator.permutation(samples)
+    return [order[start : start + size] for start in range(0, samples - size + 1, size)][:REPEATS]
+
+
+def _row(rule: str, rescaling: str | None, size: int, found: list[np.ndarray]) -> Row:
+    means = [each[np.isfinite(each)].mean() for each in found if np.isfinite(each).any()]
+    if not means:
+        return Row(rule, rescaling, size, len(found), np.nan, np.nan, np.nan)
+    error = np.std(means, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
+    smallest = min(float(np.nanmin(each)) for each in found if np.isfinite(each).any())
+    return Row(rule, rescaling, size, len(found), float(np.mean(means)), float(error), smallest)

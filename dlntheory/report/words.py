@@ -1,0 +1,33 @@
+"""Numbers and names as reports write them."""
+
+import itertools
+import math
+from collections.abc import Iterable
+
+LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient"}
+RESCALINGS = {"adaptive_positive": "adaptive, positive"}
+
+
+def number(value: float | int | None) -> str:
+    """A number to three digits; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "—"
+    return str(int(value)) if abs(value) < 1e4 and value == int(value) else f"{value:.3g}"
+
+
+def fixed(value: float | None) -> str:
+    """An alignment to four decimals, never rounded up to one."""
+    if value is None or math.isnan(value):
+        return "—"
+    return f"{math.trunc(value * 1e4) / 1e4:.4f}" if abs(1 - value) > 1e-9 else "1.0000"
+
+
+def rule_name(rule: str, rescaling: str | None) -> str:
+    """What a rule with a rescaling is called."""
+    return LABELS[rule] if rescaling is None else f"{LABELS[rule]}, {RESCALINGS.get(rescaling, rescaling)}"
+
+
+def chain(widths: Iterable[int]) -> str:
+    """The widths of a network; a long run of the same one is counted."""
+    runs = [(str(width), len(list(run))) for width, run in itertools.groupby(widths)]
+    return "-".join("-".join([width] * count) if count < 5 else f"{width} ({count}×)" for width, count in runs)
