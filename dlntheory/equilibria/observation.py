@@ -137,7 +137,7 @@ def _known_only(y: Any, observed: Any) -> Any:
     if observed.shape not in (y.shape, y.shape[1:]):
         return y
     xp = namespace(observed if is_jax(observed) else y)
-    return xp.where(observed, y, xp.zeros_like(y))
+    return xp.where(xp.broadcast_to(observed, y.shape), y, xp.zeros_like(y))
 
 
 def _as_observed(mask: Array, shape: tuple[int, ...], y: Array) -> Array:
@@ -160,7 +160,7 @@ def masked(problem: Problem, mask: Any) -> Problem:
     known = mask.astype(problem.y.dtype)
     layer = Dense(known[:, None] * last.matrix(), None if last.shift is None else known * last.shift)
     covariances = (*problem.covariances[:-1], masked_covariance(problem.covariances[-1], known))
-    y = xp.where(mask, problem.y, xp.zeros_like(problem.y))
+    y = xp.where(xp.broadcast_to(mask, problem.y.shape), problem.y, xp.zeros_like(problem.y))
     return with_fields(problem, layers=(*problem.layers[:-1], layer), covariances=covariances, y=y)
 
 
@@ -173,7 +173,7 @@ def masked_covariance(covariance: Any, known: Array) -> Any:
 
 def masked_matrix(matrix: Matrix, known: Array) -> Matrix:
     """The known rows and columns, and ones on the rest of the diagonal."""
-    return known[:, None] * matrix * known[None, :] + identity(len(known), matrix) * (1 - known)
+    return known[:, None] * matrix * known[None, :] + identity(len(known), matrix) * (1 - known)[None, :]
 
 
 def by_pattern(function: Callable[[Problem, Any], tuple[Own, Shared]], observation: Observation) -> tuple[Own, Shared]:

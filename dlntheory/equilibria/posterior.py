@@ -95,7 +95,9 @@ def completed(problem: Problem, mask: Any, settled: Settled) -> tuple[Array, ...
     activities = settled.activities
     if mask is not None:
         conditional = conditional_output(problem, mask, settled)
-        activities = (*activities[:-1], namespace(conditional).where(mask[:, None], activities[-1], conditional))
+        xp = namespace(conditional)
+        known = xp.broadcast_to(mask[:, None], conditional.shape)
+        activities = (*activities[:-1], xp.where(known, activities[-1], conditional))
     return tuple(as_rows(each, problem.y.ndim == 1) for each in activities)
 
 

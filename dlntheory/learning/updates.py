@@ -197,10 +197,11 @@ def weight_updates(
             ``"natural"`` and ``"evidence"``: ``None`` only.
         **options: ``covariances=``, ``nudge=`` and ``solver=`` as in `equilibrium` (backpropagation and the natural
             gradient have no inference, and do not depend on them; a negative nudge changes the sign of the update,
-            so that it stays a descent direction; the evidence is that of a clamped output, without a nudge); ``rcond=``, the share of the largest singular value below which
-            pseudoinverses take one for zero (default: from dtype and size); ``regularisation=``, ``None``, a
-            number ``a``, or `SpectralRegularisation`, for ``"decorrelated"``; ``fisher=``, ``"layerwise"`` or
-            ``"full"`` (the whole Fisher matrix's pseudoinverse; for small networks), for ``"natural"``.
+            so that it stays a descent direction; the evidence is a clamped output's, without a nudge); ``rcond=``,
+            the share of the largest singular value below which pseudoinverses take one for zero (default: from dtype
+            and size); ``regularisation=``, ``None``, a number ``a``, or `SpectralRegularisation`, for
+            ``"decorrelated"``; ``fisher=``, ``"layerwise"`` or ``"full"`` (the whole Fisher matrix's pseudoinverse;
+            for small networks), for ``"natural"``.
 
     Returns:
         ``L`` arrays shaped like the weights; of a `Chain`, a tuple of them.
