@@ -13,7 +13,7 @@ from ..numerics.kinds import choose, compiled, namespace
 from .covariance import Covariances, is_scalar, raw_output_covariance
 from .equilibrium import settle_problem
 from .hessian import orthogonal_factor, whiteners
-from .observation import Prior, as_observation, by_pattern, masked
+from .observation import as_observation, by_pattern, masked
 from .problem import Problem
 
 
@@ -23,7 +23,7 @@ def log_likelihood(
     y: Any,
     covariances: Any = None,
     observed: Any = None,
-    prior: Prior | None = None,
+    prior: Any = None,
 ) -> Float[Array, "*B"]:
     r"""The logarithm of the probability density of the outputs, ``log p(y | x)``, in closed form.
 

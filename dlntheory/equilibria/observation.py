@@ -57,7 +57,7 @@ class Observation(Record):
 
 
 def as_observation(
-    net: LinearNetwork, x: Any, y: Any, covariances: Any, observed: Any, prior: Prior | None
+    net: LinearNetwork, x: Any, y: Any, covariances: Any, observed: Any, prior: Any
 ) -> Observation:
     """Check the arguments against the network, and bring them to one kind and precision."""
     net = as_network("net", net)
@@ -77,7 +77,7 @@ def as_observation(
     return Observation(Problem(layers, covariances, x, y, None), observed, prior is not None)
 
 
-def as_input(net: LinearNetwork, x: Any, covariances: Any, prior: Prior | None) -> tuple[Any, Covariances, Any]:
+def as_input(net: LinearNetwork, x: Any, covariances: Any, prior: Any) -> tuple[Any, Covariances, Any]:
     """Check the input or its prior, and the covariances: an input is given, or drawn from a prior."""
     covariances = as_covariances(net.layers, covariances, net.dtype)
     if prior is None:

@@ -16,7 +16,7 @@ from ..numerics.record import Record
 from .covariance import Covariances, scale
 from .equilibrium import Settled, settle_problem
 from .hessian import Factor, cholesky_factor, inverse_diagonal, orthogonal_factor
-from .observation import Prior, as_observation, by_pattern, masked
+from .observation import as_observation, by_pattern, masked
 from .problem import Problem
 from .routes import hessian_route, is_safe
 
@@ -41,7 +41,7 @@ def posterior(
     y: Any,
     covariances: Any = None,
     observed: Any = None,
-    prior: Prior | None = None,
+    prior: Any = None,
 ) -> Posterior:
     r"""The posterior of the activities given the output, ``x_l | x, y ~ N(x*_l, S_l − S_l D_lᵀ S⁻¹ D_l S_l)``.
 
@@ -108,7 +108,7 @@ def conditional_output(problem: Problem, mask: Array, settled: Settled) -> Matri
 
 
 @compiled
-def marginals(layers: tuple[Layer, ...], covariances: Covariances) -> tuple[Float[Array, "n n"], ...]:
+def marginals(layers: tuple[Layer, ...], covariances: Covariances) -> tuple[Float[Array, "..."], ...]:
     """The diagonal blocks of ``H⁻¹``, one per hidden layer."""
     return tuple(inverse_diagonal(_factor(layers, covariances))) if len(layers) > 1 else ()
 

@@ -11,7 +11,7 @@ from ..numerics.kinds import compiled, namespace
 from ..numerics.record import Record
 from .covariance import raw_output_covariance, symmetrised
 from .equilibrium import settle_problem
-from .observation import Prior, as_observation, by_pattern, masked, masked_matrix
+from .observation import as_observation, by_pattern, masked, masked_matrix
 from .posterior import completed
 from .problem import Problem
 
@@ -40,7 +40,7 @@ def recall(
     y: Any,
     observed: Any,
     x: Any = None,
-    prior: Prior | None = None,
+    prior: Any = None,
     covariances: Any = None,
 ) -> Recall:
     r"""Complete outputs of which a part is known: a masked image, or a memory of which a cue is given.

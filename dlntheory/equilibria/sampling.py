@@ -13,7 +13,7 @@ from ..numerics.algebra import Array, Matrix
 from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, namespace
 from .covariance import Covariances, is_scalar
-from .observation import Prior, as_input
+from .observation import as_input
 
 
 def sample_activities(
@@ -22,7 +22,7 @@ def sample_activities(
     count: int | None = None,
     key: Any = 0,
     covariances: Any = None,
-    prior: Prior | None = None,
+    prior: Any = None,
 ) -> tuple[Float[Array, "..."], ...]:
     r"""Independent draws of every layer from the generative model, input to output.
 

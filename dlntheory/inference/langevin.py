@@ -28,8 +28,8 @@ class LangevinLaw(Record):
             eigendirection of ``H``: so many steps count as one independent sample.
     """
 
-    covariances: tuple[Float[Array, "n n"], ...]
-    bias: tuple[Float[Array, "n n"], ...]
+    covariances: tuple[Float[Array, "..."], ...]
+    bias: tuple[Float[Array, "..."], ...]
     stability_limit: Float[Array, ""]
     autocorrelation_time: Float[Array, ""]
 
