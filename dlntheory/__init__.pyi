@@ -6,6 +6,7 @@ from .networks.network import LinearNetwork as LinearNetwork
 from .networks.layer import Dense as Dense
 from .networks.layer import Layer as Layer
 from .networks.residual import Residual as Residual
+from .networks.scaled import Scaled as Scaled
 from .networks.convolution import Conv2d as Conv2d
 from .networks.convolution import ConvTranspose2d as ConvTranspose2d
 from .networks.weightless import AvgPool2d as AvgPool2d
@@ -36,6 +37,7 @@ from .equilibria.recall import recall as recall
 from .equilibria.sampling import sample_activities as sample_activities
 
 # How does inference get there?
+from .inference.energy import energy as energy
 from .inference.schedules import Decaying as Decaying
 from .inference.schedules import Schedule as Schedule
 from .inference.schedules import Spiking as Spiking
@@ -68,6 +70,16 @@ from .learning.best_factors import best_alignment as best_alignment
 from .learning.any_model import update_alignment as update_alignment
 from .learning.any_model import update_prediction_change as update_prediction_change
 
+# What should one expect of a random network?
+from .networks.aligned_variances import aligned_variances as aligned_variances
+from .random_networks.expected import ExpectedAlignment as ExpectedAlignment
+from .random_networks.expected import expected_alignment as expected_alignment
+from .random_networks.batch_alignment import batch_alignment as batch_alignment
+from .random_networks.spectrum import ExpectedSpectrum as ExpectedSpectrum
+from .random_networks.spectrum import expected_spectrum as expected_spectrum
+from .random_networks.interference_free import ExpectedCovariances as ExpectedCovariances
+from .random_networks.interference_free import expected_covariances as expected_covariances
+
 # What is proved, and does it hold here?
 from .theorems.verify import Verdict as Verdict
 from .theorems.verify import verify as verify
@@ -98,7 +110,7 @@ from .training.escape import escape_time as escape_time
 from .training.escape import simulated_escape_time as simulated_escape_time
 
 # What of nonlinear networks?
-from .nonlinear.chains import Activated as Activated
+from .nonlinear.activations import Activated as Activated
 from .nonlinear.chains import NonlinearNetwork as NonlinearNetwork
 from .nonlinear.equilibrium import NonlinearEquilibrium as NonlinearEquilibrium
 from .nonlinear.equilibrium import nonlinear_equilibrium as nonlinear_equilibrium

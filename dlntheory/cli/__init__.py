@@ -1,7 +1,9 @@
 """The command line. JAX is imported only by a command that computes."""
 
+import os
+import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,6 +13,7 @@ from .figure import figure
 from .figures import figures
 from .prove import prove
 from .search import search
+from .streams import OutputError, protect_streams
 from .train import train
 from .train_linear import train_linear
 from .verify import verify
@@ -60,5 +63,41 @@ for command, example in EXAMPLES.items():
 
 
 def main() -> None:
-    """Run the command line. Bad usage and bad input end with exit code 2, an interruption with 130."""
-    app(prog_name="dlntheory")
+    """Run the command line.
+
+    Bad usage and bad input end with exit code 2, an interruption with 130. A reader of the output that goes away
+    changes nothing.
+    """
+    protect_streams()
+    try:
+        try:
+            app(prog_name="dlntheory")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OutputError as error:
+        _end(str(error))
+    except (RuntimeError, AssertionError) as error:
+        if (reason := why_jax_fails()) is None:
+            raise
+        _end(reason, error)
+
+
+def _end(message: str, cause: BaseException | None = None) -> NoReturn:
+    typer.echo(f"Error: {message}", err=True)
+    raise SystemExit(2) from cause
+
+
+def why_jax_fails() -> str | None:
+    """Why JAX finds no device, in a line; ``None`` if it finds one, or has not been asked."""
+    if "jax" not in sys.modules:
+        return None
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # without a sign of the device, JAX asserts that there is one
+        wanted = os.environ.get("JAX_PLATFORMS", "")
+        reason = str(error).partition("\n")[0] or "there is no such device."
+        return f"JAX_PLATFORMS is {wanted!r}, and JAX cannot begin: {reason} Unset it, or set it to cpu."
+    return None

@@ -73,15 +73,13 @@ def align(
 
 
 def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
-    """Alignment by rule, the equilibrium, and each layer's numbers, as a record."""
+    """Alignment by rule, the equilibrium, and each layer's numbers, on a batch, as a record."""
     import numpy as np
 
     from ..equilibria.equilibrium import equilibrium
     from ..learning.alignment import target_alignment
     from ..learning.updates import adaptive_learning_rates
-    from ..numerics.kinds import agree
 
-    net, x, y = agree(net=net, x=np.atleast_2d(x), y=np.atleast_2d(y))
     rules = [
         {"rule": rule, "rescaling": rescaling, **summary(target_alignment(net, x, y, rule, rescaling))}
         for rule, rescalings in RULES.items()

@@ -14,6 +14,9 @@ RESULTS = "docs/results/figures"
 
 
 def claims(
+    name: Annotated[
+        str | None, typer.Argument(metavar="CLAIM", help="Show every case of this claim.", show_default="all, in short")
+    ] = None,
     results: Annotated[
         Path | None, typer.Option(help="Folder that `figures --out` wrote.", show_default=RESULTS)
     ] = None,
@@ -27,17 +30,19 @@ def claims(
 ) -> None:
     """Decide the claims in the text of the paper Sample Efficiency by the figures' data and by computation.
 
-    A claim holds, fails, or holds only under a condition, which is found from the data. Where a figure's data are
-    missing, its claims say which command makes them.
+    A claim holds, fails, or holds in part. Of all claims the table has the cases that speak least and most for each;
+    with the name of one it has every case. Where a figure's data are missing, its claims say which command makes them.
 
     Exit code 0: decided; 2: bad usage or input, or no source checkout.
     """
     use_one_lapack_thread()
     use_double_precision()
     package, pages = source(f"{EXPERIMENTS}.claims"), source(f"{EXPERIMENTS}.claims.page")
+    with refusals("CLAIM"):
+        chosen = package.named(name) if name else package.CLAIMS
     with refusals("--results"):
         data = package.Results.load(results or source("provenance").ROOT / RESULTS)
-    records: list[dict[str, Any]] = [claim.record(data) for claim in track(package.CLAIMS, "Deciding")]
+    records: list[dict[str, Any]] = [claim.record(data) for claim in track(chosen, "Deciding")]
     with refusals("--page" if page else "--write"):
         files = pages.write(records, write, page)
     if json:
@@ -45,6 +50,7 @@ def claims(
     elif files:
         typer.echo("\n".join(map(str, files)))
     else:
-        from ..report.claims import claims_report
+        from ..report.claims import cases_report, claims_report
 
-        print_tables(claims_report(records, pages.summary(records)))
+        grids = source(f"{EXPERIMENTS}.claims.grid")
+        print_tables(cases_report(records[0], grids) if name else claims_report(records, pages.summary(records), grids))

@@ -20,12 +20,12 @@ Weights = Annotated[
     Path | None,
     typer.Argument(help="Weights: .npz, .safetensors, .pt or .pth.", metavar="[WEIGHTS]", show_default="built in"),
 ]
-Inputs = Annotated[Path | None, typer.Option(help="Inputs: .npy, (samples, n_0).", show_default="drawn")]
+Inputs = Annotated[Path | None, typer.Option(help="Inputs: .npy, (samples, n_0), or images.", show_default="drawn")]
 Targets = Annotated[Path | None, typer.Option(help="Targets: .npy, (samples, n_L).", show_default="drawn")]
 Order = Annotated[
     str | None,
     typer.Option(
-        help="Names of the weights, from the input's to the output's.", metavar="W1,W2", show_default="natural"
+        help="Names of the weights, from the input's to the output's.", metavar="W1,W2", show_default="by number"
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of what is drawn.", min=0)]
@@ -109,19 +109,32 @@ def check_combination(weights: Path | None, **options: Any) -> None:
 def read_problem(
     weights: Path, inputs: Path | None, targets: Path | None, order: str | None, seed: int
 ) -> tuple["LinearNetwork", Any, Any]:
-    """The network of a file, with the given data or with drawn ones."""
+    """The network of a file, with a batch of the given data or of drawn ones."""
     from ..files.builtin import normal_data
-    from ..files.weights import load_weights
 
-    with refusals("WEIGHTS"):
-        net = load_weights(weights, order)
+    net = read_network(weights, order)
     if inputs is None or targets is None:
         return net, *normal_data(net, SAMPLES, seed)
-    (first, *_, last) = net.shapes
-    x, y = read_batch("--inputs", inputs, first, net.dtype), read_batch("--targets", targets, last, net.dtype)
-    if x.shape[: -len(first)] != y.shape[: -len(last)]:
-        refuse(f"--inputs has shape {x.shape} but --targets has shape {y.shape}; wanted the same number of samples.")
-    return net, x, y
+    return net, *read_data(net, inputs, targets)
+
+
+def read_network(weights: Path, order: str | None) -> "LinearNetwork":
+    """The network of a file, in 64 bits whatever the file holds."""
+    import numpy as np
+
+    from ..files.weights import load_weights
+    from ..numerics.kinds import cast
+
+    with refusals("WEIGHTS"):
+        return cast(load_weights(weights, order), np.dtype(float))
+
+
+def read_data(net: "LinearNetwork", inputs: Path, targets: Path) -> tuple[Any, Any]:
+    """Inputs and targets of a network, the same number of samples."""
+    x, y = read_batch("--inputs", inputs, net.shapes[0]), read_batch("--targets", targets, net.shapes[-1])
+    if len(x) != len(y):
+        refuse(f"--inputs has {len(x)} samples but --targets has {len(y)}; wanted the same number of samples.")
+    return x, y
 
 
 def describe_data(inputs: Path | None, targets: Path | None, seed: int) -> str:
@@ -131,8 +144,8 @@ def describe_data(inputs: Path | None, targets: Path | None, seed: int) -> str:
     return f"data of {inputs.name} and {targets.name}"
 
 
-def read_batch(name: str, path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
-    """A batch of samples from an ``.npy`` file."""
+def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
+    """A batch of samples from an ``.npy`` file, in 64 bits whatever the file holds; one sample is a batch of one."""
     import numpy as np
 
     from ..networks.samples import shaped
@@ -144,4 +157,6 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...], dtype: Any) -> Any
                 array = np.lib.format.read_array(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(f"{path} cannot be read as .npy: {error}") from error
-        return shaped(as_batch(name.strip("-"), array, shape, dtype), shape)
+        if np.can_cast(array.dtype, float):
+            array = array.astype(float)
+        return shaped(np.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)

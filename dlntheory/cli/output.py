@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,8 +10,16 @@ import typer
 
 
 def print_json(record: Any) -> None:
-    """Print a record as JSON; NaN and infinity, which JSON does not have, as null."""
-    typer.echo(json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a record as JSON; NaN and infinity, which JSON does not have, as null.
+
+    Characters are escaped where the output lacks one of them: the record is the same.
+    """
+    text = json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(plain(record), indent=2, allow_nan=False)
+    typer.echo(text)
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .inputs import Json, Order, Seed, Weights, read_batch, refusals, refuse, use_double_precision
+from .inputs import Json, Order, Seed, Weights, read_data, read_network, refusals, refuse, use_double_precision
 from .output import print_json, print_tables
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ RECORDS = 10
 
 def train_linear(
     weights: Weights = None,
-    inputs: Annotated[Path | None, typer.Option(help="Inputs: .npy, (samples, n_0).", show_default=False)] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Inputs: .npy, (samples, n_0), or images.", show_default=False)
+    ] = None,
     targets: Annotated[Path | None, typer.Option(help="Targets: .npy, (samples, n_L).", show_default=False)] = None,
     order: Order = None,
     widths: Annotated[
@@ -61,8 +63,7 @@ def train_linear(
     net = _read_network(weights, order, widths, init, seed)
     with refusals("--out"):
         _check_out(out)
-    x = read_batch("--inputs", inputs, net.shapes[0], net.dtype)
-    y = read_batch("--targets", targets, net.shapes[-1], net.dtype)
+    x, y = read_data(net, inputs, targets)
     record: dict[str, Any] = {
         "name": widths if weights is None else weights.name, "rule": rule, "rescaling": rescaling,
         "regularisation": regularisation, "learning_rate": learning_rate, "steps": steps, "batch": batch, "seed": seed,
@@ -90,12 +91,10 @@ def train_linear(
 
 def _read_network(weights: Path | None, order: str | None, widths: str | None, init: str, seed: int) -> "LinearNetwork":
     """The network of the file, or a random one."""
-    from ..files.weights import load_weights
     from ..networks.network import LinearNetwork
 
     if weights is not None:
-        with refusals("WEIGHTS"):
-            return load_weights(weights, order)
+        return read_network(weights, order)
     listed = (widths or "").split(",")
     if not all(each.strip().isdecimal() for each in listed):
         refuse(f"--widths is {widths!r}; wanted whole numbers such as 20,40,20.")
@@ -122,13 +121,10 @@ def measure(
     """Train, and gather every so-manieth step; the last line is what is left in the end."""
     import numpy as np
 
-    from ..numerics.kinds import agree
     from ..training.train import train
 
-    net, x, y = agree(net=net, x=np.atleast_2d(x), y=np.atleast_2d(y))
-    if len(x) != len(y):
-        raise ValueError(f"--inputs has {len(x)} samples but --targets has {len(y)}; wanted the same number.")
-    best = np.linalg.lstsq(np.asarray(x), np.asarray(y), rcond=None)[0].T
+    inputs, targets = (np.asarray(each).reshape(len(each), -1) for each in (x, y))
+    best = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
     options = {} if record["regularisation"] is None else {"regularisation": record["regularisation"]}
     steps = record["steps"]
     trained = train(

@@ -89,8 +89,7 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, len
     from ..networks.residual import Residual
     from ..theorems.verify import verify as check
 
-    samples = len(x) if x.ndim > len(net.shapes[0]) else 1
-    printed = ["printed-1"] if samples > 1 else []
+    printed = ["printed-1"] if len(x) > 1 else []
     printed += ["printed-2", "printed-spike", "printed-nudging"]
     if any(isinstance(layer, Residual) for layer in net.layers):
         printed.append("printed-residual")
@@ -99,9 +98,9 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, len
         "name": name,
         "description": description,
         "widths": net.widths,
-        "samples": samples,
+        "samples": len(x),
         "theorems": [
-            _as_record(check(net, *_data_for(theorem, x, y, batched=x.ndim > len(net.shapes[0])), theorem))
+            _as_record(check(net, *_data_for(theorem, x, y), theorem))
             for theorem in THEOREMS
             if theorem not in left_out
         ],
@@ -109,9 +108,9 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, len
     }
 
 
-def _data_for(theorem: int | str, x: Any, y: Any, batched: bool) -> tuple[Any, Any]:
+def _data_for(theorem: int | str, x: Any, y: Any) -> tuple[Any, Any]:
     """The whole batch; for Theorem 3, which searches for each sample's covariances, the first sample."""
-    return (x[:1], y[:1]) if theorem == 3 and batched else (x, y)
+    return (x[:1], y[:1]) if theorem == 3 else (x, y)
 
 
 def _check_counterexamples() -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from ..networks.folding import Folded
 from ..networks.layer import Dense
 from ..networks.network import LinearNetwork
 from ..networks.residual import Residual
+from ..networks.scaled import Scaled
 from ..networks.weightless import AvgPool2d, Flatten, Reshape
 from ..numerics.kinds import is_symbolic
 from .arrays import read_arrays, write_arrays
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Any]] = {
     "dense": Dense,
     "residual": Residual,
     "chain": Chain,
+    "scaled": Scaled,
     "conv2d": Conv2d,
     "conv_transpose2d": ConvTranspose2d,
     "avg_pool2d": AvgPool2d,
@@ -149,6 +151,8 @@ def _arguments(layer: Any) -> dict[str, Any]:
         return {"layers": list(layer.layers)}
     if isinstance(layer, Residual) and not isinstance(layer.inner, Dense):
         return {"weight": [layer.inner]}
+    if isinstance(layer, Scaled):
+        return {"layer": [layer.inner], "a": float(layer.a)}
     return {name: getattr(layer, name) for name in inspect.signature(type(layer)).parameters}
 
 

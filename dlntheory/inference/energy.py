@@ -66,7 +66,7 @@ def energy(
         TypeError: for something that does not hold real numbers.
 
     Source:
-        Deeper PCNs, equation 1; with covariances and a soft output, docs/theory.md, section 4.
+        Sample Efficiency, equation 1; Deeper PCNs, equation 1; docs/theory.md, statements 4.1 and 4.2.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[2.0]]])

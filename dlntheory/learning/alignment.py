@@ -30,7 +30,7 @@ def _unit_columns(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
     columns = ratio(columns, xp.broadcast_to(largest, columns.shape))
     squares = (columns**2).sum(axis=0, keepdims=True)
     norms = xp.sqrt(xp.where(squares > 0, squares, xp.ones_like(squares)))
-    return columns / norms[None]
+    return columns / norms
 
 
 @compiled

@@ -13,6 +13,7 @@ import numpy as np
 from ..numerics.algebra import Array
 from ..numerics.checks import as_dtype, as_key, as_real, as_seed, one_of
 from ..numerics.kinds import is_concrete, is_jax, namespace
+from .aligned_variances import aligned_variances
 
 Shape: TypeAlias = tuple[int, int]
 
@@ -105,6 +106,11 @@ def lecun_normal(source: Source, shape: Shape) -> Array:
     return source.normal(shape) / math.sqrt(shape[1])
 
 
+def standard_normal(source: Source, shape: Shape) -> Array:
+    """Normal with variance one, for parameterisations that scale beside the weight."""
+    return source.normal(shape)
+
+
 def orthogonal(source: Source, shape: Shape) -> Array:
     """Orthonormal rows or columns, whichever are fewer, uniformly distributed."""
     return source.orthogonal(max(shape))[: shape[0], : shape[1]]
@@ -115,6 +121,7 @@ INITIALISERS: dict[str, Callable[[Source, Shape], Array]] = {
     "norm_preserving": norm_preserving,
     "orthogonal": orthogonal,
     "lecun_normal": lecun_normal,
+    "standard_normal": standard_normal,
 }
 
 
@@ -149,12 +156,17 @@ def with_condition_number(weight: Array, condition_number: Any) -> Array:
     return left @ (spaced[:, None] * right)
 
 
-def random_weights(widths: tuple[int, ...], init: str, source: Source, condition_number: Any) -> list[Array]:
+def random_weights(
+    widths: tuple[int, ...], init: str, source: Source, condition_number: Any = None, growth: Any = 3.0
+) -> list[Array]:
     """One weight matrix between each two neighbouring widths."""
-    draw = INITIALISERS[one_of("init", init, INITIALISERS)]
-    shapes = zip(widths[1:], widths[:-1], strict=True)
-    sources: Sequence[Source] = source.split(len(widths) - 1)
-    weights = [draw(each, shape) for each, shape in zip(sources, shapes, strict=True)]
+    shapes = list(zip(widths[1:], widths[:-1], strict=True))
+    sources: Sequence[Source] = source.split(len(shapes))
+    if one_of("init", init, (*INITIALISERS, "pc_aligned")) == "pc_aligned":
+        triples = zip(aligned_variances(widths, growth), sources, shapes, strict=True)
+        weights = [math.sqrt(variance) * each.normal(shape) for variance, each, shape in triples]
+    else:
+        weights = [INITIALISERS[init](each, shape) for each, shape in zip(sources, shapes, strict=True)]
     if condition_number is None:
         return weights
     return [with_condition_number(weight, condition_number) for weight in weights]

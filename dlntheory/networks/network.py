@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.algebra import Array
-from ..numerics.checks import as_batch, as_count, as_list
+from ..numerics.checks import as_batch, as_count, as_list, one_of
 from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
 from ..numerics.record import Record, with_fields
 from .folding import fold
 from .initialisation import as_source, random_weights
 from .layer import Dense, Layer, Shape, as_bias, as_weight
+from .parameterisation import PARAMETERISATIONS, parameterised
 from .passes import feedforward
 from .samples import activity_shapes, as_columns, as_rows, as_shape, shaped
 
@@ -79,29 +80,37 @@ class LinearNetwork(Record):
     def random(
         cls,
         widths: Any,
-        init: str = "kaiming_uniform",
+        init: str | None = None,
         key: Any = 0,
         condition_number: Any = None,
         dtype: Any = None,
+        parameterisation: str = "standard",
+        growth: Any = 3.0,
     ) -> "LinearNetwork":
         """A network of dense layers with random weights and no biases.
 
         Args:
             widths: ``(n_0, …, n_L)``.
-            init: ``"kaiming_uniform"`` U(±1/√n_in), ``"norm_preserving"`` N(0, 1/n_out), ``"orthogonal"`` or
-                ``"lecun_normal"`` N(0, 1/n_in).
+            init: ``"kaiming_uniform"`` U(±1/√n_in), the default; ``"norm_preserving"`` N(0, 1/n_out);
+                ``"orthogonal"``; ``"lecun_normal"`` N(0, 1/n_in); ``"standard_normal"`` N(0, 1), the default of the
+                other parameterisations; or ``"pc_aligned"``, normal with variances for which plain predictive coding
+                is aligned at large width (`aligned_variances`).
             key: an integer seed or a NumPy generator, for a network of NumPy arrays (a seed means
                 ``numpy.random.default_rng(seed)``); or a JAX random key, for one of JAX arrays.
             condition_number: ratio of the largest to the smallest singular value of every weight, at least 1
                 (Sample Efficiency, equations 30-32), or ``None`` to leave the weights as drawn.
+            parameterisation: ``"standard"``, the weights themselves; ``"ntk"``, each weight times ``1/√n_in``; or
+                ``"mupc"``, depth-μP: the first times ``1/√n_0``, those between times ``1/√(n_in L)`` beside a skip,
+                the last times ``1/n_in``. Updates act on the unscaled weights.
+            growth: of ``"pc_aligned"``: ``T`` of `aligned_variances`.
             dtype: float32 or float64; with a JAX key JAX's default float if ``None``, otherwise float64.
 
         Returns:
             The network.
 
         Raises:
-            ValueError: for fewer than two widths, a width below 1, an unknown ``init``, or a condition number
-                below 1.
+            ValueError: for fewer than two widths, a width below 1, an unknown ``init`` or parameterisation, a condition
+                number below 1, a growth for which no variances exist, or hidden widths that differ with ``"mupc"``.
             TypeError: for widths that are not whole numbers.
 
         Example:
@@ -112,7 +121,11 @@ class LinearNetwork(Record):
         sizes = tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
         if len(sizes) < 2:
             raise ValueError(f"`widths` is {sizes}; wanted at least an input and an output width.")
-        return cls.from_weights(random_weights(sizes, init, as_source("key", key, dtype), condition_number))
+        one_of("parameterisation", parameterisation, PARAMETERISATIONS)
+        if init is None:
+            init = "kaiming_uniform" if parameterisation == "standard" else "standard_normal"
+        weights = random_weights(sizes, init, as_source("key", key, dtype), condition_number, growth)
+        return cls(parameterised(weights, parameterisation))
 
     @property
     def shapes(self) -> tuple[Shape, ...]:

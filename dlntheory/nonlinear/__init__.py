@@ -1,6 +1,7 @@
 """What is true of nonlinear networks?
 
-The networks first: `layers`, on images (`images`, `correlation`), `blocks` and the `network` of blocks; `building`, the
-papers' `models` and `autoencoders`; `chains` of functions of one sample. Then the theory: `newton` and `equilibrium`
-(inference to a residual), `updates` (and alignment), and `tangent` (the linear network near a nonlinear one).
+The networks first: `activations`, `layers`, also on images (`images`, `correlation`), `blocks` and the `network` of
+blocks; `building`, the papers' `models` and `autoencoders`; `chains`, which the theory takes. Then the theory: `newton`
+and `equilibrium` (inference to a residual), `updates` (and alignment), and `tangent` (the linear network near a
+nonlinear one).
 """

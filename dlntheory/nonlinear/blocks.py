@@ -1,31 +1,29 @@
 """Blocks: each predicts one state of a PC network from the states that it reads."""
 
-from collections.abc import Callable
+import abc
 from typing import Any
 
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from .activations import ACTIVATIONS, has_kink
 from .images import average_pool, max_pool
 from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity, Moments
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "identity": lambda x: x,
-    "relu": jax.nn.relu,
-    "leaky_relu": jax.nn.leaky_relu,
-    "gelu": jax.nn.gelu,
-    "hard_tanh": jax.nn.hard_tanh,
-    "tanh": jax.numpy.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "silu": jax.nn.silu,
-}
 
 Statistics = tuple[Moments, ...]
 """Moments of every normalisation in a block, in the order of `norms`."""
 
 
-class Block(eqx.Module):
+class Batched(eqx.Module):
+    """A function of batches, ``(*sources, training) -> (prediction, statistics)``; others are functions of a sample."""
+
+    @abc.abstractmethod
+    def __call__(self, *sources: Float[Array, "batch ..."], training: bool) -> tuple[Array, Statistics]:
+        """Predict the state after the block, and return the moments of its normalisations."""
+
+
+class Block(Batched):
     r"""``pool(f(norm(layer(x)) + shortcut(z)))``, with a state after it.
 
     A block reads one state ``x``, or two: ``z`` then joins before the activation, through ``shortcut`` if there is
@@ -45,24 +43,55 @@ class Block(eqx.Module):
     activation: str = eqx.field(static=True, default="identity")
     pool: int | None = eqx.field(static=True, default=None)
 
+    @property
+    def kinked(self) -> bool:
+        """Whether the slope of the activation jumps at zero."""
+        return has_kink(ACTIVATIONS[self.activation])
+
     def __call__(self, *sources: Float[Array, "batch ..."], training: bool) -> tuple[Array, Statistics]:
         """Predict the state after the block, and return the moments of its normalisations."""
+        z, statistics = self.before(*sources, training=training)
+        return self.after(z), statistics
+
+    def before(self, *sources: Array, training: bool) -> tuple[Array, Statistics]:
+        """What enters the activation."""
         statistics: Statistics = ()
-        x = self.layer(sources[0])
+        z = self.layer(sources[0])
         if self.norm is not None:
-            x, moments = self.norm(x, training)
+            z, moments = self.norm(z, training)
             statistics = (moments,)
         if len(sources) == 2:
             skipped, others = self.skip(sources[1], training)
-            x, statistics = x + skipped, statistics + others
-        x = ACTIVATIONS[self.activation](x)
+            z, statistics = z + skipped, statistics + others
+        return z, statistics
+
+    def after(self, z: Array) -> Array:
+        """``pool(f(z))``."""
+        x = ACTIVATIONS[self.activation](z)
         if self.pool is not None:
             x = max_pool(x, self.pool) if self.pool else average_pool(x)
-        return x, statistics
+        return x
 
     def skip(self, z: Float[Array, "batch ..."], training: bool) -> tuple[Array, Statistics]:
         """What the second source adds."""
         return (z, ()) if self.shortcut is None else self.shortcut(z, training=training)
+
+
+class Before(Batched):
+    """The part of a block before its activation, which is the part that learns."""
+
+    block: Block
+
+    def __call__(self, *sources: Array, training: bool) -> tuple[Array, Statistics]:
+        """What enters the activation."""
+        return self.block.before(*sources, training=training)
+
+
+def output(block: Any, *sources: Float[Array, "batch ..."], training: bool) -> tuple[Array, Statistics]:
+    """The prediction of a block for a batch, and its statistics; of a function of one sample, which has none."""
+    if isinstance(block, Batched):
+        return block(*sources, training=training)
+    return jax.vmap(block)(*sources), ()
 
 
 def norms(block: Any) -> list[BatchNorm]:

@@ -8,7 +8,8 @@ import equinox as eqx
 import jax
 
 from ..numerics.checks import as_count, as_list, one_of
-from .blocks import ACTIVATIONS, Block
+from .activations import ACTIVATIONS
+from .blocks import Block
 from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity
 from .network import Network
 

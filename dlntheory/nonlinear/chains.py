@@ -1,98 +1,27 @@
-r"""Nonlinear predictive-coding networks: a chain of blocks, each ``x_l = f_l(x_{l-1}) + ε_l``.
+r"""Nonlinear predictive-coding networks for the theory: chains of blocks, each ``x_l = f_l(x_{l-1}) + ε_l``.
 
-A block is a function of one sample with parameters of its own, as a pytree: an Equinox module, or
-``jax.tree_util.Partial(function, params)``. The usual one is `Activated`, a linear layer after an elementwise function,
-``x_l = T_l φ_l(x_{l-1}) + b_l``, whose weight multiplies the features of ``φ_l(x_{l-1})``: the theory's rescalings
-apply to it.
+The theory takes any `Network` whose blocks each read the state before. `NonlinearNetwork` is one whose blocks are
+functions of one sample, usually `Activated` layers, ``x_l = T_l φ_l(x_{l-1}) + b_l``: their weight multiplies the
+features ``φ_l(x_{l-1})``, and the theory's rescalings apply to it.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..networks.layer import Layer
+from ..networks import layer as linear
 from ..networks.network import as_network
-from ..numerics.checks import as_array, as_list, one_of
+from ..numerics.checks import as_list
 from ..numerics.kinds import cast, widest
-
-Block: TypeAlias = Callable[[Any], Any]
-"""A function of one sample, as a pytree of its parameters."""
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "identity": lambda x: x,
-    "tanh": jnp.tanh,
-    "relu": jax.nn.relu,
-    "leaky_relu": jax.nn.leaky_relu,
-    "sigmoid": jax.nn.sigmoid,
-    "softplus": jax.nn.softplus,
-    "silu": jax.nn.silu,
-    "gelu": jax.nn.gelu,
-}
+from .activations import Activated, as_activation
+from .blocks import Block, output
+from .layers import Dense
+from .network import Network, as_samples
 
 
-class Activated(eqx.Module):
-    r"""A linear layer after an elementwise function: ``x ↦ T φ(x) + b``.
-
-    Args:
-        layer: a linear layer, such as `Dense`. Its weight is learned, and its bias where the layer says so.
-        activation: ``φ``, by name (``"identity"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"``, ``"sigmoid"``,
-            ``"softplus"``, ``"silu"``, ``"gelu"``) or as a function of arrays that JAX can differentiate.
-
-    Raises:
-        ValueError: for an unknown name.
-        TypeError: for something that is not a layer, or not a function.
-
-    Source:
-        docs/theory.md, statement 4.5, with a nonlinear feature map.
-
-    Example:
-        >>> from dlntheory import Dense
-        >>> Activated(Dense([[1.0, 1.0]]), "relu")(jnp.asarray([2.0, -3.0])).tolist()
-        [2.0]
-    """
-
-    layer: Layer
-    activation: Callable[[Any], Any] = eqx.field(static=True)
-
-    def __init__(self, layer: Any, activation: Any = "identity"):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"`layer` is a {type(layer).__name__}; wanted a layer such as Dense.")
-        self.layer = layer
-        self.activation = as_activation(activation)
-
-    @property
-    def kinked(self) -> bool:
-        """Whether the slope of ``φ`` jumps at zero."""
-        return has_kink(self.activation)
-
-    def __call__(self, x: Array) -> Array:
-        """``T φ(x) + b``, of one sample."""
-        return self.layer.affine(self.activation(x).reshape(-1, 1)).reshape(self.layer.out_shape)
-
-
-def as_activation(activation: Any) -> Callable[[Any], Any]:
-    """A function of arrays, from its name or itself."""
-    if isinstance(activation, str) or activation is None:
-        return ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
-    if not callable(activation):
-        raise TypeError(f"`activation` is a {type(activation).__name__}; wanted a name or a function.")
-    return activation
-
-
-def has_kink(activation: Callable[[Any], Any]) -> bool:
-    """Whether the slope right of zero differs from that left of it."""
-    with jax.ensure_compile_time_eval():
-        beside = jnp.asarray(jnp.finfo(jnp.float32).tiny, jnp.float32)
-        right, left = (jax.grad(activation)(side) for side in (beside, -beside))
-        return abs(float(right) - float(left)) > 1e-3
-
-
-class NonlinearNetwork(eqx.Module):
+class NonlinearNetwork(Network):
     r"""A chain of blocks ``x_l = f_l(x_{l-1})``, ``l = 1 … L``; each carries an error on its output.
 
     Args:
@@ -108,26 +37,23 @@ class NonlinearNetwork(eqx.Module):
         Sample Efficiency, equation 1 with nonlinear layers.
 
     Example:
-        >>> from dlntheory import Dense
+        >>> from dlntheory import Activated, Dense
         >>> net = NonlinearNetwork([Activated(Dense([[1.0], [-1.0]])), Activated(Dense([[1.0, 1.0]]), "relu")])
         >>> net.shapes, net([-3.0]).tolist()
         (((1,), (2,), (1,)), [3.0])
     """
 
-    blocks: tuple[Any, ...]
-    shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
-
     def __init__(self, blocks: Any, input_shape: Any = None):
-        blocks = as_list("blocks", blocks, "blocks")
-        if not blocks:
-            raise ValueError("`blocks` is empty; wanted at least one.")
-        for index, block in enumerate(blocks):
-            if not callable(block):
-                raise TypeError(f"`blocks[{index}]` is a {type(block).__name__}; wanted a function of one sample.")
-        if not any(map(eqx.is_inexact_array, jax.tree.leaves(blocks))):
-            raise ValueError("`blocks` have no parameters; wanted a floating-point array in at least one.")
-        self.blocks = _same_dtype(blocks)
-        self.shapes = _shapes(self.blocks, input_shape)
+        blocks = tuple(as_list("blocks", blocks, "blocks"))
+        parameters = eqx.filter(blocks, eqx.is_inexact_array)
+        if input_shape is None and blocks and callable(blocks[0]):
+            if not isinstance(blocks[0], Activated):
+                raise ValueError(
+                    "`input_shape` is None; wanted the shape of one input, as the first block is no layer."
+                )
+            input_shape = blocks[0].layer.in_shape
+        shape = as_list("input_shape", () if input_shape is None else input_shape, "whole numbers")
+        super().__init__(cast_blocks(blocks, widest(parameters)) if jax.tree.leaves(parameters) else blocks, shape)
 
     @classmethod
     def from_linear(cls, net: Any, activation: Any = "tanh") -> "NonlinearNetwork":
@@ -155,14 +81,9 @@ class NonlinearNetwork(eqx.Module):
         return cls([first, *(Activated(layer, function) for layer in layers[1:])])
 
     @property
-    def depth(self) -> int:
-        """``L``, the number of blocks."""
-        return len(self.blocks)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the parameters."""
-        return widest(eqx.filter(self.blocks, eqx.is_inexact_array))
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the activities, that of the input first."""
+        return (self.input_shape, *self.state_shapes)
 
     def __call__(self, x: Any) -> Float[Array, "..."]:
         """The feedforward prediction.
@@ -177,91 +98,63 @@ class NonlinearNetwork(eqx.Module):
             ValueError: for inputs of another shape, an empty batch, NaN or infinity.
             TypeError: for inputs that are not real numbers.
         """
-        x, single = as_samples("x", x, self.shapes[0], self.dtype)
-        predicted = forward(cast_blocks(self.blocks, x.dtype), x)[-1]
+        x = as_samples("x", x, self.input_shape, self.dtype, single=True)
+        single = x.ndim == len(self.input_shape)
+        predicted = forward(cast_blocks(self.blocks, x.dtype), x[None] if single else x)[-1]
         return predicted[0] if single else predicted
 
 
-def as_nonlinear(name: str, value: Any) -> NonlinearNetwork:
-    """Return ``value`` if it is a nonlinear network."""
-    if not isinstance(value, NonlinearNetwork):
-        raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a NonlinearNetwork.")
+def as_chain(name: str, value: Any) -> Network:
+    """Return ``value`` if it is a network in which each block reads the state before it, and nothing else."""
+    if not isinstance(value, Network):
+        raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a NonlinearNetwork or a pcn.Network.")
+    for index, read in enumerate(value.sources):
+        if read != (index,):
+            raise ValueError(
+                f"`{name}` has a block {index + 1} that reads the states {read}; wanted a chain, where each "
+                "block reads the state before it."
+            )
     return value
 
 
-def forward(blocks: tuple[Block, ...], x: Array) -> list[Array]:
+def forward(blocks: tuple[Any, ...], x: Array) -> list[Array]:
     """The feedforward activities ``x̂_0 … x̂_L`` of a batch."""
     activities = [x]
     for block in blocks:
-        activities.append(jax.vmap(block)(activities[-1]))
+        activities.append(prediction(block, activities[-1]))
     return activities
 
 
-def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Array, bool]:
-    """A batch ``(B, *shape)``, and whether a single sample was given."""
-    array = as_array(name, value, dtype)
-    single = array.shape == shape
-    batch = array[None] if single else array
-    if batch.ndim != len(shape) + 1 or batch.shape[1:] != shape:
-        raise ValueError(f"`{name}` has shape {array.shape}; wanted {_batched(shape)} or {shape}.")
-    if batch.shape[0] == 0:
-        raise ValueError(f"`{name}` is empty, shape {array.shape}; wanted at least one sample.")
-    return batch, single
+def prediction(block: Any, x: Array) -> Array:
+    """A block's output for a batch, with running moments where it normalises."""
+    return output(block, x, training=False)[0]
 
 
-def as_pair(net: NonlinearNetwork, x: Any, y: Any) -> tuple[Array, Array, bool]:
-    """Inputs and targets as batches of one dtype, and whether they were a single sample."""
-    x, single = as_samples("x", x, net.shapes[0], net.dtype)
-    y, single_target = as_samples("y", y, net.shapes[-1], net.dtype)
-    if single != single_target or len(x) != len(y):
+def as_problem(net: Network, x: Any, y: Any) -> tuple[Array, Array, bool]:
+    """Inputs and targets as batches of one dtype, as the blocks have them, and whether they were a single sample."""
+    x = as_samples("x", x, net.input_shape, net.dtype, single=True)
+    y = as_samples("y", y, net.output_shape, net.dtype, single=True)
+    single, single_target = x.ndim == len(net.input_shape), y.ndim == len(net.output_shape)
+    if single != single_target or (not single and len(x) != len(y)):
         raise ValueError(f"`x` holds {_count(x, single)} but `y` {_count(y, single_target)}; wanted the same.")
     dtype = widest(eqx.filter(net, eqx.is_inexact_array), x, y)
-    return x.astype(dtype), y.astype(dtype), single
+    x, y = (net.inside((each[None] if single else each).astype(dtype)) for each in (x, y))
+    return x, y, single
 
 
-def cast_blocks(blocks: tuple[Block, ...], dtype: Any) -> tuple[Block, ...]:
+def cast_blocks(blocks: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     """Bring the floating-point parameters to one dtype."""
     floating, rest = eqx.partition(blocks, eqx.is_inexact_array)
     return eqx.combine(cast(floating, dtype), rest)
 
 
-def learned(block: Block) -> Any:
-    """Which leaves of a block are learned: of a layer its weight, and its bias if it says so; else every float."""
-    if not isinstance(block, Activated):
-        return jax.tree.map(eqx.is_inexact_array, block)
-    chosen = jax.tree.map(lambda _: False, block)
-    chosen = eqx.tree_at(lambda it: it.layer.weight, chosen, replace_fn=partial(jax.tree.map, lambda _: True))
-    if block.layer.bias is None or not block.layer.learn_bias:
-        return chosen
-    return eqx.tree_at(lambda it: it.layer.bias, chosen, replace_fn=partial(jax.tree.map, lambda _: True))
-
-
-def _same_dtype(blocks: list[Block]) -> tuple[Block, ...]:
-    return cast_blocks(tuple(blocks), widest(eqx.filter(tuple(blocks), eqx.is_inexact_array)))
-
-
-def _shapes(blocks: tuple[Block, ...], input_shape: Any) -> tuple[tuple[int, ...], ...]:
-    """The shapes of the activities; refuses blocks that do not chain."""
-    if input_shape is None:
-        if not isinstance(blocks[0], Activated):
-            raise ValueError("`input_shape` is None; wanted the shape of one input, as the first block is no layer.")
-        input_shape = blocks[0].layer.in_shape
-    shapes = [tuple(int(size) for size in as_list("input_shape", input_shape, "whole numbers"))]
-    dtype = widest(eqx.filter(blocks, eqx.is_inexact_array))
-    for index, block in enumerate(blocks):
-        given = jax.ShapeDtypeStruct(shapes[-1], dtype)
-        try:
-            result = jax.eval_shape(block, given)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`blocks[{index}]` does not take a sample of shape {shapes[-1]}: {error}") from error
-        if not isinstance(result, jax.ShapeDtypeStruct) or result.dtype != dtype:
-            raise ValueError(f"`blocks[{index}]` returns {result}; wanted one array of {dtype}.")
-        shapes.append(result.shape)
-    return tuple(shapes)
-
-
-def _batched(shape: tuple[int, ...]) -> str:
-    return f"(batch, {', '.join(map(str, shape))})"
+def linear_layer(block: Any) -> Any:
+    """The layer of the linear theory that learns in a block, ``None`` if it is neither `Activated` nor dense."""
+    if isinstance(block, Activated):
+        return block.layer
+    if not isinstance(block, Block) or not isinstance(block.layer, Dense) or block.norm or block.shortcut:
+        return None
+    return linear.Dense(block.layer.weight, block.layer.bias, learn_bias=block.layer.bias is not None)
 
 
 def _count(batch: Array, single: bool) -> str:

@@ -1,5 +1,7 @@
 """The equilibrium of predictive-coding inference in a nonlinear network, found by Newton's method."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -11,8 +13,12 @@ from jaxtyping import Array, Float, Int
 from ..equilibria.problem import stationary
 from ..numerics.checks import as_count, as_real, one_of
 from ..numerics.kinds import is_concrete
-from .chains import Activated, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward
+from .activations import Activated
+from .blocks import Block
+from .chains import as_chain, as_problem, cast_blocks, forward, prediction
+from .network import Network
 from .newton import (
+    STIFFNESS,
     Clamped,
     Progress,
     Settings,
@@ -23,6 +29,7 @@ from .newton import (
     dot,
     minimise,
     norm,
+    start_of,
     steepest,
 )
 
@@ -38,11 +45,14 @@ class NonlinearEquilibrium(eqx.Module):
     Attributes:
         activities: ``x*_0 … x*_L``, each ``(B, *shapes[l])``.
         errors: ``ε*_1 … ε*_L``, ``ε*_l = x*_l − f_l(x*_{l-1})``; of ``"linearised"``, those of the linearised network.
+        signals: ``e_1 … e_L``, the errors as each layer's parameters receive them, ``Δθ_l ∝ (∂T_l/∂θ_l)ᵀ e_l``: the
+            errors themselves, but ``f'(z_l) ⊙ ε*_l`` in a `pcn.Block` with an activation ``f`` behind its layer, where
+            at a kink a subgradient stands for the slope.
         residual: ``r = y − ŷ``, like the targets.
         energy: ``½ Σ_l ‖ε*_l‖²``, ``(B,)``.
         residual_norm: the norm of the smallest subgradient of the energy in the hidden activities, relative to that of
             the feedforward pass (absolute where that is zero), ``(B,)``.
-        pinned: the share of hidden units that rest on a kink, ``(B,)``.
+        pinned: how many units rest on a kink, relative to the number of hidden units, ``(B,)``.
         steps: Newton steps taken, as an array.
         passes: passes through the network, forward or backward, as an array: a step of gradient descent takes two.
         status: index of each sample's outcome among converged, step limit, stalled, not finite.
@@ -50,6 +60,7 @@ class NonlinearEquilibrium(eqx.Module):
 
     activities: tuple[Float[Array, "..."], ...]
     errors: tuple[Float[Array, "..."], ...]
+    signals: tuple[Float[Array, "..."], ...]
     residual: Float[Array, "..."]
     energy: Float[Array, "*B"]
     residual_norm: Float[Array, "*B"]
@@ -67,16 +78,18 @@ class NonlinearEquilibrium(eqx.Module):
 
 
 def nonlinear_equilibrium(
-    net: NonlinearNetwork, x: Any, y: Any, tolerance: Any = None, steps: int = 100, method: str = "newton"
+    net: Network, x: Any, y: Any, tolerance: Any = None, steps: int = 100, method: str = "newton"
 ) -> NonlinearEquilibrium:
     r"""A minimum of the energy of a nonlinear network, with the input clamped to ``x`` and the output to ``y``.
 
     Newton's method with conjugate gradients starts at the feedforward pass; a step that does not lower the energy is
-    replaced by one down the gradient. The energy is not convex, so there may be other minima. Where `Activated` layers
-    have a kink at zero, units may come to rest on it. Kinks inside of other blocks are not known, and may stall it.
+    replaced by one down the gradient. The energy is not convex, so there may be other minima. Where the activation of
+    an `Activated` layer or a `pcn.Block` has a kink at zero, units may come to rest on it. Kinks elsewhere, as of
+    max-pooling, are not known, and may stall it.
 
     Args:
-        net: the network.
+        net: a `NonlinearNetwork`, or a `pcn.Network` whose blocks each read the state before; batch normalisation has
+            its running moments. In a network of `pcn.Block` objects, activities of images have their channels last.
         x: inputs, ``(B, *shapes[0])`` or ``shapes[0]``.
         y: targets, ``(B, *shapes[-1])`` or ``shapes[-1]``.
         tolerance: the ``residual_norm`` at which a sample has converged; the root of the machine epsilon if ``None``.
@@ -88,7 +101,8 @@ def nonlinear_equilibrium(
         The equilibrium; ``outcome`` says whether every sample has converged.
 
     Raises:
-        ValueError: for shapes that do not match the network, NaN or infinity, or an unknown method.
+        ValueError: for shapes that do not match the network, NaN or infinity, an unknown method, or a network that is
+            no chain.
         TypeError: for something that does not hold real numbers.
 
     Source:
@@ -101,9 +115,9 @@ def nonlinear_equilibrium(
         >>> [activity.round(6).tolist() for activity in result.activities], result.outcome
         ([[1.0], [2.0], [3.0]], 'converged')
     """
-    as_nonlinear("net", net)
+    as_chain("net", net)
     one_of("method", method, METHODS)
-    x, y, single = as_pair(net, x, y)
+    x, y, single = as_problem(net, x, y)
     if tolerance is None:
         tolerance = stationary(x.dtype)
     tolerance = as_real("tolerance", tolerance, x.dtype, positive=True)
@@ -118,42 +132,98 @@ def settle(
 ) -> NonlinearEquilibrium:
     """The equilibrium of a checked batch."""
     predicted = forward(blocks, x)
-    residual = y - predicted[-1]
-    if len(blocks) == 1:
-        return _at_rest(x, y, residual)
-    clamped = clamp(blocks, predicted[1], y)
-    slope = steepest(clamped, predicted[1:-1])
+    return settle_from(blocks, predicted[:-1], y, y - predicted[-1], tolerance, steps, method)
+
+
+def settle_from(
+    blocks: tuple[Any, ...],
+    states: Sequence[Array],
+    y: Array,
+    residual: Array,
+    tolerance: Array,
+    steps: Array,
+    method: str = "newton",
+) -> NonlinearEquilibrium:
+    """The equilibrium that Newton's method reaches from the states ``x_0 … x_{L-1}``, the first being the input."""
+    x, *hidden = states
+    if not hidden:
+        return _at_rest(blocks, x, y, residual)
+    exact = method != "linearised"
+    clamped, start = clamp(blocks, prediction(blocks[0], x), hidden, y, exact)
+    slope = steepest(clamped, start)
     size = norm(slope.gradient)
     settings = Settings(tolerance, jnp.where(size > 0, size, jnp.ones_like(size)), steps)
-    if method == "linearised":
-        end, errors = linear_step(clamped, predicted[1:-1], slope, settings)
-    else:
-        end = minimise(clamped, predicted[1:-1], settings)
+    if exact:
+        end = minimise(clamped, start, settings)
+        clamped = clamped._replace(multipliers=end.multipliers)
         errors = clamped.errors(end.hidden)
-    energy = dot(errors, errors) / 2
-    units = sum(each[0].size for each in end.hidden)
+    else:
+        end, errors = linear_step(clamped, start, slope, settings)
+    own = [place for place in range(len(errors)) if place not in clamped.tied]
     bound = [1 - each for each in end.slope.free]
+    hidden, errors, ties = (
+        [end.hidden[place] for place in own[:-1]],
+        [errors[place] for place in own],
+        {place: STIFFNESS**0.5 * errors[place] for place in clamped.tied},
+    )
+    energy = dot(errors, errors) / 2
+    triples = zip(blocks, [x, *hidden], errors, own, strict=True)
+    signals = [ties[at - 1] if at - 1 in ties else received(*each) for *each, at in triples]
+    reached = end.total if clamped.tied else end.residual
     converged, step_limit, stalled, not_finite = range(len(OUTCOMES))
     status = jnp.where(end.failed < 2, step_limit, stalled)
-    status = jnp.where(end.residual <= tolerance, converged, status)
-    status = jnp.where(jnp.isfinite(energy) & jnp.isfinite(end.residual), status, not_finite)
+    status = jnp.where(reached <= tolerance, converged, status)
+    status = jnp.where(jnp.isfinite(energy) & jnp.isfinite(reached), status, not_finite)
     return NonlinearEquilibrium(
-        activities=(x, *end.hidden, y),
+        activities=(x, *hidden, y),
         errors=tuple(errors),
+        signals=tuple(signals),
         residual=residual,
         energy=energy,
-        residual_norm=end.residual,
-        pinned=dot(bound, bound) / units,
+        residual_norm=reached,
+        pinned=dot(bound, bound) / sum(each[0].size for each in hidden),
         steps=end.steps,
         passes=end.passes,
         status=status,
     )
 
 
-def clamp(blocks: tuple[Any, ...], first: Array, target: Array) -> Clamped:
-    """What relaxes between ``f_1(x)`` and the target."""
-    kinks = tuple(isinstance(block, Activated) and block.kinked for block in blocks[1:])
-    return Clamped(tuple(jax.vmap(block) for block in blocks[1:]), first, target, kinks)
+def clamp(
+    blocks: tuple[Any, ...], first: Array, start: State, target: Array, exact: bool = True
+) -> tuple[Clamped, State]:
+    """What relaxes between ``f_1(x)`` and the target, and where it starts; without ``exact``, as if nothing had kinks.
+
+    A block with a kink behind its layer becomes two: the input of its activation is a unit that is tied.
+    """
+    parts: list[Any] = []
+    kinks, tied, hidden, multipliers = [], [], [start[0]], []
+    for block, state in zip(blocks[1:], [*start[1:], target], strict=True):
+        kinked = exact and isinstance(block, Activated | Block) and block.kinked
+        if kinked and isinstance(block, Block):
+            layer, activation = halves(block)
+            tied.append(len(hidden))
+            hidden.append(layer(hidden[-1]))
+            multipliers.append(jnp.zeros_like(hidden[-1]))
+            parts += [layer, activation]
+            kinks.append(False)
+        else:
+            parts.append(partial(prediction, block))
+        kinks.append(kinked)
+        hidden.append(state)
+    return Clamped(tuple(parts), first, target, tuple(kinks), tuple(tied), multipliers), hidden[:-1]
+
+
+def halves(block: Block) -> tuple[Any, Any]:
+    """A block's layer, and its activation; between them inputs are in units of ``1/√ρ``."""
+    unit = STIFFNESS**0.5
+    return lambda x: unit * block.before(x, training=False)[0], lambda z: block.after(z / unit)
+
+
+def received(block: Any, x: Array, error: Array) -> Array:
+    """The error on a block's output as its layer receives it, ``f'(z) ⊙ ε``."""
+    if not isinstance(block, Block):
+        return error
+    return jax.vjp(block.after, block.before(x, training=False)[0])[1](error)[0]
 
 
 def linear_step(clamped: Clamped, start: State, slope: Slope, settings: Settings) -> tuple[Progress, State]:
@@ -164,18 +234,17 @@ def linear_step(clamped: Clamped, start: State, slope: Slope, settings: Settings
     step, turns = conjugate_gradients(product, right, wanted, everyone)
     errors, moved = jax.jvp(clamped.errors, (start,), (step,))
     hidden = [each + move for each, move in zip(start, step, strict=True)]
-    after = steepest(clamped, hidden)
-    residual = norm(after.gradient) / settings.reference
-    end = Progress(hidden, after, residual, jnp.zeros(len(residual), int), jnp.ones((), int), 2 * turns + 5)
+    end = start_of(clamped, hidden, settings)._replace(steps=jnp.ones((), int), passes=2 * turns + 5)
     return end, [error + move for error, move in zip(errors, moved, strict=True)]
 
 
-def _at_rest(x: Array, y: Array, residual: Array) -> NonlinearEquilibrium:
+def _at_rest(blocks: tuple[Any, ...], x: Array, y: Array, residual: Array) -> NonlinearEquilibrium:
     """One block has no hidden activity: nothing moves."""
     energy = dot([residual], [residual]) / 2
     zero, none = jnp.zeros_like(energy), jnp.zeros((), int)
     status = jnp.where(jnp.isfinite(energy), 0, OUTCOMES.index("not finite"))
-    return NonlinearEquilibrium((x, y), (residual,), residual, energy, zero, zero, none, none + 1, status)
+    signals = (received(blocks[0], x, residual),)
+    return NonlinearEquilibrium((x, y), (residual,), signals, residual, energy, zero, zero, none, none + 1, status)
 
 
 def _without_batch(result: NonlinearEquilibrium) -> NonlinearEquilibrium:

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from ..numerics.checks import as_count, as_key, as_list, one_of
+from .activations import ACTIVATIONS
 from .autoencoders import autoencoder, deconvolutional_autoencoder
-from .blocks import ACTIVATIONS, Block
+from .blocks import Block
 from .building import Builder, Stage, as_image_shape
 from .layers import Dense
 from .network import Network

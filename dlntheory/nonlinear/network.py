@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..numerics.checks import as_array
-from .blocks import Block, Statistics, running_moments, with_running
+from .activations import Activated
+from .blocks import Batched, Statistics, output, running_moments, with_running
 from .layers import Moments
 
 States = tuple[Array, ...]
@@ -23,16 +24,19 @@ class Network(eqx.Module):
     r"""Blocks ``1 … N``, each with a state ``x_k`` that it predicts from earlier ones, ``x_0`` being the input.
 
     The last block's state is the output. Images come in as ``(batch, channels, height, width)``; inside, channels are
-    last.
+    last. A block may also be a function of one sample, or two, with parameters of its own as a pytree (an `Activated`
+    layer, an Equinox module, ``jax.tree_util.Partial(function, params)``); in a network of such blocks alone images
+    stay as they are.
 
     Args:
-        blocks: the blocks, every one after those that it reads.
+        blocks: `Block` objects or functions of one sample, every one after those that it reads.
         input_shape: the shape of one sample: ``(n,)``, or ``(channels, height, width)``.
         sources: for every block, the numbers of the states that it reads, 0 for the input. By default a chain.
 
     Raises:
-        ValueError: for no blocks, sources that do not come before their block, blocks that no output depends on, or
-            shapes that do not fit.
+        ValueError: for no blocks, blocks without parameters, sources that do not come before their block, blocks that
+            no output depends on, or shapes that do not fit.
+        TypeError: for a block that cannot be called.
 
     Example:
         >>> import jax
@@ -44,17 +48,15 @@ class Network(eqx.Module):
         (2, (2,))
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[Any, ...]
     sources: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     input_shape: tuple[int, ...] = eqx.field(static=True)
-    dtype: Any = eqx.field(static=True)
-    """The dtype of the parameters."""
     state_shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     """The shape of one sample of every state."""
 
     def __init__(
         self,
-        blocks: Iterable[Block],
+        blocks: Iterable[Any],
         input_shape: Sequence[int],
         sources: Iterable[Sequence[int]] | None = None,
     ):
@@ -63,7 +65,7 @@ class Network(eqx.Module):
         chain = [(k,) for k in range(len(self.blocks))]
         self.sources = tuple(tuple(read) for read in (chain if sources is None else sources))
         _check_sources(self.sources, len(self.blocks))
-        self.dtype = next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if hasattr(leaf, "dtype"))
+        _check_blocks(self.blocks)
         _ = self.distances  # raises for loose ends
         self.state_shapes = self._shapes()
 
@@ -72,23 +74,43 @@ class Network(eqx.Module):
         """The number of blocks, and of states after the input."""
         return len(self.blocks)
 
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the parameters."""
+        return next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if eqx.is_inexact_array(leaf))
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether images have their channels last inside."""
+        return any(isinstance(block, Batched) for block in self.blocks)
+
+    def inside(self, x: Array) -> Array:
+        """Inputs or targets as the blocks have them: images ``(batch, channels, height, width)`` with channels last."""
+        return channels_last(x) if self.channels_last else x
+
+    def outside(self, y: Array) -> Array:
+        """The inverse of `inside`."""
+        return channels_first(y) if self.channels_last else y
+
     def _shapes(self) -> tuple[tuple[int, ...], ...]:
         """Trace one sample through the network."""
-        values = [jax.eval_shape(channels_last, jax.ShapeDtypeStruct((1, *self.input_shape), self.dtype))]
+        values = [jax.eval_shape(lambda x: self.inside(x), jax.ShapeDtypeStruct((1, *self.input_shape), self.dtype))]
         for number, (block, read) in enumerate(zip(self.blocks, self.sources, strict=True), start=1):
             try:
-                predict = eqx.filter_eval_shape(block, *(values[k] for k in read), training=True)
+                prediction = eqx.filter_eval_shape(output, block, *(values[k] for k in read), training=True)[0]
             except (TypeError, ValueError) as error:
                 shapes = ", ".join(str(values[k].shape[1:]) for k in read)
                 raise ValueError(f"block {number} cannot read states of shape {shapes}: {error}") from error
-            values.append(predict[0])
+            if getattr(prediction, "dtype", None) != self.dtype:
+                raise ValueError(f"block {number} returns {prediction}; wanted one array of {self.dtype}.")
+            values.append(prediction)
         return tuple(value.shape[1:] for value in values[1:])
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of one sample of the output; of images ``(channels, height, width)``."""
         shape = self.state_shapes[-1]
-        return (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
+        return (shape[-1], *shape[:-1]) if len(shape) == 3 and self.channels_last else shape
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,14 +171,14 @@ class Network(eqx.Module):
         states: list[Array] = []
         statistics: list[Statistics] = []
         for k, block in enumerate(self.blocks):
-            state, moments = block(*self.read(x, states, k), training=training)
+            state, moments = output(block, *self.read(x, states, k), training=training)
             states.append(state)
             statistics.append(moments)
         return tuple(states), tuple(statistics)
 
     def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """The forward prediction, with running moments."""
-        return channels_first(self.forward(channels_last(x), training=False)[0][-1])
+        return self.outside(self.forward(self.inside(x), training=False)[0][-1])
 
     def with_running(self, running: Sequence[Statistics]) -> "Network":
         """The network with other running moments."""
@@ -173,12 +195,15 @@ def running(network: Network) -> tuple[Statistics, ...]:
 
 def split(tree: Any) -> tuple[Any, Any]:
     """Split a network or a block into its trainable parameters and the rest, for `equinox.combine`."""
-    trainable = jax.tree.map(
-        lambda leaf: not isinstance(leaf, Moments) and eqx.is_inexact_array(leaf),
-        tree,
-        is_leaf=lambda leaf: isinstance(leaf, Moments),
+
+    def trainable(leaf: Any) -> Any:
+        if isinstance(leaf, Activated):
+            return leaf.learned
+        return not isinstance(leaf, Moments) and eqx.is_inexact_array(leaf)
+
+    return eqx.partition(
+        tree, jax.tree.map(trainable, tree, is_leaf=lambda leaf: isinstance(leaf, Moments | Activated))
     )
-    return eqx.partition(tree, trainable)
 
 
 def channels_last(x: Array) -> Array:
@@ -191,24 +216,34 @@ def channels_first(x: Array) -> Array:
     return jnp.moveaxis(x, -1, 1) if x.ndim == 4 else x
 
 
-def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Check and convert a batch of samples of that shape."""
+def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any, single: bool = False) -> Array:
+    """Check a batch of samples of that shape, or one sample where that is allowed; convert what has no precision."""
     array = as_array(name, value, dtype)
-    if array.shape[1:] != shape or array.ndim != len(shape) + 1:
-        wanted = ", ".join(map(str, ("batch", *shape)))
-        raise ValueError(f"`{name}` has shape {array.shape}; wanted ({wanted}).")
-    if not len(array):
+    batch = array.shape[: array.ndim - len(shape)]
+    if array.shape != (*batch, *shape) or len(batch) > 1 or (not batch and not single):
+        wanted = f"({', '.join(map(str, ('batch', *shape)))})" + (f" or {shape}" if single else "")
+        raise ValueError(f"`{name}` has shape {array.shape}; wanted {wanted}.")
+    if 0 in batch:
         raise ValueError(f"`{name}` is empty, shape {array.shape}; wanted at least one sample.")
-    return array.astype(dtype)
+    return array
 
 
 def as_pair(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
     """Check and convert inputs and targets of a network."""
-    x = as_samples("x", x, network.input_shape, network.dtype)
-    y = as_samples("y", y, network.output_shape, network.dtype)
+    dtype = network.dtype
+    x = as_samples("x", x, network.input_shape, dtype).astype(dtype)
+    y = as_samples("y", y, network.output_shape, dtype).astype(dtype)
     if len(x) != len(y):
         raise ValueError(f"`x` has {len(x)} samples but `y` has {len(y)}; wanted the same number of samples.")
     return x, y
+
+
+def _check_blocks(blocks: tuple[Any, ...]) -> None:
+    for index, block in enumerate(blocks):
+        if not callable(block):
+            raise TypeError(f"`blocks[{index}]` is a {type(block).__name__}; wanted a function of one sample.")
+    if not any(map(eqx.is_inexact_array, jax.tree.leaves(blocks))):
+        raise ValueError("`blocks` have no parameters; wanted a floating-point array in at least one.")
 
 
 def _check_sources(sources: tuple[tuple[int, ...], ...], depth: int) -> None:

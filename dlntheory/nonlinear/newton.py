@@ -11,9 +11,15 @@ indefinite, and where negative curvature shows the iteration ends. Steps are hal
 gradient is small there. So a unit that arrives at zero stops. It is *pinned* while the energy rises to both of its
 sides, and then acts as a clamped one; else it leaves to the side where the energy falls. What must vanish is the
 smallest subgradient.
+
+**Kinks inside of blocks.** Where a block has an activation with a kink behind its layer, ``x_l = f(z_l) + ε_l`` with
+``z_l`` what the layer makes of ``x_{l-1}``, the inputs ``z_l`` are units too, *tied* to what is below them. A tie is a
+constraint: augmented Lagrangian, ``½ ρ ‖z_l − T x_{l-1} − b + λ_l/ρ‖²``, and once a sample has settled as far as its
+ties are off, its multiplier takes what is missing. At the end ``λ_l`` is ``f'(z_l) ⊙ ε_l``, and where ``z_l`` rests on
+the kink, this with a subgradient for the slope: the signal that the layer learns from.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -28,20 +34,33 @@ ITERATIONS = 500
 """The most iterations of conjugate gradients in one step."""
 HALVINGS = 30
 """How often a step is halved before it counts as failed."""
+STIFFNESS = 3.0
+"""``ρ``, relative to the precisions of the errors, which are one."""
+LOOSE = 1.0
+"""A multiplier moves when the residual is at most this share of what is missing at the ties."""
 
 
 class Clamped(NamedTuple):
-    """What relaxes: the blocks ``f_2 … f_L`` of a batch, ``f_1(x)``, the target, and which hidden layers have kinks."""
+    """What relaxes: the blocks ``f_2 … f_L`` of a batch, ``f_1(x)``, the target, and which hidden layers have kinks.
+
+    ``tied`` are the places of the hidden layers that are inputs of an activation, in units of ``1/√ρ``; ``multipliers``
+    are theirs, in units of ``√ρ``.
+    """
 
     blocks: tuple[Callable[[Any], Any], ...]
     first: jax.Array
     target: jax.Array
     kinks: tuple[bool, ...]
+    tied: tuple[int, ...] = ()
+    multipliers: Sequence[Any] = ()
 
     def errors(self, hidden: State) -> State:
-        """``ε_1 … ε_L``."""
+        """``ε_1 … ε_L``, with their multipliers where they are tied."""
         predicted = [self.first, *(block(each) for block, each in zip(self.blocks, hidden, strict=True))]
-        return [own - each for own, each in zip([*hidden, self.target], predicted, strict=True)]
+        errors = [own - each for own, each in zip([*hidden, self.target], predicted, strict=True)]
+        for place, multiplier in zip(self.tied, self.multipliers, strict=True):
+            errors[place] = errors[place] + multiplier
+        return errors
 
     def energy(self, hidden: State) -> jax.Array:
         """``½ Σ_l ‖ε_l‖²``, ``(B,)``."""
@@ -81,37 +100,69 @@ class Progress(NamedTuple):
     hidden: State
     slope: Slope
     residual: jax.Array
+    missing: jax.Array
+    """At the ties, the norm relative to the same as the residual; zero where there are none."""
+    multipliers: Sequence[Any]
     failed: jax.Array
     steps: jax.Array
     passes: jax.Array
 
+    @property
+    def total(self) -> jax.Array:
+        """The residual, ties included."""
+        return jnp.hypot(self.residual, self.missing)
+
     def unfinished(self, tolerance: jax.Array) -> jax.Array:
         """Which samples go on."""
-        return (self.residual > tolerance) & (self.failed < 2) & jnp.isfinite(self.residual)
+        return (self.total > tolerance) & (self.failed < 2) & jnp.isfinite(self.total)
 
 
 def minimise(clamped: Clamped, start: State, settings: Settings) -> Progress:
     """Newton's method from ``start``, until the residual of every sample is within the tolerance."""
-    cost = 4 if any(clamped.kinks) else 2
+    cost = (4 if any(clamped.kinks) else 2) * (2 if clamped.tied else 1)
 
     def advance(now: Progress) -> Progress:
+        here = clamped._replace(multipliers=now.multipliers)
         active = now.unfinished(settings.tolerance)
-        step, turns = newton_step(clamped, now, active, settings)
-        hidden, fell, trials = search(clamped, now, step, active)
-        slope = steepest(clamped, hidden)
+        step, turns = newton_step(here, now, active, settings)
+        hidden, fell, trials = search(here, now, step, active)
+        slope = steepest(here, hidden)
         residual = norm(slope.gradient) / settings.reference
         idle = active & ~fell & ~(residual < now.residual)
         failed = jnp.where(idle, now.failed + 1, jnp.zeros_like(now.failed))
         failed = jnp.where(active, failed, now.failed)
-        return Progress(hidden, slope, residual, failed, now.steps + 1, now.passes + 3 + 2 * turns + trials + cost)
+        passes = now.passes + 3 + 2 * turns + trials + cost
+        there = Progress(hidden, slope, residual, now.missing, now.multipliers, failed, now.steps + 1, passes)
+        return tighten(here, there, active, settings) if clamped.tied else there
 
     def goes_on(now: Progress) -> jax.Array:
         return jnp.any(now.unfinished(settings.tolerance)) & (now.steps < settings.steps)
 
+    begin = start_of(clamped, start, settings)
+    return jax.lax.while_loop(goes_on, advance, begin._replace(passes=jnp.full((), cost)))
+
+
+def start_of(clamped: Clamped, start: State, settings: Settings) -> Progress:
+    """No step taken."""
     slope = steepest(clamped, start)
-    residual = norm(slope.gradient) / settings.reference
-    begin = Progress(start, slope, residual, jnp.zeros(residual.shape, int), jnp.zeros((), int), jnp.full((), cost))
-    return jax.lax.while_loop(goes_on, advance, begin)
+    residual, none = norm(slope.gradient) / settings.reference, jnp.zeros((), int)
+    failed = jnp.zeros(residual.shape, int)
+    return Progress(start, slope, residual, jnp.zeros_like(residual), clamped.multipliers, failed, none, none)
+
+
+def tighten(clamped: Clamped, now: Progress, active: jax.Array, settings: Settings) -> Progress:
+    """Let the multipliers of samples that have settled take what is missing at their ties."""
+    errors = clamped.errors(now.hidden)
+    gaps = [errors[place] - each for place, each in zip(clamped.tied, now.multipliers, strict=True)]
+    missing = norm(gaps) / STIFFNESS**0.5 / settings.reference
+    now = now._replace(missing=missing)
+    settled = now.residual <= jnp.maximum(LOOSE * missing, settings.tolerance / 2)
+    turn = active & settled & (now.total > settings.tolerance)
+    multipliers = _add(list(now.multipliers), turn.astype(missing.dtype), gaps)
+    slope = steepest(clamped._replace(multipliers=multipliers), now.hidden)
+    residual = jnp.where(turn, norm(slope.gradient) / settings.reference, now.residual)
+    failed = jnp.where(turn, jnp.zeros_like(now.failed), now.failed)
+    return now._replace(multipliers=multipliers, slope=slope, residual=residual, failed=failed)
 
 
 def steepest(clamped: Clamped, hidden: State) -> Slope:
@@ -135,7 +186,7 @@ def steepest(clamped: Clamped, hidden: State) -> Slope:
 def beside(clamped: Clamped, hidden: State, sides: State) -> State:
     """The activities, those at a kink moved to one side by next to nothing, so that derivatives are that side's."""
     return [
-        jnp.where(z == 0, side * float(jnp.finfo(z.dtype).tiny), z) if kink else z
+        jnp.where(z == 0, side * 1e3 * float(jnp.finfo(z.dtype).tiny), z) if kink else z
         for kink, z, side in zip(clamped.kinks, hidden, sides, strict=True)
     ]
 

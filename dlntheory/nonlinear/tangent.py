@@ -14,7 +14,9 @@ from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
 from ..networks.residual import Wrapper
 from ..numerics.algebra import Matrix
-from .chains import Activated, NonlinearNetwork, as_nonlinear, as_samples, cast_blocks, forward
+from .blocks import Block
+from .chains import as_chain, cast_blocks, forward, linear_layer
+from .network import Network, as_samples
 
 
 class Linearised(Wrapper):
@@ -46,30 +48,84 @@ class Linearised(Wrapper):
         return self.slope[:, None] * self.inner.transpose(v)
 
 
-def linearised(net: NonlinearNetwork, x: Any) -> LinearNetwork:
+class Sloped(Wrapper):
+    """A layer with a slope and an offset behind it: ``slope ⊙ (T x + b) + offset``.
+
+    The weight's effect on the output is not the features' alone, so rescalings are refused.
+    """
+
+    inner: Layer
+    slope: Matrix
+    offset: Matrix
+
+    @property
+    def shift(self) -> Matrix:
+        """What the output is where the input is zero, ``slope ⊙ b + offset``."""
+        bias = self.inner.shift
+        return self.offset if bias is None else self.slope * bias + self.offset
+
+    @property
+    def has_features(self) -> bool:
+        """No: what the weight makes of its features is scaled."""
+        return False
+
+    def bind(self, shape: Shape) -> "Sloped":
+        """The layer for inputs of that shape."""
+        return Sloped(inner=self.inner.bind(shape), slope=self.slope, offset=self.offset)
+
+    def apply(self, x: Matrix) -> Matrix:
+        """``slope ⊙ T x``."""
+        return self.slope[:, None] * self.inner.apply(x)
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """``T' (slope ⊙ v)``."""
+        return self.inner.transpose(self.slope[:, None] * v)
+
+    def weight_features(self, x: Matrix) -> Matrix:
+        """There are none: the weight's output is scaled."""
+        raise ValueError("a layer behind which activations have slopes has no features; wanted Activated layers.")
+
+    def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
+        """The local update of the extended weight."""
+        return self.inner.weight_update(self.slope[:, None] * errors, x)
+
+    def output_change(self, change: Matrix, x: Matrix) -> Matrix:
+        """How the output moves when the extended weight does."""
+        return self.slope[:, None] * self.inner.output_change(change, x)
+
+    def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
+        """How the output moves in a finite step."""
+        return self.slope[:, None] * self.inner.finite_change(change, x, learning_rate)
+
+    def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
+        """Of the output in the extended weight."""
+        return self.inner.jacobian(self.slope[:, None] * downstream, x)
+
+
+def linearised(net: Network, x: Any) -> LinearNetwork:
     r"""The linear network with the prediction of a nonlinear one for a sample, and its Jacobians there.
 
     What the linear theory says of the nonlinear network is what it says of this one. Every sample has its own; what is
     computed from it goes over a batch by ``jax.vmap`` or ``jax.lax.map``.
 
     Args:
-        net: a network of `Activated` layers, whose activations are elementwise.
+        net: a network of `Activated` layers, or of dense `pcn.Block` objects; activations are elementwise.
         x: one input, ``shapes[0]``.
 
     Returns:
-        A network with the same weights, whose layers have the features ``φ(x̂) + φ'(x̂) (x − x̂)``. At a kink, the slope
-        is the one that JAX takes.
+        A network with the same weights, whose layers have the features ``φ(x̂) + φ'(x̂) (x − x̂)``; of a `pcn.Block`,
+        the outputs ``f(ẑ) + f'(ẑ) (z − ẑ)``, which the theorems on rescalings do not cover. At a kink, the slope is the
+        one that JAX takes.
 
     Raises:
-        ValueError: for an input of another shape, such as a batch, NaN or infinity, or a block that is no `Activated`
-            layer.
+        ValueError: for an input of another shape, such as a batch, NaN or infinity, or another block.
         TypeError: for something that is not a nonlinear network, or not real numbers.
 
     Source:
         The definition of the derivative.
 
     Example:
-        >>> from dlntheory import target_alignment
+        >>> from dlntheory import NonlinearNetwork, target_alignment
         >>> net = NonlinearNetwork.from_linear(LinearNetwork.random([4, 8, 8, 3], key=1), "tanh")
         >>> x, y = jnp.ones(4), jnp.ones(3)
         >>> linear = linearised(net, x)
@@ -78,22 +134,27 @@ def linearised(net: NonlinearNetwork, x: Any) -> LinearNetwork:
         >>> round(float(target_alignment(linear, x, y, "pc", "adaptive")), 5)
         1.0
     """
-    as_nonlinear("net", net)
+    as_chain("net", net)
     for index, block in enumerate(net.blocks):
-        if not isinstance(block, Activated):
+        if linear_layer(block) is None:
             raise ValueError(
                 f"`net.blocks[{index}]` is a {type(block).__name__}, whose features are not known; wanted an Activated "
-                "layer."
+                "layer or a dense block."
             )
-    batch, single = as_samples("x", x, net.shapes[0], net.dtype)
-    if not single:
-        raise ValueError(f"`x` has shape {batch.shape}; wanted one sample, {net.shapes[0]}: each has its own network.")
-    blocks = cast_blocks(net.blocks, batch.dtype)
-    pairs = zip(blocks, forward(blocks, batch), strict=False)
-    return LinearNetwork([tangent(block, activity[0]) for block, activity in pairs])
+    x = as_samples("x", x, net.input_shape, net.dtype, single=True)
+    if x.ndim != len(net.input_shape):
+        raise ValueError(f"`x` has shape {x.shape}; wanted one sample, {net.input_shape}: each has its own network.")
+    blocks = cast_blocks(net.blocks, x.dtype)
+    pairs = zip(blocks, forward(blocks, net.inside(x[None])), strict=False)
+    return LinearNetwork([tangent(block, activity) for block, activity in pairs])
 
 
-def tangent(block: Any, activity: jax.Array) -> Linearised:
-    """The layer with the tangent of its activation at an activity."""
-    value, slope = jax.jvp(block.activation, (activity,), (jnp.ones_like(activity),))
-    return Linearised(inner=block.layer, slope=slope.ravel(), offset=(value - slope * activity).ravel())
+def tangent(block: Any, activity: jax.Array) -> Wrapper:
+    """The layer with the tangent of its activation at the activity ``(1, …)`` that the block reads."""
+    if isinstance(block, Block):
+        kind: Any = Sloped
+        activation, activity = block.after, block.before(activity, training=False)[0]
+    else:
+        kind, activation = Linearised, block.activation
+    value, slope = jax.jvp(activation, (activity,), (jnp.ones_like(activity),))
+    return kind(inner=linear_layer(block), slope=slope.ravel(), offset=(value - slope * activity).ravel())

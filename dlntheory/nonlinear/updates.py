@@ -7,6 +7,7 @@ The rules are those of linear networks, with Jacobians for maps. A layer ``x_l =
 linear networks too, of the features ``φ(x*)`` and ``φ(x̂)``.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -18,8 +19,10 @@ from ..learning.rescaling import decorrelations, learning_rates, rescale
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.checks import as_real, one_of
-from .chains import Activated, Block, NonlinearNetwork, as_nonlinear, as_pair, cast_blocks, forward, learned
-from .equilibrium import NonlinearEquilibrium, nonlinear_equilibrium
+from .blocks import Before, Block
+from .chains import as_chain, as_problem, cast_blocks, forward, linear_layer, prediction
+from .equilibrium import NonlinearEquilibrium, nonlinear_equilibrium, received
+from .network import Network, split
 
 RULES = ("bp", "pc")
 INFERENCE = ("tolerance", "steps", "method")
@@ -27,29 +30,30 @@ INFERENCE = ("tolerance", "steps", "method")
 
 
 class Traces(NamedTuple):
-    """What a local rule multiplies: of each block, the error, the input and the feedforward input; and the residual."""
+    """What a local rule multiplies: each block's signal, its input and feedforward input; and the residual."""
 
-    errors: tuple[Array, ...]
+    signals: tuple[Array, ...]
     inputs: tuple[Array, ...]
     predicted: tuple[Array, ...]
     residual: Array
 
 
 def nonlinear_updates(
-    net: NonlinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
-) -> NonlinearNetwork:
+    net: Network, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+) -> Network:
     r"""The updates of a nonlinear network's parameters, averaged over the batch: descent directions.
 
     - ``"bp"``: minus the gradient of ``½ ‖y − ŷ‖²``.
     - ``"pc"``: the local rule at equilibrium, minus the gradient of the energy there.
 
     Args:
-        net: the network.
+        net: the network, as in `nonlinear_equilibrium`.
         x: inputs, ``(B, *shapes[0])`` or ``shapes[0]``.
         y: targets, ``(B, *shapes[-1])`` or ``shapes[-1]``.
         rule: ``"bp"`` or ``"pc"``.
         rescaling: ``None``, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``, as in `weight_updates`, with
-            the features ``φ(x*_{l-1})`` and ``φ(x̂_{l-1})`` for activities; for networks of `Activated` layers.
+            the features ``φ(x*_{l-1})`` and ``φ(x̂_{l-1})`` for activities; for `Activated` layers and for dense
+            `pcn.Block` objects, whose features are the activities themselves.
         **options: ``tolerance=``, ``steps=`` and ``method=`` as in `nonlinear_equilibrium`; ``rcond=`` and
             ``regularisation=`` as in `weight_updates`.
 
@@ -59,7 +63,7 @@ def nonlinear_updates(
 
     Raises:
         ValueError: for shapes that do not match the network, NaN or infinity, an unknown rule or rescaling, or a
-            rescaling of a block that is no `Activated` layer.
+            rescaling of another block.
         TypeError: for something that does not hold real numbers, or an unknown option.
         PrecisionError: where updates are not finite.
 
@@ -67,7 +71,7 @@ def nonlinear_updates(
         Sample Efficiency, equations 2 and 7 with nonlinear layers, 24-27.
 
     Example:
-        >>> from dlntheory import LinearNetwork
+        >>> from dlntheory import LinearNetwork, NonlinearNetwork
         >>> net = NonlinearNetwork.from_linear(LinearNetwork.from_weights([[[1.0]], [[1.0]]]), "relu")
         >>> [block.layer.weight.round(6).tolist() for block in nonlinear_updates(net, [1.0], [3.0]).blocks]
         [[[1.0]], [[2.0]]]
@@ -76,7 +80,7 @@ def nonlinear_updates(
 
 
 def nonlinear_prediction_change(
-    net: NonlinearNetwork,
+    net: Network,
     x: Any,
     y: Any,
     rule: str = "pc",
@@ -110,7 +114,7 @@ def nonlinear_prediction_change(
 
 
 def nonlinear_alignment(
-    net: NonlinearNetwork,
+    net: Network,
     x: Any,
     y: Any,
     rule: str = "pc",
@@ -145,7 +149,7 @@ def nonlinear_alignment(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from dlntheory import LinearNetwork
+        >>> from dlntheory import LinearNetwork, NonlinearNetwork
         >>> net = NonlinearNetwork.from_linear(LinearNetwork.random([4, 4, 4, 4]), "relu")
         >>> x, y = jnp.ones(4), net(jnp.ones(4)) + jnp.asarray([0.01, 0.0, 0.0, 0.0])
         >>> round(float(nonlinear_alignment(net, x, y, "pc", "adaptive", tolerance=1e-10)), 6)
@@ -155,7 +159,7 @@ def nonlinear_alignment(
 
 
 def _evaluate(
-    net: NonlinearNetwork,
+    net: Network,
     x: Any,
     y: Any,
     rule: str,
@@ -166,105 +170,112 @@ def _evaluate(
     net, traces, rescaling, chosen, single = _prepare(net, x, y, rule, rescaling, options)
     rate = None if learning_rate is None else as_real("learning_rate", learning_rate, traces.residual.dtype)
     moved, alignment = change_and_alignment(net, traces, rescaling, chosen, rate)
+    moved = net.outside(moved)
     return (moved[0], alignment[0]) if single else (moved, alignment)
 
 
 def _prepare(
-    net: NonlinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
-) -> tuple[NonlinearNetwork, Traces, str | None, Options, bool]:
+    net: Network, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
+) -> tuple[Network, Traces, str | None, Options, bool]:
     """Check everything, and find what the rule multiplies."""
-    as_nonlinear("net", net)
+    as_chain("net", net)
     one_of("rule", rule, RULES)
     inference = {name: options[name] for name in INFERENCE if name in options}
     chosen = as_options(rule, rescaling, {name: each for name, each in options.items() if name not in INFERENCE})
     for index, block in enumerate(net.blocks):
-        if rescaling is not None and not isinstance(block, Activated):
+        if rescaling is not None and linear_layer(block) is None:
             raise ValueError(
                 f"`rescaling` is {rescaling!r} but `blocks[{index}]` is a {type(block).__name__}, whose features are "
-                "not known; wanted an Activated layer, or None."
+                "not known; wanted an Activated layer or a dense block, or None."
             )
-    x, y, single = as_pair(net, x, y)
+    x, y, single = as_problem(net, x, y)
     net = eqx.tree_at(lambda it: it.blocks, net, cast_blocks(net.blocks, x.dtype))
     if rule == "bp":
         return net, backpropagated(net, x, y), rescaling, chosen, single
-    settled = nonlinear_equilibrium(net, x, y, **inference)
+    settled = nonlinear_equilibrium(net, net.outside(x), net.outside(y), **inference)
     return net, at_equilibrium(net, settled), rescaling, chosen, single
 
 
 @eqx.filter_jit
-def at_equilibrium(net: NonlinearNetwork, settled: NonlinearEquilibrium) -> Traces:
+def at_equilibrium(net: Network, settled: NonlinearEquilibrium) -> Traces:
     """What predictive coding multiplies, of a batch that has settled."""
     predicted = forward(net.blocks, settled.activities[0])[:-1]
-    return Traces(settled.errors, settled.activities[:-1], tuple(predicted), settled.residual)
+    return Traces(settled.signals, settled.activities[:-1], tuple(predicted), settled.residual)
 
 
 @eqx.filter_jit
-def backpropagated(net: NonlinearNetwork, x: Array, y: Array) -> Traces:
+def backpropagated(net: Network, x: Array, y: Array) -> Traces:
     """The residual, pulled back block by block at the feedforward pass."""
     predicted = forward(net.blocks, x)
     errors = [y - predicted[-1]]
     for block, activity in zip(net.blocks[:0:-1], predicted[-2:0:-1], strict=True):
-        errors.append(jax.vjp(jax.vmap(block), activity)[1](errors[-1])[0])
+        errors.append(jax.vjp(partial(prediction, block), activity)[1](errors[-1])[0])
     inputs = tuple(predicted[:-1])
-    return Traces(tuple(errors[::-1]), inputs, inputs, errors[0])
+    signals = [received(*each) for each in zip(net.blocks, inputs, errors[::-1], strict=True)]
+    return Traces(tuple(signals), inputs, inputs, errors[0])
 
 
 @eqx.filter_jit
-def _updates(net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options) -> NonlinearNetwork:
+def _updates(net: Network, traces: Traces, rescaling: str | None, options: Options) -> Network:
     return updates_of(net, traces, rescaling, options)
 
 
-def updates_of(net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options) -> NonlinearNetwork:
+def updates_of(net: Network, traces: Traces, rescaling: str | None, options: Options) -> Network:
     """The updates of all blocks."""
-    triples = zip(net.blocks, traces.errors, traces.inputs, strict=True)
+    triples = zip(net.blocks, traces.signals, traces.inputs, strict=True)
     changes = (
-        [_block_update(*each) for each in triples]
+        [block_update(*each) for each in triples]
         if rescaling is None
         else _layer_updates(net, traces, rescaling, options)
     )
     return eqx.tree_at(lambda it: it.blocks, net, tuple(changes))
 
 
-def _block_update(block: Block, errors: Array, inputs: Array) -> Any:
-    """The batch mean of ``(∂f/∂θ)ᵀ e``, of any block; ``None`` for what is not learned."""
-    moving, fixed = eqx.partition(block, learned(block))
+def block_update(block: Any, signals: Array, inputs: Array) -> Any:
+    """The batch mean of ``(∂T/∂θ)ᵀ e``, of any block; ``None`` for what is not learned."""
+    learns = Before(block) if isinstance(block, Block) else block
+    moving, fixed = split(learns)
 
     def predict(moving: Any) -> Array:
-        return jax.vmap(eqx.combine(moving, fixed))(inputs)
+        return prediction(eqx.combine(moving, fixed), inputs)
 
-    [pulled] = jax.vjp(predict, moving)[1](errors / len(errors))
-    return pulled
+    [pulled] = jax.vjp(predict, moving)[1](signals / len(signals))
+    return pulled.block if isinstance(block, Block) else pulled
 
 
-def _layer_updates(net: NonlinearNetwork, traces: Traces, rescaling: str, options: Options) -> list[Any]:
+def _layer_updates(net: Network, traces: Traces, rescaling: str, options: Options) -> list[Any]:
     """Rescaled updates of layers: what linear networks do, with features for activities."""
-    layers = [block.layer for block in net.blocks]
-    columns = [_columns(each) for each in traces.errors]
+    layers = [linear_layer(block) for block in net.blocks]
+    columns = [as_columns(each) for each in traces.signals]
     inputs, predicted = (
-        [_columns(block.activation(each)) for block, each in zip(net.blocks, batch, strict=True)]
+        [as_columns(features(block, each)) for block, each in zip(net.blocks, batch, strict=True)]
         for batch in (traces.inputs, traces.predicted)
     )
-    signals = Signals(columns, inputs, [*predicted, None], _columns(traces.residual))
+    signals = Signals(columns, inputs, [*predicted, None], as_columns(traces.residual))
     if rescaling == "decorrelated":
         factors = decorrelations(layers, signals, options.regularisation, options.rcond)
     else:
         factors = learning_rates(layers, signals, positive=rescaling == "adaptive_positive")
     changes = rescale(local_updates(layers, signals), factors)
-    return [_as_block(block, change) for block, change in zip(net.blocks, changes, strict=True)]
+    return [as_block(*each) for each in zip(net.blocks, layers, changes, strict=True)]
 
 
-def _as_block(block: Activated, change: Array) -> Any:
-    """A change of the extended weight in the place of the weight and the bias."""
-    weight, bias = block.layer.split(change)
+def features(block: Any, x: Array) -> Array:
+    """What a layer's weight multiplies."""
+    return x if isinstance(block, Block) else block.activation(x)
+
+
+def as_block(block: Any, layer: Any, change: Array) -> Any:
+    """A change of the extended weight of a block's linear layer in the place of the weight and the bias."""
     empty = eqx.filter(block, False)
     return eqx.tree_at(
-        lambda it: (it.layer.weight, it.layer.bias), empty, (weight, bias), is_leaf=lambda it: it is None
+        lambda it: (it.layer.weight, it.layer.bias), empty, layer.split(change), is_leaf=lambda it: it is None
     )
 
 
 @eqx.filter_jit
 def change_and_alignment(
-    net: NonlinearNetwork, traces: Traces, rescaling: str | None, options: Options, learning_rate: Array | None
+    net: Network, traces: Traces, rescaling: str | None, options: Options, learning_rate: Array | None
 ) -> tuple[Array, Array]:
     """The prediction change, and each sample's alignment."""
     updates = updates_of(net, traces, rescaling, options)
@@ -281,9 +292,9 @@ def change_and_alignment(
     else:
         step = jax.tree.map(lambda p, change: p + learning_rate * change, moving, updates)
         moved = predict(step) - predict(moving)
-    return moved, cosine(_columns(traces.residual), _columns(moved))
+    return moved, cosine(as_columns(traces.residual), as_columns(moved))
 
 
-def _columns(batch: Array) -> Array:
+def as_columns(batch: Array) -> Array:
     """``(B, …)`` as one column a sample."""
     return batch.reshape(len(batch), -1).T

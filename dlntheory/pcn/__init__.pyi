@@ -14,6 +14,7 @@ from .choices.losses import CrossEntropy as CrossEntropy
 from .choices.losses import Loss as Loss
 from .choices.losses import SquaredError as SquaredError
 from .choices.optimisers import AdamW as AdamW
+from .choices.optimisers import Descent as Descent
 from .choices.optimisers import adamw as adamw
 from .choices.outputs import AveragedNudge as AveragedNudge
 from .choices.outputs import CentredNudge as CentredNudge
@@ -25,6 +26,7 @@ from .choices.relaxations import Adam as Adam
 from .choices.relaxations import ErrorCoordinates as ErrorCoordinates
 from .choices.relaxations import Gradient as Gradient
 from .choices.relaxations import Langevin as Langevin
+from .choices.relaxations import Newton as Newton
 from .choices.relaxations import Relaxation as Relaxation
 from .choices.updates import AtArrival as AtArrival
 from .choices.updates import AtEquilibrium as AtEquilibrium

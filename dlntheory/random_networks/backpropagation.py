@@ -10,6 +10,7 @@ Equal widths and variances give, with ``s = |ŷ|²/|y|²``,
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from .layer_kinds import LayerKind
@@ -25,8 +26,8 @@ def limit(layers: Sequence[LayerKind], share_of_target: Any) -> Any:
     """
     target, own = share_of_target, 1 - share_of_target
     s1 = s2 = p1 = p2 = 0 * share_of_target
-    for layer in layers:
-        n, own_entry = layer.n_in, 1 / layer.gain
+    for layer, own_entry in zip(layers, own_entries(layers), strict=True):
+        n = layer.n_in
         k2, k3 = layer.cumulants()
         between = p1 + k2 * s1 / n
         p2 = p2 + 2 * k2 * s1 / n * p1 + k2 * s2 / n + k3 * (s1 / n) ** 2 + own_entry * (own_entry + 2 * between)
@@ -36,3 +37,10 @@ def limit(layers: Sequence[LayerKind], share_of_target: Any) -> Any:
     n_L = layers[-1].n_out
     xp = namespace(s1, share_of_target)
     return (target * s1 / n_L + own * p1) / xp.sqrt(target * s2 / n_L + own * p2)
+
+
+def own_entries(layers: Sequence[LayerKind]) -> list[Any]:
+    """``q_{l-1}/q_l = 1/k_1`` of every layer, over the largest: with it ``G_l`` enters before it grows."""
+    xp = namespace(*(layer.gain for layer in layers))
+    smallest = reduce(xp.minimum, (layer.gain for layer in layers))
+    return [smallest / layer.gain for layer in layers]

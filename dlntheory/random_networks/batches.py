@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .backpropagation import own_entries
 from .layer_kinds import LayerKind
 from .namespaces import namespace
 
@@ -141,7 +142,7 @@ def limit(layers: Sequence[LayerKind], share_of_target: Any, batch: int, target:
     xp, n_0, n_L = namespace(share_of_target), layers[0].n_in, layers[-1].n_out
     yes, own = share_of_target, 1 - share_of_target
     s = moments(layers, share_of_target)
-    w = xp.stack([1 / layer.gain + 0 * yes for layer in layers], axis=-1)
+    w = xp.stack(own_entries(layers), axis=-1)
     ratio = batch / n_0
     # tr(N_l N_k) is set by the lower of the two layers, and c_n increases with it.
     overlap = xp.minimum(s.c_n[..., :, None], s.c_n[..., None, :]) * batch / n_0**2

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from .layer_kinds import LayerKind
-from .namespaces import is_jax, namespace, settled
+from .namespaces import is_jax, namespace
+from .passes import through_layers
 
 _SECTIONS = 16
-_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _by_jax(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[A
     for _ in range(2):
         log_traces = [stop(each) for each in _improved(fixed, logarithms, log_traces, jax.numpy)[0]]
     for _ in range(2):  # the first gives first derivatives, the second second ones
-        log_traces, _ = _improved(layers, log_covariances, list(settled(tuple(log_traces))), jax.numpy)
+        log_traces, _ = _improved(layers, log_covariances, log_traces, jax.numpy)
     return log_traces
 
 
@@ -123,7 +123,8 @@ def _jax() -> Any:
 def _section(layers: tuple[LayerKind, ...], log_covariances: list[Any], low: Any, step: Any, xp: Any) -> Any:
     """Move the lower end of a bracket up, by as many steps as stay below the solution."""
     points = xp.arange(1, _SECTIONS).astype(low.dtype).reshape((-1,) + (1,) * low.ndim)
-    too_large = _traces_from(layers, log_covariances, low[None] + points * step, xp)[1]
+    raised = tuple(type(layer)(layer.n_in, layer.n_out, layer.variance[None]) for layer in layers)
+    too_large = _traces_from(raised, [each[None] for each in log_covariances], low[None] + points * step, xp)[1]
     return low + (_SECTIONS - 1 - too_large.sum(axis=0)).astype(low.dtype) * step
 
 
@@ -146,19 +147,23 @@ def _upper_bound(layers: tuple[LayerKind, ...], log_covariances: list[Any], xp: 
 
 def _traces_from(layers: tuple[LayerKind, ...], log_covariances: list[Any], log_first: Any, xp: Any) -> Any:
     """All ``log a`` from ``log a_1``, and whether it is too large: some ``N_l`` exceeds ``n_l`` or ``n_L``."""
-    last, cap = layers[-1].n_out, math.log(4.0 * layers[-1].n_out)
-    log_trace, occupied, log_traces = log_first, 0 * log_first, []
-    too_large = log_first != log_first
-    for index, (layer, log_covariance) in enumerate(zip(layers, log_covariances, strict=True)):
-        if index:
-            free = xp.maximum(layer.n_in - occupied, _TINY)
-            log_trace = log_trace + xp.log(xp.maximum(layer.room(occupied), _TINY) / free)
-        log_traces.append(log_trace)
-        occupied = occupied + xp.exp(xp.minimum(log_covariance + log_trace, cap))
-        limit = float(min(layer.n_out, last))
-        too_large = too_large | ((occupied >= limit) if index < len(layers) - 1 else (occupied > limit))
-        occupied = xp.minimum(occupied, limit)
-    return log_traces, too_large
+    last = layers[-1].n_out
+    cap, tiny = math.log(4.0 * last), float(np.finfo(log_first.dtype).tiny) ** 0.9
+
+    def add(occupied: Any, log_share: Any, limit: Any) -> tuple[Any, Any]:
+        occupied = occupied + xp.exp(xp.minimum(log_share, cap))
+        return xp.minimum(occupied, limit), occupied > limit
+
+    def step(state: Any, layer: LayerKind, log_covariance: Any) -> Any:
+        log_trace, occupied, too_large = state
+        free = xp.maximum(layer.n_in - occupied, tiny)
+        log_trace = log_trace + xp.log(xp.maximum(layer.room(occupied), tiny) / free)
+        occupied, beyond = add(occupied, log_covariance + log_trace, xp.minimum(1.0 * layer.n_out, 1.0 * last))
+        return (log_trace, occupied, too_large | beyond), (log_trace,)
+
+    occupied, beyond = add(0 * log_first, log_covariances[0] + log_first, float(min(layers[0].n_out, last)))
+    state, rest = through_layers(step, (log_first, occupied, beyond), layers[1:], log_covariances[1:])
+    return [log_first, *(log_trace for (log_trace,) in rest)], state[2]
 
 
 def _improved(layers: tuple[LayerKind, ...], log_covariances: list[Any], log_traces: list[Any], xp: Any) -> Any:
@@ -166,22 +171,23 @@ def _improved(layers: tuple[LayerKind, ...], log_covariances: list[Any], log_tra
 
     The linear equations run upwards, affine in the change of ``log a_1``, which ``N_L = n_L`` then fixes.
     """
-    one = 1 + 0 * log_traces[0]
-    offset, factor = 0 * one, one
-    offsets, factors = [offset], [factor]
-    share = xp.exp(log_covariances[0] + log_traces[0])
-    occupied, moved, turned = share, 0 * one, share
-    for index, layer in enumerate(layers[1:], start=1):
+
+    def step(state: Any, layer: LayerKind, log_covariance: Any, log_trace: Any, log_before: Any) -> Any:
+        offset, factor, occupied, moved, turned = state
         free, room = layer.n_in - occupied, layer.room(occupied)
-        residual = log_traces[index] - log_traces[index - 1] - xp.log(room / free)
         slope = layer.log_room_slope(occupied) + 1 / free
-        offset, factor = offset + slope * moved - residual, factor + slope * turned
-        offsets.append(offset)
-        factors.append(factor)
-        share = xp.exp(log_covariances[index] + log_traces[index])
-        occupied, moved, turned = occupied + share, moved + share * offset, turned + share * factor
+        offset = offset + slope * moved - (log_trace - log_before - xp.log(room / free))
+        factor = factor + slope * turned
+        share = xp.exp(log_covariance + log_trace)
+        state = offset, factor, occupied + share, moved + share * offset, turned + share * factor
+        return state, (offset, factor)
+
+    share, one = xp.exp(log_covariances[0] + log_traces[0]), 1 + 0 * log_traces[0]
+    start = (0 * one, one, share, 0 * one, share)
+    state, rest = through_layers(step, start, layers[1:], log_covariances[1:], log_traces[1:], log_traces[:-1])
+    _, _, occupied, moved, turned = state
     first = (layers[-1].n_out - occupied - moved) / turned
-    changes = [p + q * first for p, q in zip(offsets, factors, strict=True)]
+    changes = [first, *(offset + factor * first for offset, factor in rest)]
     largest = None if is_jax(*changes) else float(np.max([np.abs(change).max() for change in changes]))
     # A step is cut to one in the logarithm; near the solution it is not.
     return [a + xp.clip(change, -1.0, 1.0) for a, change in zip(log_traces, changes, strict=True)], largest

@@ -10,7 +10,7 @@ from . import backpropagation, batches, fluctuations, predictive_coding
 from .arguments import as_count, as_layers, as_per_layer, as_positive, one_of
 from .equilibrium import RandomEquilibrium, solve
 from .layer_kinds import LayerKind
-from .namespaces import is_jax, namespace
+from .namespaces import is_jax, is_traced, namespace
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ class ExpectedAlignment:
 
     def __repr__(self) -> str:
         shape = getattr(self.limit, "shape", ())
-        value = f"limit={float(self.limit):.4f}" if shape == () and not is_jax(self.limit) else f"grid={shape}"
+        known = shape == () and not is_traced(self.limit)
+        value = f"limit={float(self.limit):.4f}" if known else f"grid={shape}"
         batch = f", batch={self.batch}" if self.batch > 1 else ""
         return f"ExpectedAlignment({self.rule}, {_short(self.widths)}{batch}, {value})"
 

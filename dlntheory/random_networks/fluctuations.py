@@ -22,7 +22,7 @@ import numpy as np
 
 from .equilibrium import RandomEquilibrium
 from .namespaces import namespace, normal_distribution
-from .predictive_coding import mixed, natural_activities, second_order, shares, unit_directions
+from .predictive_coding import mixed, relative_activities, second_order, shares, unit_directions
 
 _NODES = 241
 _REACH = 4.6  # of t = exp(2 sinh u): from e^-99 to e^99 times the scale of βᵀAβ
@@ -48,7 +48,7 @@ def fluctuation(equilibrium: RandomEquilibrium, log_input: Any, log_target: Any)
     xp, n_L = namespace(*equilibrium.shares), equilibrium.layers[-1].n_out
     result = second_order(equilibrium, unit_directions(equilibrium))
     vector, matrix = mixed(result, shares(equilibrium, log_input, log_target), n_L)
-    activities = xp.stack(natural_activities(equilibrium), axis=-1)
+    activities = xp.stack(relative_activities(equilibrium), axis=-1)
     log_energy = log_input - equilibrium.log_first_gap  # log e
     log_scale = log_target + equilibrium.log_traces[-1] - 2 * math.log(n_L) - log_energy
     with np.errstate(over="ignore", invalid="ignore"):
@@ -120,6 +120,7 @@ def _root(matrix: Any, xp: Any) -> Any:
 def negative_rates(law: Fluctuation) -> Any:
     """Mean over the layers of the chance that ``β_l``, and with it the adaptive rate, is negative."""
     xp = namespace(law.covariance)
-    deviations = xp.sqrt(xp.diagonal(law.covariance, axis1=-2, axis2=-1))
-    positive = deviations > 0
-    return xp.where(positive, normal_distribution(-1 / xp.where(positive, deviations, 1.0)), 0.0).mean(axis=-1)
+    variances = xp.diagonal(law.covariance, axis1=-2, axis2=-1)
+    fluctuates = variances > 0
+    deviations = xp.sqrt(xp.where(fluctuates, variances, 1.0))
+    return xp.where(fluctuates, normal_distribution(-1 / deviations), 0.0).mean(axis=-1)

@@ -65,7 +65,7 @@ def expected_covariances(
     Example:
         >>> expected_covariances([8, 8, 8, 8], "norm_preserving").covariances
         array([1.        , 0.66666667, 0.22222222])
-        >>> expected_covariances([100, 5, 100], "norm_preserving").exists
+        >>> expected_covariances([100, 5, 100], "lecun_normal").exists
         False
     """
     setting = as_setting(as_layers(widths, init, variances, layers), None, None, None)

@@ -26,14 +26,14 @@ from .namespaces import namespace
 class DenseKind:
     """A dense layer with independent entries: ``M`` is a Wishart matrix, whose free cumulants are ``vᵐ n_out nᵐ⁻¹``."""
 
-    n_in: int
-    n_out: int
+    n_in: Any
+    n_out: Any
     variance: Any
 
     @property
     def gain(self) -> Any:
         """``k_1 = v n_out``, the factor by which a squared norm grows."""
-        return self.variance * float(self.n_out)
+        return self.variance * self.n_out
 
     def cumulants(self) -> tuple[Any, Any]:
         """``k_2/k_1²`` and ``k_3/k_1³``."""
@@ -57,35 +57,35 @@ class DenseKind:
 class ResidualKind:
     """A square layer ``I + W`` with independent entries of ``W``."""
 
-    n_in: int
-    n_out: int
+    n_in: Any
+    n_out: Any
     variance: Any
 
     @property
     def gain(self) -> Any:
         """``k_1 = 1 + n v``."""
-        return 1 + self.variance * float(self.n_in)
+        return 1 + self.variance * self.n_in
 
     def cumulants(self) -> tuple[Any, Any]:
         """``k_2/k_1²`` and ``k_3/k_1³``, from ``g² − 1`` and ``g³ − 3g + 2``."""
-        g, excess = self.gain, self.variance * float(self.n_in)
+        g, excess = self.gain, self.variance * self.n_in
         return excess * (g + 1) / g**2, excess**2 * (g + 2) / g**3
 
     def slope(self, C: Any) -> tuple[Any, Any]:
         """``d`` and its derivative, where ``R = k_1 (1 + C d)``."""
-        g, excess = self.gain, self.variance * float(self.n_in)
+        g, excess = self.gain, self.variance * self.n_in
         root, h = self._roots(C)
         return excess * (1 + 2 / h) / g, -4 * excess**2 / (g * root * h**2)
 
     def _roots(self, C: Any) -> tuple[Any, Any]:
         """``ρ = √(g² + 4(g−1)C)``, written so that it exists for all ``C ≥ −1``, and ``h = g + ρ``."""
-        g, excess = self.gain, self.variance * float(self.n_in)
+        g, excess = self.gain, self.variance * self.n_in
         root = namespace(C, g).sqrt((g - 2) ** 2 + 4 * excess * (1 + C))
         return root, g + root
 
     def room(self, occupied: Any) -> Any:
         """``(n_out − N)/R = n (h − 2)/((g − 1)h)``, which is ``a T``."""
-        g, excess, free = self.gain, self.variance * float(self.n_in), self.n_in - occupied
+        g, excess, free = self.gain, self.variance * self.n_in, self.n_in - occupied
         root, h = self._roots(-occupied / self.n_in)
         xp = namespace(root)
         large = g > 2

@@ -22,14 +22,6 @@ def is_traced(value: Any) -> bool:
     return is_jax(value) and isinstance(value, sys.modules["jax"].core.Tracer)
 
 
-def settled(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values; under JAX, a program that is compiled computes them before anything that follows.
-
-    Fused over many layers, the recursions take XLA minutes to compile.
-    """
-    return sys.modules["jax"].lax.optimization_barrier(values) if is_jax(*values) else values
-
-
 def normal_distribution(value: Any) -> Any:
     """The distribution function of the standard normal law."""
     if is_jax(value):

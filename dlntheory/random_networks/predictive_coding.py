@@ -21,11 +21,13 @@ Two choices keep every number moderate at any depth:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 from .equilibrium import RandomEquilibrium
 from .layer_kinds import LayerKind
-from .namespaces import namespace, settled
+from .namespaces import namespace
+from .passes import through_layers
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ def natural_activities(equilibrium: RandomEquilibrium) -> list[Any]:
     ]
 
 
+def relative_activities(equilibrium: RandomEquilibrium) -> list[Any]:
+    """`natural_activities` over the largest of them, which the cosine does not feel."""
+    activities = natural_activities(equilibrium)
+    largest = reduce(namespace(*activities).maximum, activities)
+    return [each / largest for each in activities]
+
+
 def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any]) -> SecondOrder:
     """Run the recursions of all layers.
 
@@ -88,14 +97,16 @@ def second_order(equilibrium: RandomEquilibrium, directions: Sequence[Any]) -> S
     layers, traces = equilibrium.layers, natural_traces(equilibrium)
     zero, one = 0 * directions[0], 1 + 0 * equilibrium.occupied[0]
     state = _State(zero, zero, _outer(zero, zero), zero, zero, _outer(zero, zero), one, one)
-    per_layer, below = [], 0 * one
-    for layer, occupied, a, u in zip(layers, equilibrium.occupied, traces, directions, strict=False):
-        numbers = _Numbers(*settled(_numbers(layer, occupied, a, below)))
-        state = _State(*settled(_through(state, numbers, layer.n_in)))
-        state = _State(*settled(_with_own(state, u, a, numbers.own_trace)))
-        below = a - numbers.own_trace  # tr S R² = tr(R − R²)
-        per_layer.append((numbers.gain, numbers.slope, numbers.own_trace, numbers.m))
-    return SecondOrder(*state[:6], *zip(*per_layer, strict=True))
+
+    def step(carried: Any, layer: LayerKind, occupied: Any, a: Any, u: Any) -> Any:
+        *state, below = carried
+        numbers = _numbers(layer, occupied, a, below)
+        state = _with_own(_through(_State(*state), numbers, layer.n_in), u, a, numbers.own_trace)
+        # tr S R² = tr(R − R²) is what the next layer needs of this one.
+        return (*state, a - numbers.own_trace), (numbers.gain, numbers.slope, numbers.own_trace, numbers.m)
+
+    carried, per_layer = through_layers(step, (*state, 0 * one), layers, equilibrium.occupied[:-1], traces, directions)
+    return SecondOrder(*carried[:6], *zip(*per_layer, strict=True))
 
 
 class _State(NamedTuple):
@@ -138,7 +149,7 @@ def _numbers(layer: LayerKind, occupied: Any, a: Any, below: Any) -> _Numbers:
     return _Numbers(gain, slope, own_trace, R_slope * slope / n, d, d + below / n * d_slope, R * d_slope + d * R_slope)
 
 
-def _through(state: _State, numbers: _Numbers, n: int) -> _State:
+def _through(state: _State, numbers: _Numbers, n: Any) -> _State:
     """Pass a layer."""
     k, kappa, Q, P, f, Z, shrunk, e = state
     gain, slope, _, m, d, quadratic, curvature = numbers
@@ -182,7 +193,7 @@ def unit_directions(equilibrium: RandomEquilibrium) -> list[Any]:
 
 def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
     """Run the recursions in one direction, the limit of ``β``: all that the limit needs."""
-    return second_order(equilibrium, [beta[..., None] for beta in natural_activities(equilibrium)])
+    return second_order(equilibrium, [beta[..., None] for beta in relative_activities(equilibrium)])
 
 
 class Shares(NamedTuple):

@@ -145,9 +145,9 @@ def spiked_errors(
 
     plain = backpropagation_signals(problem.layers, as_columns(problem.x), as_columns(problem.y))
     arrived = arriving_errors(problem.layers, plain.residual, rate, precisions)
-    sides = [list(map(np.asarray, errors)) for errors in (plain.errors, arrived)]
-    units = [_nonzero(norms(error), _nonzero(norms(sides[0][-1]))) for error in sides[0]]
-    claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in sides)
+    sizes = [norms(error) for error in plain.errors]
+    units = [_nonzero(each, sizes[-1]) for each in sizes]
+    claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in (plain.errors, arrived))
     hypotheses, condition = unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors)
     return Conclusion(claimed, actual, _nonzero(norms(claimed)), hypotheses, condition)
 
@@ -233,7 +233,9 @@ def _rounding(layers: Sequence[Layer], noises: Sequence[Array], signals: Signals
     if not one_by_one:
         terms = np.full_like(terms, np.linalg.norm(terms))
     sizes = _nonzero(np.where(fitted, terms, norms(residual)))
-    return Rounding(np.where(fitted, 0, residual), sizes, float(np.max(np.where(fitted, 1, terms / sizes))))
+    with np.errstate(over="ignore"):  # the residual may be subnormal
+        growth = np.where(fitted, 1, terms / sizes)
+    return Rounding(np.where(fitted, 0, residual), sizes, float(np.max(growth)))
 
 
 def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
@@ -246,9 +248,9 @@ def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
     return float(np.max(worst))
 
 
-def _relative(columns: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _relative(columns: Array, sizes: np.ndarray) -> np.ndarray:
     """Each column divided by a size, in its own precision; by one where the size is zero."""
-    return (columns / _nonzero(sizes)).astype(columns.dtype)
+    return (np.asarray(columns) / _nonzero(sizes)).astype(columns.dtype)
 
 
 def _nonzero(sizes: np.ndarray, otherwise: Any = 1.0) -> np.ndarray:

@@ -106,9 +106,8 @@ def interference_free_covariances(
     if isinstance(nudge, SoftOutput):
         raise ValueError("`nudge` is a SoftOutput; wanted None or a number.")
     problem = as_problem(net, x, y, None, nudge)
-    if start is None:
-        return search(problem, None, solver)[0]
-    problem, logs = agree(problem=problem, start=_as_logs(start, problem))
+    logs = None if start is None else _as_logs(start, problem)
+    problem, logs = agree(problem=problem, start=logs)
     return search(problem, logs, solver)[0]
 
 

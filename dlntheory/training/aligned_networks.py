@@ -108,7 +108,7 @@ def aligned_network(modes: DataModes, initial: Any, widths: Any = None, key: Any
     if len(sizes) != hidden:
         raise ValueError(f"`widths` has {len(sizes)} entries; wanted {hidden}, one per hidden layer.")
     sizes = [as_count(f"widths[{index}]", size, minimum=count) for index, size in enumerate(sizes)]
-    sources = as_source("key", key, start.dtype).split(hidden + 1)
+    sources: Sequence[Any] = as_source("key", key, start.dtype).split(hidden + 1)
     between = [source.orthogonal(size)[:, :count] for source, size in zip(sources, sizes, strict=False)]
     return _from_bases([modes.inputs, *between, modes.outputs], start)
 

@@ -194,8 +194,8 @@ def train(
         rescaling: as in `weight_updates`.
         steps: how many; needed with a data set, at most ``T`` with minibatches, and ``T`` if ``None``.
         batch: with a data set, how many samples each step draws, with replacement; all of them if ``None``.
-        key: of those draws: an integer seed (``numpy.random.default_rng(seed)``), a NumPy generator, or a JAX random
-            key.
+        key: of those draws: an integer seed, which means ``numpy.random.default_rng(seed)``; a NumPy generator; or a
+            JAX random key.
         target: ``W_data``, ``(n_L, n_0)``, to measure the error of the whole map.
         alignment_every: ``k``, to measure the alignment of every ``k``-th update.
         error_every: ``k``, to measure the error after every ``k``-th step only.

@@ -17,8 +17,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlntheory import LinearNetwork, finite_time_activities
-from dlntheory.nonlinear.network import channels_last
+from dlntheory import finite_time_activities, linearised
 from dlntheory.pcn import relax
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.data.catalogue import telling_how_to_get
@@ -88,27 +87,12 @@ def measure(config: dict[str, Any], rate: float, folder: Path) -> dict[str, Any]
 
 def linear_theory(network: Any, x: jax.Array, y: jax.Array, steps: int, rate: float) -> np.ndarray:
     """The mean energy by layer that the samples' linearised networks have after so many steps."""
-    flat = channels_last(x).reshape(len(x), -1)
+    flat = network.inside(x).reshape(len(x), -1)
     energies = [
-        finite_time_activities(linearised(network, sample), as_double(sample), as_double(target), steps, rate)
-        for sample, target in zip(flat, y, strict=True)
+        finite_time_activities(linearised(network, as_double(sample)), as_double(row), as_double(target), steps, rate)
+        for sample, row, target in zip(x, flat, y, strict=True)
     ]
     return np.mean([np.asarray(each.energy_by_layer) for each in energies], axis=0)
-
-
-def linearised(network: Any, x: jax.Array) -> LinearNetwork:
-    """The linear network with the same forward pass on a sample and the same Jacobian of every layer there."""
-    weights, biases, state = [], [], x
-    for block in network.blocks:
-
-        def layer(state: jax.Array, block: Any = block) -> jax.Array:
-            return block(state[None], training=False)[0][0]
-
-        weight, after = as_double(jax.jacobian(layer)(state)), layer(state)
-        weights.append(weight)
-        biases.append(as_double(after) - weight @ as_double(state))
-        state = after
-    return LinearNetwork.from_weights(weights, biases)
 
 
 def as_double(array: jax.Array) -> np.ndarray:

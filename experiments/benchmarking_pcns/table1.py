@@ -21,7 +21,7 @@ from dlntheory.pcn.runs.metrics import read_metrics
 from dlntheory.pcn.runs.run import read_data, run_training
 
 from ..provenance import configuration
-from ..results import save_files
+from ..results import deviation, save_files
 
 PAPER = {
     "mnist": {"PC-CE": 98.11, "PC-SE": 98.26, "PN": 98.36, "NN": 98.26, "CN": 98.23, "iPC": 98.45, "BP-CE": 98.07,
@@ -86,16 +86,16 @@ def page(rows: Sequence[dict[str, Any]], command: str, epochs: int) -> str:
     """The table in Markdown."""
     lines = [
         "# Perceptrons of 3 × 128 on MNIST and Fashion-MNIST", "", f"`{command}`", "",
-        f"Test accuracy in percent after {epochs} epochs, mean ± standard deviation over seeds; beside it the mean of "
-        "the best epochs, which is chosen on the test set, and Table 1 of *Benchmarking PCNs*. Seconds are those that "
-        "passed, whatever else the machine did.", "",
+        f"Test accuracy in percent after {epochs} epochs, mean ± sample standard deviation (n − 1) over seeds; beside "
+        "it the mean of the best epochs, which is chosen on the test set, and Table 1 of *Benchmarking PCNs*. Seconds "
+        "are those that passed, whatever else the machine did.", "",
         "| data | algorithm | seeds | last epoch | best epoch | paper | seconds a run |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for row in rows:
         last, best, seconds = (np.array([each[name] for each in row["runs"]]) for name in ("last", "best", "seconds"))
         lines.append(
-            f"| {row['data']} | {row['algorithm']} | {len(last)} | {last.mean():.2f} ± {last.std():.2f} "
+            f"| {row['data']} | {row['algorithm']} | {len(last)} | {last.mean():.2f} ± {deviation(last):.2f} "
             f"| {best.mean():.2f} | {row['paper']:.2f} | {seconds.mean():.0f} |"
         )
     return "\n".join(lines) + "\n"

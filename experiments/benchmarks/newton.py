@@ -81,7 +81,7 @@ def compare(activation: str, quick: bool) -> list[Row]:
 def descend(net: dln.NonlinearNetwork, x: jax.Array, y: jax.Array, limit: int) -> Descent:
     """Gradient descent with a fixed step from the feedforward pass, until every sample's gradient is small enough."""
     predicted = forward(net.blocks, x)
-    clamped: Clamped = clamp(net.blocks, predicted[1], y)
+    clamped: Clamped = clamp(net.blocks, predicted[1], predicted[1:-1], y)[0]
     reference = norm(clamped.gradient(predicted[1:-1]))
 
     def advance(now: tuple[State, State, jax.Array]) -> tuple[State, State, jax.Array]:

@@ -1,33 +1,32 @@
 """A nonlinear autoencoder of MNIST, trained by BP and PC, plain and rescaled (figures 3D, 4D and 9).
 
 Rectifiers after the hidden layers, a sigmoid at the output, no biases (equation 12 has none), weights normal with
-variance ``1/n_in`` (appendices A.3, B and J.2). The error is the mean squared error of a pixel, on every fifth test
-image. One run is one compiled program, which takes as many rounds of inference as its own weights ask for; the runs of
-a curve go to a thread a core, since a step of one image leaves most of a machine idle.
+variance ``1/n_in`` (appendices A.3, B and J.2). The network and its training are `dlntheory.pcn`'s; PC settles by
+Newton's method. The error is the mean squared error of a pixel, on every fifth test image. The runs of a curve go to a
+thread a core, since a step of one image leaves most of a machine idle.
 """
 
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from dlntheory import SpectralRegularisation
+from dlntheory import SpectralRegularisation, pcn
 from dlntheory.files.arrays import read_arrays, write_arrays
-from dlntheory.networks.initialisation import random_weights
+from dlntheory.networks.initialisation import JaxSource, random_weights
 from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import IMAGES, Images, find, fingerprint, load_images, pixels
 
 from ..parts import Track
 from .curves import at_best, draw_band, draw_best, draw_legend, kept
-from .error_coordinates import RELU, SIGMOID, Inference
-from .nonlinear_training import Learner, train
 from .single_step import CURVES
 
 FULL: dict[str, Any] = {
@@ -75,17 +74,17 @@ class Autoencoder:
             "seeds": list(range(seed, seed + sizes["seeds"])),
             "init": "lecun_normal",
             "regularisation": 1e-4,
-            "inference": asdict(Inference()),
+            "inference": {"tolerance": 1e-3, "steps": 30},
             "dtype": "float32",
             "data": fingerprint(find(data_dir, parts=IMAGES).files),
             "data_dir": str(data_dir),
         }
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-        """The test error; by curve, learning rate and seed, every step's residual, and the mean rounds of inference."""
+        """The test error; by curve, learning rate and seed, every step's residual, and the mean of Newton steps."""
         images = load_images(Path(config["data_dir"]))
         found = [self._curve(config, name, images, track, folder) for name in config["curves"]]
-        all_of = {name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "rounds")}
+        all_of = {name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "newton_steps")}
         return {
             "steps": np.arange(0, config["steps"] + 1, config["steps_a_block"]),
             "learning_rates": np.array(config["learning_rates"]),
@@ -109,7 +108,7 @@ class Autoencoder:
             threads.shutdown(cancel_futures=True)  # an error or an interruption ends what has not begun
         shape = (len(config["learning_rates"]), len(config["seeds"]), -1)
         columns = [np.array(column).reshape(shape) for column in zip(*histories, strict=True)]
-        arrays = dict(zip(("errors", "residuals", "rounds"), columns, strict=True))
+        arrays = dict(zip(("errors", "residuals", "newton_steps"), columns, strict=True))
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_arrays(path, arrays, None)
@@ -143,20 +142,47 @@ BATCH = Autoencoder(64, ("bp", "pc", "bp_decorrelated", "pc_decorrelated"))
 
 def train_once(config: dict[str, Any], name: str, images: Images, rate: float, seed: int) -> list[np.ndarray]:
     """The history of one run; every curve has the same weights and images for a seed."""
-    curve, dtype = CURVES[name], config["dtype"]
-    width = images.train.shape[1]
-    widths = (width, *config["hidden"], width)
-    weights = random_weights(widths, config["init"], jax.random.key(seed), None, jnp.dtype(dtype))
-    learner = Learner(
-        activations=(RELU,) * len(config["hidden"]) + (SIGMOID,),
-        rule=curve.rule,
-        rescaling=curve.rescaling,
-        inference=Inference(**config["inference"]),
-        regularisation=SpectralRegularisation(config["regularisation"]),
-    )
+    dtype, width = config["dtype"], images.train.shape[1]
     order = np.random.default_rng(seed).permutation(min(config["train_images"], len(images.train)))
     blocks = (config["steps"] // config["steps_a_block"], config["steps_a_block"], config["batch"])
     batches = pixels(images.train[np.resize(order, np.prod(blocks))], dtype).reshape(*blocks, width)
-    test = pixels(images.test[:: config["test_images_apart"]], dtype)
-    history = train(learner, weights, batches, test, jnp.asarray(rate, dtype))
-    return [np.asarray(history.errors), np.asarray(history.residuals), np.mean(history.rounds, keepdims=True)]
+    test = jnp.asarray(pixels(images.test[:: config["test_images_apart"]], dtype))
+    learning = algorithm(config, name)
+    optimiser = pcn.Descent(rate)
+    state = pcn.start_training(network(config, width, seed), learning, optimiser, batch_size=config["batch"])
+    errors, residuals, steps = [test_error(state.network, test)], [], []
+    for block in batches:
+        state, found = pcn.train_steps(state, block, block, learning, optimiser)
+        errors.append(test_error(state.network, test))
+        residuals.append(found.get("residual", np.zeros(len(block), dtype)))
+        steps.append(found.get("newton_steps", np.zeros(len(block), int)))
+    return [np.asarray(errors), np.concatenate(residuals), np.mean(steps, keepdims=True).ravel()]
+
+
+def network(config: dict[str, Any], width: int, seed: int) -> pcn.Network:
+    """Dense layers without biases, rectifiers behind the hidden ones, a sigmoid behind the last."""
+    widths, dtype = (width, *config["hidden"], width), jnp.dtype(config["dtype"])
+    key = jax.random.key(seed)
+    activations = ["relu"] * len(config["hidden"]) + ["sigmoid"]
+    blocks = []
+    weights = random_weights(widths, config["init"], JaxSource(key, dtype))
+    for weight, activation in zip(weights, activations, strict=True):
+        layer = pcn.Dense(weight.shape[1], weight.shape[0], key, dtype, bias=False)
+        blocks.append(pcn.Block(eqx.tree_at(lambda it: it.weight, layer, weight), activation=activation))
+    return pcn.Network(blocks, (width,))
+
+
+def algorithm(config: dict[str, Any], name: str) -> pcn.Algorithm:
+    """The algorithm of a curve."""
+    curve = CURVES[name]
+    kind = pcn.Backpropagation if curve.rule == "bp" else pcn.AtEquilibrium
+    regularisation = SpectralRegularisation(config["regularisation"])
+    newton = pcn.Newton(config["inference"]["tolerance"])
+    update = kind(curve.rescaling, regularisation if curve.rescaling == "decorrelated" else None)
+    return pcn.Algorithm(relaxation=newton, update=update, steps=config["inference"]["steps"])
+
+
+@eqx.filter_jit
+def test_error(network: pcn.Network, test: jax.Array) -> jax.Array:
+    """The mean squared error of a pixel."""
+    return jnp.mean((network(test) - test) ** 2)

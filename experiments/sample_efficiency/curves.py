@@ -51,7 +51,7 @@ def draw_best(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarra
 
 
 def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
-    """Mean and sample standard deviation over the rows; not below their least, as the scale may be logarithmic."""
+    """Mean and sample standard deviation over the rows; not below the least of them, for the logarithmic scale."""
     mean, spread, colour = rows.mean(axis=0), deviation(rows, axis=0), colour_of(name)
     axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
     low = np.maximum(mean - spread, rows.min(axis=0))

@@ -3,11 +3,14 @@
 Oracle: the slow loop over samples, layers and steps, on the panel's own task.
 """
 
+import re
+
 import numpy as np
 import pytest
 import slow_training
 
-from experiments import parts
+from experiments import parts, provenance
+from experiments.results import deviation
 from experiments.sample_efficiency import load_figure, training
 from experiments.sample_efficiency.curves import TIE, best_rate, kept
 from experiments.sample_efficiency.training import CURVES, Training, plain
@@ -163,3 +166,14 @@ def test_what_is_best_is_kept():
     found = kept(errors)
     assert found["best"].tolist() == [1, 0]
     np.testing.assert_array_equal(found["errors"], [errors[0, 1], errors[1, 0]])
+
+
+def test_results_say_which_code_made_them():
+    config = provenance.configuration("command", chosen=1)
+    assert config["commit"] is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", config["commit"])
+    assert provenance.choices(config) == {"chosen": 1}
+
+
+def test_a_deviation_is_the_sample_s():
+    assert deviation(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.sqrt((4 + 1 + 9) / 2))
+    assert np.isnan(deviation(np.array([1.0])))

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dlntheory as dln
-from dlntheory.nonlinear.chains import ACTIVATIONS, forward
+from dlntheory.nonlinear.activations import ACTIVATIONS
+from dlntheory.nonlinear.chains import forward
 from dlntheory.nonlinear.equilibrium import clamp
 from dlntheory.nonlinear.newton import steepest
 
@@ -141,7 +142,7 @@ def test_gradient_descent_ends_there_or_above(activation):
     net = network(activation)
     found = dln.nonlinear_equilibrium(net, X, Y, **TIGHT)
     start = forward(net.blocks, jnp.asarray(X))
-    clamped = clamp(net.blocks, start[1], jnp.asarray(Y))
+    clamped = clamp(net.blocks, start[1], start[1:-1], jnp.asarray(Y))[0]
 
     def step(_, hidden):
         return [z - 0.02 * slope for z, slope in zip(hidden, clamped.gradient(hidden), strict=True)]
@@ -306,7 +307,7 @@ def test_the_smallest_subgradient_at_a_kink():
     """One unit at zero, by hand: left of it the energy has slope ``z − μ``, right of it ``z − μ − w ε``."""
     for target, pinned, slope in ((-3.0, True, 0.0), (3.0, False, -4.0)):
         net = dln.NonlinearNetwork.from_linear(dln.LinearNetwork.from_weights([[[1.0]], [[1.0]]]), "relu")
-        clamped = clamp(net.blocks, jnp.asarray([[1.0]]), jnp.asarray([[target]]))
+        clamped = clamp(net.blocks, jnp.asarray([[1.0]]), [jnp.zeros((1, 1))], jnp.asarray([[target]]))[0]
         found = steepest(clamped, [jnp.zeros((1, 1))])
         assert (float(found.free[0][0, 0]) == 0) is pinned
         assert float(found.gradient[0][0, 0]) == slope
@@ -338,7 +339,7 @@ BAD = {
     "no shape": (lambda: dln.NonlinearNetwork(modules()[1].blocks), ValueError, "`input_shape` is None"),
     "blocks that do not chain": (
         lambda: dln.NonlinearNetwork([*NET.blocks, NET.blocks[0]]),
-        ValueError, r"`blocks\[3\]` does not take a sample of shape \(4,\)"),
+        ValueError, r"block 4 cannot read states of shape \(4,\)"),
     "no layer": (lambda: dln.Activated(3.0), TypeError, "`layer` is a float; wanted a layer"),
     "an unknown activation": (lambda: network("tan"), ValueError, "`activation` is 'tan'; wanted one of 'identity', 'tanh'"),
     "no activation": (lambda: network(3), TypeError, "`activation` is a int"),

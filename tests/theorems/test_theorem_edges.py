@@ -40,7 +40,7 @@ def problem(seed, widths, kinds, batch, target):
     fitted = {"fitted": batch, "half fitted": batch // 2, "nearly fitted": batch}.get(target, 0)
     y[:fitted] = net(x)[:fitted]
     if target == "nearly fitted":
-        y = np.nextafter(y, np.inf)
+        y = y + np.spacing(np.maximum(np.abs(y), 1))
     return net, x, 0 * y if target == "zero" else y
 
 
@@ -92,6 +92,15 @@ def test_a_fitted_sample_decides_nothing(theorem, ulps):
     assert verdict.holds, verdict.detail
     assert np.isnan(verdict.alignment[2])
     np.testing.assert_allclose(verdict.alignment[:2], 1, atol=verdict.tolerance)
+
+
+@pytest.mark.parametrize("theorem", [1, 2])
+def test_a_residual_too_small_to_divide_by_is_not_decided(theorem):
+    net = dln.LinearNetwork.from_weights([np.eye(2), np.diag([1.0, 2.0])])
+    verdict = dln.verify(net, [[1.0, 0.0], [0.0, 1.0]], [[2.0, 1.0], [5e-324, 2.0]], theorem)
+    assert verdict.holds
+    verdict = dln.verify(net, [[0.0, 0.0], [0.0, 1.0]], [[1e-310, 0.0], [3.0, 1.0]], theorem)
+    assert not verdict.applicable
 
 
 def test_a_fitted_sample_whose_prediction_moves_by_more_than_rounding_refutes():

@@ -12,7 +12,7 @@ from .hopfield import HopfieldMemory
 from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
 from .losses import CrossEntropy, Loss, SquaredError
 from .outputs import AveragedNudge, CentredNudge, Clamp, Nudge, Output
-from .relaxations import ErrorCoordinates, Gradient, Langevin, Relaxation
+from .relaxations import ErrorCoordinates, Gradient, Langevin, Newton, Relaxation
 from .updates import AtArrival, AtEquilibrium, Backpropagation, ForwardUpdate, Incremental, Update
 
 
@@ -39,6 +39,8 @@ class Algorithm(eqx.Module):
 
     def __check_init__(self) -> None:
         as_count("steps", self.steps)
+        if not self.relaxation.stepwise:
+            self._check_timeless()
         if self.relaxation.coordinates == "errors" and not self.output.clamped:
             raise ValueError("`output` is free with error coordinates; wanted a clamped output.")
         if isinstance(self.loss, CrossEntropy) and not self.output.clamped:
@@ -56,6 +58,22 @@ class Algorithm(eqx.Module):
             raise ValueError(f"`rescaling` is {self.update.rescaling!r} with {kind}, which has none; wanted None.")
         if isinstance(self.update, Incremental) and isinstance(self.output, AveragedNudge):
             raise ValueError("`output` is AveragedNudge with an incremental update, which has one run; wanted another.")
+
+    def _check_timeless(self) -> None:
+        """Refuse what a relaxation without steps in time cannot have."""
+        kind = type(self.relaxation).__name__
+        if self.schedule is not None:
+            raise ValueError(
+                f"`schedule` is {type(self.schedule).__name__} with {kind}, which has no times; wanted None."
+            )
+        if not self.output.clamped:
+            raise ValueError(f"`output` is free with {kind}; wanted a clamped output.")
+        if not isinstance(self.loss, SquaredError):
+            raise ValueError(f"`loss` is {type(self.loss).__name__} with {kind}; wanted SquaredError.")
+        if isinstance(self.update, Incremental | AtArrival):
+            raise ValueError(
+                f"`update` is {type(self.update).__name__} with {kind}, which has no times; wanted another."
+            )
 
     @property
     def weight_steps(self) -> int:
@@ -97,6 +115,9 @@ def _table() -> dict[str, Preset]:
         ),
         "ePC": Preset(
             Algorithm(relaxation=ErrorCoordinates(0.05)), "descent on the errors", "docs/theory.md, statement 5.6"
+        ),
+        "Newton": Preset(
+            Algorithm(relaxation=Newton(), steps=100), "equilibrium to a residual by Newton's method", "the library"
         ),
         "MCPC": Preset(
             Algorithm(relaxation=Langevin(0.01, 0.9)), "Langevin dynamics", "Benchmarking PCNs, appendix C.2"
@@ -146,7 +167,7 @@ def algorithm(
 
     Args:
         name: a name from `PRESETS`.
-        steps: inference steps ``T``.
+        steps: inference steps ``T``; with Newton, the most that it takes.
         step_size: the state learning rate ``γ``.
         momentum: of the states.
         beta: the strength of nudging.
@@ -170,6 +191,8 @@ def algorithm(
     chosen = PRESETS[one_of("name", name, PRESETS)].algorithm
     if isinstance(chosen.update, Backpropagation):
         _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial)
+    if isinstance(chosen.relaxation, Newton):
+        _refuse(name, step_size=step_size, momentum=momentum)
     if not hasattr(chosen.output, "beta"):
         _refuse(name, beta=beta, beta_rate=beta_rate)
     if not isinstance(chosen.schedule, Decaying):

@@ -40,6 +40,24 @@ class AdamW(eqx.Module):
         )
 
 
+class Descent(eqx.Module):
+    """Gradient descent; its rate is traced, so that another rate needs no new program.
+
+    Args:
+        learning_rate: what the gradient is multiplied by.
+    """
+
+    learning_rate: Any
+
+    def init(self, parameters: Any) -> Any:
+        """Nothing to remember."""
+        return ()
+
+    def update(self, gradients: Any, state: Any, parameters: Any) -> tuple[Any, Any]:
+        """Minus the rate times the gradients."""
+        return jax.tree.map(lambda slope: -self.learning_rate * slope, gradients), state
+
+
 def adamw(learning_rate: float, weight_decay: float = 1e-4, total_steps: int = 1000) -> AdamW:
     """AdamW, whose rate rises for a tenth of the steps and then falls along a cosine.
 

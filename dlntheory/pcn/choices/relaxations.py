@@ -5,7 +5,7 @@ one sample's energy; under batch normalisation, of the batch's summed energy.
 """
 
 import abc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -22,13 +22,21 @@ Scalar = Any
 
 
 class Relaxation(eqx.Module):
-    """A rule that moves the free variables of inference: states, or in error coordinates their errors."""
+    """A rule that moves the free variables of inference, step by step: states, or in error coordinates their errors."""
 
-    step_size: eqx.AbstractVar[Scalar]
+    if TYPE_CHECKING:  # a field, or a property where there is no choice
+
+        @property
+        def step_size(self) -> Scalar:
+            """The step size."""
+    else:
+        step_size: eqx.AbstractVar[Scalar]
 
     moves_noise = False
     """Whether variables move where the gradient is zero."""
     coordinates = "states"
+    stepwise = True
+    """Whether the algorithm's steps are steps in time, from one gradient to the next."""
 
     @abc.abstractmethod
     def start(self, variables: Variables) -> Any:
@@ -136,3 +144,32 @@ class ErrorCoordinates(Gradient):
     """
 
     coordinates = "errors"
+
+
+class Newton(Relaxation):
+    r"""Newton's method with conjugate gradients, to the equilibrium that `nonlinear_equilibrium` finds.
+
+    The algorithm's ``steps`` are the most Newton steps. It needs unit precision, a squared error, an output that is
+    held, and a chain of blocks without batch normalisation. Where a unit rests on the kink of a rectifier, the weights
+    learn from a subgradient.
+
+    Args:
+        tolerance: the residual of each sample to stop at, relative to that at the start.
+    """
+
+    tolerance: Scalar = 1e-3
+
+    stepwise = False
+
+    @property
+    def step_size(self) -> Scalar:
+        """One: Newton's step is taken whole, or halved."""
+        return 1.0
+
+    def start(self, variables: Variables) -> Any:
+        """Nothing."""
+        return ()
+
+    def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
+        """Refuse: a Newton step takes more than a gradient, and the engine leaves all of them to the theory."""
+        raise TypeError("Newton's method has no steps in time; wanted another relaxation.")

@@ -2,6 +2,8 @@
 
 import equinox as eqx
 
+from ...learning.rescaling import SpectralRegularisation
+
 
 class Update(eqx.Module):
     """A weight update. All but `Incremental` and `Backpropagation` come once, after inference.
@@ -10,9 +12,11 @@ class Update(eqx.Module):
         rescaling: ``None``, or for dense blocks ``"adaptive"``, ``"adaptive_positive"`` (Theorem 1: one rate a layer,
             which may be negative, or never is) or ``"decorrelated"`` (Theorem 2: one matrix a layer). Not of
             `Incremental` and `AtArrival`.
+        regularisation: a `SpectralRegularisation` of what ``"decorrelated"`` inverts.
     """
 
     rescaling: str | None = eqx.field(static=True, default=None)
+    regularisation: SpectralRegularisation | None = None
 
     at_forward = False
     """Whether predictions are those of the forward pass, as `ForwardUpdate` explains."""

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from ...nonlinear.blocks import Block, Statistics
+from ...nonlinear.blocks import Statistics, output
 from ...nonlinear.network import Network, split
 from ..choices.losses import Loss, SquaredError
 
@@ -16,23 +16,25 @@ HIDDEN = SquaredError()
 """The energy of every hidden state."""
 
 
-def pull_to_sources(block: Block, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
+def pull_to_sources(block: Any, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
     """The prediction, and its transposed derivative with respect to what the block reads."""
-    return jax.vjp(lambda *read: block(*read, training=True), *sources, has_aux=True)
+    return jax.vjp(lambda *read: output(block, *read, training=True), *sources, has_aux=True)
 
 
-def pull_to_parameters(block: Block, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
+def pull_to_parameters(block: Any, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
     """The prediction, and its transposed derivative with respect to the parameters."""
     parameters, rest = split(block)
-    return jax.vjp(lambda changed: eqx.combine(changed, rest)(*sources, training=True), parameters, has_aux=True)
+    return jax.vjp(
+        lambda changed: output(eqx.combine(changed, rest), *sources, training=True), parameters, has_aux=True
+    )
 
 
-def pull_to_both(block: Block, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
+def pull_to_both(block: Any, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
     """The prediction, and its transposed derivative with respect to parameters and sources."""
     parameters, rest = split(block)
 
     def predict(changed: Any, *read: Array) -> tuple[Array, Statistics]:
-        return eqx.combine(changed, rest)(*read, training=True)
+        return output(eqx.combine(changed, rest), *read, training=True)
 
     return jax.vjp(predict, parameters, *sources, has_aux=True)
 
@@ -64,6 +66,6 @@ def first_pass(network: Network, x: Array, forward: bool) -> First:
     return First(tuple(predictions), tuple(pulls), tuple(statistics))
 
 
-def loss_of(network: Network, output: Loss, k: int) -> Loss:
+def loss_of(network: Network, last: Loss, k: int) -> Loss:
     """The energy of the block with index ``k``."""
-    return output if k == network.depth - 1 else HIDDEN
+    return last if k == network.depth - 1 else HIDDEN

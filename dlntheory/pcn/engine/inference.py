@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...nonlinear.blocks import Statistics, average
-from ...nonlinear.network import Network, States, as_pair, channels_last, running
+from ...nonlinear.blocks import Statistics, average, norms, output
+from ...nonlinear.chains import as_chain, prediction
+from ...nonlinear.equilibrium import NonlinearEquilibrium, settle_from
+from ...nonlinear.network import Network, States, as_pair, running
 from ...numerics.checks import as_key
 from ..choices.algorithms import Algorithm
 from ..choices.outputs import Phase, target
-from ..choices.relaxations import Variables
+from ..choices.relaxations import Newton, Variables
 from .derivatives import First, first_pass
 from .slopes import Problem, Slopes, error_slopes, slopes, states_of
 
@@ -28,8 +30,10 @@ class Run(NamedTuple):
     arrived: States
     """Every block's error when it first stood there; kept for `AtArrival` only."""
     energy: Float[Array, "T N"]
-    """At the times ``0 … T−1``."""
+    """At the times ``0 … T−1``; of Newton's method, at the start."""
     running: tuple[Statistics, ...]
+    settled: NonlinearEquilibrium | None = None
+    """Where Newton's method ended."""
 
 
 def prepare(
@@ -46,12 +50,14 @@ def output_prediction(network: Network, x: Array, first: First, states: States) 
     """The output block's prediction at some states."""
     if first.predictions[-1] is not None:
         return first.predictions[-1]
-    return network.blocks[-1](*network.read(x, states, network.depth - 1), training=True)[0]
+    return output(network.blocks[-1], *network.read(x, states, network.depth - 1), training=True)[0]
 
 
 def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key: jax.Array) -> Run:
     """Relax for ``T`` steps, by a loop or, where that is short, one step after the other."""
     algorithm, depth = problem.algorithm, problem.network.depth
+    if isinstance(algorithm.relaxation, Newton):
+        return _settle(problem, algorithm.relaxation, states, moments)
     relaxation, steps = algorithm.relaxation, algorithm.steps
     variables = _variables(problem, states)
     arrived = tuple(map(jnp.zeros_like, states)) if algorithm.update.at_arrival else ()
@@ -80,6 +86,24 @@ def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key
     return Run(_states(problem, variables), arrived, trace, moments)
 
 
+def _settle(problem: Problem, rule: Newton, states: States, moments: tuple[Statistics, ...]) -> Run:
+    """Newton's method, of a network that it can take."""
+    network, dtype = check_newton(problem.network), problem.x.dtype
+    hidden = (problem.x, *states[:-1])
+    residual = problem.output - prediction(network.blocks[-1], hidden[-1])
+    most = jnp.asarray(problem.algorithm.steps)
+    found = settle_from(network.blocks, hidden, problem.output, residual, jnp.asarray(rule.tolerance, dtype), most)
+    start = slopes(problem, states, 0).energy
+    return Run(found.activities[1:], (), start[None], moments, found)
+
+
+def check_newton(network: Network) -> Network:
+    """Refuse a network whose equilibrium Newton's method does not find."""
+    if norms(as_chain("network", network)):
+        raise ValueError("`network` has batch normalisation, under which samples share an equilibrium; wanted none.")
+    return network
+
+
 def averages(
     network: Network, moments: tuple[Statistics, ...], statistics: tuple[Statistics, ...], learning: bool
 ) -> tuple[Statistics, ...]:
@@ -99,7 +123,7 @@ def _variables(problem: Problem, states: States) -> Variables:
         return tuple(map(jnp.zeros_like, states[:-1]))
     reads = (network.read(problem.x, states, k) for k in range(network.depth - 1))
     pairs = zip(network.blocks, reads, states[:-1], strict=False)
-    return tuple(state - block(*read, training=True)[0] for block, read, state in pairs)
+    return tuple(state - output(block, *read, training=True)[0] for block, read, state in pairs)
 
 
 def _moved(problem: Problem, variables: Variables, change: Variables, time: Any) -> Variables:
@@ -133,7 +157,8 @@ class Inference(eqx.Module):
 
     Attributes:
         states: one array a block, ``(batch, ...)``; images with channels last.
-        energy: ``(T + 1, N)``, by time and block, the mean over the batch.
+        energy: ``(T + 1, N)``, by time and block, the mean over the batch; of Newton's method ``(2, N)``, before and
+            after.
     """
 
     states: States
@@ -171,7 +196,7 @@ def relax(network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, 
 
 @eqx.filter_jit
 def _relax(network: Network, x: Array, y: Array, algorithm: Algorithm, key: jax.Array, epoch: Array) -> Inference:
-    x, y = channels_last(x), channels_last(y)
+    x, y = network.inside(x), network.inside(y)
     for_start, for_run, for_output = jax.random.split(key, 3)
     first = first_pass(network, x, algorithm.initial.forward)
     memory = algorithm.initial.memory(network, len(x))

@@ -1,5 +1,6 @@
 """What a batch teaches: the energy's gradient with respect to the weights, once inference has ended."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -7,8 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...nonlinear.blocks import Block, Statistics
+from ...nonlinear.blocks import Statistics
+from ...nonlinear.equilibrium import NonlinearEquilibrium
 from ...nonlinear.network import Gradients, Network, States, running, split
+from ...nonlinear.updates import block_update
 from ..choices.algorithms import Algorithm
 from ..choices.updates import Backpropagation
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
@@ -27,6 +30,8 @@ class Lesson(NamedTuple):
     """The output's prediction at the first states."""
     states: States
     running: tuple[Statistics, ...]
+    settled: NonlinearEquilibrium | None = None
+    """Where Newton's method ended."""
 
 
 class Keys(NamedTuple):
@@ -39,10 +44,11 @@ class Keys(NamedTuple):
 
 def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any, memory: Any, keys: Keys) -> Lesson:
     """Run inference in every phase of the output, and take the weighted mean of their gradients."""
-    rule = algorithm.update.rescaling
-    if isinstance(algorithm.update, Backpropagation):
+    update = algorithm.update
+    rescale = partial(rescaled, network, update.rescaling, update.regularisation, x)
+    if isinstance(update, Backpropagation):
         lesson = backpropagate(network, algorithm, x, y)
-        gradients = rescaled(network, rule, x, lesson.states, lesson.states, lesson.gradients)
+        gradients = rescale(lesson.states, lesson.states, lesson.gradients)
         return lesson._replace(gradients=gradients)
     first = first_pass(network, x, algorithm.initial.forward)
     start = starting_states(network, algorithm, x, y, first, memory, keys.start)
@@ -55,12 +61,12 @@ def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any
         problem, states = prepare(network, algorithm, x, y, first, start, phase)
         run = infer(problem, states, moments, jax.random.fold_in(keys.run, number))
         gradients, energy, statistics = after_inference(problem, run)
-        if rule is not None:
+        if update.rescaling is not None:
             predicted = first.predictions if algorithm.initial.forward else network.forward(x, training=True)[0]
-            entering = predicted if algorithm.update.at_forward else run.states
-            gradients = rescaled(network, rule, x, entering, predicted, gradients)
+            entering = predicted if update.at_forward else run.states
+            gradients = rescale(entering, predicted, gradients)
         moments = averages(network, run.running, statistics, learning=True)
-        lessons.append(Lesson(scaled(gradients, phase.weight), energy, prediction, run.states, moments))
+        lessons.append(Lesson(scaled(gradients, phase.weight), energy, prediction, run.states, moments, run.settled))
     total = jax.tree.map(lambda *slopes: sum(slopes[1:], slopes[0]), *(lesson.gradients for lesson in lessons))
     energy = jnp.stack([lesson.energy for lesson in lessons]).mean(axis=0)
     return lessons[-1]._replace(gradients=total, energy=energy)
@@ -81,6 +87,8 @@ def with_parameters(network: Network, changed: Gradients) -> Network:
 def after_inference(problem: Problem, run: Run) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
     """The gradient at the last states, or where the update takes it."""
     network, steps = problem.network, problem.algorithm.steps
+    if run.settled is not None and not problem.algorithm.update.at_forward:
+        return _settled_gradients(network, run.settled)
     precisions = problem.precisions(steps)
     gradients: list[Any] = []
     energies, statistics = [], []
@@ -99,7 +107,17 @@ def after_inference(problem: Problem, run: Run) -> tuple[Gradients, Float[Array,
     return tuple(gradients), jnp.stack(energies), tuple(statistics)
 
 
-def _learning_pass(problem: Problem, block: Block, states: States, k: int) -> tuple[Array, Any, Statistics]:
+def _settled_gradients(
+    network: Network, settled: NonlinearEquilibrium
+) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
+    """From the signals, in which a unit that rests on a kink has a subgradient."""
+    triples = zip(network.blocks, settled.signals, settled.activities[:-1], strict=True)
+    gradients = tuple(scaled(block_update(*each), -1) for each in triples)
+    energies = [jnp.square(error).sum() / (2 * len(error)) for error in settled.errors]
+    return gradients, jnp.stack(energies), running(network)
+
+
+def _learning_pass(problem: Problem, block: Any, states: States, k: int) -> tuple[Array, Any, Statistics]:
     """A block's prediction as the update wants it; the first pass has it if nothing that it reads has moved."""
     network, first = problem.network, problem.first
     reads = [network.moves[source - 1] for source in network.sources[k] if source]

@@ -1,40 +1,48 @@
 """Updates rescaled as the linear theory rescales them, of blocks ``f(W x + b)``: by the activities that enter them."""
 
-import equinox as eqx
+from typing import Any
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ...learning.rescaling import decorrelations, learning_rates, rescale
 from ...learning.rules import Signals
-from ...networks import layer as linear
+from ...networks.layer import Layer
 from ...nonlinear.blocks import Block
+from ...nonlinear.chains import linear_layer
 from ...nonlinear.layers import Dense
 from ...nonlinear.network import Gradients, Network, States
+from ...nonlinear.updates import as_block, as_columns
 
 
-def dense_layers(network: Network) -> list[linear.Dense]:
+def dense_layers(network: Network) -> list[Layer]:
     """The layers as the linear theory has them.
 
     Raises:
         ValueError: for a block that is more than a dense layer and an activation.
     """
-    found = []
-    for number, (block, read) in enumerate(zip(network.blocks, network.sources, strict=True), start=1):
-        layer = block.layer
-        if not isinstance(layer, Dense) or block.norm is not None or len(read) > 1:
+    found: list[Any] = [linear_layer(block) if isinstance(block, Block) else None for block in network.blocks]
+    for number, (layer, read) in enumerate(zip(found, network.sources, strict=True), start=1):
+        if layer is None or len(read) > 1:
             raise ValueError(f"`rescaling` is given, and block {number} is not dense; wanted dense blocks in a chain.")
-        found.append(linear.Dense(layer.weight, layer.bias, learn_bias=layer.bias is not None))
     return found
 
 
 def rescaled(
-    network: Network, rule: str | None, x: Array, states: States, predicted: States, gradients: Gradients
+    network: Network,
+    rule: str | None,
+    regularisation: Any,
+    x: Array,
+    states: States,
+    predicted: States,
+    gradients: Gradients,
 ) -> Gradients:
     """Gradients times ``α_l`` of Theorem 1 or ``A_l`` of Theorem 2.
 
     Args:
         network: of dense blocks.
         rule: ``None``, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
+        regularisation: of what ``"decorrelated"`` inverts, or ``None``.
         x: inputs with channels last.
         states: those in the gradients' outer products.
         predicted: of the forward pass.
@@ -43,30 +51,18 @@ def rescaled(
     if rule is None:
         return gradients
     layers = dense_layers(network)
-    own, plain = ([_columns(network.read(x, each, k)[0]) for k in range(network.depth)] for each in (states, predicted))
-    signals = Signals((), own, [*plain, None], _columns(predicted[-1]))
+    own, plain = (
+        [as_columns(network.read(x, each, k)[0]) for k in range(network.depth)] for each in (states, predicted)
+    )
+    signals = Signals((), own, [*plain, None], as_columns(predicted[-1]))
     if rule == "decorrelated":
-        factors = decorrelations(layers, signals)
+        factors = decorrelations(layers, signals, regularisation)
     else:
         factors = learning_rates(layers, signals, positive=rule == "adaptive_positive")
     changes = rescale([_extended(each.layer) for each in gradients], factors)
-    return tuple(_as_block(*each) for each in zip(gradients, layers, changes, strict=True))
-
-
-def _columns(batch: Array) -> Array:
-    return batch.reshape(len(batch), -1).T
+    return tuple(as_block(*each) for each in zip(gradients, layers, changes, strict=True))
 
 
 def _extended(layer: Dense) -> Array:
     """The weight's gradient with the bias's as a last column."""
     return layer.weight if layer.bias is None else jnp.concatenate([layer.weight, layer.bias[:, None]], axis=1)
-
-
-def _as_block(gradient: Block, layer: linear.Dense, change: Array) -> Block:
-    """A change of the extended weight in the place of the weight and the bias."""
-    return eqx.tree_at(
-        lambda block: (block.layer.weight, block.layer.bias),
-        gradient,
-        layer.split(change),
-        is_leaf=lambda it: it is None,
-    )

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...inference.schedules import schedule_at
-from ...nonlinear.blocks import Statistics
+from ...nonlinear.blocks import Statistics, output
 from ...nonlinear.network import Network, States
 from ..choices.algorithms import Algorithm
 from ..choices.relaxations import Variables
@@ -34,7 +34,7 @@ class Problem(eqx.Module):
     def travelling(self) -> bool:
         """Whether errors come from the output alone, and travel one block a step."""
         rule = self.algorithm.relaxation
-        local = rule.coordinates == "states" and not rule.moves_noise
+        local = rule.stepwise and rule.coordinates == "states" and not rule.moves_noise
         return local and self.algorithm.initial.forward and self.algorithm.output.clamped
 
     def precisions(self, time: Any) -> Float[Array, " N"]:
@@ -137,7 +137,7 @@ def states_of(problem: Problem, errors: Variables) -> tuple[States, tuple[Statis
     states: list[Array] = []
     statistics: list[Statistics] = []
     for k, block in enumerate(network.blocks):
-        prediction, moments = block(*network.read(problem.x, states, k), training=True)
+        prediction, moments = output(block, *network.read(problem.x, states, k), training=True)
         states.append(prediction + errors[k] if k < network.depth - 1 else prediction)
         statistics.append(moments)
     return tuple(states), tuple(statistics)

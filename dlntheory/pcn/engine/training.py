@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ...nonlinear.network import Network, as_pair, as_samples, channels_last
+from ...nonlinear.network import Network, as_pair, as_samples
 from ...numerics.checks import as_array, as_count, as_key, one_of
 from ..choices.algorithms import Algorithm
 from ..choices.losses import LOSSES
 from ..choices.optimisers import step_weights
-from ..choices.updates import AtArrival, Incremental
+from ..choices.relaxations import Newton
+from ..choices.updates import AtArrival, Backpropagation, Incremental
 from .incremental import study_incrementally
-from .inference import traced
+from .inference import check_newton, traced
 from .learning import Keys, Lesson, parameters, study, with_parameters
 from .rescaling import dense_layers
 
@@ -63,6 +64,8 @@ def start_training(
             f"`algorithm` has {algorithm.steps} steps; wanted more than {max(network.waits)}, "
             "or the error does not arrive at every block."
         )
+    if isinstance(algorithm.relaxation, Newton) and not isinstance(algorithm.update, Backpropagation):
+        check_newton(network)
     if algorithm.update.rescaling is not None:
         dense_layers(network)
     memory = algorithm.initial.memory(network, as_count("batch_size", batch_size))
@@ -86,7 +89,8 @@ def train_step(
     Returns:
         The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference, ``energy`` by
         block at the states where the weights' gradient is taken (of backpropagation, half its squared error signals),
-        and ``update``, the norm of that gradient by block; means over the batch.
+        and ``update``, the norm of that gradient by block; means over the batch. Of Newton's method also ``residual``,
+        the largest that it left in a sample, and ``newton_steps``.
 
     Raises:
         ValueError: for data that does not fit the network.
@@ -154,7 +158,7 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
         ValueError: for data that does not fit the network.
         TypeError: for data that does not hold real numbers.
     """
-    return _predict(network, as_samples("x", x, network.input_shape, network.dtype))
+    return _predict(network, as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype))
 
 
 def evaluate(network: Network, x: Any, y: Any, loss: str = "squared_error") -> Metrics:
@@ -214,15 +218,16 @@ def advance(
     state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
 ) -> tuple[TrainingState, Metrics]:
     """`train_step` for checked arguments, to be compiled."""
-    network, y = state.network, channels_last(y)
-    problem = (network, algorithm, channels_last(x), y, epoch, state.memory, keys_of(state, epoch))
+    network = state.network
+    x, y = network.inside(x), network.inside(y)
+    problem = (network, algorithm, x, y, epoch, state.memory, keys_of(state, epoch))
     if isinstance(algorithm.update, Incremental):
         lesson, weights, optimiser_state = study_incrementally(*problem, optimiser, state.optimiser)
     else:
         lesson = study(*problem)
         weights, optimiser_state = step_weights(optimiser, lesson.gradients, state.optimiser, parameters(network))
     network = with_parameters(network, weights).with_running(lesson.running)
-    memory = algorithm.initial.learn(state.memory, channels_last(x), y, lesson.states)
+    memory = algorithm.initial.learn(state.memory, x, y, lesson.states)
     new = TrainingState(network, optimiser_state, memory, state.step + 1, state.key)
     return new, _metrics(lesson, algorithm, y)
 
@@ -235,9 +240,11 @@ def keys_of(state: TrainingState, epoch: Array) -> Keys:
 
 def _metrics(lesson: Lesson, algorithm: Algorithm, y: Array) -> Metrics:
     squares = [sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(block)) for block in lesson.gradients]
+    settled = lesson.settled
     return {
         "loss": algorithm.loss.energy(y, lesson.prediction).mean(),
         "accuracy": hits(lesson.prediction, y).mean(dtype=y.dtype),
         "energy": lesson.energy,
         "update": jnp.sqrt(jnp.stack([jnp.asarray(square, y.dtype) for square in squares])),
+        **({} if settled is None else {"residual": settled.residual_norm.max(), "newton_steps": settled.steps}),
     }

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from ...nonlinear import models
-from ...nonlinear.blocks import ACTIVATIONS
+from ...nonlinear.activations import ACTIVATIONS
 from ...numerics.checks import as_count, as_number, one_of
 from ..choices import algorithms
 from ..choices.initial_states import ClassAverage

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...learning.any_model import update_alignment
-from ...nonlinear.network import channels_last
 from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
 from ..engine.incremental import direction
@@ -219,7 +218,7 @@ def _moments(samples: Array, preparation: Preparation) -> tuple[Array, Array]:
 @eqx.filter_jit
 def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array) -> Array:
     """The mean over the samples whose alignment is defined."""
-    keys, last = keys_of(state, epoch), (channels_last(x), channels_last(y))
+    keys, last = keys_of(state, epoch), (state.network.inside(x), state.network.inside(y))
     slopes = direction(state.network, algorithm, *last, epoch, state.memory, keys)
     descent = jax.tree.map(jnp.negative, slopes)
 
@@ -232,5 +231,5 @@ def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: 
 @eqx.filter_jit
 def _mean_squares(network: Any, x: Array) -> Float[Array, " N"]:
     """Of every layer's prediction in a forward pass."""
-    states, _ = network.forward(channels_last(x), training=True)
+    states, _ = network.forward(network.inside(x), training=True)
     return jnp.stack([jnp.square(state).mean() for state in states])

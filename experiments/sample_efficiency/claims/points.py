@@ -46,7 +46,7 @@ def points(panel: PanelData) -> Iterator[Point]:
         "initialisation": INITIALISATIONS[config["init"]],
         "hidden layers": 1,
         "width": config["square"],
-        "step": f"{config['learning_rate']:g}" if config["learning_rate"] else "infinitesimal",
+        "step": f"step {config['learning_rate']:g}" if config["learning_rate"] else "infinitesimal step",
     }
     for index, value in enumerate(panel.arrays["values"].tolist()):
         alignment = dict(zip(config["curves"], panel.arrays["alignment"][:, index], strict=True))
@@ -58,7 +58,7 @@ def data_of(config: Mapping[str, Any]) -> dict[str, str]:
     targets = "linear" if config["linear_targets"] else "independent"
     if config["axis"] == "batch_size":
         return {"targets": targets}
-    return {"data": f"{targets} targets in batches of {config['batch']}"}
+    return {"data": f"{targets} targets, batch {config['batch']}"}
 
 
 def with_rule(where: dict[str, Any], rule: str) -> dict[str, Any]:

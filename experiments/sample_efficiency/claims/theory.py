@@ -65,7 +65,7 @@ def worst(alignment: Any) -> float:
 
 
 @claim("C.1.1", f"|mean ‖Wx‖² / ‖x‖² − 1| < {CLOSE}")
-def norm_preserving_weights_preserve_the_norm(_: Results) -> Iterable[Case]:
+def norm_preserving_keeps_the_norm(_: Results) -> Iterable[Case]:
     """Norm-preserving initialisation keeps the expected squared norm of an activity, whatever the widths."""
     for shape in ((64, 64), (16, 64), (64, 16)):
         ratios = [np.sum(matrix**2) / shape[1] for matrix in draws("norm_preserving", shape)]
@@ -73,7 +73,7 @@ def norm_preserving_weights_preserve_the_norm(_: Results) -> Iterable[Case]:
 
 
 @claim("C.1.1", f"|mean variance of a unit of Wx − 1| < {CLOSE}")
-def norm_preserving_weights_preserve_the_variance(_: Results) -> Iterable[Case]:
+def norm_preserving_keeps_the_variance(_: Results) -> Iterable[Case]:
     """Norm-preserving initialisation keeps the variance of each unit."""
     for shape in ((64, 64), (16, 64), (64, 16)):
         ratios = [np.sum(matrix**2) / shape[0] for matrix in draws("norm_preserving", shape)]
@@ -113,12 +113,12 @@ def conditioning_changes_nothing_else(_: Results) -> Iterable[Case]:
         yield below({**where, "property": "singular directions"}, turned, EXACT)
 
 
-@claim("A.3", f"mean rank of W_data, {WIDTH} × {WIDTH} as appendix A.1 draws it, < {WIDTH}")
+@claim("A.3", f"rank of W_data, {WIDTH} × {WIDTH} as appendix A.1 draws it, < {WIDTH}")
 def the_teacher_is_low_rank(_: Results) -> Iterable[Case]:
     """The map W_data is a low-rank transformation."""
     for seed in range(3):
         teacher = np.random.default_rng(seed).standard_normal((WIDTH, WIDTH)) / np.sqrt(WIDTH)
-        yield below({"seed": seed}, int(np.linalg.matrix_rank(teacher)), WIDTH)
+        yield below({"seed": seed}, int(np.linalg.matrix_rank(teacher)), WIDTH - 0.5)
 
 
 @claim("E, equations 3, 7 and 34", f"relative distance from automatic differentiation of equation 3 < {EXACT}")
@@ -144,8 +144,8 @@ def relative(found: Any, wanted: Any) -> float:
 
 
 @claim("B.2", f"share of the slowest mode after {INFERENCE_STEPS} steps of {INFERENCE_STEP} < {EXACT}")
-def ten_thousand_inference_steps_reach_equilibrium(_: Results) -> Iterable[Case]:
-    """10 000 inference steps of 0.05 are equivalent to the closed form of the equilibrium."""
+def ten_thousand_steps_reach_equilibrium(_: Results) -> Iterable[Case]:
+    """10 000 inference steps of 0.05 ensure that the activities reach their steady state (here: in linear networks)."""
     for where, hidden, init in architectures():
         rate = float(dln.inference_spectrum(network(hidden, init)).rate(INFERENCE_STEP))
         yield below(where, rate**INFERENCE_STEPS, EXACT)
@@ -170,15 +170,6 @@ def theorem_1_needs_nothing_of_the_activities(_: Results) -> Iterable[Case]:
     for name, target in (("x*ᵀx̂ ≠ 0", 2.0), ("x*ᵀx̂ = 0", -1.0)):
         verdict = dln.verify(chain, [1.0], [target], theorem=1)
         yield below({"activities": name}, float(not verdict.applicable), 0.5)
-
-
-@claim("C.2, equation 24", f"1 − alignment of the worst sample < {EXACT}")
-def adaptive_rates_are_exact_for_a_batch(_: Results) -> Iterable[Case]:
-    """The rates of equation 24, means over the batch, align PC perfectly."""
-    net = network()
-    for samples in (1, SMALL, LARGE):
-        where, x, y = data(net, samples, linear=True)
-        yield below(where, worst(dln.verify(net, x, y, theorem="printed-1").alignment), EXACT)
 
 
 @claim("C.2", f"largest number of layers with a negative rate in {DRAWS} draws < 0.5")
@@ -222,6 +213,18 @@ def batches_must_be_below_the_width(_: Results) -> Iterable[Case]:
         for linear in (True, False):
             where, x, y = data(net, LARGE, linear)
             yield Case({**where, "network": name}, worst(dln.verify(net, x, y, theorem=2).alignment), 0.01)
+
+
+@claim("3.3 and C.3", f"1 − alignment of the worst sample, factor corrected, < {EXACT}")
+def pseudoinverses_are_stable(_: Results) -> Iterable[Case]:
+    """Moore–Penrose pseudoinverses, whose cut-off is not given, keep rescaled PC perfectly aligned."""
+    net = dln.LinearNetwork.random([3 * WIDTH] * 3, "norm_preserving", 0)
+    for samples in (WIDTH, 3 * WIDTH - 2):
+        _where, x, y = data(net, samples, linear=True)
+        for cut in (1e-12, 1e-6, 1e-3, 1e-2):
+            alignment = dln.target_alignment(net, x, y, "pc", "decorrelated", rcond=cut)
+            where = {"batch": f"batch {samples} of width {3 * WIDTH}", "cut-off": cut}
+            yield below(where, worst(alignment), EXACT)
 
 
 @claim("I", f"1 − alignment of the worst sample, factor corrected, < {EXACT}")
@@ -284,7 +287,7 @@ def natural_gradient_is_perfectly_aligned(_: Results) -> Iterable[Case]:
 
 
 @claim("3.2, 3.3 and J.2", f"1 − cosine between rescaled PC's and the natural gradient's < {EXACT}")
-def rescaled_pc_is_the_natural_gradient_in_batches(_: Results) -> Iterable[Case]:
+def rescaled_pc_is_a_natural_gradient(_: Results) -> Iterable[Case]:
     """In larger batches rescaled PC reduces to the natural gradient."""
     net = network()
     _where, x, y = data(net, LARGE, linear=True)

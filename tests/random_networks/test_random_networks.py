@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from random_network_twins import dense_cosine, dense_second_order, dense_traces, fluctuation
 
-from dlntheory.random_networks.aligned_initialisation import aligned_variances
+from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.random_networks.expected import expected_alignment
 from dlntheory.random_networks.interference_free import expected_covariances
 
@@ -430,7 +430,7 @@ def test_the_room_needs_neither_jax_nor_equinox():
     script = """
 import json, sys
 import dlntheory.random_networks.batch_alignment, dlntheory.random_networks.spectrum
-import dlntheory.random_networks.aligned_initialisation, dlntheory.random_networks.interference_free
+import dlntheory.networks.aligned_variances, dlntheory.random_networks.interference_free
 from dlntheory.random_networks.expected import expected_alignment
 expected_alignment([8] * 5).energy_by_layer
 print(json.dumps(sorted(sys.modules)))
@@ -449,3 +449,14 @@ def test_moments_of_marchenko_pastur():
     moments = [sum(comb(m, k) * comb(m, k - 1) / m * ratio ** (m - k) for k in range(1, m + 1)) for m in (1, 2, 3)]
     assert_allclose([kind.gain, k2 + 1, k3 + 3 * k2 + 1], moments, rtol=1e-13)
     assert dense_traces([5, 5], [0.1], [2.0]) == pytest.approx([2.5])
+
+
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_variances_of_any_magnitude(rule):
+    """Only ratios matter where ``ŷ`` is negligible; no square of a variance leaves floating point."""
+    small, tiny = (
+        expected_alignment([20, 30, 10, 25], rule=rule, variances=np.array([1, 2, 0.5]) * scale).limit
+        for scale in (1e-20, 1e-220)
+    )
+    assert_allclose(small, tiny, rtol=1e-12)
+    assert np.isfinite(expected_alignment([20, 30, 10, 25], rule=rule, variances=[1e-12, 1e12, 1e-6]).limit)

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from random_network_twins import draw_layer, draw_vector, measure, measure_batch
 
-from dlntheory.random_networks.aligned_initialisation import aligned_variances
+from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.random_networks.batch_alignment import batch_alignment
 from dlntheory.random_networks.expected import expected_alignment
 from dlntheory.random_networks.interference_free import expected_covariances

@@ -6,7 +6,7 @@ then one, at any depth. With growth ``T``,
 
 ``a_l = (n_l − N_{l-1})/(1 + T)`` for ``l < L``,  ``a_L = n_L − N_{L-1}``,  ``N_l = Σ_{k≤l} a_k``,  ``v_l = 1/(T a_l)``.
 
-Equal widths have ``n v_l = (1 + 1/T)ˡ`` and ``n v_L = (1 + 1/T)^{L−1}/T``. This file needs nothing from the others.
+Equal widths have ``n v_l = (1 + 1/T)ˡ`` and ``n v_L = (1 + 1/T)^{L−1}/T``.
 """
 
 import math
