@@ -34,7 +34,8 @@ class Joint:
         self.ends = np.cumsum([0, *sizes])
         covariances = [1.0] * net.depth if covariances is None else covariances
         first = 0.0 if prior is None else prior.covariance
-        noises = [each * np.eye(n) if np.ndim(each) == 0 else each for each, n in zip((first, *covariances), sizes)]
+        pairs = zip((first, *covariances), sizes, strict=True)
+        noises = [each * np.eye(n) if np.ndim(each) == 0 else each for each, n in pairs]
         step = np.zeros((self.ends[-1],) * 2)
         for level, layer in enumerate(net.layers):
             step[self.part(level + 1), self.part(level)] = np.asarray(layer.matrix())
@@ -387,7 +388,8 @@ def hidden_hessian(net, covariances):
         activities = [jnp.zeros(net.layers[0].in_size), *jnp.split(z, np.cumsum(sizes)[:-1])]
         activities.append(jnp.zeros(net.layers[-1].out_size))
         errors = [
-            after - layer.matrix() @ before for layer, before, after in zip(net.layers, activities, activities[1:])
+            after - layer.matrix() @ before
+            for layer, before, after in zip(net.layers, activities, activities[1:], strict=False)
         ]
         return sum(error @ error / (2 * each) for error, each in zip(errors, covariances, strict=True))
 
@@ -492,9 +494,9 @@ def test_draws_that_cannot_be_are_refused():
 
 def test_unstable_dynamics_is_refused():
     limit = float(dln.langevin_law(NET, 1e-3, 0.5).stability_limit)
-    with pytest.raises(ValueError, match="`step_size` is .* but the dynamics diverges"):
+    with pytest.raises(ValueError, match=r"`step_size` is .* but the dynamics diverges"):
         dln.langevin_law(NET, limit, 0.5)
-    with pytest.raises(ValueError, match="`momentum` is 1.0"):
+    with pytest.raises(ValueError, match=r"`momentum` is 1\.0"):
         dln.langevin_law(NET, 1e-3, 1.0)
     with pytest.raises(ValueError, match="`net` has depth 1"):
         dln.langevin_law(dln.LinearNetwork.from_weights([np.ones((2, 3))]), 1e-3)
