@@ -38,6 +38,7 @@ class Prior(Record):
         docs/generative.md, "The input as a latent variable".
 
     Example:
+        >>> from dlntheory import posterior
         >>> net = LinearNetwork.from_weights([[[1.0]]])
         >>> post = posterior(net, None, [3.0], prior=Prior(mean=0.0, covariance=2.0))
         >>> post.mean[0].round(6).tolist(), post.covariances[0].round(6).tolist()

@@ -70,6 +70,7 @@ def recall(
         docs/generative.md, "Memory"; the network's twin of Benchmarking PCNs, section 4.2.
 
     Example:
+        >>> from dlntheory import Prior
         >>> net = LinearNetwork.from_weights([[[1.0], [1.0]]])
         >>> result = recall(net, [3.0, 0.0], [True, False], prior=Prior(0.0, 2.0))
         >>> result.outputs.round(6).tolist(), result.variance.round(6).tolist()

@@ -68,7 +68,7 @@ def langevin_law(net: LinearNetwork, step_size: Any, momentum: Any = 0.0, covari
 
     Example:
         >>> law = langevin_law(LinearNetwork.from_weights([[[1.0]], [[1.0]]]), step_size=0.5)  # H = 2
-        >>> law.covariances[0].tolist(), law.bias[0].tolist(), float(law.stability_limit)
+        >>> law.covariances[0].round(6).tolist(), law.bias[0].round(6).tolist(), float(law.stability_limit)
         ([[1.0]], [[0.5]], 1.0)
         >>> float(law.autocorrelation_time)
         1.0
