@@ -57,9 +57,7 @@ class Observation(Record):
     free_input: bool = static()
 
 
-def as_observation(
-    net: LinearNetwork, x: Any, y: Any, covariances: Any, observed: Any, prior: Any
-) -> Observation:
+def as_observation(net: LinearNetwork, x: Any, y: Any, covariances: Any, observed: Any, prior: Any) -> Observation:
     """Check the arguments against the network, and bring them to one kind and precision."""
     net = as_network("net", net)
     shape = net.shapes[-1]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ..files.arrays import write_atomically
 from .tables import network_title, rule_name
 
-COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green"}
+COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green", "evidence": "tab:red"}
 """The papers' colours of the rules."""
 
 UNDATED: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}

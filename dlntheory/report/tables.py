@@ -16,7 +16,7 @@ SHOWN = 3
 FIXED = ("network", "widths", "theorem", "rule", "W")
 """Columns that never wrap."""
 
-LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient"}
+LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient", "evidence": "evidence"}
 RESCALINGS = {"adaptive_positive": "adaptive, positive"}
 
 
