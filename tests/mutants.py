@@ -413,6 +413,26 @@ MUTANTS = (
         _tests("test_precision", "test_a_chain_has_none_if_the_signs_differ_and_the_last_weight_is_not_the_smallest"),
     ),
     Mutant(
+        "theorems/interference_free.py", "covariances on their way to zero",
+        "    found = found & map_leaves(stop_gradient, reduced).is_located(stop_gradient(refined))\n", "",
+        _tests("test_theorem_3_edges", "test_covariances_that_tend_to_zero_are_no_solution", ["(1, 1)", "(2, 1, 1)"]),
+    ),
+    Mutant(
+        "theorems/interference_free_search.py", "slopes without the multiplier's own",
+        "pulls - weighted @ divide((self.grams @ multiplier).T)", "pulls",
+        _tests("test_theorem_3_edges", "test_a_chain_of_opposite_signs_has_a_solution_up_to_a_ratio"),
+    ),
+    Mutant(
+        "theorems/conclusions.py", "the residual of a fitted sample counts",
+        "np.where(fitted, terms, norms(residual))", "norms(residual)",
+        _tests("test_theorem_edges", "test_a_fitted_sample_decides_nothing", ["2-1"]),
+    ),
+    Mutant(
+        "training/train.py", "samples without an alignment count",
+        "there = ~jnp.isnan(alignment)", "there = jnp.ones_like(alignment, bool)",
+        _tests("test_learning", "test_samples_without_an_alignment_do_not_count"),
+    ),
+    Mutant(
         "theorems/interference_free_search.py", "the nudge is forgotten",
         "residual if problem.nudge is None else problem.nudge * residual", "residual",
         _tests("test_precision", "test_nudging_less_gives_a_solution_where_the_clamp_has_none"),
@@ -531,7 +551,7 @@ MUTANTS = (
     ),
     Mutant(
         "inference/responses.py", "forget the second column of a start at rest",
-        "powers[..., 0, 0] + powers[..., 0, 1]", "powers[..., 0, 0]",
+        "powers[0, 0] + powers[0, 1]", "powers[0, 0]",
         _tests(
             "test_inference_closed_form", "test_the_closed_form_is_the_simulation",
             ("random-expanding-2-dense-single-float64",),

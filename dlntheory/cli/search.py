@@ -38,13 +38,16 @@ def search(
 ) -> None:
     """Search for hyperparameters by Optuna's tree-structured Parzen estimator.
 
-    A study that was interrupted goes on; several processes may work on one, through the same OUT or storage.
+    A study that was interrupted goes on, with the trial that was; several processes may work on one, through the same
+    OUT or storage.
 
     Exit code 0: done; 2: bad usage or input.
     """
     from ..pcn.runs.config import TrainingConfig
+    from ..pcn.runs.interruptions import end_as_if_interrupted
     from ..pcn.runs.search import Search
 
+    end_as_if_interrupted()
     with refusals():
         config = TrainingConfig(
             data=data, data_dir=data_dir, train_samples=train_samples, test_samples=test_samples, model=model,
@@ -54,8 +57,12 @@ def search(
         if precision == "float64":
             use_double_precision()
         found = Search(config, space, out, storage, sampler_seed)
-        for record in found.run(trials):
-            typer.echo(f"trial {record['trial']}: {record['accuracy']:.2%}", err=True)
+        try:
+            for record in found.run(trials):
+                typer.echo(f"trial {record['trial']}: {record['accuracy']:.2%}", err=True)
+        except KeyboardInterrupt:
+            typer.echo("Interrupted; the same command goes on with the trial.", err=True)
+            raise
         record = gather(found, out)
     if json:
         print_json(record)

@@ -1,6 +1,8 @@
 """`dlntheory train`: nonlinear networks trained by predictive coding or backpropagation, in runs that resume."""
 
+import shlex
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,17 +145,21 @@ def as_widths(name: str, text: str) -> tuple[int, ...]:
 def follow(config: "TrainingConfig", folder: Path, resume: bool) -> list[dict[str, Any]]:
     """Train, and show how it goes; the records of this process."""
     from ..pcn.runs.divergence import DivergedError
+    from ..pcn.runs.interruptions import end_as_if_interrupted
     from ..pcn.runs.run import run_training
     from ..report.training import TrainingDisplay
 
+    end_as_if_interrupted()
     with refusals():
         try:
-            return list(shown(run_training(config, folder, resume), TrainingDisplay(config.epochs)))
+            with closing(run_training(config, folder, resume)) as records:
+                return list(shown(records, TrainingDisplay(config.epochs)))
         except DivergedError as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
-            typer.echo(f"Interrupted; go on with: dlntheory train --resume --out {folder}", err=True)
+            command = shlex.join(["dlntheory", "train", "--resume", "--out", str(folder)])
+            typer.echo(f"Interrupted; go on with: {command}", err=True)
             raise
 
 
@@ -179,7 +185,7 @@ def finished(folder: Path, config: "TrainingConfig", records: list[dict[str, Any
     with refusals("--out"):
         title = f"{config.model} on {config.data}, {config.algorithm}"
         save_picture(training_picture(title, metrics, config.measure), folder / FIGURE)
-        summary = json.loads((folder / SUMMARY).read_text())
+        summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     return {"folder": str(folder), "config": config.as_json(), "measure": config.measure, "summary": summary,
             "epochs": epochs}  # fmt: skip
 

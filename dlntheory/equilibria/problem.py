@@ -29,6 +29,7 @@ class SoftOutput(Record):
         docs/theory.md, statement 4.2.
 
     Example:
+        >>> from dlntheory import LinearNetwork, equilibrium
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
         >>> equilibrium(net, [0.0], [3.0], nudge=SoftOutput(1.0)).activities[-1].round(6).tolist()
         [2.0]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .responses import Responses, by_squaring, product, propagate, read, responses, step_matrix
+from .responses import Responses, by_squaring, product, propagate, read, responses, step_matrix, units
 
 propagate_differentiably = jax.custom_jvp(propagate)
 
@@ -43,10 +43,10 @@ def divided_differences(
     """
     size = len(eigenvalues)
     matrices = step_matrix(eigenvalues, step_size, momentum)
-    shape = (size, size, 3, 3)
-    left, right = jnp.broadcast_to(matrices[:, None], shape), jnp.broadcast_to(matrices[None, :], shape)
-    difference = jnp.zeros(shape, matrices.dtype).at[..., 0, 0].set(-step_size)
-    unit = jnp.broadcast_to(jnp.eye(3, dtype=matrices.dtype), shape)
+    shape = (3, 3, size, size)
+    left, right = jnp.broadcast_to(matrices[..., None], shape), jnp.broadcast_to(matrices[:, :, None], shape)
+    difference = jnp.zeros(shape, matrices.dtype).at[0, 0].set(-step_size)
+    unit = units(left)
 
     def times(one: Any, other: Any) -> Any:
         (a, c, b), (d, f, e) = one, other

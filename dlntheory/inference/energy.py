@@ -84,10 +84,10 @@ def energy(
     if soft:
         y = as_batch("y", y, net.shapes[-1], net.dtype)
         same_batch(first, y)
-    layers, covariances, rows, y, nudge = agree(
+    layers, covariances, given, y, nudge = agree(
         net=net.layers, covariances=covariances, activities=tuple(rows), y=y, nudge=nudge if soft else None
     )
-    return _energy(layers, covariances, rows, y, nudge, by_layer)
+    return _energy(layers, covariances, given, y, nudge, by_layer)
 
 
 @compiled

@@ -36,7 +36,7 @@ def responses(eigenvalues: Array, step_size: Array, momentum: Array, bits: Array
     return read(power(step_matrix(eigenvalues, step_size, momentum), bits))
 
 
-def step_matrix(eigenvalues: Array, step_size: Array, momentum: Array) -> Float[Array, "*N 3 3"]:
+def step_matrix(eigenvalues: Array, step_size: Array, momentum: Array) -> Float[Array, "3 3 *N"]:
     """One step of ``(u_t, u_{t−1}, b)``."""
     xp = namespace(eigenvalues)
     zero, one = xp.zeros_like(eigenvalues), xp.ones_like(eigenvalues)
@@ -45,14 +45,19 @@ def step_matrix(eigenvalues: Array, step_size: Array, momentum: Array) -> Float[
         [one, zero, zero],
         [zero, zero, one],
     ]
-    return xp.stack([xp.stack(row, axis=-1) for row in rows], axis=-2)
+    return xp.stack([xp.stack(row) for row in rows])
 
 
-def power(matrices: Float[Array, "*N 3 3"], bits: Array) -> Float[Array, "*N 3 3"]:
+def power(matrices: Float[Array, "3 3 *N"], bits: Array) -> Float[Array, "3 3 *N"]:
     """The ``T``-th powers."""
+    return by_squaring(product, matrices, units(matrices), bits)
+
+
+def units(matrices: Float[Array, "3 3 *N"]) -> Float[Array, "3 3 *N"]:
+    """As many unit matrices."""
     xp = namespace(matrices)
-    unit = xp.broadcast_to(xp.eye(3, dtype=matrices.dtype), matrices.shape)
-    return by_squaring(product, matrices, unit, bits)
+    unit = xp.eye(3, dtype=matrices.dtype).reshape(3, 3, *(1,) * (matrices.ndim - 2))
+    return xp.broadcast_to(unit, matrices.shape)
 
 
 def by_squaring(times: Callable[[Any, Any], Any], base: Any, unit: Any, bits: Array) -> Any:
@@ -74,12 +79,12 @@ def by_squaring(times: Callable[[Any, Any], Any], base: Any, unit: Any, bits: Ar
 
 def product(left: Array, right: Array) -> Array:
     """Of many small matrices, without a call of a library for each."""
-    return (left[..., :, :, None] * right[..., None, :, :]).sum(axis=-2)
+    return (left[:, :, None] * right[None]).sum(axis=1)
 
 
-def read(powers: Float[Array, "*N 3 3"]) -> Responses:
+def read(powers: Float[Array, "3 3 *N"]) -> Responses:
     """From ``u_{−1} = u_0`` the first two columns act alike."""
-    return Responses(powers[..., 0, 0] + powers[..., 0, 1], powers[..., 0, 2])
+    return Responses(powers[0, 0] + powers[0, 1], powers[0, 2])
 
 
 def propagate(

@@ -44,6 +44,7 @@ def update_prediction_change(
         Sample Efficiency, equation 6, for any model.
 
     Example:
+        >>> import jax
         >>> import jax.numpy as jnp
         >>> def f(params, x):
         ...     return x * params["gain"] ** 2
@@ -83,6 +84,7 @@ def update_alignment(
         Sample Efficiency, equation 5, for any model.
 
     Example:
+        >>> import jax
         >>> import jax.numpy as jnp
         >>> def f(params, x):
         ...     return jnp.tanh(x @ params)

@@ -188,6 +188,7 @@ class Conv2d(Convolution):
         TypeError: for something that does not hold real numbers, or sizes that are not whole.
 
     Example:
+        >>> import numpy as np
         >>> layer = Conv2d(np.ones((5, 3, 3, 3)), padding=1).bind((3, 8, 8))
         >>> layer.out_shape, layer.positions
         ((5, 8, 8), 64)
@@ -240,6 +241,7 @@ class ConvTranspose2d(Convolution):
         TypeError: as `Conv2d`.
 
     Example:
+        >>> import numpy as np
         >>> ConvTranspose2d(np.ones((3, 5, 2, 2)), stride=2).bind((3, 4, 4)).out_shape
         (5, 8, 8)
     """

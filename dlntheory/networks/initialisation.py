@@ -13,6 +13,7 @@ import numpy as np
 from ..numerics.algebra import Array
 from ..numerics.checks import as_dtype, as_key, as_real, as_seed, one_of
 from ..numerics.kinds import is_concrete, is_jax, namespace
+from ..numerics.record import ENABLE_64_BIT
 from .aligned_variances import aligned_variances
 
 Shape: TypeAlias = tuple[int, int]
@@ -84,7 +85,10 @@ def as_source(name: str, value: Any, dtype: Any) -> Source:
         key = as_key(name, value)
         given = jax.numpy.result_type(float) if dtype is None else as_dtype("dtype", dtype)
         if given == np.float64 and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
-            raise ValueError("`dtype` is float64 but JAX runs in 32-bit mode; wanted float32, or a seed for NumPy.")
+            raise ValueError(
+                "`dtype` is float64 but JAX runs in 32-bit mode and would truncate it. "
+                f"Run this first: {ENABLE_64_BIT} -- or pass float32, or a seed for NumPy."
+            )
         return JaxSource(key, given)
     if not isinstance(value, np.random.Generator):
         value = np.random.default_rng(as_seed(name, value))

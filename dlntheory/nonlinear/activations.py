@@ -11,6 +11,7 @@ from jax import Array
 
 from ..networks.layer import Layer
 from ..numerics.checks import one_of
+from ..numerics.kinds import to_jax
 
 Activation = Callable[[Any], Any]
 
@@ -61,7 +62,7 @@ class Activated(eqx.Module):
     def __init__(self, layer: Any, activation: Any = "identity"):
         if not isinstance(layer, Layer):
             raise TypeError(f"`layer` is a {type(layer).__name__}; wanted a layer such as Dense.")
-        self.layer = layer
+        self.layer = to_jax(layer, "layer")
         self.activation = as_activation(activation)
 
     def __reduce__(self) -> Any:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ..networks import layer as linear
 from ..networks.network import as_network
 from ..numerics.checks import as_list
-from ..numerics.kinds import cast, widest
+from ..numerics.kinds import widest
 from .activations import Activated, as_activation
 from .blocks import Block, output
 from .layers import Dense
@@ -45,7 +45,7 @@ class NonlinearNetwork(Network):
 
     def __init__(self, blocks: Any, input_shape: Any = None):
         blocks = tuple(as_list("blocks", blocks, "blocks"))
-        parameters = eqx.filter(blocks, eqx.is_inexact_array)
+        parameters = floats(blocks)
         if input_shape is None and blocks and callable(blocks[0]):
             if not isinstance(blocks[0], Activated):
                 raise ValueError(
@@ -53,7 +53,7 @@ class NonlinearNetwork(Network):
                 )
             input_shape = blocks[0].layer.in_shape
         shape = as_list("input_shape", () if input_shape is None else input_shape, "whole numbers")
-        super().__init__(cast_blocks(blocks, widest(parameters)) if jax.tree.leaves(parameters) else blocks, shape)
+        super().__init__(cast_blocks(blocks, widest(parameters)) if parameters else blocks, shape)
 
     @classmethod
     def from_linear(cls, net: Any, activation: Any = "tanh") -> "NonlinearNetwork":
@@ -137,7 +137,7 @@ def as_problem(net: Network, x: Any, y: Any) -> tuple[Array, Array, bool]:
     single, single_target = x.ndim == len(net.input_shape), y.ndim == len(net.output_shape)
     if single != single_target or (not single and len(x) != len(y)):
         raise ValueError(f"`x` holds {_count(x, single)} but `y` {_count(y, single_target)}; wanted the same.")
-    dtype = widest(eqx.filter(net, eqx.is_inexact_array), x, y)
+    dtype = widest(floats(net), x, y)
     x, y = (net.inside((each[None] if single else each).astype(dtype)) for each in (x, y))
     return x, y, single
 
@@ -145,7 +145,12 @@ def as_problem(net: Network, x: Any, y: Any) -> tuple[Array, Array, bool]:
 def cast_blocks(blocks: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     """Bring the floating-point parameters to one dtype."""
     floating, rest = eqx.partition(blocks, eqx.is_inexact_array)
-    return eqx.combine(cast(floating, dtype), rest)
+    return eqx.combine(jax.tree.map(lambda leaf: leaf.astype(dtype), floating), rest)
+
+
+def floats(tree: Any) -> list[Array]:
+    """The floating-point arrays of a network or a block."""
+    return jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
 
 
 def linear_layer(block: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..numerics.checks import as_array
+from ..numerics.record import for_jax
 from .activations import Activated
 from .blocks import Batched, Statistics, output, running_moments, with_running
 from .layers import Moments
@@ -218,7 +219,7 @@ def channels_first(x: Array) -> Array:
 
 def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any, single: bool = False) -> Array:
     """Check a batch of samples of that shape, or one sample where that is allowed; convert what has no precision."""
-    array = as_array(name, value, dtype)
+    array = for_jax(as_array(name, value, dtype), name)
     batch = array.shape[: array.ndim - len(shape)]
     if array.shape != (*batch, *shape) or len(batch) > 1 or (not batch and not single):
         wanted = f"({', '.join(map(str, ('batch', *shape)))})" + (f" or {shape}" if single else "")

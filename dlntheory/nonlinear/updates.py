@@ -76,7 +76,9 @@ def nonlinear_updates(
         >>> [block.layer.weight.round(6).tolist() for block in nonlinear_updates(net, [1.0], [3.0]).blocks]
         [[[1.0]], [[2.0]]]
     """
-    return refuse_overflow("updates", _updates(*_prepare(net, x, y, rule, rescaling, options)[:-1]))
+    found = _updates(*_prepare(net, x, y, rule, rescaling, options)[:-1])
+    refuse_overflow("updates", jax.tree.leaves(found))
+    return found
 
 
 def nonlinear_prediction_change(

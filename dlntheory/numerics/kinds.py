@@ -39,7 +39,7 @@ def namespace(like: Any) -> Any:
 
 
 def leaves(*trees: Any) -> list[Any]:
-    """What records, tuples, lists and dictionaries hold, in order; ``None`` is nothing."""
+    """What records, tuples, lists, dictionaries and Equinox's modules hold, in order; ``None`` is nothing."""
     found: list[Any] = []
     for tree in trees:
         _collect(tree, found)
@@ -58,8 +58,15 @@ def _collect(tree: Any, found: list[Any]) -> None:
     elif isinstance(tree, dict):
         for each in tree.values():
             _collect(each, found)
+    elif _is_module(tree):
+        found.extend(sys.modules["jax"].tree.leaves(tree))
     elif tree is not None:
         found.append(tree)
+
+
+def _is_module(tree: Any) -> bool:
+    """Whether it is a pytree of JAX's that is no record of ours, such as a module of Equinox."""
+    return hasattr(tree, "__dataclass_fields__") and "jax" in sys.modules
 
 
 def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -75,6 +82,8 @@ def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
         return copy
     if isinstance(tree, dict):
         return {key: map_leaves(function, each, *(other[key] for other in others)) for key, each in tree.items()}
+    if _is_module(tree):
+        return sys.modules["jax"].tree.map(function, tree, *others)
     if isinstance(tree, tuple | list):
         mapped = [map_leaves(function, *parts) for parts in zip(tree, *others, strict=True)]
         return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 from ..equilibria.covariance import Covariances, as_covariances
 from ..equilibria.equilibrium import REFUSED, cheapest_route, settle_by
@@ -22,6 +22,7 @@ from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change
 from ..networks.samples import flat
+from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_count, as_key, as_real, as_seed, same_batch
 from ..numerics.kinds import agree, by_jax, is_concrete, is_jax
 from ..numerics.record import Record, static, with_fields
@@ -154,9 +155,9 @@ class Training(Record):
 class Feed(Record):
     """Minibatches ``(T, B, n)``; or a data set ``(N, n)`` and the samples of each step ``(T, B)``, ``None`` for all."""
 
-    x: jax.Array
-    y: jax.Array
-    samples: jax.Array | None
+    x: Array
+    y: Array
+    samples: Array | None
 
     def minibatch(self, step: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The minibatch of a step."""

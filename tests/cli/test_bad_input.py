@@ -116,7 +116,7 @@ DATA = {
 OPTIONS = {
     "an unknown solver": (solve(solver="qr"), ValueError, "`solver` is 'qr'; wanted one of 'auto', 'covariance'"),
     "None for a solver": (solve(solver=None), ValueError, "`solver` is None; wanted one of"),
-    "too few covariances": (solve(covariances=[1.0]), ValueError, "`covariances` has 1 entries; wanted 2, one a layer"),
+    "too few covariances": (solve(covariances=[1.0]), ValueError, "`covariances` has 1 entries; wanted 2, one per layer"),
     "one number for covariances": (solve(covariances=2.0), TypeError, "`covariances` is a float; wanted a list"),
     "a covariance of zero": (solve(covariances=[1.0, 0.0]), ValueError, r"`covariances\[1\]` is 0.0; wanted a positive number"),
     "a negative covariance": (solve(covariances=np.array([-1.0, 1.0])), ValueError, r"`covariances\[0\]` is -1.0"),
@@ -237,26 +237,27 @@ def test_every_kind_of_array_is_taken(convert):
 
 def test_the_message_about_64_bits_says_how_to_switch_them_on():
     message = fresh_python("""
-import json, numpy as np, dlntheory as dln
+import json, jax, numpy as np, dlntheory as dln
+key = jax.random.key(0)
 messages = []
-for call in (lambda: dln.LinearNetwork.from_weights([np.ones((2, 2))]),
-             lambda: dln.LinearNetwork.random([2, 2], dtype="float64"),
-             lambda: dln.LinearNetwork.random([2, 2])(np.ones(2))):
+for call in (lambda: dln.LinearNetwork.from_weights([np.ones((2, 2))]).to_jax(),
+             lambda: dln.LinearNetwork.random([2, 2], key=key, dtype="float64"),
+             lambda: dln.LinearNetwork.random([2, 2], key=key)(np.ones(2))):
     try:
         messages.append(str(call()))
     except ValueError as error:
         messages.append(str(error))
 print(json.dumps(messages))
 """)
-    for text, name in zip(message, ["weights[0]", "dtype", "x"], strict=True):
+    for text, name in zip(message, ["the network", "dtype", "x"], strict=True):
         assert re.match(rf"`{re.escape(name)}` is float64 but JAX runs in 32-bit mode", text)
         assert 'jax.config.update("jax_enable_x64", True)' in text
 
 
-def test_without_64_bits_everything_is_float32():
+def test_jax_without_64_bits_computes_in_float32():
     dtypes, alignment = fresh_python("""
 import json, jax, numpy as np, dlntheory as dln
-net = dln.LinearNetwork.random([3, 4, 3])
+net = dln.LinearNetwork.random([3, 4, 3], key=jax.random.key(0))
 result = dln.equilibrium(net, [1, 2, 3], [0.0, 1.0, 0.0])
 moved = dln.weight_updates(net, [1, 2, 3], [0.0, 1.0, 0.0], rescaling="decorrelated")
 arrays = jax.tree.leaves((net, result.activities, result.energy, moved))

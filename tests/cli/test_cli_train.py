@@ -6,7 +6,10 @@ Oracle: the runs that `tests/pcn/test_training_runs.py` checks, and the tables o
 import dataclasses
 import inspect
 import json
+import signal
+import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -16,7 +19,9 @@ from dlntheory.cli import app
 from dlntheory.cli.train import train
 from dlntheory.pcn.choices.algorithms import PRESETS
 from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.search import Search, take_up
 from dlntheory.pcn.runs.spaces import SPACES, Choice, Range, search_space
+from dlntheory.pcn.runs.trainer import Trainer
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -141,10 +146,115 @@ def test_search_resumes_and_is_shared_through_its_storage(tmp_path):
     assert "begun with other options: batch_size" in other.stderr
 
 
+SEARCH = ("search", "--data", "iris", "--hidden", "4", "--batch-size", "40", "--algorithm", "BP-SE", "--epochs", "2",
+          "--sampler-seed", "0")  # fmt: skip
+
+
+def test_an_interrupted_trial_is_taken_up_again(tmp_path, monkeypatch):
+    """After its first epoch: the next process goes on with its second, and knows how good the first was."""
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    original, tested = Trainer.test, []
+
+    def interrupted(*arguments):
+        if not tested:
+            signal.raise_signal(signal.SIGINT)
+        loss, accuracy = original(*arguments)
+        tested.append(accuracy)
+        return loss, accuracy
+
+    monkeypatch.setattr(Trainer, "test", interrupted)
+    first = dlntheory(*SEARCH, "--trials", "1", "--out", tmp_path)
+    assert (first.exit_code, len(tested)) == (130, 1)
+    assert first.stderr.splitlines() == ["Interrupted; the same command goes on with the trial."]
+    second = dlntheory(*SEARCH, "--trials", "1", "--out", tmp_path, "--json")
+    assert second.exit_code == 0, second.stderr
+    assert len(tested) == 2
+    assert [path.name for path in (tmp_path / "trials").iterdir()] == ["00000"]
+    assert json.loads(second.stdout)["best"]["accuracy"] == max(tested)
+
+
+@pytest.mark.parametrize(
+    "storage",
+    ["study.db", "nonsense", "sqlite:////nowhere/at/all/study.db", "sqlite:///notes.txt", "fantasy://host/study", ""],
+)
+def test_a_storage_that_is_none_is_refused_in_a_line(storage, tmp_path, monkeypatch):
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("no database " * 100)
+    done = dlntheory(*SEARCH, "--trials", "1", "--out", "out", "--storage", storage)
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert f"`storage` is {storage!r}" in done.stderr
+    assert "sqlite:///study.db" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["why?", "a#b", "a%20b", "{SCHEMA_VERSION}", "a b&c=d", "ä@b:c", "file:x?mode=ro", ":memory:"]
+)
+def test_a_study_stands_in_its_folder_whatever_that_is_called(name, tmp_path, monkeypatch):
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    monkeypatch.chdir(tmp_path)
+    config = TrainingConfig(data="iris", hidden=(4,), batch_size=40, algorithm="BP-SE", epochs=1)
+    study = Search(config, "benchmarking", Path(name), seed=0).study
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["study.db"]
+    assert Search(config, "benchmarking", tmp_path / name).study.study_name == study.study_name
+
+
+BEGIN = """
+import sys, threading
+from pathlib import Path
+import optuna
+from dlntheory.pcn.runs.search import open_storage
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(10):
+    storage = open_storage(optuna, Path(sys.argv[1]) / f"{number}.db")
+    optuna.create_study(storage=storage, study_name="one", load_if_exists=True).set_user_attr("a", 1)
+"""
+
+
+def test_processes_that_begin_a_study_together_all_do(tmp_path):
+    """Ten times, three processes let go at the same moment."""
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    command = [sys.executable, "-c", BEGIN, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], errors
+
+
+def test_ctrl_c_in_train_keeps_what_was_done(tmp_path, monkeypatch):
+    original, calls = Trainer.train, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return original(*arguments)
+
+    monkeypatch.setattr(Trainer, "train", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    folder = tmp_path / "a run"
+    try:
+        done = dlntheory("train", *TINY, "--epochs", "4", "--checkpoint-seconds", "1e6", "--out", folder)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done.exit_code == 130
+    assert f"go on with: dlntheory train --resume --out '{folder}'" in done.stderr
+    calls.append(None)
+    again = dlntheory("train", "--resume", "--out", folder, "--json")
+    assert [each["epoch"] for each in json.loads(again.stdout)["epochs"]] == [1, 2, 3, 4]
+    assert len(calls) == 5  # four epochs of one call each, and the mark between
+
+
 def test_the_trial_of_a_process_that_died_is_taken_up(tmp_path):
     pytest.importorskip("optuna", reason="Optuna is not installed")
-    from dlntheory.pcn.runs.search import Search, take_up
-
     config = TrainingConfig(data="iris", hidden=(4,), batch_size=40, algorithm="BP-SE", epochs=1)
     search = Search(config, "benchmarking", tmp_path, seed=0)
 

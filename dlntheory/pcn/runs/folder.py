@@ -45,7 +45,7 @@ def read_config(path: Path) -> TrainingConfig:
         ValueError: if the file is damaged.
     """
     try:
-        return TrainingConfig.from_json(json.loads((path / CONFIG).read_text())["config"])
+        return TrainingConfig.from_json(json.loads((path / CONFIG).read_text("utf-8"))["config"])
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path} has no {CONFIG}; wanted the folder of a run.") from error
     except (KeyError, TypeError, ValueError) as error:

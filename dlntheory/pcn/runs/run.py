@@ -1,10 +1,11 @@
 """The loop of a run: epochs of steps, metrics, tests, early stopping and checkpoints."""
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..data.dataset import Dataset
 from .config import TrainingConfig
 from .divergence import DivergedError, first_bad
 from .folder import RunFolder, check_folder, read_config
+from .interruptions import held_back
 from .trainer import Metrics, Trainer
 
 Record = dict[str, Any]
@@ -47,11 +49,12 @@ class Progress:
 
 def run_training(
     config: TrainingConfig, path: Path | str, resume: bool = False, data: Dataset | None = None
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Train, and yield a record after every few steps and after every epoch, once it is in the folder's files.
 
     A run that is killed at any moment and resumed gives the same numbers as one that was not, on the same platform:
-    a step depends on the state, on its number and on the seed, and on nothing else.
+    a step depends on the state, on its number and on the seed, and on nothing else. An interruption (Ctrl-C, or the
+    end of the loop over the records) leaves a checkpoint of what has been done.
 
     Args:
         config: of the run.
@@ -80,8 +83,13 @@ def run_training(
     check_folder(Path(path), config, resume)
     trainer = Trainer(config, read_data(config) if data is None else data)
     run = Run(trainer, RunFolder(Path(path), config))
-    while not run.progress.finished:
-        yield from run.epoch()
+    try:
+        while not run.now.progress.finished:
+            yield from run.epoch()
+    except (KeyboardInterrupt, GeneratorExit):
+        if not sys.is_finalizing():
+            run.save()
+        raise
     run.finish()
 
 
@@ -105,15 +113,22 @@ def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
     return config, restored[0].network
 
 
+class Standing(NamedTuple):
+    """Where a run stands: the state of training, and what else has to be known to go on."""
+
+    state: Any
+    progress: Progress
+
+
 class Run:
     """A run under way, from the last checkpoint of its folder or from the start."""
 
     def __init__(self, trainer: Trainer, folder: RunFolder):
         self.trainer, self.folder, self.config = trainer, folder, trainer.config
-        self.state, self.progress = trainer.start(), Progress()
-        if restored := folder.checkpoints.restore(self.state):
-            self.state, note = restored
-            self.progress = Progress(**note)
+        self.now = Standing(trainer.start(), Progress())
+        if restored := folder.checkpoints.restore(self.now.state):
+            state, note = restored
+            self.now = Standing(state, Progress(**note))
         folder.checkpoints.delete_after(self.step)
         folder.metrics.cut(self.step)
         self.saved = time.monotonic()
@@ -121,53 +136,57 @@ class Run:
     @property
     def step(self) -> int:
         """Steps done."""
-        return self.progress.epoch * self.trainer.steps_per_epoch + self.progress.batch
+        return self.now.progress.epoch * self.trainer.steps_per_epoch + self.now.progress.batch
 
     def epoch(self) -> Iterator[Record]:
-        """Do what is left of an epoch."""
+        """Do what is left of an epoch, a few steps at a time; the last of them with the epoch's end."""
         start = time.monotonic()
-        batches = self.trainer.batches(self.progress.epoch)
-        while self.progress.batch < len(batches):
-            yield self._steps(batches[self.progress.batch : self.progress.batch + self.trainer.stride])
-            if self.progress.batch < len(batches):  # otherwise the epoch's record comes first
-                self._save(self.config.checkpoint_seconds)
-        yield self._end_epoch(start)
-        self._save(0.0 if self.progress.finished else self.config.checkpoint_seconds)
+        epoch = self.now.progress.epoch
+        batches = self.trainer.batches(epoch)
+        while self.now.progress.epoch == epoch:
+            with held_back():
+                now, record = self._steps(batches[self.now.progress.batch :][: self.trainer.stride])
+                records = [record]
+                if now.progress.batch == len(batches):
+                    now, record = self._end_epoch(now, record["step"], start)
+                    records.append(record)
+                for record in records:
+                    self.folder.metrics.append(record)
+                self.now = now
+            yield from records
+            self.save(0.0 if self.now.progress.finished else self.config.checkpoint_seconds)
 
     def finish(self) -> None:
         """Write what came out."""
-        summary = {**asdict(self.progress), "step": self.step}
+        summary = {**asdict(self.now.progress), "step": self.step}
         self.folder.write_summary({name: each for name, each in summary.items() if name not in ("batch", "sums")})
 
-    def _steps(self, batches: np.ndarray) -> Record:
-        epoch, first = self.progress.epoch, self.step
-        state, metrics = self.trainer.train(self.state, epoch, first, batches)
+    def save(self, seconds: float = 0.0) -> None:
+        """Make a checkpoint, if the last is so old."""
+        if time.monotonic() - self.saved >= seconds:
+            with held_back():
+                self.folder.checkpoints.save(self.step, self.now.state, asdict(self.now.progress))
+            self.saved = time.monotonic()
+
+    def _steps(self, batches: np.ndarray) -> tuple[Standing, Record]:
+        epoch, first = self.now.progress.epoch, self.step
+        state, metrics = self.trainer.train(self.now.state, epoch, first, batches)
         if (bad := first_bad(metrics)) is not None:
-            self._save(0.0)
-            explanation = self.trainer.diagnose(self.state, epoch, first, batches, metrics, bad)
+            self.save()
+            explanation = self.trainer.diagnose(self.now.state, epoch, first, batches, metrics, bad)
             raise DivergedError(f"{explanation}\nThe last good checkpoint is of step {first}, in {self.folder.path}.")
         record: Record = {"kind": "steps", "step": first + len(batches), "epoch": epoch + 1}
         record |= {name: metrics[name][-1].tolist() for name in (*SUMMED, "update")}
         if self.config.alignment:
             record["alignment"] = self.trainer.alignment(state, epoch, first + len(batches), batches[-1])
-        self.state, self.progress = state, self.progress.after_steps(metrics)
-        self.folder.metrics.append(record)
-        return record
+        return Standing(state, self.now.progress.after_steps(metrics)), record
 
-    def _end_epoch(self, start: float) -> Record:
-        means = {name: (np.asarray(each) / self.progress.batch).tolist() for name, each in self.progress.sums.items()}
-        step = self.step
-        loss, accuracy = self.trainer.test(self.state.network)
-        self.progress = self.progress.after_epoch(accuracy, self.config)
+    def _end_epoch(self, now: Standing, step: int, start: float) -> tuple[Standing, Record]:
+        means = {name: (np.asarray(each) / now.progress.batch).tolist() for name, each in now.progress.sums.items()}
+        loss, accuracy = self.trainer.test(now.state.network)
+        progress = now.progress.after_epoch(accuracy, self.config)
         record = {
-            "kind": "epoch", "step": step, "epoch": self.progress.epoch, **means,
+            "kind": "epoch", "step": step, "epoch": progress.epoch, **means,
             "test_loss": loss, "test_accuracy": accuracy, "seconds": round(time.monotonic() - start, 3),
         }  # fmt: skip
-        self.folder.metrics.append(record)
-        return record
-
-    def _save(self, seconds: float) -> None:
-        """Make a checkpoint, if the last is so old."""
-        if time.monotonic() - self.saved >= seconds:
-            self.folder.checkpoints.save(self.step, self.state, asdict(self.progress))
-            self.saved = time.monotonic()
+        return Standing(now.state, progress), record

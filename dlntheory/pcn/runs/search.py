@@ -1,8 +1,11 @@
 """Search for hyperparameters: Optuna's TPE over a paper's space, resumable and shared through its storage."""
 
+import random
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ from ...numerics.extras import require
 from ..data.dataset import Dataset
 from .config import TrainingConfig
 from .divergence import DivergedError
-from .folder import CHECKPOINTS
+from .folder import CHECKPOINTS, METRICS
+from .metrics import read_metrics
 from .run import read_data, run_training
 from .spaces import Choice, Dimension, search_space
 
@@ -19,7 +23,9 @@ HEARTBEAT = 30
 """Seconds between two signs of life of a process; the trial of one that has died is taken up by another."""
 TRIALS, STORAGE = "trials", "study.db"
 CONTINUED = "continued"
-"""Of a trial that goes on with one whose process has died, that one's number."""
+"""Of a trial that goes on with one that was interrupted, that one's number."""
+PATIENCE = 30.0
+"""Seconds in which processes that begin a database together get out of each other's way."""
 
 
 class Search:
@@ -33,7 +39,8 @@ class Search:
         seed: of the sampler; ``None`` to draw one, so that processes side by side differ.
 
     Raises:
-        ValueError: for a configuration that cannot be run, or a study of another one in the same storage.
+        ValueError: for a configuration that cannot be run, a storage that cannot be opened, or a study of another one
+            in it.
         ImportError: without Optuna.
     """
 
@@ -44,10 +51,10 @@ class Search:
         config.check()
         self.config, self.folder, self.space = config, folder, search_space(paper, config)
         folder.mkdir(parents=True, exist_ok=True)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.optuna = optuna
         self.study = optuna.create_study(
-            storage=open_storage(optuna, storage or f"sqlite:///{folder / STORAGE}"),
+            storage=open_storage(optuna, folder / STORAGE if storage is None else storage),
             study_name=f"{config.data} {config.model} {config.algorithm} {paper}",
             sampler=optuna.samplers.TPESampler(seed=seed),
             direction="maximize",
@@ -98,27 +105,75 @@ class Search:
     def _objective(self, trial: Any, data: Dataset) -> float:
         chosen = {name: suggest(trial, name, dimension) for name, dimension in self.space.items()}
         folder = self.folder / TRIALS / f"{trial.user_attrs.get(CONTINUED, trial.number):05}"
-        best = 0.0
+        config = replace(self.config, **chosen)
         try:
-            for record in run_training(replace(self.config, **chosen), folder, resume=True, data=data):
-                if record["kind"] == "epoch":
-                    best = max(best, record["test_accuracy"])
+            with closing(run_training(config, folder, resume=True, data=data)) as records:
+                for _ in records:
+                    pass
         except DivergedError as error:
             trial.set_user_attr("diverged", str(error))
-            best = 0.0
+            return 0.0
+        except KeyboardInterrupt:
+            take_up(self.study, trial)
+            raise
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-        return best
+        tested = (each["test_accuracy"] for each in read_metrics(folder / METRICS) if each["kind"] == "epoch")
+        return max((0.0, *tested))
 
 
-def open_storage(optuna: Any, url: str) -> Any:
-    """The database of a study, in which processes leave signs of life."""
+def open_storage(optuna: Any, place: str | Path) -> Any:
+    """The database of a study, in which processes leave signs of life: at a URL, or in an SQLite file.
+
+    Raises:
+        ValueError: if it cannot be opened.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    limit = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _storage(optuna, place)
+        except (SQLAlchemyError, RuntimeError) as error:  # the latter of another version of Optuna
+            if not _is_being_made(error) or time.monotonic() > limit:
+                hint = "; wanted a database's URL, such as sqlite:///study.db" if isinstance(place, str) else ""
+                reason = str(error).partition("\n")[0].rstrip(".")
+                raise ValueError(f"`storage` is {str(place)!r}, which cannot be opened: {reason}{hint}.") from error
+            time.sleep(random.uniform(0.01, 0.2))  # another process is making its tables
+
+
+def _storage(optuna: Any, place: str | Path) -> Any:
+    options: dict[str, Any] = {"heartbeat_interval": HEARTBEAT, "heartbeat_stale_trial_callback": take_up}
+    url = str(place).replace("{", "{{").replace("}", "}}")  # Optuna fills in what stands in braces
+    if isinstance(place, Path):
+        url = "sqlite://"
+        options["engine_kwargs"] = file_options(place)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT, heartbeat_stale_trial_callback=take_up)
+        return optuna.storages.RDBStorage(url, **options)
+
+
+def file_options(path: Path) -> dict[str, Any]:
+    """How SQLAlchemy opens a file of any name, which a URL would have to escape."""
+    import sqlite3.dbapi2
+
+    from sqlalchemy.pool import QueuePool
+
+    where = str(path.absolute())
+
+    def connect() -> Any:
+        return sqlite3.dbapi2.connect(where, timeout=PATIENCE, check_same_thread=False)
+
+    return {"creator": connect, "poolclass": QueuePool}
+
+
+def _is_being_made(error: Exception) -> bool:
+    """Whether a database may be open to the next try: another process makes the same tables, or writes."""
+    words = ("already exists", "locked", "UNIQUE constraint", "duplicate", "no such table", "does not exist")
+    return any(word in str(error) for word in words)
 
 
 def take_up(study: Any, trial: Any) -> None:
-    """Queue the trial of a process that has died, so that the next process goes on with its run."""
+    """Queue a trial that was interrupted, or whose process has died, so that the next one goes on with its run."""
     study.enqueue_trial(trial.params, user_attrs={CONTINUED: trial.user_attrs.get(CONTINUED, trial.number)})
 
 
