@@ -27,6 +27,15 @@ from .equilibria.problem import SoftOutput as SoftOutput
 from .equilibria.equilibrium import Equilibrium as Equilibrium
 from .equilibria.equilibrium import equilibrium as equilibrium
 
+# The network as a generative model
+from .equilibria.observation import Prior as Prior
+from .equilibria.evidence import log_likelihood as log_likelihood
+from .equilibria.posterior import Posterior as Posterior
+from .equilibria.posterior import posterior as posterior
+from .equilibria.recall import Recall as Recall
+from .equilibria.recall import recall as recall
+from .equilibria.sampling import sample_activities as sample_activities
+
 # How does inference get there?
 from .inference.energy import energy as energy
 from .inference.schedules import Decaying as Decaying
@@ -39,6 +48,8 @@ from .inference.spectrum import inference_spectrum as inference_spectrum
 from .inference.eigenmodes import InferenceModes as InferenceModes
 from .inference.finite_time import finite_time_activities as finite_time_activities
 from .inference.propagation import energy_propagation as energy_propagation
+from .inference.langevin import LangevinLaw as LangevinLaw
+from .inference.langevin import langevin_law as langevin_law
 
 # What does one update do?
 from .learning.updates import adaptive_learning_rates as adaptive_learning_rates

@@ -768,4 +768,47 @@ MUTANTS = (
         "(default_rcond(rows) if rcond is None else rcond)", "0.5",
         _tests("test_best_alignment", "test_it_is_the_brute_force_optimum", ["6-pc"]),
     ),
+    Mutant(
+        "learning/rules.py", "evidence: forget the log-determinant of the last layer",
+        "pairs = zip(energy_updates[1:], determinant, strict=True)",
+        "pairs = zip(energy_updates[1:], [*determinant[:-1], 0 * determinant[-1]], strict=True)",
+        _tests("test_evidence", "test_evidence_ascends_the_likelihood", ["unit-dense"]),
+    ),
+    Mutant(
+        "learning/rules.py", "evidence: learned biases move the log-determinant",
+        "if layer.bias is not None else update", "if layer.bias is False else update",
+        _tests("test_evidence", "test_evidence_ascends_the_likelihood", ["unit-learned biases"]),
+    ),
+    Mutant(
+        "equilibria/hessian.py", "smoother: forget what the next layer does not know",
+        "block = inverse.T @ inverse + gain @ blocks[-1] @ gain.T", "block = inverse.T @ inverse",
+        _tests(
+            "test_generative", "test_everything_is_dense_gaussian_conditioning",
+            ["((4, 5, 3, 6), 'biased')-all-False-unit"],
+        ),
+    ),
+    Mutant(
+        "equilibria/evidence.py", "the noise of outputs that are not known stays in the determinant",
+        "halves = halves - (outputs - count)", "halves = halves - 0 * (outputs - count)",
+        _tests(
+            "test_generative", "test_everything_is_dense_gaussian_conditioning",
+            ["((4, 5, 3, 6), 'biased')-one-False-scalar"],
+        ),
+    ),
+    Mutant(
+        "equilibria/posterior.py", "recall forgets correlated noise of the outputs",
+        "return problem.layers[-1].affine(settled.activities[-2]) + scale(problem.covariances[-1], multiplier)",
+        "return problem.layers[-1].affine(settled.activities[-2]) + multiplier",
+        _tests(
+            "test_generative", "test_everything_is_dense_gaussian_conditioning",
+            ["((4, 5, 3, 6), 'biased')-one-False-matrix"],
+        ),
+    ),
+    Mutant(
+        "inference/langevin.py", "momentum does not change the bias",
+        "half = step_size / (2 * (1 + kept))", "half = step_size / 2",
+        _tests(
+            "test_generative", "test_the_law_of_langevin_dynamics_solves_lyapunovs_equation", ["widths2-0.3"]
+        ),
+    ),
 )  # fmt: skip

@@ -24,6 +24,7 @@ RULES = {
     "bp": (None, "adaptive", "decorrelated"),
     "pc": (None, "adaptive", "adaptive_positive", "decorrelated"),
     "natural": (None,),
+    "evidence": (None,),
 }
 
 

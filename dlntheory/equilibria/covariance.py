@@ -84,12 +84,13 @@ def as_covariances(layers: Sequence[Layer], covariances: Any, dtype: Any) -> Cov
         raise ValueError(f"`covariances` has {len(entries)} entries; wanted {len(layers)}, one per layer.")
     sizes = (layer.out_size for layer in layers)
     return tuple(
-        _as_covariance(f"covariances[{index}]", entry, size, dtype)
+        as_covariance(f"covariances[{index}]", entry, size, dtype)
         for index, (entry, size) in enumerate(zip(entries, sizes, strict=True))
     )
 
 
-def _as_covariance(name: str, value: Any, size: int, dtype: Any) -> Array:
+def as_covariance(name: str, value: Any, size: int, dtype: Any) -> Array:
+    """Check and convert a positive scalar or an SPD ``(size, size)`` matrix."""
     array = as_array(name, value, dtype)
     if array.shape not in ((), (size, size)):
         raise ValueError(f"`{name}` has shape {array.shape}; wanted a positive number or ({size}, {size}).")
@@ -146,6 +147,11 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Float[Arra
 
 @compiled
 def _output_covariance(layers: tuple[Layer, ...], covariances: Covariances) -> Array:
+    return raw_output_covariance(layers, covariances)
+
+
+def raw_output_covariance(layers: Sequence[Layer], covariances: Covariances) -> Matrix:
+    """``S`` in the cheaper order, of checked arguments."""
     if backward_is_cheaper(layers):
         return symmetrised(backward_covariance(downstream_maps(layers), covariances))
     return symmetrised(forward_covariance(layers, covariances))

@@ -69,7 +69,11 @@ def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[l
 
 def cholesky_factor(layers: Sequence[Layer], covariances: Covariances) -> Factor:
     """Block-tridiagonal Cholesky: each block's Schur complement, from the input's side."""
-    diagonal, below = hessian_blocks(layers, covariances)
+    return block_cholesky(*hessian_blocks(layers, covariances))
+
+
+def block_cholesky(diagonal: Sequence[Array], below: Sequence[Array]) -> Factor:
+    """The factor of a positive definite block-tridiagonal matrix, of its blocks on and below the diagonal."""
     factor = Factor([inverse_cholesky(diagonal[0])], [])
     for block, coupling in zip(diagonal[1:], below, strict=True):
         factor.below.append(coupling @ factor.inverses[-1].T)
@@ -105,3 +109,17 @@ def substitute(factor: Factor, right: Sequence[Array]) -> list[Array]:
     for inverse, below, block in reversed(list(zip(factor.inverses, factor.below, down, strict=False))):
         up.append(inverse.T @ (block - below.T @ up[-1]))
     return up[::-1]
+
+
+def inverse_diagonal(factor: Factor) -> list[Float[Array, "n n"]]:
+    r"""The diagonal blocks of ``H⁻¹``: the Rauch–Tung–Striebel smoother, from the output's side.
+
+    ``C_ll⁻ᵀ C_ll⁻¹`` is the covariance of layer ``l`` given the next one, and ``G_l = C_ll⁻ᵀ C_{l+1,l}ᵀ`` the gain:
+    ``(H⁻¹)_ll = C_ll⁻ᵀ C_ll⁻¹ + G_l (H⁻¹)_{l+1,l+1} G_lᵀ``. A sum of positive definite matrices; no digits cancel.
+    """
+    blocks = [factor.inverses[-1].T @ factor.inverses[-1]]
+    for inverse, below in reversed(list(zip(factor.inverses, factor.below, strict=False))):
+        gain = inverse.T @ below.T
+        block = inverse.T @ inverse + gain @ blocks[-1] @ gain.T
+        blocks.append((block + block.T) / 2)
+    return blocks[::-1]

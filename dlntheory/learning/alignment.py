@@ -10,6 +10,7 @@ from ..networks.samples import as_rows, shaped
 from ..numerics.algebra import Array, ratio
 from ..numerics.checks import as_real
 from ..numerics.kinds import compiled, namespace, stop_gradient
+from .rules import EVERY_RULE
 from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 
 
@@ -55,7 +56,7 @@ def _evaluate(
     learning_rate: Any,
     options: dict[str, Any],
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
-    learning = prepare(net, x, y, rule, rescaling, options)
+    learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
     learning_rate = as_learning_rate(learning_rate, learning.problem.x.dtype)
     moved, alignment = change_and_alignment(learning, learning_rate)
     return shaped(refuse_overflow("prediction change", moved), net.shapes[-1]), alignment

@@ -3,20 +3,26 @@ r"""The learning rules as local updates: ``ΔW_l = (1/B) Σ_b e_{l,b} φ_l(a_{l-
 - Backpropagation: ``e_l = D_lᵀ r`` and the feedforward activities ``x̂``.
 - Predictive coding: ``e_l = D_lᵀ λ`` and the activities at equilibrium ``x*``; this is ``−∂E*/∂W_l``.
 - Natural gradient of a linear network: ``ΔW_l = (1/L) D_l⁺ R φ_l(X̂_{l-1})⁺`` (Bernacchia et al. 2018).
+- Evidence: predictive coding's update minus ``D_lᵀ S⁻¹ D_l W_l S_{l-1}``; this is ``∂ log p(y | x)/∂W_l``.
 
-Columns in, columns out; the lines of the first two run on SymPy matrices too.
+Columns in, columns out; the lines of the first two and of the last run on SymPy matrices too.
 """
 
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..equilibria.covariance import Covariances, raw_output_covariance
+from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
-from ..networks.passes import backward_sweep, downstream_maps, feedforward
-from ..numerics.algebra import Array, Matrix, pinv
+from ..networks.passes import backward_sweep, downstream_maps, feedforward, forward_sweep
+from ..numerics.algebra import Array, Matrix, identity, pinv, solve
 from ..numerics.kinds import namespace
 
 RULES = ("bp", "pc", "natural")
+EVERY_RULE = (*RULES, "evidence")
+SETTLED = ("pc", "evidence")
+"""The rules that learn at the equilibrium."""
 FISHERS = ("layerwise", "full")
 
 
@@ -53,6 +59,35 @@ def local_updates(layers: Sequence[Layer], signals: Signals) -> list[Matrix]:
     samples = signals.residual.shape[1]
     triples = zip(layers, signals.errors, signals.activities, strict=True)
     return [layer.weight_update(error, activity) / samples for layer, error, activity in triples]
+
+
+def evidence_updates(
+    layers: Sequence[Layer], covariances: Covariances, energy_updates: Sequence[Matrix]
+) -> list[Matrix]:
+    r"""``∂ log p/∂W_l`` from predictive coding's updates ``−∂E*/∂W_l``: the log-determinant's derivative goes off."""
+    determinant = log_determinant_updates(layers, covariances)
+    pairs = zip(energy_updates[1:], determinant, strict=True)
+    return [energy_updates[0], *(update - other for update, other in pairs)]
+
+
+def log_determinant_updates(layers: Sequence[Layer], covariances: Covariances) -> list[Matrix]:
+    r"""``½ ∂ log det S/∂W_l = D_lᵀ S⁻¹ D_l W_l S_{l-1}`` of layers ``2 … L``; the first sees no noise, and has none.
+
+    It is the local update of ``n_L`` samples: of errors ``D_lᵀ S⁻¹``, a column for each output, and of the activities
+    ``S_{l-1} D_{l-1}ᵀ`` that the noises ``Σ_l D_lᵀ`` add up to on their way through the layers.
+    """
+    unit = identity(layers[-1].out_size, layers[-1].like)
+    errors = backward_sweep(layers, solve(raw_output_covariance(layers, covariances), unit))
+    noises = scale_all(covariances, downstream_maps(layers))
+    activities = forward_sweep(layers, [None] * len(layers), noises)
+    triples = zip(layers[1:], errors[1:], activities, strict=False)
+    return [_without_bias(layer, error, activity) for layer, error, activity in triples]
+
+
+def _without_bias(layer: Layer, error: Matrix, activity: Matrix) -> Matrix:
+    """The local update without what biases add to it, of which ``S`` knows nothing."""
+    update = layer.weight_update(error, activity)
+    return update - layer.weight_update(error, 0 * activity) if layer.bias is not None else update
 
 
 def natural_updates(

@@ -18,10 +18,13 @@ from ..numerics.kinds import compiled, is_concrete, leaves, namespace
 from ..numerics.record import Record, static
 from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
 from .rules import (
+    EVERY_RULE,
     FISHERS,
     RULES,
+    SETTLED,
     Signals,
     backpropagation_signals,
+    evidence_updates,
     full_natural_updates,
     local_updates,
     natural_updates,
@@ -66,12 +69,13 @@ def prepare(
     rule: str,
     rescaling: str | None,
     given: dict[str, Any],
+    rules: Sequence[str] = RULES,
 ) -> Learning:
     """Check everything, and find the equilibrium that predictive coding learns at."""
-    options = as_options(rule, rescaling, given)
+    options = as_options(rule, rescaling, given, rules)
     problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
     check_rescalable(rule, rescaling, problem.covariances, problem.layers)
-    settled = settle_problem(problem, options.solver) if rule == "pc" else None
+    settled = settle_problem(problem, options.solver) if rule in SETTLED else None
     return Learning(problem, settled, options, rule, rescaling)
 
 
@@ -84,12 +88,14 @@ def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances,
         raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
 
 
-def as_options(rule: str, rescaling: str | None, given: dict[str, Any]) -> Options:
+def as_options(rule: str, rescaling: str | None, given: dict[str, Any], rules: Sequence[str] = RULES) -> Options:
     """Check a rule, its rescaling and its options; ``covariances`` and ``nudge`` are checked with the network."""
-    one_of("rule", rule, RULES)
+    one_of("rule", rule, rules)
     one_of("rescaling", rescaling, RESCALINGS)
-    if rule == "natural" and rescaling is not None:
-        raise ValueError(f"`rescaling` is {rescaling!r} with rule='natural'; wanted None.")
+    if rule in ("natural", "evidence") and rescaling is not None:
+        raise ValueError(f"`rescaling` is {rescaling!r} with rule={rule!r}; wanted None.")
+    if rule == "evidence" and given.get("nudge") is not None:
+        raise ValueError("`nudge` is given with rule='evidence', the likelihood of a clamped output; wanted None.")
     for name in given:
         if name not in OPTIONS:
             raise TypeError(f"`{name}` is no option here; wanted one of {', '.join(OPTIONS)}.")
@@ -144,6 +150,8 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
     changes = local_updates(layers, signals)
     if learning.rescaling is not None:
         changes = rescale(changes, factors_of(learning, signals))
+    if learning.rule == "evidence":
+        return evidence_updates(layers, learning.problem.covariances, changes)
     nudge = learning.problem.nudge
     if learning.rule == "pc" and nudge is not None and not isinstance(nudge, SoftOutput):
         return [sign(nudge) * change for change in changes]
@@ -176,21 +184,24 @@ def weight_updates(
     - ``"bp"``: ``(1/B) D_lᵀ R X̂_{l-1}ᵀ``.
     - ``"pc"``: ``(1/B) D_lᵀ S⁻¹ R X*_{l-1}ᵀ = −∂E*/∂W_l``, the local rule at equilibrium.
     - ``"natural"``: ``(1/L) D_l⁺ R X̂_{l-1}⁺``, the natural gradient with a block-diagonal Fisher.
+    - ``"evidence"``: predictive coding's minus ``D_lᵀ S⁻¹ D_l W_l S_{l-1}``, which is ``∂ log p(y | x)/∂W_l`` averaged
+      over the batch: maximum likelihood, see `log_likelihood`.
 
     Args:
         net: the network.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
-        rule: ``"bp"``, ``"pc"`` or ``"natural"``.
+        rule: ``"bp"``, ``"pc"``, ``"natural"`` or ``"evidence"``.
         rescaling: ``None``; ``"adaptive"`` (`adaptive_learning_rates`); ``"adaptive_positive"``, the rates
             ``1 / mean(x*ᵀ x*)``, which are never negative; ``"decorrelated"`` (`decorrelation_matrices`). With
-            ``"natural"``: ``None`` only.
+            ``"natural"`` and ``"evidence"``: ``None`` only.
         **options: ``covariances=``, ``nudge=`` and ``solver=`` as in `equilibrium` (backpropagation and the natural
             gradient have no inference, and do not depend on them; a negative nudge changes the sign of the update,
-            so that it stays a descent direction); ``rcond=``, the share of the largest singular value below which
-            pseudoinverses take one for zero (default: from dtype and size); ``regularisation=``, ``None``, a
-            number ``a``, or `SpectralRegularisation`, for ``"decorrelated"``; ``fisher=``, ``"layerwise"`` or
-            ``"full"`` (the whole Fisher matrix's pseudoinverse; for small networks), for ``"natural"``.
+            so that it stays a descent direction; the evidence is a clamped output's, without a nudge); ``rcond=``,
+            the share of the largest singular value below which pseudoinverses take one for zero (default: from dtype
+            and size); ``regularisation=``, ``None``, a number ``a``, or `SpectralRegularisation`, for
+            ``"decorrelated"``; ``fisher=``, ``"layerwise"`` or ``"full"`` (the whole Fisher matrix's pseudoinverse;
+            for small networks), for ``"natural"``.
 
     Returns:
         ``L`` arrays shaped like the weights; of a `Chain`, a tuple of them.
@@ -203,7 +214,8 @@ def weight_updates(
             zero. Under ``jax.jit`` and other transformations they stay as they are.
 
     Source:
-        Sample Efficiency, equations 7, 9, 34 and appendix G; Bernacchia et al. 2018 for the natural gradient.
+        Sample Efficiency, equations 7, 9, 34 and appendix G; Bernacchia et al. 2018 for the natural gradient;
+        docs/generative.md, "Learning the evidence".
 
     Example:
         >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
@@ -212,7 +224,7 @@ def weight_updates(
         >>> [update.round(6).tolist() for update in weight_updates(net, [1.0], [3.0], rule="pc")]
         [[[1.0]], [[2.0]]]
     """
-    changes = split_changes(prepare(net, x, y, rule, rescaling, options))
+    changes = split_changes(prepare(net, x, y, rule, rescaling, options, EVERY_RULE))
     return refuse_overflow("updates", tuple(weight for weight, _ in changes))
 
 
@@ -249,7 +261,7 @@ def bias_updates(
         >>> [None if update is None else update.tolist() for update in bias_updates(net, [1.0], [3.0], rule="bp")]
         [[2.0], None]
     """
-    changes = split_changes(prepare(net, x, y, rule, rescaling, options))
+    changes = split_changes(prepare(net, x, y, rule, rescaling, options, EVERY_RULE))
     return refuse_overflow("updates", tuple(bias for _, bias in changes))
 
 

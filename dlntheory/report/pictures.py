@@ -11,7 +11,7 @@ from ..files.arrays import write_atomically
 from .tables import network_title
 from .words import rule_name
 
-COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green"}
+COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green", "evidence": "tab:red"}
 """The papers' colours of the rules."""
 
 UNDATED: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}

@@ -10,7 +10,7 @@ import numpy as np
 
 from .words import rule_name
 
-COLOURS = {"bp": "#D55E00", "pc": "#0072B2", "natural": "#009E73"}
+COLOURS = {"bp": "#D55E00", "pc": "#0072B2", "natural": "#009E73", "evidence": "#CC79A7"}
 """Okabe and Ito's, one per rule."""
 STYLES = {None: "-", "adaptive": "--", "adaptive_positive": "-.", "decorrelated": ":"}
 

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable
 
-LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient"}
+LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient", "evidence": "evidence"}
 RESCALINGS = {"adaptive_positive": "adaptive, positive"}
 
 
