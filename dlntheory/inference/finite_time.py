@@ -90,16 +90,18 @@ def finite_time_activities(
     units = sum(as_inference(descent.problem).sizes)
     if solver == "modes" or (solver == "auto" and (units <= DECOMPOSED or not concrete)):
         return by_modes(descent, decompose(descent.problem), steps)
-    relaxation = _by_series(descent, steps)
-    if relaxation.truncation <= stationary(relaxation.truncation.dtype):
+    endless = solver == "series" or units > DECOMPOSABLE
+    relaxation = _by_series(descent, steps, endless)
+    if relaxation is not None and relaxation.truncation <= stationary(relaxation.truncation.dtype):
         return relaxation
-    if solver == "auto" and units <= DECOMPOSABLE:
+    if relaxation is None or not endless:
         return by_modes(descent, decompose(descent.problem), steps)
     warn_caller(f"The series leaves out {float(relaxation.truncation):.1g} of the result; solver='modes' does not.")
     return relaxation
 
 
-def _by_series(descent: Descent, steps: int) -> Relaxation:
+def _by_series(descent: Descent, steps: int, endless: bool) -> Relaxation | None:
+    """By the series; ``None`` where it does not end, unless one that is ``endless`` is wanted all the same."""
     inference = as_inference(descent.problem)
     if not inference.sizes:
         return concluded(descent, steps, [])
@@ -108,6 +110,8 @@ def _by_series(descent: Descent, steps: int) -> Relaxation:
     margin = ROUNDING * epsilon(descent.step_size.dtype)
     interval = low * (1 - margin), high * (1 + margin)
     left, gained = series(descent, steps, interval)
+    if not (endless or (left.ended and gained.ended)):
+        return None
     ends = np.asarray(interval, descent.step_size.dtype)
     forces = drive(inference)
     moved = apply_series(inference, ends, *padded(gained.coefficients), forces)
