@@ -81,7 +81,7 @@ def as_images(columns: Matrix, channels: int, geometry: Geometry) -> Matrix:
 def convolve(filters: Matrix, images: Matrix, geometry: Geometry, groups: int) -> Matrix:
     """Move filters over images, and return columns."""
     samples = images.shape[-1]
-    if not is_jax(images):
+    if not (is_jax(images) or is_jax(filters)):
         rows = np.asarray(filters).reshape(groups, len(filters) // groups, -1)
         return (rows @ patches(images, geometry, groups)).reshape(-1, samples)
     import jax

@@ -148,7 +148,7 @@ def cast_blocks(blocks: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     return eqx.combine(jax.tree.map(lambda leaf: leaf.astype(dtype), floating), rest)
 
 
-def floats(tree: Any) -> list[Array]:
+def floats(tree: Any) -> list[Any]:
     """The floating-point arrays of a network or a block."""
     return jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
 

@@ -46,7 +46,7 @@ def run(quick: bool = False) -> list[Row]:
 
 def problem(widths: tuple[int, ...], batch: int, init: str) -> tuple[dln.LinearNetwork, jax.Array, jax.Array]:
     """A network with normal data."""
-    net = dln.LinearNetwork.random(widths, init, key=0, dtype=jnp.float64)
+    net = dln.LinearNetwork.random(widths, init, key=jax.random.key(0), dtype=jnp.float64)
     x, y = np.random.default_rng(1).normal(size=(2, batch, widths[0]))
     return net, jnp.asarray(x), jnp.asarray(y)
 

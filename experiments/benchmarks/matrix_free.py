@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -45,7 +46,7 @@ def crossover(quick: bool) -> Iterator[Row]:
     for width in widths:
         for depth in depths:
             for init in INITIALISERS[:1] if quick else INITIALISERS:
-                net = dln.LinearNetwork.random([width] * (depth + 2), init, key=0, dtype=jnp.float64)
+                net = dln.LinearNetwork.random([width] * (depth + 2), init, key=jax.random.key(0), dtype=jnp.float64)
                 for count in samples:
                     name = f"{init}, {depth} hidden layers of {width}, {count} samples"
                     yield compared(name, net, *normal(net, count), 2 if quick else 5, quick)
@@ -99,7 +100,7 @@ def images(quick: bool) -> Iterator[Row]:
 def steps(quick: bool) -> Row:
     """Steps of conjugate gradients, to the residual at which they stop, which is below 1e-10."""
     width = 16 if quick else 512
-    net = dln.LinearNetwork.random([width] * 10, key=0, dtype=jnp.float64)
+    net = dln.LinearNetwork.random([width] * 10, key=jax.random.key(0), dtype=jnp.float64)
     found = dln.equilibrium(net, *normal(net, 64), solver="cg")
     details = {"accuracy": float(np.max(found.accuracy))}
     name = f"kaiming_uniform, 8 hidden layers of {width}, 64 samples, to {details['accuracy']:.0e}"

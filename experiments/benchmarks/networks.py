@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -46,7 +47,7 @@ def _initialised(depths: tuple[int, ...], width: int) -> Iterator[Case]:
         for condition in (None, 1e4, 1e12):
             for depth in depths:
                 widths, key = [width] * (depth + 1), 100 * index + depth
-                net = dln.LinearNetwork.random(widths, init, key, condition, jnp.float64)
+                net = dln.LinearNetwork.random(widths, init, jax.random.key(key), condition, jnp.float64)
                 spread = "as drawn" if condition is None else f"condition {condition:.0e}"
                 yield Case(init, f"{init}, {spread}, {depth} × {width}", False, net)
 
@@ -61,10 +62,10 @@ def _growing(depths: tuple[int, ...], widths: tuple[int, ...]) -> Iterator[Case]
 
 def _others() -> Iterator[Case]:
     for depth in (9, 33):
-        weights = dln.LinearNetwork.random([20] * (depth + 1), key=depth, dtype=jnp.float64).weights
+        weights = dln.LinearNetwork.random([20] * (depth + 1), key=jax.random.key(depth), dtype=jnp.float64).weights
         net = dln.LinearNetwork([dln.Residual(weight) for weight in weights])
         yield Case("residual", f"residual, kaiming_uniform, {depth} × 20", False, net)
-    net = dln.LinearNetwork.random([20] * 10, "norm_preserving", 0, dtype=jnp.float64)
+    net = dln.LinearNetwork.random([20] * 10, "norm_preserving", jax.random.key(0), dtype=jnp.float64)
     spread = tuple(jnp.logspace(-2, 2, 9))
     yield Case("covariances", "covariances, scalars 1e-2 … 1e2, 9 × 20", False, net, spread)
     yield Case("covariances", "covariances, matrices, 9 × 20", False, net, _matrices(9, 20))

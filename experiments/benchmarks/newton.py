@@ -47,7 +47,7 @@ def compare(activation: str, quick: bool) -> list[Row]:
     """Both methods on the same network and samples."""
     width, samples = (8, 4) if quick else (256, SAMPLES)
     net = dln.NonlinearNetwork.from_linear(
-        dln.LinearNetwork.random([width] * 5, "norm_preserving", key=0, dtype=jnp.float64), activation
+        dln.LinearNetwork.random([width] * 5, "norm_preserving", key=jax.random.key(0), dtype=jnp.float64), activation
     )
     x, y = (jnp.asarray(each) for each in np.random.default_rng(1).normal(size=(2, samples, width)))
     limit = 200 if quick else LIMIT

@@ -110,7 +110,7 @@ def algorithm(rule: str, rescaling: str | None) -> dln.Algorithm:
 def data(width: int, steps: int, seeds: int, batch: int) -> tuple[list[dln.LinearNetwork], np.ndarray, np.ndarray]:
     """Networks with one hidden layer, minibatches, and the maps that made their targets."""
     draw = np.random.default_rng(0)
-    nets = [dln.LinearNetwork.random([width] * 3, "norm_preserving", key=seed) for seed in range(seeds)]
+    nets = [dln.LinearNetwork.random([width] * 3, "norm_preserving", key=jax.random.key(seed)) for seed in range(seeds)]
     return nets, draw.normal(size=(seeds, steps, batch, width)), draw.normal(size=(seeds, width, width)) / width**0.5
 
 

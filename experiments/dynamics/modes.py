@@ -17,11 +17,18 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlntheory import DataModes, LinearNetwork, aligned_network, data_modes, imbalances, mode_learning_time
+from dlntheory import (
+    DataModes,
+    LinearNetwork,
+    aligned_network,
+    data_modes,
+    imbalances,
+    mode_dynamics,
+    mode_learning_time,
+)
 from dlntheory.learning.updates import Learning
 from dlntheory.report.pictures import COLOURS
-from dlntheory.report.tables import LABELS
-from dlntheory.training import singular_modes as mode_dynamics
+from dlntheory.report.words import LABELS
 from dlntheory.training.flow import stacked, unsettled, updates_at, weights_of
 
 from ..parts import Track

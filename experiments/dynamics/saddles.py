@@ -24,7 +24,7 @@ from dlntheory import (
     simulated_escape_time,
 )
 from dlntheory.report.pictures import COLOURS
-from dlntheory.report.tables import LABELS
+from dlntheory.report.words import LABELS
 
 from ..parts import Track
 

@@ -45,7 +45,7 @@ def train(x: np.ndarray, y: np.ndarray) -> LinearNetwork:
             [weight + LEARNING_RATE * update for weight, update in zip(net.weights, updates, strict=True)]
         )
 
-    return jax.lax.fori_loop(0, STEPS, step, LinearNetwork.random(WIDTHS, key=SEED, dtype=jnp.float64))
+    return jax.lax.fori_loop(0, STEPS, step, LinearNetwork.random(WIDTHS, key=jax.random.key(SEED), dtype=jnp.float64))
 
 
 def write(folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -47,7 +48,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 def alignments(config: dict[str, Any], hidden: int, seed: int) -> tuple[list[list[float]], list[float]]:
     """Every curve, and where they may lead."""
-    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["initialisation"], key=seed)
+    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["initialisation"], key=jax.random.key(seed))
     x, y = normal_data(net, config["batch"], seed)
     ones = [1.0] * hidden
 

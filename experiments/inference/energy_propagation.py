@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 def profiles(config: dict[str, Any], choices: dict[str, Any]) -> np.ndarray:
     """Rows: leading order, closed form, simulation, equilibrium."""
     net = LinearNetwork.random(
-        [config["width"]] * (choices["depth"] + 1), config["initialisation"], key=config["data_seed"]
+        [config["width"]] * (choices["depth"] + 1), config["initialisation"], key=jax.random.key(config["data_seed"])
     )
     x, y = normal_data(net, config["batch"], config["data_seed"])
     options = (choices["steps"], choices["step_size"], choices["momentum"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -64,7 +65,9 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 def measure(config: dict[str, Any], seed: int) -> tuple[Any, ...]:
     """One network."""
-    net = LinearNetwork.random([config["width"]] * (config["hidden"] + 2), config["initialisation"], key=seed)
+    net = LinearNetwork.random(
+        [config["width"]] * (config["hidden"] + 2), config["initialisation"], key=jax.random.key(seed)
+    )
     x, y = normal_data(net, config["batch"], seed)
     schedules = {None: None, "decaying": Decaying(config["decay"]), "spiking": Spiking()}
     alignment, share = np.empty((2, len(METHODS), len(config["steps"])))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -53,7 +54,7 @@ def measure(config: dict[str, Any], init: str, hidden: tuple[int, ...]) -> np.nd
     """Shares of the samples, and medians over those that have a solution."""
     rows = []
     for seed in config["seeds"]:
-        net = LinearNetwork.random([config["square"], *hidden, config["square"]], init, key=seed)
+        net = LinearNetwork.random([config["square"], *hidden, config["square"]], init, key=jax.random.key(seed))
         x, y = normal_data(net, config["samples"], seed)
         result = interference_free_covariances(net, x, y)
         for index, found in enumerate(np.asarray(result.found)):

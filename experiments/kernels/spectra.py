@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -77,7 +78,7 @@ def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetw
     """A square network, an input and an independent target, where the property has that value."""
     hidden = int(value) if config["axis"] == "depth" else config["hidden"]
     condition = value if config["axis"] == "condition_number" else None
-    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["init"], seed, condition)
+    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["init"], jax.random.key(seed), condition)
     x, y = normal_data(net, 1, seed, linear=False)
     return net, x[0], y[0]
 

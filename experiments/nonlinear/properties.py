@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
@@ -90,7 +91,9 @@ def problem(config: dict[str, Any], value: float, seed: int) -> tuple[NonlinearN
     hidden = [config["square"]] * (int(value) if config["axis"] == "depth" else config["hidden"])
     if config["axis"] == "width":
         hidden = [int(value)] * len(hidden)
-    linear = LinearNetwork.random([config["square"], *hidden, config["square"]], "lecun_normal", key=seed)
+    linear = LinearNetwork.random(
+        [config["square"], *hidden, config["square"]], "lecun_normal", key=jax.random.key(seed)
+    )
     net = activated(linear, config["activation"])
     x, y = normal_data(linear, config["samples"], seed, linear=False)
     return net, x, net(x) + value * y if config["axis"] == "residual" else y

@@ -57,7 +57,7 @@ class Progress:
         """One training, looked at after the given steps."""
         data = digits()
         train, test = vectors(data.train), vectors(data.test)
-        linear = LinearNetwork.random([64, *config["hidden"], 10], "lecun_normal", key=seed)
+        linear = LinearNetwork.random([64, *config["hidden"], 10], "lecun_normal", key=jax.random.key(seed))
         net = activated(linear, config["activation"])
         draw = np.random.default_rng(seed)
         chosen = draw.choice(len(test[0]), config["samples"], replace=False)

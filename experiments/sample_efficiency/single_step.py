@@ -172,7 +172,7 @@ def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetw
         hidden = [int(value)]
     widths = [config["square"], *hidden, config["square"]]
     condition = value if config["axis"] == "condition_number" else None
-    net = LinearNetwork.random(widths, config["init"], key=seed, condition_number=condition)
+    net = LinearNetwork.random(widths, config["init"], key=jax.random.key(seed), condition_number=condition)
     samples = int(value) if config["axis"] == "batch_size" else config["batch"]
     return net, *normal_data(net, samples, seed, linear=config["linear_targets"])
 

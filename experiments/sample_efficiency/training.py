@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -130,7 +131,7 @@ def task(config: dict[str, Any]) -> tuple[list[LinearNetwork], np.ndarray, np.nd
     """The networks, inputs, targets and maps of every seed."""
     square, shape = config["square"], (config["steps"], config["batch"], config["square"])
     widths = [square, *config["hidden"], square]
-    nets = [LinearNetwork.random(widths, config["init"], key=seed) for seed in config["seeds"]]
+    nets = [LinearNetwork.random(widths, config["init"], key=jax.random.key(seed)) for seed in config["seeds"]]
     draws = [np.random.default_rng(seed) for seed in config["seeds"]]
     maps = np.stack([draw.standard_normal((square, square)) / np.sqrt(square) for draw in draws])
     x = np.stack([draw.standard_normal(shape) for draw in draws])

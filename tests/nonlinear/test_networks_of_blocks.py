@@ -51,7 +51,7 @@ def descend(net, x, y, steps, step_size):
     for t in range(steps):
         inputs = [state @ weight.T for state, weight in zip(states, weights, strict=False)]
         values = [*(np.maximum(z, 0) for z in inputs[:-1]), 1 / (1 + np.exp(-inputs[-1]))]
-        slopes = [*((z > 0) * 1.0 for z in inputs[:-1]), values[-1] * (1 - values[-1])]
+        slopes = [*(jnp.where(z > 0, 1.0, 0.0) for z in inputs[:-1]), values[-1] * (1 - values[-1])]
         errors = [state - value for state, value in zip(states[1:], values, strict=True)]
         signals = [error * slope for error, slope in zip(errors, slopes, strict=True)]
         gradient = [errors[l] - signals[l + 1] @ weights[l + 1] for l in range(len(weights) - 1)]
