@@ -223,7 +223,7 @@ class LinearOperator(FixedMap):
         import jax
 
         if not is_jax(columns):
-            with in_double_precision():
+            with in_double_precision(), jax.ensure_compile_time_eval():
                 return np.array(self._mapped(function, jax.numpy.asarray(columns), shape))
         samples = columns.shape[1]
         moved = jax.vmap(function, in_axes=-1, out_axes=-1)(columns.reshape(*shape, samples))

@@ -278,7 +278,7 @@ def test_kinks_that_are_not_on_units_stall_it():
     def rectified(weight, x):
         return jax.nn.relu(weight @ x)
 
-    weights = dln.LinearNetwork.random((5, 16, 16, 4), key=1).weights
+    weights = dln.LinearNetwork.random((5, 16, 16, 4), key=jax.random.key(1)).weights
     blocks = [jax.tree_util.Partial(rectified, weight) for weight in weights[:-1]]
     net = dln.NonlinearNetwork([*blocks, jax.tree_util.Partial(jnp.matmul, weights[-1])], input_shape=(5,))
     found = dln.nonlinear_equilibrium(net, X, Y)
