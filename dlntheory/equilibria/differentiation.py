@@ -21,6 +21,7 @@ def solve_differentiably(route: str, layers: tuple[Layer, ...], covariances: Cov
 
 @solve_differentiably.defjvp
 def _differential(route: str, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Solution, Solution]:
+    primals = jax.tree.map(jnp.asarray, primals)  # outside of a compiled program they may be NumPy's
     layers, covariances, _ = primals
     solution = solve_differentiably(route, *primals)
 

@@ -14,6 +14,7 @@ propagate_differentiably = jax.custom_jvp(propagate)
 @propagate_differentiably.defjvp
 def _differential(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
     """Daleckii and Krein: in the eigenvectors' basis a change of ``H`` is multiplied by divided differences."""
+    primals = jax.tree.map(jnp.asarray, primals)  # outside of a compiled program they may be NumPy's
     bits, eigenvalues, V, _, forces, start, step_size, momentum = primals
     hessian_dot, forces_dot, start_dot, step_dot, momentum_dot = tangents[3:]
 

@@ -109,7 +109,7 @@ def nonlinear_equilibrium(
         Sample Efficiency, equations 1 and 3, with nonlinear layers.
 
     Example:
-        >>> from dlntheory import LinearNetwork
+        >>> from dlntheory import LinearNetwork, NonlinearNetwork
         >>> net = NonlinearNetwork.from_linear(LinearNetwork.from_weights([[[1.0]], [[1.0]]]), "relu")
         >>> result = nonlinear_equilibrium(net, [1.0], [3.0])
         >>> [activity.round(6).tolist() for activity in result.activities], result.outcome
