@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..networks.layer import Dense
@@ -26,20 +24,20 @@ class Embedded(NamedTuple):
     """A network, a batch of inputs and targets, and what they show."""
 
     net: LinearNetwork
-    x: jax.Array
-    y: jax.Array
+    x: np.ndarray
+    y: np.ndarray
     description: str
 
 
-def digits() -> tuple[LinearNetwork, jax.Array, jax.Array]:
+def digits() -> tuple[LinearNetwork, np.ndarray, np.ndarray]:
     """A linear network trained on handwritten digits, with the digits.
 
     Widths 64, 32, 32, 32, 10, no biases; full-batch gradient descent on the squared error, stopped before its
-    minimum. The 200 images of 8 × 8 pixels have 20 samples a class, the classes taking turns.
+    minimum. The 200 images of 8 × 8 pixels have 20 samples per class, the classes taking turns.
 
     Returns:
-        The network, the inputs ``(200, 64)`` from 0 to 1, and the one-hot targets ``(200, 10)``, in JAX's
-        default float.
+        The network, the inputs ``(200, 64)`` from 0 to 1, and the one-hot targets ``(200, 10)``: NumPy
+        arrays in float64.
 
     Source:
         ``sklearn.datasets.load_digits``; ``experiments/embedded/train_digits.py`` makes the files.
@@ -53,15 +51,14 @@ def digits() -> tuple[LinearNetwork, jax.Array, jax.Array]:
         True
     """
     samples, _ = read_arrays(DIGITS_SAMPLES)
-    parts = load_weights(DIGITS_NETWORK), jnp.asarray(samples["inputs"]), jnp.asarray(samples["targets"])
-    return cast(parts, jnp.result_type(float))
+    return cast((load_weights(DIGITS_NETWORK), samples["inputs"], samples["targets"]), np.dtype(np.float64))
 
 
 def networks() -> dict[str, Embedded]:
     """The built-in networks, small and always the same, each with a batch and a line that describes them.
 
     Returns:
-        By name, a named tuple ``(net, x, y, description)``, in JAX's default float.
+        By name, a named tuple ``(net, x, y, description)``: NumPy arrays in float64.
 
     Example:
         >>> list(networks())
@@ -108,7 +105,7 @@ def networks() -> dict[str, Embedded]:
     }
 
 
-def normal_data(net: LinearNetwork, samples: int, seed: int = 0, linear: bool = True) -> tuple[jax.Array, jax.Array]:
+def normal_data(net: LinearNetwork, samples: int, seed: int = 0, linear: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Standard normal inputs, with targets that are a random linear map of them, or independent of them."""
     draw = np.random.default_rng(seed)
     inputs, outputs = net.layers[0].in_size, net.layers[-1].out_size
@@ -117,7 +114,7 @@ def normal_data(net: LinearNetwork, samples: int, seed: int = 0, linear: bool = 
         y = x @ draw.standard_normal((inputs, outputs)) / math.sqrt(inputs)
     else:
         y = draw.standard_normal((samples, outputs))
-    return shaped(jnp.asarray(x, net.dtype), net.shapes[0]), shaped(jnp.asarray(y, net.dtype), net.shapes[-1])
+    return shaped(x.astype(net.dtype), net.shapes[0]), shaped(y.astype(net.dtype), net.shapes[-1])
 
 
 def _with_data(description: str, net: LinearNetwork, samples: int, linear: bool = False) -> Embedded:

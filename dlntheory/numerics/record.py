@@ -30,10 +30,12 @@ class Record(abc.ABC):  # noqa: B024 (its subclasses may have abstract methods)
 
     _arrays: ClassVar[tuple[str, ...]] = ()
     _static: ClassVar[tuple[str, ...]] = ()
+    _initialises_itself: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        dataclasses.dataclass(eq=False, repr=False, init="__init__" not in cls.__dict__)(cls)
+        cls._initialises_itself = "__init__" in cls.__dict__ or cls._initialises_itself
+        dataclasses.dataclass(eq=False, repr=False, init=not cls._initialises_itself)(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         cls._arrays = tuple(field.name for field in fields if not field.metadata.get("static"))
         cls._static = tuple(field.name for field in fields if field.metadata.get("static"))

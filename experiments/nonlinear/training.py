@@ -12,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from dlntheory import LinearNetwork, NonlinearNetwork
-from dlntheory.nonlinear import updates as nonlinear_updates
+from dlntheory import (
+    LinearNetwork,
+    NonlinearNetwork,
+    nonlinear_updates,
+)
 from dlntheory.pcn.data.bundled import digits
 from dlntheory.pcn.data.dataset import Split
 

@@ -8,6 +8,7 @@ import os
 import re
 from importlib import import_module
 
+import jax
 import numpy as np
 import pytest
 from closeness import bound, epsilon
@@ -141,7 +142,7 @@ def drawn_problem(config, value, seed):
     """The network and the data that a point is about."""
     hidden = {"depth": [5] * int(value), "width": [int(value)]}.get(config["axis"], [5]) if value < 100 else [5]
     condition = value if config["axis"] == "condition_number" else None
-    net = LinearNetwork.random([5, *hidden, 5], config["init"], key=seed, condition_number=condition)
+    net = LinearNetwork.random([5, *hidden, 5], config["init"], key=jax.random.key(seed), condition_number=condition)
     samples = int(value) if config["axis"] == "batch_size" else config["batch"]
     x, y = normal_data(net, samples, seed, linear=config["linear_targets"])
     return list(map(np.asarray, net.weights)), np.asarray(x).T, np.asarray(y).T

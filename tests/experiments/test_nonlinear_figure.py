@@ -4,6 +4,7 @@ Brute force, in NumPy: inference by small steps down the energy's gradient, the 
 step, and for the theory the explicit Jacobians of every layer.
 """
 
+import jax
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -124,7 +125,7 @@ def trained(config, seed):
     """Training by backpropagation, step by step in NumPy; weights at the end, and the test samples."""
     data = training.digits()
     (x, y), test = (list(map(np.asarray, training.one_hot(each))) for each in (data.train, data.test))
-    linear = training.LinearNetwork.random([64, *config["hidden"], 10], "lecun_normal", key=seed)
+    linear = training.LinearNetwork.random([64, *config["hidden"], 10], "lecun_normal", key=jax.random.key(seed))
     weights, draw = list(map(np.asarray, linear.weights)), np.random.default_rng(seed)
     chosen = draw.choice(len(test[0]), config["samples"], replace=False)
     for _ in range(config["steps"][-1]):

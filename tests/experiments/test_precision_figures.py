@@ -3,6 +3,7 @@
 Oracles: the limits that theory gives the curves, and the library called once more.
 """
 
+import jax
 import numpy as np
 import pytest
 
@@ -45,7 +46,7 @@ def test_spiking(monkeypatch, drawn):
     for plain, spiked in (("PC", "S"), ("F", "S+F")):
         np.testing.assert_allclose(last[:, methods.index(plain)], last[:, methods.index(spiked)], atol=1e-6)
     for index, seed in enumerate(config["seeds"]):
-        net = dln.LinearNetwork.random([4] * 4, "norm_preserving", key=seed)
+        net = dln.LinearNetwork.random([4] * 4, "norm_preserving", key=jax.random.key(seed))
         problem = (net, *normal_data(net, 1, seed))
         np.testing.assert_allclose(last[index, 0], dln.target_alignment(*problem)[0], atol=1e-6)
         np.testing.assert_allclose(arrays["backpropagation"][index], dln.target_alignment(*problem, rule="bp")[0])
@@ -54,7 +55,7 @@ def test_spiking(monkeypatch, drawn):
 def test_theorem_3(monkeypatch, drawn):
     config, arrays = toy(monkeypatch, theorem3, square=4, depths=[1], widths=[4], samples=6, networks=1)
     drawn.append((theorem3, config, arrays))
-    net = dln.LinearNetwork.random([4] * 3, "norm_preserving", key=1)
+    net = dln.LinearNetwork.random([4] * 3, "norm_preserving", key=jax.random.key(1))
     x, y = normal_data(net, 6, 1)
     found = dln.interference_free_covariances(net, x, y).found
     for name in ("by_depth", "by_width"):

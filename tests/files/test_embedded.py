@@ -78,13 +78,13 @@ def test_networks_are_always_the_same():
     assert jax.tree.all(equal)
 
 
-def test_networks_under_32_bits():
+def test_networks_are_numpy_in_64_bits_and_import_no_jax():
     script = (
-        "import jax; from dlntheory.files.builtin import networks; "
-        "print({str(leaf.dtype) for leaf in jax.tree.leaves([each[:3] for each in networks().values()])})"
+        "import sys; from dlntheory.files.builtin import networks; from dlntheory.numerics.kinds import leaves; "
+        "print({str(leaf.dtype) for leaf in leaves([each[:3] for each in networks().values()])}, 'jax' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert printed.stdout.strip() == "{'float32'}"
+    assert printed.stdout.strip() == "{'float64'} False"
 
 
 def test_networks_cover_the_kinds_of_layers():
