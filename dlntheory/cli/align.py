@@ -16,7 +16,6 @@ from .inputs import (
     describe_data,
     read_problem,
     refusals,
-    use_double_precision,
 )
 from .output import print_json, print_tables
 
@@ -50,7 +49,6 @@ def align(
 
         with refusals("--plot"):
             check_picture(plot)
-    use_double_precision()
     if weights is None:
         from ..files.builtin import digits
 

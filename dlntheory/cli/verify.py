@@ -16,7 +16,6 @@ from .inputs import (
     describe_data,
     read_problem,
     refusals,
-    use_double_precision,
 )
 from .output import print_json, print_tables, track
 
@@ -44,7 +43,6 @@ def verify(
     otherwise; 2: bad usage or input.
     """
     check_combination(weights, inputs=inputs, targets=targets, order=order)
-    use_double_precision()
     problems = _built_in() if weights is None else {}
     if weights is not None:
         net, *data = read_problem(weights, inputs, targets, order, seed)

@@ -124,7 +124,7 @@ def test_the_points_are_alignments_of_single_samples(axis):
 def trained(config, seed):
     """Training by backpropagation, step by step in NumPy; weights at the end, and the test samples."""
     data = training.digits()
-    (x, y), test = (list(map(np.asarray, training.one_hot(each))) for each in (data.train, data.test))
+    (x, y), test = (list(map(np.asarray, training.vectors(each))) for each in (data.train, data.test))
     linear = training.LinearNetwork.random([64, *config["hidden"], 10], "lecun_normal", key=jax.random.key(seed))
     weights, draw = list(map(np.asarray, linear.weights)), np.random.default_rng(seed)
     chosen = draw.choice(len(test[0]), config["samples"], replace=False)
