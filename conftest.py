@@ -1,6 +1,8 @@
 """What every test shares, and every example in docstrings, README.md and docs/."""
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,10 @@ for variable, value in {
     "--xla_backend_optimization_level=0",
 }.items():
     os.environ.setdefault(variable, value)
+
+# A shell starts background processes with interrupts ignored, and tests of interrupts would wait for ever.
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax
 import pytest

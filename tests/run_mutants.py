@@ -55,7 +55,7 @@ def run_once(tests: Iterable[str], mutant: Mutant | None) -> Outcome:
         if mutant is not None:
             path = Path(folder, "dlntheory", mutant.file)
             path.write_text(path.read_text("utf-8").replace(mutant.original, mutant.mutated), "utf-8")
-        return pytest_in(folder, tests)
+        return pytest_in(folder, tests, LIMIT if mutant else 10 * LIMIT)
 
 
 def copy_to(folder: Path) -> None:
@@ -68,15 +68,15 @@ def copy_to(folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-def pytest_in(folder: str, tests: Iterable[str]) -> Outcome:
+def pytest_in(folder: str, tests: Iterable[str], limit: float) -> Outcome:
     """Run pytest in a process of its own, up to the first failure."""
     process = SERVER.Process(target=_pytest, args=(folder, list(tests)))
     process.start()
-    process.join(LIMIT)
+    process.join(limit)
     if process.is_alive():
         process.kill()
         process.join()
-        return Outcome(-1, f"no end after {LIMIT} s", "")
+        return Outcome(-1, f"no end after {limit} s", "")
     if not Path(folder, "status.txt").exists():
         return Outcome(-1, "pytest did not end by itself", "")
     output = Path(folder, "output.txt").read_text("utf-8")

@@ -535,10 +535,11 @@ def test_float64_is_not_truncated_in_32_bit_mode(tmp_path, suffix):
     path = write(tmp_path / f"net{suffix}", chain([2, 2]))
     jax.config.update("jax_enable_x64", False)
     try:
-        with pytest.raises(
-            ValueError, match=r"\(W1\): `weight` is float64 but JAX runs in 32-bit mode.*jax_enable_x64"
-        ):
-            load_weights(path)
+        net = load_weights(path)
+        assert isinstance(net.weights[0], np.ndarray)
+        assert net.dtype == np.float64
+        with pytest.raises(ValueError, match=r"`the network` is float64 but JAX runs in 32-bit mode.*jax_enable_x64"):
+            net.to_jax()
     finally:
         jax.config.update("jax_enable_x64", True)
 
