@@ -116,8 +116,8 @@ MUTANTS = (
         proof("pc-gradient"),
     ),
     Mutant(
-        "learning/rules.py", "a proof: predictive coding with feedforward activities",
-        "Signals(weighted_errors, activities[: len(layers)], predicted,", "Signals(weighted_errors, predicted[:-1], predicted,",
+        "learning/updates.py", "a proof: predictive coding with feedforward activities",
+        "Signals(state.weighted_errors, state.activities[: len(layers)],", "Signals(state.weighted_errors, state.predicted[:-1],",
         proof("pc-gradient"),
     ),
     Mutant(
@@ -257,7 +257,7 @@ MUTANTS = (
     Mutant(
         "numerics/cholesky.py", "substitution row by row with the wrong sign",
         "left = left - lower[index, column] * row", "left = left + lower[index, column] * row",
-        equilibrium("covariance-square-3-dense-B3-float64"),
+        _tests("test_cholesky", "test_triangular_inverses", ["8"]),
     ),
     Mutant(
         "numerics/algebra.py", "JAX: the factor in place of its transpose",
@@ -320,15 +320,15 @@ MUTANTS = (
         learning(BP, "square-3-dense-B3-float64"),
     ),
     Mutant(
-        "learning/rules.py", "predictive coding: activities shifted by a layer",
-        "Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])",
-        "Signals(weighted_errors, activities[1:], predicted, y - predicted[-1])",
+        "learning/updates.py", "predictive coding: activities shifted by a layer",
+        "Signals(state.weighted_errors, state.activities[: len(layers)],",
+        "Signals(state.weighted_errors, state.activities[1:],",
         learning(PC, "square-3-dense-B3-float64"),
     ),
     Mutant(
-        "learning/rules.py", "predictive coding: feedforward activities in place of those at equilibrium",
-        "Signals(weighted_errors, activities[: len(layers)], predicted, y - predicted[-1])",
-        "Signals(weighted_errors, predicted[:-1], predicted, y - predicted[-1])",
+        "learning/updates.py", "predictive coding: feedforward activities in place of those at equilibrium",
+        "Signals(state.weighted_errors, state.activities[: len(layers)],",
+        "Signals(state.weighted_errors, state.predicted[:-1],",
         learning(PC, "square-3-dense-B3-float64"),
     ),
     Mutant(
