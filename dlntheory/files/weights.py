@@ -66,8 +66,7 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
     Raises:
         FileNotFoundError: for a path where there is nothing.
         ValueError: for a file that is not what its suffix says, that holds anything but weights and biases,
-            whose weights make no network, or whose names do not tell the layers' order; for float64 weights while
-            JAX runs in 32-bit mode.
+            whose weights make no network, or whose names do not tell the layers' order.
         TypeError: for a ``path`` that is no path, or an ``order`` that is no list of names.
         ImportError: for a PyTorch file where PyTorch is not installed.
 
