@@ -205,7 +205,7 @@ def batches_below_the_width_suffice(_: Results) -> Iterable[Case]:
         where, x, y = data(net, SMALL, linear)
         yield below({**where, "inputs": "distinct"}, dln.verify(net, x, y, theorem=2).error, EXACT)
         if not linear:  # or the targets would be the same twice, too
-            twice = x.at[1].set(x[0])
+            twice = jnp.asarray(x).at[1].set(x[0])
             yield below({**where, "inputs": "one twice"}, dln.verify(net, twice, y, theorem=2).error, EXACT)
 
 
