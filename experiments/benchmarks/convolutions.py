@@ -17,13 +17,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.equilibria.equilibrium import cheapest_route, equilibrate
+from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
 from dlntheory.equilibria.problem import as_problem
 
 from . import timing
@@ -173,7 +174,7 @@ def measure_memory(name: str, quick: bool) -> dict[str, float]:
     images = NETWORKS[name](quick)
     problem = as_problem(images.network(), *images.data(), None, None)
     route = cheapest_route(problem.layers, problem.samples)
-    compiled = equilibrate.lower(problem, route).compile()
+    compiled = eqx.filter_jit(settle_by.__wrapped__).lower(problem, route).compile()
     plan = compiled.compiled.memory_analysis()
     jax.block_until_ready(compiled(problem, route))
     gc.collect()

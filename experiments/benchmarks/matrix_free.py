@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.equilibria.equilibrium import cheapest_route, equilibrate
+from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
 from dlntheory.equilibria.problem import as_problem
 
 from . import convolutions, timing
@@ -67,7 +67,7 @@ def compared(name: str, net: dln.LinearNetwork, x: jnp.ndarray, y: jnp.ndarray, 
     """The time of the chosen route by that of the faster one."""
     problem = as_problem(net, x, y, None, None)
     candidates: timing.Candidates = {
-        route: lambda route=route: equilibrate(problem, route).activities for route in ROUTES
+        route: lambda route=route: settle_by(problem, route).activities for route in ROUTES
     }
     timing.first_calls(candidates)
     found = timing.summary(timing.interleaved(candidates, rounds))
@@ -75,7 +75,7 @@ def compared(name: str, net: dln.LinearNetwork, x: jnp.ndarray, y: jnp.ndarray, 
     chosen = cheapest_route(problem.layers, problem.samples)
     details = {
         **{f"{route}, ms": each for route, each in milliseconds.items()},
-        "iterations": int(equilibrate(problem, "cg").iterations),
+        "iterations": int(settle_by(problem, "cg").steps),
         "auto": chosen,
     }
     value = milliseconds[chosen] / min(milliseconds.values()) if chosen in ROUTES else math.nan
