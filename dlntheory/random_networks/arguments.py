@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.checks import as_count, as_list, one_of
 from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
 from .namespaces import is_jax, is_traced, namespace
 
@@ -17,33 +18,9 @@ INITIAL_VARIANCES = {
 }
 
 
-def one_of(name: str, value: Any, choices: Any) -> Any:
-    """Return ``value`` if it is among ``choices``."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"`{name}` is {value!r}; wanted one of {', '.join(map(repr, choices))}.")
-    return value
-
-
-def as_count(name: str, value: Any, minimum: int = 1) -> int:
-    """Convert to a whole number of at least ``minimum``."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise TypeError(f"`{name}` is {value!r}; wanted a whole number.")
-    if value < minimum:
-        raise ValueError(f"`{name}` is {value}; wanted at least {minimum}.")
-    return int(value)
-
-
-def as_listed(name: str, value: Any, content: str) -> list[Any]:
-    """Convert a list, a tuple or an array of at least one dimension to a list."""
-    listed = hasattr(value, "__len__") and hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
-    if isinstance(value, str | bytes | dict | set) or not listed:
-        raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a list of {content}.")
-    return list(value)
-
-
 def as_widths(widths: Any) -> tuple[int, ...]:
     """Convert ``(n_0, …, n_L)`` to whole numbers, at least two."""
-    listed = as_listed("widths", widths, "whole numbers")
+    listed = as_list("widths", widths, "whole numbers")
     if len(listed) < 2:
         raise ValueError(f"`widths` is {widths!r}; wanted at least an input and an output width.")
     return tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
@@ -97,7 +74,7 @@ def as_layers(widths: Any, init: str, variances: Any, layers: Any) -> tuple[Laye
 
 
 def _listed_layers(widths: Any, layers: Any) -> tuple[LayerKind, ...]:
-    listed = as_listed("layers", layers, "(kind, n_in, n_out, variance)")
+    listed = as_list("layers", layers, "(kind, n_in, n_out, variance)")
     if not listed:
         raise ValueError("`layers` is empty; wanted at least one layer.")
     read = tuple(_listed_layer(f"layers[{index}]", layer) for index, layer in enumerate(listed))

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import as_count, as_listed, as_positive, one_of
+from ..numerics.checks import as_count, as_list, one_of
+from .arguments import as_positive
 
 
 def batch_alignment(
@@ -121,7 +122,7 @@ def _residual(
 
 def _as_weights(network: Any) -> list[np.ndarray]:
     """Convert to float64 matrices that chain."""
-    listed = as_listed("network", getattr(network, "weights", network), "matrices")
+    listed = as_list("network", getattr(network, "weights", network), "matrices")
     if not listed:
         raise ValueError("`network` is empty; wanted at least one matrix.")
     weights = [np.asarray(each, np.float64) for each in listed]

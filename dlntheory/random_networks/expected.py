@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.checks import as_count, one_of
 from . import backpropagation, batches, fluctuations, predictive_coding
-from .arguments import as_count, as_layers, as_per_layer, as_positive, one_of
+from .arguments import as_layers, as_per_layer, as_positive
 from .equilibrium import RandomEquilibrium, solve
 from .layer_kinds import LayerKind
 from .namespaces import is_jax, is_traced, namespace
