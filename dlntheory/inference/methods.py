@@ -44,10 +44,6 @@ def _zeros(columns: Sequence[Array]) -> list[Array]:
     return [namespace(each).zeros_like(each) for each in columns]
 
 
-def _no_memory(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
-    return None
-
-
 def _velocity(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
     return None if settings.momentum is None else _zeros(start)
 

@@ -263,10 +263,6 @@ def _dot(u: Any, w: Any) -> Any:
     return (u * w).sum(axis=-1)
 
 
-def _times(matrix: Any, u: Any) -> Any:
-    return (matrix * u[..., None, :]).sum(axis=-1)
-
-
 def _scaled(factor: Any, array: Any) -> Any:
     """``factor · array``, with one factor per point of the grid."""
     return factor.reshape(factor.shape + (1,) * (array.ndim - factor.ndim)) * array

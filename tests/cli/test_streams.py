@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,11 +126,21 @@ def test_help_in_ascii(arguments):
     assert done.stdout.isascii()
 
 
-@pytest.mark.parametrize("command", [("align",), ("train", "--data", "iris", "--hidden", "4", "--epochs", "1")])
+TRAIN_LINEAR = ("train-linear", "--widths", "2,2", "--inputs", "x.npy", "--targets", "x.npy")
+
+
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
-def test_a_platform_that_is_not_there(command, platform, tmp_path):
+def test_closed_forms_ask_for_no_platform(platform):
+    assert run("-m", "dlntheory", "align", "--json", JAX_PLATFORMS=platform).returncode == 0
+
+
+@pytest.mark.parametrize("command", [TRAIN_LINEAR, ("train", "--data", "iris", "--hidden", "4", "--epochs", "1")])
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_a_platform_that_is_not_there(command, platform, tmp_path, monkeypatch):
     if platform == "cuda" and Path("/dev/nvidia0").exists():
         pytest.skip("there is a GPU")
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.ones((3, 2)))
     out = ("--out", str(tmp_path / "run")) if command[0] == "train" else ()
     done = run("-m", "dlntheory", *command, *out, JAX_PLATFORMS=platform)
     assert done.returncode == 2
