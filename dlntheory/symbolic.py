@@ -324,7 +324,7 @@ def _as_symbolic(name: str, net: Any) -> LinearNetwork:
 def _covariances(net: LinearNetwork, covariances: Any) -> tuple[Any, ...]:
     entries = [None] * net.depth if covariances is None else as_list("covariances", covariances, "scalars or matrices")
     if len(entries) != net.depth:
-        raise ValueError(f"`covariances` has {len(entries)} entries; wanted {net.depth}, one a layer.")
+        raise ValueError(f"`covariances` has {len(entries)} entries; wanted {net.depth}, one per layer.")
     import sympy
 
     return tuple(None if each is None else sympy.sympify(each) for each in entries)

@@ -51,7 +51,7 @@ class BestAlignment(Record):
 def best_alignment(
     net: LinearNetwork, x: Any, y: Any, rule: str = "pc", method: str = "auto", **options: Any
 ) -> BestAlignment:
-    r"""The best target alignment of a batch over all factors ``A_l`` in ``ΔW_l A_l``, one a layer.
+    r"""The best target alignment of a batch over all factors ``A_l`` in ``ΔW_l A_l``, one per layer.
 
     What Theorem 2 reaches with its own factors is never better. One is reached if and only if the residual lies in the
     sum over layers of ``{D_l ΔW_l A φ_l(X̂_{l-1})}``; Theorem 2 needs more, a share of the residual from every layer.

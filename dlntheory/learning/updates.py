@@ -129,7 +129,7 @@ def signals_of(learning: Learning) -> Signals:
 
 
 def factors_of(learning: Learning, signals: Signals) -> list[Any]:
-    """The rescaling's factors, one a layer, with the layer's scalar covariance where it is predictive coding's."""
+    """The rescaling's factors, one per layer, with the layer's scalar covariance where it is predictive coding's."""
     layers, options = learning.problem.layers, learning.options
     if learning.rescaling == "decorrelated":
         factors = decorrelations(layers, signals, options.regularisation, options.rcond)
@@ -266,7 +266,7 @@ def bias_updates(
 
 
 def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any) -> Float[Array, " L"]:
-    r"""The learning rates of Theorem 1, one a layer: ``1 / mean_b(x*_{l-1}ᵀ x̂_{l-1})``.
+    r"""The learning rates of Theorem 1, one per layer: ``1 / mean_b(x*_{l-1}ᵀ x̂_{l-1})``.
 
     For backpropagation ``1 / mean_b(x̂_{l-1}ᵀ x̂_{l-1})``.
 
@@ -306,7 +306,7 @@ def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc"
 def decorrelation_matrices(
     net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any
 ) -> tuple[Float[Array, "..."], ...]:
-    r"""The matrices of Theorem 2, one a layer: ``(mean_b x̂_{l-1} x*_{l-1}ᵀ)⁺``.
+    r"""The matrices of Theorem 2, one per layer: ``(mean_b x̂_{l-1} x*_{l-1}ᵀ)⁺``.
 
     For backpropagation ``(mean_b x̂_{l-1} x̂_{l-1}ᵀ)⁺``.
 

@@ -68,7 +68,7 @@ class LinearNetwork(Record):
         biases = [None] * len(weights) if biases is None else as_list("biases", biases, "vectors or None")
         if len(biases) != len(weights):
             raise ValueError(
-                f"`biases` has {len(biases)} entries for {len(weights)} weights; wanted one a weight, or None."
+                f"`biases` has {len(biases)} entries for {len(weights)} weights; wanted one per weight, or None."
             )
         layers = []
         for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):

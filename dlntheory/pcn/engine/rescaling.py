@@ -46,7 +46,7 @@ def rescaled(
         x: inputs with channels last.
         states: those in the gradients' outer products.
         predicted: of the forward pass.
-        gradients: batch means, one a block.
+        gradients: batch means, one per block.
     """
     if rule is None:
         return gradients
