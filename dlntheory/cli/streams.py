@@ -79,7 +79,7 @@ def protected(stream: Any, needed: bool) -> Any:
 
 
 def similar(error: UnicodeError) -> tuple[str, int]:
-    """What is written for characters that an encoding lacks: ASCII that looks or reads like them."""
+    """Replacements for characters that an encoding lacks: ASCII that looks or reads like them."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(ascii_of, error.object[error.start : error.end])), error.end

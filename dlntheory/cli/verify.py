@@ -21,7 +21,7 @@ from .output import print_json, print_tables, track
 
 THEOREMS = (1, 2, 3, "spike", "nudging")
 LENGTHY = (3, "nudging", "printed-nudging")
-"""What takes long to search or to compile: of the built-in networks, only those of `SEARCHED` are given to it."""
+"""Theorems that take long: of the built-in networks, they are checked on those of `SEARCHED` only."""
 SEARCHED = ("digits", "single", "residual")
 
 

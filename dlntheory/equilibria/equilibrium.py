@@ -277,6 +277,6 @@ def _refusal(settled: Settled) -> str:
 
 
 def _nan_unless(accurate: Array, values: Array) -> Array:
-    """Of samples in columns."""
+    """The values where a sample, a column, is accurate; NaN elsewhere."""
     xp = namespace(values)
     return xp.where(xp.broadcast_to(accurate, values.shape), values, xp.full_like(values, xp.nan))

@@ -1,4 +1,4 @@
-r"""What the generative model is told: which outputs are known, and whether the input is given or drawn.
+r"""Observations of the generative model: which outputs are known, and whether the input is given or drawn.
 
 Both reduce to a clamped network, so that everything known of the equilibrium holds for them:
 

@@ -191,7 +191,7 @@ def errors_by_subtraction(
 
 
 def _imbalance(layers: Sequence[Layer], errors: Columns, forces: Columns | None) -> list[Array]:
-    """What is left of the second equation, minus the energy's gradient: ``T_{l+1}ᵀ e_{l+1} − e_l + g_l``."""
+    """The residual of the second equation, minus the energy's gradient: ``T_{l+1}ᵀ e_{l+1} − e_l + g_l``."""
     pulled = [layer.transpose(error) - own for layer, error, own in zip(layers[1:], errors[1:], errors, strict=False)]
     return pulled if forces is None else [total(*pair) for pair in zip(pulled, forces, strict=True)]
 
@@ -229,7 +229,7 @@ def _resolved(
 def _subtraction_losses(
     layers: Sequence[Layer], whitening: Sequence[Array], offsets: Columns, hidden: Columns
 ) -> list[Array]:
-    """What rounding leaves, for each sample, in ``Σ_l⁻¹ (z_l − T_l z_{l-1} − c_l)``."""
+    """The rounding error of each sample in ``Σ_l⁻¹ (z_l − T_l z_{l-1} − c_l)``."""
     rounding = epsilon(offsets[-1].dtype)
     sizes = [_norms([offset]) for offset in offsets]
     for index, activity in enumerate(hidden):
@@ -288,7 +288,7 @@ ROUTES: dict[str, Callable[..., Solution]] = {
 def residuals(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, errors: Columns, hidden: Columns
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """What is left of the two equations (with ``g = 0``)."""
+    """The residuals of the two equations (with ``g = 0``)."""
     first = [total(noise, offset) for noise, offset in zip(scale_all(covariances, errors), offsets, strict=True)]
     first = [each - activity for each, activity in zip(first, hidden, strict=False)] + first[len(hidden) :]
     pairs = zip(layers[1:], first[1:], hidden, strict=True)

@@ -20,7 +20,7 @@ STATE_DICT = "wanted what torch.save(model.state_dict(), path) writes"
 
 
 class Contents(NamedTuple):
-    """What a file holds: arrays by name, and a note in JSON, which most files do not have."""
+    """The contents of a file: arrays by name, and a note in JSON, which most files do not have."""
 
     arrays: dict[str, np.ndarray]
     note: str | None = None

@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "numpy")
-"""What every number depends on."""
+"""Packages that every number depends on."""
 
 
 def provenance(*others: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ CONVENTIONS = (
     (re.compile(r"w(_?\d+)"), r"b\1"),
     (re.compile(r"((?:.+\.)?)weight"), r"\1bias"),
 )
-"""What weights are called, in lower case, and what the bias of each is then called."""
+"""Names of weights, in lower case, and the name of the bias that goes with each."""
 
 
 def load_weights(path: Any, order: Any = None) -> LinearNetwork:
@@ -145,7 +145,7 @@ def _entry(layer: Any, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _arguments(layer: Any) -> dict[str, Any]:
-    """What the layer's constructor would make it of; a list of layers where it is made of layers."""
+    """The arguments from which the constructor makes the layer; a list of layers where it is made of layers."""
     if isinstance(layer, Chain):
         return {"layers": list(layer.layers)}
     if isinstance(layer, Residual) and not isinstance(layer.inner, Dense):

@@ -94,7 +94,7 @@ def energy(
 def _energy(
     layers: tuple[Layer, ...], covariances: Covariances, rows: tuple[Array, ...], y: Any, nudge: Any, by_layer: bool
 ) -> Float[Array, "..."]:
-    """Of checked activities, as rows."""
+    """The energy of checked activities, given as rows."""
     columns = list(map(as_columns, rows))
     errors = [own - layer.affine(below) for layer, below, own in zip(layers, columns, columns[1:], strict=False)]
     weighted = scale_all(tuple(map(precision, covariances)), errors)
@@ -196,7 +196,7 @@ def local_gradient(layers: Sequence[Layer], gradient: Hidden) -> list[Matrix]:
 
 
 class Coordinates(NamedTuple):
-    """What inference moves: its gradient, and the way there and back."""
+    """The coordinates that inference moves: the gradient, and the way there and back."""
 
     gradient: Callable[..., list[Matrix]]
     from_hidden: Callable[..., Hidden]

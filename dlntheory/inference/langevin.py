@@ -35,7 +35,7 @@ class LangevinLaw(Record):
 
 
 def langevin_law(net: LinearNetwork, step_size: Any, momentum: Any = 0.0, covariances: Any = None) -> LangevinLaw:
-    r"""What Langevin dynamics samples from: Monte Carlo predictive coding's law, with the bias of its step.
+    r"""The law that Langevin dynamics samples from in Monte Carlo predictive coding, with the bias of its step.
 
     The dynamics ``v ← m v − γ ∇E + √(2γ(1 − m)) ξ``, ``z ← z + v`` of the hidden activities, with input and output
     clamped; without momentum ``z ← z − γ ∇E + √(2γ) ξ``. In an eigendirection of the energy's Hessian ``H`` with the

@@ -86,7 +86,7 @@ def energy_propagation(
 
 
 def arrivals(depth: int, steps: int, momentum: Array, step_size: Any = 1.0) -> Float[Array, " L"]:
-    r"""What has come down of the output's error to layers ``1 … L``: ``γ^{L−l} C(T, L−l)`` without momentum.
+    r"""The share of the output's error that has come down to layers ``1 … L``: ``γ^{L−l} C(T, L−l)`` without momentum.
 
     The coefficients of a power of polynomials in the step down, with no term that is negative: no digit is lost.
     """

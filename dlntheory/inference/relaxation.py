@@ -118,7 +118,7 @@ class Relaxation(Record):
 
 
 class Measured(NamedTuple):
-    """What a state shows, as columns, of the layers and of the soft output's."""
+    """Errors and energies of a state, as columns, of the layers and of the soft output's."""
 
     errors: list[Matrix]
     weighted: list[Matrix]

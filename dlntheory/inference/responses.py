@@ -1,4 +1,4 @@
-r"""What ``T`` steps of gradient descent with heavy-ball momentum do to one mode of the Hessian, in closed form.
+r"""The response of one mode of the Hessian to ``T`` steps of gradient descent with momentum, in closed form.
 
 In an eigenvector's direction inference is the scalar recurrence ``u_{t+1} = (1 + μ − γλ) u_t − μ u_{t−1} + γ b`` from
 ``u_{−1} = u_0``. After ``T`` steps ``u_T = p_T(λ) u_0 + q_T(λ) b``: ``p_T`` is what is left of the start, ``(1 − γλ)ᵀ``
@@ -19,7 +19,7 @@ BITS = 64
 
 
 class Responses(NamedTuple):
-    """What is left of a start, and what is gained of a drive."""
+    """The share of a start that is left, and the gain from a drive."""
 
     left: Array
     gained: Array
@@ -78,7 +78,7 @@ def by_squaring(times: Callable[[Any, Any], Any], base: Any, unit: Any, bits: Ar
 
 
 def product(left: Array, right: Array) -> Array:
-    """Of many small matrices, without a call of a library for each."""
+    """Products of many small matrices, without a library call for each."""
     return (left[:, :, None] * right[None]).sum(axis=1)
 
 

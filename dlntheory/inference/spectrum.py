@@ -32,7 +32,7 @@ from .relaxation import Inference, as_inference
 DENSE = 256
 """Up to so many hidden units the Hessian is decomposed whole."""
 RESIDUAL = 1e-8
-"""What Lanczos' method leaves of an eigenvector's residual, relative to the eigenvalue."""
+"""The largest residual of an eigenvector by Lanczos' method, relative to the eigenvalue."""
 ACCURATE = 1e-6
 """The relative residual of an eigenvector that is good enough: the eigenvalue's error is its square."""
 

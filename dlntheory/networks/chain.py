@@ -87,7 +87,7 @@ class Chain(Layer):
 
     @property
     def shift(self) -> Matrix | None:
-        """What the biases add to the output."""
+        """The biases' share of the output."""
         if self.bias is None:
             return None
         return feedforward(self.layers, namespace(self.like).zeros((self.in_size, 1), self.like.dtype))[-1][:, 0]
@@ -136,7 +136,7 @@ class Chain(Layer):
         return finite_change(self.layers, self._parts(change), feedforward(self.layers, x), learning_rate)
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """Of the output in all weights, by those of the layers."""
+        """The Jacobian of the output in all weights, from the layers' Jacobians."""
         triples = zip(self.layers, backward_sweep(self.layers, downstream), feedforward(self.layers, x), strict=False)
         parts = [layer.jacobian(pulled, activity) for layer, pulled, activity in triples]
         return namespace(x).concatenate(parts, axis=1)

@@ -20,7 +20,7 @@ from .layer import Layer, Shape, as_bias, known
 
 
 class Convolution(Layer):
-    """What `Conv2d` and `ConvTranspose2d` share: filters ``(C_out, C_in / groups, k_h, k_w)`` that move over images."""
+    """The base of `Conv2d` and `ConvTranspose2d`: filters ``(C_out, C_in / groups, k_h, k_w)`` moved over images."""
 
     kernel: Matrix
     bias: Matrix | None
@@ -58,7 +58,7 @@ class Convolution(Layer):
 
     @property
     def channels(self) -> Pair:
-        """Of the inputs, and of the outputs."""
+        """The numbers of input and output channels."""
         outputs, inputs, _, _ = self.filters.shape
         return inputs * self.groups, outputs
 
@@ -147,7 +147,7 @@ class Convolution(Layer):
         return moved if bias is None else moved + bias.repeat(self.positions)[:, None]
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """Of ``D T x`` in the extended weight, from ``D'``."""
+        """The Jacobian of ``D T x`` in the extended weight, from ``D'``."""
         samples, outputs = x.shape[1], downstream.shape[1]
         seen = self.features(x).reshape(self.groups, -1, self.positions, samples)
         maps = downstream.reshape(self.groups, -1, self.positions, outputs)

@@ -111,7 +111,7 @@ def filter_update(filters: Matrix, images: Matrix, errors: Matrix, geometry: Geo
 
 
 def windows(images: Matrix, geometry: Geometry) -> Matrix:
-    """What lies under a window at all its places, ``(k_h k_w, channels, places, samples)``."""
+    """The pixels under a window at all its places, ``(k_h k_w, channels, places, samples)``."""
     bordered = _bordered(images, geometry)
     height, width = geometry
     parts = [

@@ -153,7 +153,7 @@ class Layer(Record):
         return with_fields(self, weight=weight)
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """Of ``D T x`` in the extended weight, ``(n_L B, parameters)``, from ``D'``."""
+        """The Jacobian of ``D T x`` in the extended weight, ``(n_L B, parameters)``, from ``D'``."""
         return namespace(x).kron(downstream.T, self.features(x).T)
 
     def split(self, change: Matrix) -> tuple[Any, Any]:

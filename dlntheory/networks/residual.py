@@ -68,7 +68,7 @@ class Wrapper(Layer):
         return self.inner.work
 
     def seen(self, x: Matrix) -> Matrix:
-        """What the inner layer gets of the input."""
+        """The inner layer's input."""
         return x
 
     def weight_features(self, x: Matrix) -> Matrix:
@@ -105,7 +105,7 @@ class Wrapper(Layer):
         return with_fields(self, inner=self.inner.with_weight(weight))
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """Of the output in the extended weight."""
+        """The Jacobian of the output in the extended weight."""
         return self.inner.jacobian(downstream, self.seen(x))
 
     def split(self, change: Matrix) -> tuple[Any, Any]:

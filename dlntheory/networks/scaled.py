@@ -82,5 +82,5 @@ class Scaled(Wrapper):
         return self.a * self.inner.finite_change(change, x, learning_rate)
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """Of the output in the unscaled extended weight."""
+        """The Jacobian of the output in the unscaled extended weight."""
         return self.a * self.inner.jacobian(downstream, x)

@@ -54,7 +54,7 @@ class Block(Batched):
         return self.after(z), statistics
 
     def before(self, *sources: Array, training: bool) -> tuple[Array, Statistics]:
-        """What enters the activation."""
+        """The input of the activation."""
         statistics: Statistics = ()
         z = self.layer(sources[0])
         if self.norm is not None:
@@ -73,7 +73,7 @@ class Block(Batched):
         return x
 
     def skip(self, z: Float[Array, "batch ..."], training: bool) -> tuple[Array, Statistics]:
-        """What the second source adds."""
+        """The second source's share."""
         return (z, ()) if self.shortcut is None else self.shortcut(z, training=training)
 
 
@@ -83,7 +83,7 @@ class Before(Batched):
     block: Block
 
     def __call__(self, *sources: Array, training: bool) -> tuple[Array, Statistics]:
-        """What enters the activation."""
+        """The input of the activation."""
         return self.block.before(*sources, training=training)
 
 

@@ -70,7 +70,7 @@ def _pool(x: Images, size: int) -> Images:
 
 
 def _corners(x: Images, size: int) -> list[Images]:
-    """What stands at each place of all windows."""
+    """The pixels at each place of all windows."""
     return [_windows(x, size)[:, :, i, :, j] for i in range(size) for j in range(size)]
 
 

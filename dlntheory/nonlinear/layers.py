@@ -107,7 +107,7 @@ class ConvTranspose(eqx.Module):
 
 
 class Identity(eqx.Module):
-    """What comes in goes out."""
+    """The input, unchanged."""
 
     def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """Apply to a batch."""

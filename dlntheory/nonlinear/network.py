@@ -164,7 +164,7 @@ class Network(eqx.Module):
         return tuple(all(source == 0 for source in read) for read in self.sources)
 
     def read(self, x: Array, states: Sequence[Array], k: int) -> tuple[Array, ...]:
-        """What the block with index ``k`` reads, given the input with channels last."""
+        """The sources that the block with index ``k`` reads, given the input with channels last."""
         return tuple(x if source == 0 else states[source - 1] for source in self.sources[k])
 
     def forward(self, x: Array, training: bool) -> tuple[States, tuple[Statistics, ...]]:

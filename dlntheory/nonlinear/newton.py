@@ -41,7 +41,7 @@ LOOSE = 1.0
 
 
 class Clamped(NamedTuple):
-    """What relaxes: the blocks ``f_2 … f_L`` of a batch, ``f_1(x)``, the target, and which hidden layers have kinks.
+    """The problem: the blocks ``f_2 … f_L`` of a batch, ``f_1(x)``, the target, and which hidden layers have kinks.
 
     ``tied`` are the places of the hidden layers that are inputs of an activation, in units of ``1/√ρ``; ``multipliers``
     are theirs, in units of ``√ρ``.
@@ -237,7 +237,7 @@ def curvature(clamped: Clamped, hidden: State, slope: Slope, bend: bool = True) 
 
 
 def _bends(clamped: Clamped, hidden: State) -> list[Callable[[jax.Array], jax.Array]]:
-    """Of each hidden layer, how ``J_{l+1}ᵀ ε_{l+1}`` moves with its activity while the error stays."""
+    """For each hidden layer, how ``J_{l+1}ᵀ ε_{l+1}`` moves with its activity while the error stays."""
     bends = []
     for block, z, error in zip(clamped.blocks, hidden, clamped.errors(hidden)[1:], strict=True):
 

@@ -28,7 +28,7 @@ class Linearised(Wrapper):
 
     @property
     def shift(self) -> Matrix:
-        """What the output is where the input is zero, ``T offset + b``."""
+        """The output where the input is zero, ``T offset + b``."""
         return self.inner.affine(self.offset[:, None])[:, 0]
 
     def bind(self, shape: Shape) -> "Linearised":
@@ -60,7 +60,7 @@ class Sloped(Wrapper):
 
     @property
     def shift(self) -> Matrix:
-        """What the output is where the input is zero, ``slope ⊙ b + offset``."""
+        """The output where the input is zero, ``slope ⊙ b + offset``."""
         bias = self.inner.shift
         return self.offset if bias is None else self.slope * bias + self.offset
 
@@ -98,7 +98,7 @@ class Sloped(Wrapper):
         return self.slope[:, None] * self.inner.finite_change(change, x, learning_rate)
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """Of the output in the extended weight."""
+        """The Jacobian of the output in the extended weight."""
         return self.inner.jacobian(self.slope[:, None] * downstream, x)
 
 

@@ -1,4 +1,4 @@
-r"""What backpropagation and predictive coding learn in a nonlinear network, and how it moves the predictions.
+r"""Updates by backpropagation and predictive coding in a nonlinear network, and how they move the predictions.
 
 The rules are those of linear networks, with Jacobians for maps. A layer ``x_l = T_l φ(x_{l-1}) + b_l`` is updated by
 ``(1/B) Σ_b e_l φ(a_{l-1})ᵀ``. Backpropagation takes errors and activities from the feedforward pass,
@@ -30,7 +30,7 @@ INFERENCE = ("tolerance", "steps", "method")
 
 
 class Traces(NamedTuple):
-    """What a local rule multiplies: each block's signal, its input and feedforward input; and the residual."""
+    """The factors of a local rule: each block's signal, its input and feedforward input; and the residual."""
 
     signals: tuple[Array, ...]
     inputs: tuple[Array, ...]
@@ -200,7 +200,7 @@ def _prepare(
 
 @eqx.filter_jit
 def at_equilibrium(net: Network, settled: NonlinearEquilibrium) -> Traces:
-    """What predictive coding multiplies, of a batch that has settled."""
+    """The factors of predictive coding's rule, for a batch that has settled."""
     predicted = forward(net.blocks, settled.activities[0])[:-1]
     return Traces(settled.signals, settled.activities[:-1], tuple(predicted), settled.residual)
 
@@ -263,7 +263,7 @@ def _layer_updates(net: Network, traces: Traces, rescaling: str, options: Option
 
 
 def features(block: Any, x: Array) -> Array:
-    """What a layer's weight multiplies."""
+    """The features that a layer's weight multiplies."""
     return x if isinstance(block, Block) else block.activation(x)
 
 

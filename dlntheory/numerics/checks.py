@@ -1,4 +1,4 @@
-"""What the interface accepts: conversion and refusal of arguments, before anything is computed.
+"""Conversion and refusal of arguments, before anything is computed.
 
 Every message names the argument, says what it got, and says what it wanted. What is kept is a copy: nothing that a
 caller passes is shared.

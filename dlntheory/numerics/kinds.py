@@ -39,7 +39,7 @@ def namespace(like: Any) -> Any:
 
 
 def leaves(*trees: Any) -> list[Any]:
-    """What records, tuples, lists, dictionaries and Equinox's modules hold, in order; ``None`` is nothing."""
+    """The leaves of records, tuples, lists, dictionaries and Equinox's modules, in order; ``None`` is nothing."""
     found: list[Any] = []
     for tree in trees:
         _collect(tree, found)

@@ -15,7 +15,7 @@ class PseudoInverse(MatrixExpr):
 
     @property
     def arg(self) -> Any:
-        """What is inverted."""
+        """The matrix that is inverted."""
         return self.args[0]
 
     @property

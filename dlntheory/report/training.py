@@ -57,7 +57,7 @@ def energies(values: Sequence[float]) -> str:
 
 
 def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
-    """What came out of a run: its last epochs, and the best."""
+    """The outcome of a run: its last epochs, and the best."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("epoch", "loss", "train", "test loss", "test", "energy by layer"):
         table.add_column(column, header_style="dim", justify="left" if column == "energy by layer" else "right")

@@ -23,7 +23,7 @@ def fixed(value: float | None) -> str:
 
 
 def rule_name(rule: str, rescaling: str | None) -> str:
-    """What a rule with a rescaling is called."""
+    """The name of a rule with a rescaling."""
     return LABELS[rule] if rescaling is None else f"{LABELS[rule]}, {RESCALINGS.get(rescaling, rescaling)}"
 
 

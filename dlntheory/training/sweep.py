@@ -32,7 +32,7 @@ CHUNK = 100
 
 
 class Sweep(Record):
-    r"""What `sweep` found, by algorithm ``A``, learning rate ``R`` and seed ``S``.
+    r"""The result of `sweep`, by algorithm ``A``, learning rate ``R`` and seed ``S``.
 
     Attributes:
         algorithms: the names of the algorithms.

@@ -12,7 +12,7 @@ from ..numerics.kinds import leaves, map_leaves
 from .sweep_program import Found, Work
 
 FORMAT = 2
-"""Of checkpoints."""
+"""The version of checkpoints."""
 
 
 class Blocks(NamedTuple):

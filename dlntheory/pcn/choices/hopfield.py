@@ -59,7 +59,7 @@ class HopfieldMemory(Initial):
         return Recollections(tuple(made), jnp.asarray(False))
 
     def states(self, memory: Recollections, network: Network, x: Array, y: Array, key: jax.Array) -> States:
-        """What the memory recalls."""
+        """Recall from the memory."""
         pairs = zip(memory.states, network.state_shapes, strict=True)
         return jax.lax.cond(
             memory.filled,

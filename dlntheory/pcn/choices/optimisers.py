@@ -11,7 +11,7 @@ from ...numerics.checks import as_count, as_number
 from ...numerics.extras import require
 
 PEAK, END, WARM_UP = 1.1, 0.1, 0.1
-"""Of the schedule: its largest and its last value, relative to the learning rate, and the share of the warm-up."""
+"""The schedule: its largest and its last value, relative to the learning rate, and the share of the warm-up."""
 
 
 class AdamW(eqx.Module):

@@ -40,7 +40,7 @@ class Relaxation(eqx.Module):
 
     @abc.abstractmethod
     def start(self, variables: Variables) -> Any:
-        """What the rule remembers from step to step."""
+        """The rule's memory from step to step."""
 
     @abc.abstractmethod
     def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:

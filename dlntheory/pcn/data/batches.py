@@ -18,7 +18,7 @@ ORDERS = ("shuffled", "aligned")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done at random to training images. Test images are cut to ``crop`` around their middle.
+    """Random changes of training images. Test images are cut to ``crop`` around their middle.
 
     ``crop`` is a side in pixels, ``None`` for no crop; ``padding`` black pixels are put around before.
     """

@@ -148,5 +148,5 @@ def telling_how_to_get(name: str, folder: Path) -> Iterator[None]:
 
 
 def command(name: str, folder: Path) -> str:
-    """What gets a data set into a folder, for a shell."""
+    """The shell command that gets a data set into a folder."""
     return SOURCES[name].command.format(folder=shlex.quote(str(folder)))

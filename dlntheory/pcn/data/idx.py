@@ -18,7 +18,7 @@ from ...files.arrays import as_path
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The codes of the types of numbers."""
 GZIP = b"\x1f\x8b"
-"""What a compressed file starts with."""
+"""The first bytes of a compressed file."""
 LARGEST_RATIO = 1032
 """How much smaller than its contents a compressed file can be."""
 CHUNK = 1 << 20

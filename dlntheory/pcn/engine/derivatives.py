@@ -1,4 +1,4 @@
-"""What one block contributes to the energy's gradients, and the first pass through the network."""
+"""One block's share of the energy's gradients, and the first pass through the network."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

@@ -24,7 +24,7 @@ UNROLLED = 64
 
 
 class Run(NamedTuple):
-    """What a run of inference leaves behind."""
+    """The result of a run of inference."""
 
     states: States
     arrived: States
@@ -113,7 +113,7 @@ def averages(
 
 
 def _variables(problem: Problem, states: States) -> Variables:
-    """What relaxes: the states that nothing holds, or the errors of the hidden ones."""
+    """The variables that relax: the states that nothing holds, or the errors of the hidden ones."""
     network = problem.network
     if not problem.algorithm.output.clamped:
         return states

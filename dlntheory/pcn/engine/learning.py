@@ -1,4 +1,4 @@
-"""What a batch teaches: the energy's gradient with respect to the weights, once inference has ended."""
+"""Learning from a batch: the energy's gradient with respect to the weights, once inference has ended."""
 
 from functools import partial
 from typing import Any, NamedTuple

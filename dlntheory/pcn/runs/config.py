@@ -27,14 +27,14 @@ HYPERPARAMETERS = {
     "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
     "beta_rate": "beta_rate", "decay": "decay", "initial": "initial", "rescaling": "rescaling",
 }  # fmt: skip
-"""Of the algorithm, by what `dlntheory.pcn.algorithm` calls them."""
+"""The algorithm's fields, by their names in `dlntheory.pcn.algorithm`."""
 CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
-"""What no number depends on."""
+"""Fields that no number depends on."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What is trained, on what, by which algorithm, for how long. ``None`` is the algorithm's or the model's default.
+    """A training: which model, data and algorithm, and how long. ``None`` is the algorithm's or the model's default.
 
     Args:
         data: a data set's name; see `dlntheory.pcn.data.catalogue.names`.
@@ -190,12 +190,12 @@ class TrainingConfig:
 
     @property
     def measure(self) -> str:
-        """What the records' accuracy is."""
+        """The meaning of accuracy in the records."""
         return "explained variance" if self.reconstructs else "accuracy"
 
     @property
     def augmentation(self) -> Augmentation:
-        """What is done to training images."""
+        """The changes of training images."""
         return Augmentation(self.flip, self.crop, self.padding)
 
     def make_algorithm(self) -> algorithms.Algorithm:

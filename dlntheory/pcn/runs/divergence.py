@@ -76,7 +76,7 @@ def _first(flags: np.ndarray) -> int:
 
 
 def _worst(flags: np.ndarray, before: np.ndarray) -> int:
-    """Of the layers that went beyond, the one that had the most energy before."""
+    """The layer with the most energy before, among the layers that went beyond."""
     return int(np.argmax(np.where(flags, np.nan_to_num(before, nan=np.inf), -1))) + 1
 
 

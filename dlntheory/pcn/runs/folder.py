@@ -13,7 +13,7 @@ from .metrics import Metrics
 
 CONFIG, METRICS, SUMMARY, CHECKPOINTS = "config.json", "metrics.jsonl", "summary.json", "checkpoints"
 PACKAGES = ("optax", "orbax-checkpoint")
-"""What a run's numbers depend on beside what all do."""
+"""Packages that a run's numbers depend on, beside those of every number."""
 
 
 class RunFolder:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""What asks a process to end, and can be answered: Ctrl-C, a scheduler, a terminal that is closed."""
+"""The signals that ask a process to end and can be answered: Ctrl-C, a scheduler, a terminal that is closed."""
 
 
 @contextmanager

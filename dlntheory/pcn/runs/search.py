@@ -23,7 +23,7 @@ HEARTBEAT = 30
 """Seconds between two signs of life of a process; the trial of one that has died is taken up by another."""
 TRIALS, STORAGE = "trials", "study.db"
 CONTINUED = "continued"
-"""Of a trial that goes on with one that was interrupted, that one's number."""
+"""The number of the interrupted trial that a trial goes on with."""
 PATIENCE = 30.0
 """Seconds in which processes that begin a database together get out of each other's way."""
 

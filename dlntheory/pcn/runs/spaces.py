@@ -84,7 +84,7 @@ for a model.
 
 
 def search_space(paper: str, config: TrainingConfig) -> dict[str, Dimension]:
-    """What a paper searches for a model and an algorithm.
+    """A paper's search space for a model and an algorithm.
 
     Args:
         paper: ``"benchmarking"`` or ``"deeper"``.

@@ -58,12 +58,12 @@ class Trainer:
 
     @cached_property
     def train_variance(self) -> float:
-        """Of the training samples, as they are without augmentation at random, about their mean."""
+        """The variance of the training samples about their mean, without random augmentation."""
         return variance(self.train_set[0], self.preparation)
 
     @cached_property
     def test_variance(self) -> float:
-        """Of the test samples about their mean."""
+        """The variance of the test samples about their mean."""
         return variance(self.test_set[0], self.preparation)
 
     @cached_property
