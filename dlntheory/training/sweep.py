@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental.multihost_utils import sync_global_devices
 from jax.sharding import Mesh
 from jaxtyping import Float, Int
 
@@ -143,6 +144,8 @@ def sweep(
         errors, steps = fetch(_first_errors(layers, data.targets)), data.x.shape[1]
     runs = [Runs(layers, errors, rates, steps) for _ in chosen]
     key = "" if path is None else fingerprint(numbers, chunk, error_every)
+    if path is not None and jax.process_count() > 1:
+        sync_global_devices("dlntheory.sweep")  # the first process may still be writing the sweep before this one
     start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
     spans = [Span(first, min(chunk, steps - first), error_every) for first in range(start, steps, chunk)]
     for done in _in_double_precision(_advance(runs, spans, learners, data, chunk, mesh, always=path is not None)):
