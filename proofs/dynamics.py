@@ -183,7 +183,7 @@ PROOFS = (
     ),
     Proof(
         "energy-at-the-origin",
-        "To second order B E* falls by ½⟨W_LᵀΣ_L⁻¹Y, Σ_{L−1} W_LᵀΣ_L⁻¹Y⟩, at every depth L ≥ 2: the origin is a strict saddle.",
+        "To second order B E* falls by ½⟨W_LᵀΣ_L⁻¹Y, Σ_{L−1} W_LᵀΣ_L⁻¹Y⟩, at every depth L ≥ 2: unless Y = 0, the origin is a strict saddle.",
         "docs/theory.md, statement 5.10; Innocenti et al. 2024",
         energy_at_the_origin,
         energy_step,

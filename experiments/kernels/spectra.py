@@ -18,6 +18,7 @@ from dlntheory import LinearNetwork, update_kernel
 from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
+from ..results import deviation
 from ..sample_efficiency.panels import Panel, PanelFigure
 from ..sample_efficiency.single_step import AXES, colour_of
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
@@ -116,7 +117,7 @@ def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
     """Condition numbers of the kernels, geometric means and deviations over the seeds."""
     logs = np.log10(conditions(arrays))
     for (name, curve), found in zip(CURVES.items(), logs, strict=True):
-        middle, side = found.mean(axis=-1), found.std(axis=-1)
+        middle, side = found.mean(axis=-1), deviation(found)
         axes.plot(arrays["values"], 10**middle, curve.style, color=colour_of(name), markersize=3, label=curve.label)
         axes.fill_between(
             arrays["values"], 10 ** (middle - side), 10 ** (middle + side), color=colour_of(name), alpha=0.15
@@ -131,7 +132,7 @@ def draw_alignments(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
     for c, (name, curve) in enumerate(CURVES.items()):
         look: dict[str, Any] = {"color": colour_of(name), "label": curve.label}
         axes.plot(arrays["values"], arrays["identity"][c].mean(axis=-1), curve.style.strip("o"), **look)
-        marks, spread = arrays["alignment"][c].mean(axis=-1), arrays["alignment"][c].std(axis=-1)
+        marks, spread = arrays["alignment"][c].mean(axis=-1), deviation(arrays["alignment"][c])
         face = "white" if curve.rescaling else colour_of(name)
         axes.errorbar(
             arrays["values"], marks, spread, fmt="o", color=colour_of(name), markersize=4, markerfacecolor=face

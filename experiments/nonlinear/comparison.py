@@ -20,6 +20,7 @@ from dlntheory.nonlinear.equilibrium import NonlinearEquilibrium
 from dlntheory.nonlinear.tangent import linearised
 from dlntheory.nonlinear.updates import Traces, at_equilibrium, backpropagated, change_and_alignment
 
+from ..results import deviation
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
 from ..sample_efficiency.single_step import colour_of
 
@@ -100,12 +101,12 @@ def draw_points(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) -> No
         colour, style = colour_of(name), curve.style.strip("o")
         line = theirs.mean(axis=-1)
         axes.plot(values, line.mean(axis=-1), style, color=colour, linewidth=1.2)
-        low, high = (line.mean(axis=-1) + side * line.std(axis=-1) for side in (-1, 1))
+        low, high = (line.mean(axis=-1) + side * deviation(line) for side in (-1, 1))
         axes.fill_between(values, low, high, color=colour, alpha=0.15, linewidth=0)
         marks = np.nanmean(ours, axis=-1)
         look: dict[str, Any] = {"color": colour, "markersize": 4, "elinewidth": 1, "label": curve.label}
         face = "white" if curve.rescaling else colour
-        axes.errorbar(values, marks.mean(axis=-1), marks.std(axis=-1), fmt=MARKS[name], markerfacecolor=face, **look)
+        axes.errorbar(values, marks.mean(axis=-1), deviation(marks), fmt=MARKS[name], markerfacecolor=face, **look)
     lowest = min(0.0, float(np.nanmin(np.nanmean(arrays["measured"], axis=(-1, -2)))) - 0.05)
     axes.set(ylabel="target alignment", ylim=(lowest, 1.03))
     axes.legend(frameon=False, fontsize=7, loc="lower left")

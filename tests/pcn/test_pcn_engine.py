@@ -1,6 +1,7 @@
 """The engine of nonlinear PC networks against `jax.grad` of the whole energy, and against the linear theory."""
 
 import dataclasses
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -194,6 +195,16 @@ def test_full_nudging_is_the_clamp():
     same(lesson(net, moving(output=pcn.Nudge(1, 1.0)), x, y), plain)
     same(lesson(net, moving(output=pcn.Nudge(1, 0.2, 0.1)), x, y, epoch=8), plain)  # grown to 1, and no further
     same(lesson(net, moving(output=pcn.Nudge(1, 0.2, 0.1)), x, y, epoch=80), plain)
+
+
+@pytest.mark.parametrize("output", [pcn.Nudge(-1, 0.2, 0.1, "target"), pcn.CentredNudge(0.2, 0.1, "target")])
+def test_negative_nudging_that_ends_at_the_target_is_the_clamp_then_and_not_before(output):
+    net = network()
+    x, y = naive.batch(net)
+    plain = lesson(net, moving(), x, y)
+    same(lesson(net, moving(output=output), x, y, epoch=8), plain)
+    before = dataclasses.replace(output, end="reflection")
+    same(lesson(net, moving(output=output), x, y, epoch=7), lesson(net, moving(output=before), x, y, epoch=7))
 
 
 def test_unit_precision_is_none():
@@ -469,3 +480,13 @@ def test_a_free_output_relaxes_to_its_prediction():
     assert_close(run.states, naive.forward(net, x), condition=100)
     with pytest.raises(ValueError, match="`loss` is CrossEntropy with a free output"):
         pcn.Algorithm(output=pcn.Free(), loss=pcn.CrossEntropy())
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("network", dln.LinearNetwork.random((4, 3), key=0)), ("algorithm", "PC-SE"), ("optimiser", 1e-3)],
+)
+def test_training_starts_with_a_network_an_algorithm_and_an_optimiser(name, other):
+    given = {"network": pcn.mlp((4, 3), key=0), "algorithm": pcn.algorithm("PC-SE"), "optimiser": optax.sgd(0.1)}
+    with pytest.raises(TypeError, match=f"`{name}` is a {type(other).__name__}"):
+        inspect.unwrap(pcn.start_training)(**given | {name: other})  # without the tests' own check of types

@@ -11,7 +11,7 @@ from ...numerics.checks import as_count, as_number, one_of
 from .hopfield import HopfieldMemory
 from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
 from .losses import CrossEntropy, Loss, SquaredError
-from .outputs import AveragedNudge, CentredNudge, Clamp, Nudge, Output
+from .outputs import AveragedNudge, CentredNudge, Clamp, End, Nudge, Output
 from .relaxations import ErrorCoordinates, Gradient, Langevin, Newton, Relaxation
 from .updates import AtArrival, AtEquilibrium, Backpropagation, ForwardUpdate, Incremental, Update
 
@@ -159,6 +159,7 @@ def algorithm(
     momentum: float | None = None,
     beta: float | None = None,
     beta_rate: float | None = None,
+    beta_end: End | None = None,
     decay: float | None = None,
     initial: str | Initial | None = None,
     rescaling: str | None = None,
@@ -172,6 +173,7 @@ def algorithm(
         momentum: of the states.
         beta: the strength of nudging.
         beta_rate: by how much it grows with every epoch.
+        beta_end: where negative nudging ends, ``"reflection"`` (the default) or ``"target"``, as in `Nudge`.
         decay: ``k`` of decaying precision.
         initial: where inference starts, an object or a name from `INITIALS`.
         rescaling: of the weights' updates, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
@@ -195,6 +197,8 @@ def algorithm(
         _refuse(name, step_size=step_size, momentum=momentum)
     if not hasattr(chosen.output, "beta"):
         _refuse(name, beta=beta, beta_rate=beta_rate)
+    if not hasattr(chosen.output, "end"):
+        _refuse(name, beta_end=beta_end)
     if not isinstance(chosen.schedule, Decaying):
         _refuse(name, decay=decay)
     changes: dict[str, Any] = {}
@@ -202,9 +206,10 @@ def algorithm(
         changes["steps"] = as_count("steps", steps)
     if step_size is not None or momentum is not None:
         changes["relaxation"] = _moved(chosen.relaxation, step_size, momentum)
-    if beta is not None or beta_rate is not None:
-        given = {"beta": _fraction("beta", beta, 1.0), "rate": _fraction("beta_rate", beta_rate, 1.0)}
-        changes["output"] = dataclasses.replace(chosen.output, **_given(given))
+    nudge = _given({"beta": _fraction("beta", beta, 1.0), "rate": _fraction("beta_rate", beta_rate, 1.0)})
+    nudge |= _given({"end": beta_end})
+    if nudge:
+        changes["output"] = dataclasses.replace(chosen.output, **nudge)
     if decay is not None:
         changes["schedule"] = Decaying(decay)
     if initial is not None:

@@ -1,16 +1,20 @@
 """Output conditions: what inference holds the output at, and in which direction the weights then learn."""
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ...numerics.checks import one_of
 from .losses import Loss
 
 Scalar = Any
 """A Python number, or a scalar array."""
+End = Literal["reflection", "target"]
+ENDS = ("reflection", "target")
+"""Where negative nudging ends when ``β`` has grown to 1: at ``2μ_L − y``, or at ``y`` as plain predictive coding."""
 
 
 class Phase(NamedTuple):
@@ -48,6 +52,8 @@ class Nudge(Output):
         sign: 1 for positive nudging, −1 for negative.
         beta: the part ``β`` in the first epoch.
         rate: by how much ``β`` grows with every epoch, up to 1.
+        end: where negative nudging ends: ``"reflection"``, at ``2μ_L − y``, or ``"target"``, at ``y``. The paper's text
+            has both readings (docs/errata.md); the first continues the rule without a jump.
 
     Source:
         Benchmarking PCNs, appendix B (PN, NN).
@@ -56,10 +62,14 @@ class Nudge(Output):
     sign: int = eqx.field(static=True)
     beta: Scalar
     rate: Scalar = 0.0
+    end: End = eqx.field(static=True, default="reflection")
+
+    def __check_init__(self) -> None:
+        one_of("end", self.end, ENDS)
 
     def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
         """One run, with the strength of the epoch."""
-        return (Phase(self.sign * strength(self.beta, self.rate, epoch), self.sign),)
+        return (signed(self.sign, strength(self.beta, self.rate, epoch), self.end),)
 
 
 class CentredNudge(Output):
@@ -68,6 +78,7 @@ class CentredNudge(Output):
     Args:
         beta: the strength ``β`` in the first epoch.
         rate: by how much ``β`` grows with every epoch, up to 1.
+        end: where negative nudging ends, as in `Nudge`.
 
     Source:
         Benchmarking PCNs, appendix B (CN).
@@ -75,12 +86,16 @@ class CentredNudge(Output):
 
     beta: Scalar
     rate: Scalar = 0.0
+    end: End = eqx.field(static=True, default="reflection")
+
+    def __check_init__(self) -> None:
+        one_of("end", self.end, ENDS)
 
     def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
         """One run, whose sign is the epoch's."""
         beta = strength(self.beta, self.rate, epoch)
         sign = jnp.where(jax.random.bernoulli(key), jnp.ones_like(beta), -jnp.ones_like(beta))
-        return (Phase(sign * beta, sign),)
+        return (signed(sign, beta, self.end),)
 
 
 class AveragedNudge(Output):
@@ -117,6 +132,13 @@ def strength(beta: Scalar, rate: Scalar, epoch: Scalar) -> jax.Array:
     """``min(β + rate × epoch, 1)``, in the dtype of ``β``."""
     beta = jnp.asarray(beta)
     return jnp.minimum(beta + jnp.asarray(rate, beta.dtype) * jnp.asarray(epoch, beta.dtype), 1)
+
+
+def signed(sign: Scalar, beta: jax.Array, end: End) -> Phase:
+    """The run of positive or negative nudging with strength ``β``."""
+    if end == "target":
+        sign = jnp.where(beta < 1, sign, jnp.ones_like(sign))
+    return Phase(sign * beta, sign)
 
 
 def target(loss: Loss, prediction: jax.Array, y: jax.Array, phase: Phase) -> jax.Array:

@@ -57,8 +57,14 @@ def start_training(
 
     Raises:
         ValueError: for a network that the algorithm cannot train.
-        TypeError: for a key that is none.
+        TypeError: for a network, algorithm or optimiser that is none, or a key that is none.
     """
+    if not isinstance(network, Network):
+        raise TypeError(f"`network` is a {type(network).__name__}; wanted a network of dlntheory.pcn.")
+    if not isinstance(algorithm, Algorithm):
+        raise TypeError(f"`algorithm` is a {type(algorithm).__name__}; wanted one from dlntheory.pcn.algorithm.")
+    if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
+        raise TypeError(f"`optimiser` is a {type(optimiser).__name__}; wanted one of Optax or dlntheory.pcn.")
     if isinstance(algorithm.update, AtArrival) and algorithm.steps <= max(network.waits):
         raise ValueError(
             f"`algorithm` has {algorithm.steps} steps; wanted more than {max(network.waits)}, "
