@@ -15,7 +15,9 @@ Gaussian, and a single integral over ``t`` is left. The weights' own fluctuation
 """
 
 import math
+import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,9 +82,18 @@ def _relative_covariance(gains: Any, derivatives: Any, xp: Any) -> Any:
 
 
 def _without_negative(matrix: Any, xp: Any) -> Any:
-    """Clip the eigenvalues of symmetric matrices at zero: below it they are rounding."""
-    if xp is np and not np.isfinite(matrix).all():
-        raise ValueError("The network is too deep for its gains: the fluctuation of activities exceeds floating point.")
+    """Clip the eigenvalues of symmetric matrices at zero: below it they are rounding, which has no derivative."""
+    if xp is np:
+        if not np.isfinite(matrix).all():
+            raise ValueError(
+                "The network is too deep for its gains: the fluctuation of activities exceeds floating point."
+            )
+        return _clipped(matrix, xp)
+    still = sys.modules["jax"].lax.stop_gradient(matrix)
+    return matrix + (_clipped(still, xp) - still)
+
+
+def _clipped(matrix: Any, xp: Any) -> Any:
     values, vectors = xp.linalg.eigh(matrix)
     return (vectors * xp.maximum(values, 0.0)[..., None, :]) @ vectors.swapaxes(-1, -2)
 
@@ -90,31 +101,80 @@ def _without_negative(matrix: Any, xp: Any) -> Any:
 def mean_and_spread(law: Fluctuation) -> tuple[Any, Any]:
     """Mean and standard deviation of the cosine under the fluctuation."""
     xp = namespace(law.covariance)
-    root, form_root = _root(law.covariance, xp), _root(law.matrix, xp)
+    moments = _moments if xp is np else _differentiable_moments()
+    first, second = moments(law.covariance, law.vector, law.matrix)
+    return first, xp.sqrt(xp.maximum(second - first**2, 0.0))
+
+
+def _moments(covariance: Any, vector: Any, matrix: Any) -> tuple[Any, Any]:
+    """Mean and mean square of the cosine."""
+    xp = namespace(covariance)
+    root, form_root = _root(covariance, xp), _root(matrix, xp)
     # δ = Hz with z standard normal, and √A H = U diag(s): βᵀAβ is a sum of squares (w_i + s_i z_i)².
     left, singular, right = xp.linalg.svd(form_root @ root)
     center = (left * form_root.sum(axis=-1)[..., :, None]).sum(axis=-2)  # w = Uᵀ√A 1
-    slope = ((root @ right.swapaxes(-1, -2)) * law.vector[..., :, None]).sum(axis=-2)  # Hᵀp
-    start = law.vector.sum(axis=-1)
+    slope = ((root @ right.swapaxes(-1, -2)) * vector[..., :, None]).sum(axis=-2)  # Hᵀp
+    start, scale = vector.sum(axis=-1), (center**2 + singular**2).sum(axis=-1)
     first = second = 0 * start
-    step = 2 * _REACH / (_NODES - 1)
-    scale = (center**2 + singular**2).sum(axis=-1)
-    for index in range(_NODES):
-        u = -_REACH + index * step
-        t = math.exp(2 * math.sinh(u)) / scale
+    for node, step in zip(*_nodes(), strict=True):
+        t = node / scale
         damping = 1 / (1 + 2 * t[..., None] * singular**2)
         exponent = 0.5 * xp.log(damping).sum(axis=-1) - t * (damping * center**2).sum(axis=-1)
-        weight = xp.exp(exponent) * (2 * math.cosh(u) * step)
+        weight = xp.exp(exponent) * step
         tilted = start - 2 * t * (damping * singular * center * slope).sum(axis=-1)
         first = first + weight * xp.sqrt(t / math.pi) * tilted
         second = second + weight * t * (tilted**2 + (damping * slope**2).sum(axis=-1))
-    return first, xp.sqrt(xp.maximum(second - first**2, 0.0))
+    return first, second
+
+
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    """Every ``t`` of the integral over ``dt/t``, and its weight."""
+    u, step = np.linspace(-_REACH, _REACH, _NODES, retstep=True)
+    return np.exp(2 * np.sinh(u)), 2 * np.cosh(u) * step
 
 
 def _root(matrix: Any, xp: Any) -> Any:
     """The symmetric square root."""
     values, vectors = xp.linalg.eigh(matrix)
     return (vectors * xp.sqrt(xp.maximum(values, 0.0))[..., None, :]) @ vectors.swapaxes(-1, -2)
+
+
+@cache
+def _differentiable_moments() -> Any:
+    """`_moments` with derivatives that need no decomposition: those of `_moments_by_solves`.
+
+    Eigenvectors have no derivative where eigenvalues coincide, and roots none at zero; the moments have both.
+    """
+    jax = sys.modules["jax"]
+    moments = jax.custom_jvp(_moments)
+
+    @moments.defjvp  # type: ignore[untyped-decorator]
+    def derivative(primals: Any, tangents: Any) -> Any:
+        return moments(*primals), jax.jvp(_moments_by_solves, primals, tangents)[1]
+
+    return moments
+
+
+def _moments_by_solves(covariance: Any, vector: Any, matrix: Any) -> tuple[Any, Any]:
+    """The same integrals from ``R = (I + 2tCA)⁻¹``: under ``e^{-tβᵀAβ}`` the law of ``β`` is ``N(R1, RC)``."""
+    jax = sys.modules["jax"]
+    xp, product, start = jax.numpy, covariance @ matrix, 0 * vector.sum(axis=-1)
+    identity, ones = xp.eye(vector.shape[-1], dtype=vector.dtype), xp.ones_like(vector)
+    right, scale = xp.concatenate([ones[..., None], covariance], axis=-1), (matrix * (1 + covariance)).sum((-2, -1))
+
+    def add(moments: Any, node: Any) -> Any:
+        t, step = node[0] / scale, node[1]
+        system = identity + 2 * t[..., None, None] * product
+        solved = xp.linalg.solve(system, right)
+        middle, spread = solved[..., 0], solved[..., 1:]
+        form = t * (matrix @ middle[..., None]).sum((-2, -1))
+        weight = xp.exp(-0.5 * xp.linalg.slogdet(system)[1] - form) * step
+        tilted = (vector * middle).sum(-1)
+        square = tilted**2 + (vector * (spread @ vector[..., None])[..., 0]).sum(-1)
+        return (moments[0] + weight * xp.sqrt(t / math.pi) * tilted, moments[1] + weight * t * square), None
+
+    nodes = tuple(xp.asarray(each, vector.dtype) for each in _nodes())
+    return jax.lax.scan(add, (start, start), nodes)[0]
 
 
 def negative_rates(law: Fluctuation) -> Any:

@@ -40,6 +40,19 @@ def test_numbers_and_derivatives():
     assert_allclose(by_covariance / scale, differences(lambda c: outcome(VARIANCES, c), COVARIANCES) / scale, atol=1e-9)
 
 
+@pytest.mark.parametrize(("widths", "variances"), [(WIDTHS, VARIANCES), ([64] * 4, np.full(3, 1 / 64))])
+def test_derivatives_at_finite_width(widths, variances):
+    """Equal layers too, whose matrices have eigenvalues that coincide."""
+
+    def found(v):
+        expected = expected_alignment(widths, variances=v)
+        xp = jnp if isinstance(expected.limit, jax.Array) else np
+        return xp.stack([expected.mean, expected.spread, expected.negative_rates])
+
+    slopes = np.asarray(jax.jacfwd(found)(jnp.asarray(variances)))
+    assert_allclose(slopes * variances, differences(found, variances, 1e-3) * variances, atol=1e-8)
+
+
 def test_layers_of_several_kinds_are_not_scanned():
     variances = np.array([0.01, 0.02, 0.04])
 
