@@ -100,9 +100,9 @@ def origin_hessian(x: Any, y: Any, widths: Any, rule: str = "pc") -> Float[Array
     r"""The Hessian where all weights are zero, in closed form.
 
     For ``L ≥ 2`` the energy's block of ``W_L`` is ``−mean(y yᵀ) ⊗ I``, and the loss's is zero. For ``L = 2`` both have
-    ``−mean(y_i x_a) δ_jk`` between ``(W_2)_ij`` and ``(W_1)_ka``. All else is zero. So, unless all targets are zero, the
-    origin is a strict saddle of the energy at every depth, but of the loss only for ``L = 2`` and ``mean(y xᵀ) ≠ 0``;
-    above, its Hessian vanishes.
+    ``−mean(y_i x_a) δ_jk`` between ``(W_2)_ij`` and ``(W_1)_ka``. All else is zero. So, unless all targets are zero,
+    the origin is a strict saddle of the energy at every depth, but of the loss only for ``L = 2`` and
+    ``mean(y xᵀ) ≠ 0``; above, its Hessian vanishes.
 
     Args:
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
