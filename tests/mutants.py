@@ -398,8 +398,8 @@ MUTANTS = (
     ),
     Mutant(
         "learning/alignment.py", "a cosine without one of its norms",
-        "left, right = _unit_columns(left), _unit_columns(right)",
-        "left = _unit_columns(left)",
+        "squares = (left**2).sum(axis=0) * (right**2).sum(axis=0)",
+        "squares = (left**2).sum(axis=0)",
         alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
     ),
     Mutant(

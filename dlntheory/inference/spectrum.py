@@ -210,7 +210,7 @@ def hessian_product(layers: Sequence[Layer], precisions: Precisions, coordinates
 
 def split(sizes: Sequence[int], columns: Any) -> list[Any]:
     """The rows of every hidden layer."""
-    ends = np.cumsum([0, *sizes])
+    ends = itertools.accumulate(sizes, initial=0)
     return [columns[start:end] for start, end in itertools.pairwise(ends)]
 
 
