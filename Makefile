@@ -16,7 +16,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/run.stamp  ## verify the theorems and measure the alignment of the embedded networks
-	$(BIN)/dlntheory verify
+	$(BIN)/dlntheory verify --quick
 	$(BIN)/dlntheory align
 
 env: .venv/dev.stamp  ## create or update the development environment in .venv

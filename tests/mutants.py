@@ -398,8 +398,8 @@ MUTANTS = (
     ),
     Mutant(
         "learning/alignment.py", "a cosine without one of its norms",
-        "left, right = _unit_columns(left), _unit_columns(right)",
-        "left = _unit_columns(left)",
+        "squares = (left**2).sum(axis=0) * (right**2).sum(axis=0)",
+        "squares = (left**2).sum(axis=0)",
         alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
     ),
     Mutant(
@@ -502,6 +502,17 @@ MUTANTS = (
         _tests("test_landscape", "test_the_origin_in_closed_form"),
     ),
     Mutant(
+        "training/hessians.py", "a Hessian without what activities change",
+        "layer.weight_update(moved_error, activity) + layer.weight_update(error, moved)",
+        "layer.weight_update(moved_error, activity)",
+        _tests("test_landscape", "test_hessians_are_second_derivatives"),
+    ),
+    Mutant(
+        "training/hessians.py", "a Hessian without what weights pull back",
+        "pulled[:, columns] = along.transpose(error) - down", "pulled[:, columns] = 0",
+        _tests("test_landscape", "test_hessians_are_second_derivatives"),
+    ),
+    Mutant(
         "networks/initialisation.py", "norm-preserving weights with the variance of LeCun's",
         "/ math.sqrt(shape[0])", "/ math.sqrt(shape[1])",
         _tests("test_initialisation", "test_entries_follow_the_distribution"),
@@ -561,6 +572,11 @@ MUTANTS = (
         "inference/spectrum.py", "a stability limit that momentum does not raise",
         "return 2 * (1 + momentum) /", "return 2 /",
         _tests("test_inference_closed_form", "test_an_unstable_step_diverges_alike", ("0.5",)),
+    ),
+    Mutant(
+        "inference/settings.py", "what few steps find is the limit",
+        "(1 - ROUGH) * limit_of(ROUGH)", "limit_of(ROUGH)",
+        _tests("test_inference_spectrum", "test_a_step_is_stable_up_to_the_limit_however_little_is_known_of_it"),
     ),
     Mutant(
         "inference/propagation.py", "energy that loses γ once a layer",

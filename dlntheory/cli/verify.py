@@ -1,6 +1,6 @@
 """`dlntheory verify`: the theorems, and what is printed wrongly, as checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -16,13 +16,13 @@ from .inputs import (
     describe_data,
     read_problem,
     refusals,
+    refuse,
 )
 from .output import print_json, print_tables, track
 
 THEOREMS = (1, 2, 3, "spike", "nudging")
-LENGTHY = (3, "nudging", "printed-nudging")
-"""Theorems that take long: of the built-in networks, they are checked on those of `SEARCHED` only."""
-SEARCHED = ("digits", "single", "residual")
+FEW = ("single", "linear", "residual")
+"""The built-in networks of `--quick`."""
 
 
 def verify(
@@ -31,6 +31,7 @@ def verify(
     targets: Targets = None,
     order: Order = None,
     seed: Seed = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Take three of the built-in networks only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every hypothesis with its number.")] = False,
     json: Json = False,
 ) -> None:
@@ -43,8 +44,11 @@ def verify(
     otherwise; 2: bad usage or input.
     """
     check_combination(weights, inputs=inputs, targets=targets, order=order)
-    problems = _built_in() if weights is None else {}
-    if weights is not None:
+    if weights is None:
+        problems = _built_in(FEW if quick else None)
+    elif quick:
+        refuse("--quick chooses among the built-in networks; wanted no WEIGHTS with it.")
+    else:
         net, *data = read_problem(weights, inputs, targets, order, seed)
         problems = {weights.name: (net, *data, describe_data(inputs, targets, seed))}
     with refusals():
@@ -58,19 +62,17 @@ def verify(
     raise typer.Exit(0 if record["passed"] else 1)
 
 
-def _built_in() -> Any:
+def _built_in(names: Sequence[str] | None) -> dict[str, Any]:
+    """The built-in networks, or those of the given names."""
     from ..files.builtin import networks
 
-    return networks()
+    found = networks()
+    return {name: found[name] for name in names or found}
 
 
 def check_all(problems: dict[str, Any]) -> dict[str, Any]:
     """Check every statement on every network, and the wrong ones on their counterexamples, as a record."""
-    built_in = set(SEARCHED) <= set(problems)
-    networks = [
-        _check_network(name, *problems[name], lengthy=name in SEARCHED or not built_in)
-        for name in track(list(problems), "Checking")
-    ]
+    networks = [_check_network(name, *problems[name]) for name in track(list(problems), "Checking")]
     counterexamples = list(_check_counterexamples())
     theorems = [check for network in networks for check in network["theorems"]]
     return {"passed": passed(theorems, counterexamples), "networks": networks, "counterexamples": counterexamples}
@@ -83,7 +85,7 @@ def passed(theorems: list[dict[str, Any]], counterexamples: list[dict[str, Any]]
     )
 
 
-def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, lengthy: bool = True) -> dict[str, Any]:
+def _check_network(name: str, net: Any, x: Any, y: Any, description: str) -> dict[str, Any]:
     from ..networks.residual import Residual
     from ..theorems.verify import verify as check
 
@@ -91,18 +93,13 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str, *, len
     printed += ["printed-2", "printed-spike", "printed-nudging"]
     if any(isinstance(layer, Residual) for layer in net.layers):
         printed.append("printed-residual")
-    left_out = () if lengthy else LENGTHY
     return {
         "name": name,
         "description": description,
         "widths": net.widths,
         "samples": len(x),
-        "theorems": [
-            _as_record(check(net, *_data_for(theorem, x, y), theorem))
-            for theorem in THEOREMS
-            if theorem not in left_out
-        ],
-        "printed": [_as_record(check(net, x, y, theorem)) for theorem in printed if theorem not in left_out],
+        "theorems": [_as_record(check(net, *_data_for(theorem, x, y), theorem)) for theorem in THEOREMS],
+        "printed": [_as_record(check(net, x, y, theorem)) for theorem in printed],
     }
 
 

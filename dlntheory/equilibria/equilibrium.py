@@ -120,12 +120,13 @@ def equilibrium(
         (1.0, 'covariance')
     """
     problem = as_problem(net, x, y, covariances, nudge)
-    return _at_the_door(problem, settle_problem(problem, one_of("solver", solver, SOLVERS)), net.shapes)
+    settled = settle_problem(problem, one_of("solver", solver, SOLVERS))
+    return _at_the_door(settled, net.shapes, problem.x.ndim == 1)
 
 
-def _at_the_door(problem: Problem, settled: "Settled", shapes: Sequence[Shape]) -> Equilibrium:
+@compiled
+def _at_the_door(settled: "Settled", shapes: Sequence[Shape], single: bool) -> Equilibrium:
     """Columns as the caller's rows or images."""
-    single = problem.x.ndim == 1
 
     def rows(columns: Sequence[Matrix], shapes: Sequence[Shape]) -> tuple[Array, ...]:
         return tuple(shaped(as_rows(each, single), shape) for each, shape in zip(columns, shapes, strict=True))

@@ -4,6 +4,7 @@ import inspect
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..numerics.checks import as_real, nan_unless
 from ..numerics.kinds import is_concrete
 from .methods import CONJUGATE, RULES
 from .relaxation import Inference, as_inference
-from .spectrum import largest_eigenvalue, stability_limit
+from .spectrum import RESIDUAL, ROUGH, largest_eigenvalue, stability_limit
 
 
 def as_step_size(step_size: Any, method: str, dtype: Any) -> Array:
@@ -39,7 +40,10 @@ def warn_unstable(problem: Problem, step_size: Array, momentum: Any, method: str
     """Tell whether a step size exceeds the stability limit, and warn; traced programs cannot."""
     if not is_concrete((problem, step_size, momentum)) or len(as_inference(problem).layers) == 1:
         return False
-    limit = _stability_limit(as_inference(problem), 0.0 if momentum is None else float(momentum), method)
+    limit_of = partial(_stability_limit, as_inference(problem), 0.0 if momentum is None else float(momentum), method)
+    if float(step_size) <= (1 - ROUGH) * limit_of(ROUGH):
+        return False
+    limit = limit_of(RESIDUAL)
     if float(step_size) <= limit:
         return False
     message = f"`step_size` is {float(step_size):.6g}, above the stability limit {limit:.6g}: inference diverges."
@@ -57,8 +61,9 @@ def warn_caller(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level + 1)
 
 
-def _stability_limit(inference: Inference, momentum: float, method: str) -> float:
+def _stability_limit(inference: Inference, momentum: float, method: str, missed: float) -> float:
     """Newton's step is the whole way times the step size, whatever the spectrum."""
     if method == "newton":
         return 2.0
-    return stability_limit(largest_eigenvalue(inference, RULES[method].coordinates), momentum, method == "nesterov")
+    largest = largest_eigenvalue(inference, RULES[method].coordinates, missed)
+    return stability_limit(largest, momentum, method == "nesterov")

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from ..networks.network import LinearNetwork
 from ..networks.passes import change_of
 from ..networks.samples import as_rows, shaped
-from ..numerics.algebra import Array, ratio
+from ..numerics.algebra import Array
 from ..numerics.checks import as_real
 from ..numerics.kinds import compiled, namespace, stop_gradient
 from .rules import EVERY_RULE
@@ -17,20 +17,18 @@ from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
 def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:
     """The cosine of the angle between columns, safe from overflow; NaN where a column is zero."""
     xp = namespace(left)
-    left, right = _unit_columns(left), _unit_columns(right)
-    defined = (xp.abs(left).max(axis=0) > 0) & (xp.abs(right).max(axis=0) > 0)
-    inner = (left * right).sum(axis=0)
-    return xp.where(defined, inner, xp.full_like(inner, xp.nan))
+    left, right = _to_scale(left), _to_scale(right)
+    squares = (left**2).sum(axis=0) * (right**2).sum(axis=0)
+    defined = squares > 0
+    norms = xp.sqrt(xp.where(defined, squares, xp.ones_like(squares)))
+    return xp.where(defined, (left * right).sum(axis=0) / norms, xp.full_like(norms, xp.nan))
 
 
-def _unit_columns(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
-    """Each column divided by its norm; zero stays zero, with a derivative of zero."""
+def _to_scale(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
+    """Each column divided by its largest entry; zero stays zero."""
     xp = namespace(columns)
     largest = stop_gradient(xp.abs(columns).max(axis=0, keepdims=True))
-    columns = ratio(columns, xp.broadcast_to(largest, columns.shape))
-    squares = (columns**2).sum(axis=0, keepdims=True)
-    norms = xp.sqrt(xp.where(squares > 0, squares, xp.ones_like(squares)))
-    return columns / norms
+    return columns / xp.where(largest > 0, largest, xp.ones_like(largest))
 
 
 @compiled

@@ -23,10 +23,10 @@ def feedforward(layers: Sequence[Layer], x: Matrix) -> list[Matrix]:
 
 def total(*terms: Matrix | None) -> Matrix:
     """The sum of the terms that are not ``None``."""
-    present = [term for term in terms if term is not None]
-    result = present[0]
-    for term in present[1:]:
-        result = result + term
+    result = None
+    for term in terms:
+        if term is not None:
+            result = term if result is None else result + term
     return result
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from .kinds import holds_jax, is_concrete, is_jax, is_symbolic, namespace
 from .record import ENABLE_64_BIT
 
-_FLOATS = ("float32", "float64")
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def as_array(name: str, value: Any, dtype: Any = None) -> Any:
@@ -37,9 +37,10 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
 
 
 def _check_numbers(name: str, array: Any) -> None:
-    kind, given = array.dtype.kind, str(array.dtype)
-    if given in _FLOATS or kind in "iub":
+    kind = array.dtype.kind
+    if array.dtype in _FLOATS or kind in "iub":
         return
+    given = str(array.dtype)
     if kind == "f" or given.startswith(("bfloat", "float")):
         raise ValueError(f"`{name}` has dtype {given}; wanted float32 or float64.")
     raise TypeError(f"`{name}` has dtype {given}; wanted real numbers.")
@@ -123,7 +124,7 @@ def as_dtype(name: str, value: Any) -> Any:
         dtype = np.dtype(value)
     except TypeError as error:
         raise TypeError(f"`{name}` is {value!r}; wanted float32 or float64.") from error
-    if dtype.name not in _FLOATS:
+    if dtype not in _FLOATS:
         raise ValueError(f"`{name}` is {dtype}; wanted float32 or float64.")
     return dtype
 

@@ -5,7 +5,7 @@ JAX program, and NumPy arrays beside it become JAX arrays. JAX is imported by wh
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -113,7 +113,15 @@ def to_numpy(tree: Any) -> Any:
 
 def widest(*trees: Any) -> Any:
     """The floating-point dtype of highest precision among the leaves."""
-    return max((leaf.dtype for leaf in leaves(*trees) if hasattr(leaf, "dtype")), key=lambda dtype: dtype.itemsize)
+    return _widest(_dtypes(*trees))
+
+
+def _dtypes(*trees: Any) -> set[Any]:
+    return {leaf.dtype for leaf in leaves(*trees) if hasattr(leaf, "dtype")}
+
+
+def _widest(dtypes: Iterable[Any]) -> Any:
+    return max(dtypes, key=lambda dtype: dtype.itemsize)
 
 
 def cast(tree: Any, dtype: Any) -> Any:
@@ -125,7 +133,9 @@ def agree(**parts: Any) -> Any:
     """Bring the parts to the highest precision among them, and to JAX where one of them holds a JAX array."""
     if holds_jax(*parts.values()):
         parts = {name: to_jax(part, name) for name, part in parts.items()}
-    return cast(tuple(parts.values()), widest(*parts.values()))
+    together = tuple(parts.values())
+    dtypes = _dtypes(together)
+    return together if len(dtypes) == 1 else cast(together, _widest(dtypes))
 
 
 def stop_gradient(array: Any) -> Any:

@@ -12,15 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ..equilibria.equilibrium import equilibrium
+from ..equilibria.equilibrium import settle_problem
 from ..equilibria.problem import as_problem
+from ..equilibria.routes import ROUTES
 from ..learning.updates import Learning
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import as_columns
 from ..numerics.algebra import Array, epsilon, identity
 from ..numerics.checks import as_count, as_list, one_of
-from ..numerics.kinds import by_jax, compiled, is_concrete, namespace
+from ..numerics.kinds import by_jax, compiled, holds_jax, is_concrete, namespace
+from ..numerics.record import with_fields
 from .flow import stacked, unsettled, updates_at, weights_of
+from .hessians import hessian
 
 GRADIENTS = ("bp", "pc")
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""
@@ -76,13 +79,19 @@ def energy_hessian(
         >>> energy_hessian(net, [1.0], [3.0]).tolist()
         [[0.0, -3.0], [-3.0, -9.0]]
     """
-    settled = equilibrium(net, x, y, covariances, solver=solver)  # "auto", traced, would compile every route
-    route = settled.solver if is_concrete(settled.route) else solver
-    return _hessian(net, x, y, "pc", {"covariances": covariances, "solver": route})
+    return _hessian(net, x, y, "pc", {"covariances": covariances, "solver": solver})
 
 
 def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> Array:
-    return _derivative(unsettled(as_network("net", net), x, y, rule, None, options))
+    """In closed form; in JAX, and where several weights share an error, by differentiation of the updates."""
+    learning = unsettled(as_network("net", net), x, y, rule, None, options)
+    if not holds_jax(learning.problem) and all(layer.has_features for layer in net.layers):
+        return hessian(learning)
+    if rule == "pc":
+        route = settle_problem(learning.problem, learning.options.solver).route
+        if is_concrete(route):  # "auto", traced, would compile every route
+            learning = learning._replace(options=with_fields(learning.options, solver=list(ROUTES)[int(route)]))
+    return _derivative(learning)
 
 
 @by_jax

@@ -8,10 +8,11 @@ from pathlib import Path
 import jax
 
 from ..provenance import configuration
-from . import accuracy, imports, inference, matrix_free, newton, pcn, speed, sweeps
+from . import accuracy, first_answer, imports, inference, matrix_free, newton, pcn, speed, sweeps
 from .report import describe, fill, save, write
 
 BENCHMARKS = {
+    "first-answer": first_answer,
     "speed": speed,
     "accuracy": accuracy,
     "import": imports,
@@ -32,11 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="toy sizes, to see that everything runs")
     parser.add_argument("--out", type=Path, help="where results go")
     chosen = parser.parse_args(arguments)
-    if unknown := set(chosen.names) - set(BENCHMARKS):
+    names = [name.replace("_", "-") for name in chosen.names]
+    if unknown := set(names) - set(BENCHMARKS):
         parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     jax.config.update("jax_enable_x64", True)
     out = chosen.out or (None if chosen.quick else RESULTS)
-    for name in chosen.names or BENCHMARKS:
+    for name in names or BENCHMARKS:
         results = BENCHMARKS[name].run(chosen.quick)
         print(BENCHMARKS[name].markdown(results))
         if out is not None:

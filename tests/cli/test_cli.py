@@ -19,6 +19,7 @@ import proofs
 from dlntheory.cli import app
 from dlntheory.cli.align import RULES, measure, summary
 from dlntheory.cli.verify import passed
+from dlntheory.files.builtin import networks
 from dlntheory.report.proofs import proofs_report
 from dlntheory.report.tables import align_report, verify_report
 from dlntheory.report.words import chain, fixed, number
@@ -107,14 +108,20 @@ def test_a_theorem_that_applies_and_does_not_hold_fails_the_command():
     assert not passed([good, bad], [{"refuted": True}])
 
 
-@pytest.mark.slow
-def test_verify_of_the_built_in_networks(monkeypatch):
-    """All of them; what takes long to search or to compile on one alone."""
-    monkeypatch.setitem(passed.__globals__, "SEARCHED", ("residual",))
+def test_quick_verify_takes_a_few_networks_and_every_counterexample(files):
+    record = json.loads(dlntheory("verify", "--quick", "--json").stdout)
+    assert [each["name"] for each in record["networks"]] == ["single", "linear", "residual"]
+    assert [each["theorem"] for each in record["counterexamples"]] == list(COUNTEREXAMPLES)
+    refused = dlntheory("verify", files / "weights.npz", "--quick")
+    assert refused.exit_code == 2
+    assert "--quick chooses among the built-in networks" in refused.stderr
+
+
+def test_verify_of_the_built_in_networks():
     done = dlntheory("verify", "--json")
     record = json.loads(done.stdout)
     assert done.exit_code == 0
-    assert {"digits", "residual", "biases"} <= {each["name"] for each in record["networks"]}
+    assert [each["name"] for each in record["networks"]] == list(networks())
     checks = [check for each in record["networks"] for check in each["theorems"]]
     unmet = [check for check in checks if not check["applicable"]]
     assert all(check["holds"] for check in checks if check["applicable"])

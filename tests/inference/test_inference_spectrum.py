@@ -14,6 +14,10 @@ from closeness import assert_close
 from relaxing import CHAIN
 
 import dlntheory as dln
+from dlntheory.equilibria.problem import as_problem
+from dlntheory.inference.relaxation import as_inference
+from dlntheory.inference.settings import warn_unstable
+from dlntheory.inference.spectrum import ROUGH, largest_eigenvalue
 
 
 def test_spectra_are_those_of_the_dense_hessian():
@@ -23,6 +27,18 @@ def test_spectra_are_those_of_the_dense_hessian():
         assert_close(found.smallest, values[0], values[-1] / values[0])
         assert_close(found.largest, values[-1])
         assert_close(found.stability_limit, 2 / values[-1])
+
+
+def test_a_step_is_stable_up_to_the_limit_however_little_is_known_of_it():
+    """Few steps of Lanczos' method decide most step sizes; here they find a limit that is too high."""
+    net = dln.LinearNetwork.random([256] * 5, key=0)
+    problem = as_problem(net, np.ones(256), np.ones(256), None, None)
+    limit = float(dln.inference_spectrum(net).stability_limit)
+    rough = 2 / largest_eigenvalue(as_inference(problem), "activities", ROUGH)
+    assert limit * 1.002 < rough < limit / (1 - ROUGH)
+    assert not warn_unstable(problem, np.float64(0.999 * limit), None)
+    with pytest.warns(UserWarning, match="above the stability limit"):
+        assert warn_unstable(problem, np.float64(1.001 * limit), None)
 
 
 def error_hessian(problem):

@@ -61,6 +61,33 @@ def test_hessians_are_second_derivatives(rule):
     np.testing.assert_array_equal(found, found.T)
 
 
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_hessians_of_layers_of_every_kind_are_those_by_differentiation(rule):
+    rng = np.random.default_rng(0)
+    kernel, inner, last, *biases = (rng.normal(size=shape) * 0.5 for shape in ((2, 1, 2, 2), (8, 8), (2, 8), 8, 2))
+    layers = [
+        dln.Conv2d(kernel),
+        dln.Flatten(),
+        dln.Residual(dln.Dense(inner, biases[0], learn_bias=True)),
+        dln.Scaled(dln.Dense(last, biases[1]), 0.3),
+    ]
+    net, (x, y) = dln.LinearNetwork(layers, input_shape=(1, 3, 3)), data(9, 2, noise=0.5, samples=5)
+    x = x.reshape(5, 1, 3, 3)
+    found, by_jax = hessian(net, x, y, rule), hessian(net.to_jax(), x, y, rule)
+    assert isinstance(found, np.ndarray)
+    assert isinstance(by_jax, jax.Array)
+    assert_close(found, by_jax, condition=100)
+
+
+def test_hessian_of_a_chain_of_weights_that_share_an_error():
+    """The loss does not depend on where errors are: the chain's is that of its layers one by one."""
+    first, second, last = (random_network((3, 3), seed).weights[0] for seed in range(3))
+    block = dln.LinearNetwork([dln.Chain([dln.Dense(first), dln.Dense(second)]), dln.Dense(last)])
+    x, y = data()
+    plain = dln.LinearNetwork.from_weights([first, second, last])
+    assert_close(dln.loss_hessian(block, x, y), dln.loss_hessian(plain, x, y), condition=100)
+
+
 def test_hessian_of_a_single_sample_and_of_covariances():
     net, (x, y) = random_network(SHAPES[0]), data()
     assert_close(dln.energy_hessian(net, x[0], y[0]), dln.energy_hessian(net, x[:1], y[:1]), condition=100)
