@@ -101,6 +101,8 @@ from .training.aligned_networks import data_modes as data_modes
 from .training.singular_modes import ModeTrajectories as ModeTrajectories
 from .training.singular_modes import mode_dynamics as mode_dynamics
 from .training.singular_modes import mode_learning_time as mode_learning_time
+from .training.two_layers import TwoLayerTrajectories as TwoLayerTrajectories
+from .training.two_layers import two_layer_dynamics as two_layer_dynamics
 from .training.landscape import Curvature as Curvature
 from .training.landscape import energy_hessian as energy_hessian
 from .training.landscape import loss_hessian as loss_hessian

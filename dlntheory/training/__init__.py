@@ -1,5 +1,5 @@
 """How does training go?
 
 Read `train`; `sweep` with `sweep_program` and `sweep_runs` (many trainings at once); `flow` (continuous time),
-`aligned_networks` and `singular_modes` (its closed form), `landscape` and `escape` (saddles).
+`aligned_networks`, `singular_modes` and `two_layers` (its closed forms), `landscape` and `escape` (saddles).
 """
