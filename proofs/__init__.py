@@ -1,6 +1,6 @@
 """Proofs of what the library computes, run on the library's own kernels: see README.md."""
 
-from . import covariance, dynamics, equilibrium, errata, hypotheses, inference, learning, theorems
+from . import covariance, dynamics, equilibrium, errata, evidence, hypotheses, inference, learning, theorems
 from .counterexamples import Refutation
 from .framework import DEPTHS as DEPTHS
 from .framework import Proof
@@ -14,7 +14,7 @@ from .shared import plain as plain
 
 PROOFS: dict[str, Proof] = {
     proof.name: proof
-    for part in (covariance, equilibrium, learning, theorems, inference, dynamics)
+    for part in (covariance, equilibrium, learning, evidence, theorems, inference, dynamics)
     for proof in part.PROOFS
 }
 """Every proof, by name."""

@@ -630,7 +630,7 @@ MUTANTS = (
     ),
     Mutant(
         "training/sweep_program.py", "the error of a step before it",
-        "measure_all(step.layers, data.targets[seed])", "measure_all(found.layers, data.targets[seed])",
+        "measure_all(step.model.layers, data.targets[seed])", "measure_all(found.models.layers, data.targets[seed])",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(
@@ -756,7 +756,7 @@ MUTANTS = (
     ),
     Mutant(
         "pcn/engine/incremental.py", "the alignment of an incremental update's last step alone",
-        "if not isinstance(algorithm.update, Incremental):", "if True:",
+        "if not isinstance(update, Incremental | Averaged):", "if not isinstance(update, Averaged):",
         _tests("test_pcn_alignment", "test_alignment_is_where_predictions_go", ("iPC",)),
     ),
     Mutant(
@@ -826,5 +826,36 @@ MUTANTS = (
         _tests(
             "test_generative", "test_the_law_of_langevin_dynamics_solves_lyapunovs_equation", ["widths2-0.3"]
         ),
+    ),
+    Mutant(
+        "learning/rules.py", "evidence: activities without the layers' covariances",
+        "noises = scale_all(covariances, downstream_maps(layers))", "noises = downstream_maps(layers)",
+        proof("evidence-gradient"),
+    ),
+    Mutant(
+        "learning/rules.py", "evidence: errors of the first output alone",
+        "errors = backward_sweep(layers, solve(raw_output_covariance(layers, covariances), unit))",
+        "errors = backward_sweep(layers, unit)",
+        proof("fisher-identity"),
+    ),
+    Mutant(
+        "learning/rules.py", "the output's variance learns without the posterior's share",
+        "mean(axis=1) - precision) / 2", "mean(axis=1) - 1) / 2",
+        _tests("test_evidence_learning", "test_the_slope_in_the_variances"),
+    ),
+    Mutant(
+        "pcn/engine/slopes.py", "observed outputs move",
+        "return (*change[:-1], jnp.where(self.observed, jnp.zeros_like(change[-1]), change[-1]))", "return change",
+        _tests("test_pcn_generation", "test_linear_blocks_settle_at_the_closed_forms", ["one-True"]),
+    ),
+    Mutant(
+        "pcn/engine/derivatives.py", "a latent without its prior",
+        "SquaredError(prior_variance(network.blocks[k]))", "SquaredError()",
+        _tests("test_pcn_generation", "test_linear_blocks_settle_at_the_closed_forms", ["all-True"]),
+    ),
+    Mutant(
+        "pcn/engine/incremental.py", "an average over all times",
+        "counts = total.steps >= self.first", "counts = total.steps >= 0",
+        _tests("test_pcn_generation", "test_an_average_is_the_mean_over_time"),
     ),
 )  # fmt: skip

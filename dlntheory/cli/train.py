@@ -45,12 +45,21 @@ def train(
     crop: Annotated[int | None, option("Crop training images at random to this side.", DATA)] = None,
     padding: Annotated[int | None, option("Black pixels around them before.", DATA, 0)] = None,
     order: Annotated[str | None, option("Of the samples: shuffled, or aligned by class.", DATA, "shuffled")] = None,
+    normalise: Annotated[bool | None, option("Shift and scale samples, or keep 0 to 1.", DATA, "normalise")] = None,
     model: Annotated[
-        str | None, option("MLP, AE, Conv-AE, AlexNet, VGG-5, 7, 9, 10, 15 or 19, or ResNet-18.", MODEL, "MLP")
+        str | None,
+        option(
+            "MLP, AE, Conv-AE, Decoder, Conv-Decoder, AlexNet, VGG-5, 7, 9, 10, 15 or 19, or ResNet-18.", MODEL, "MLP"
+        ),
     ] = None,
     hidden: Annotated[
-        str | None, option("Hidden widths of the MLP or AE, such as 128,32.", MODEL, "the model's")
+        str | None, option("Hidden widths of the MLP, AE or Decoder, such as 128,32.", MODEL, "the model's")
     ] = None,
+    channels: Annotated[
+        str | None, option("Channels of the Conv-AE or Conv-Decoder, such as 32,8.", MODEL, "the model's")
+    ] = None,
+    kernel: Annotated[int | None, option("The side of their kernels.", MODEL, 3)] = None,
+    prior: Annotated[float | None, option("Variance of a decoder's latent.", MODEL, "infinite")] = None,
     activation: Annotated[str | None, option("gelu, relu, leaky_relu, hard_tanh, …", MODEL, "gelu")] = None,
     norm: Annotated[str | None, option("Batch normalisation: standard or frozen.", MODEL)] = None,
     skip: Annotated[bool | None, option("The skip connection of VGG-19.", MODEL, "no-skip")] = None,
@@ -122,8 +131,9 @@ def configure(given: dict[str, Any], out: Path | None, resume: bool) -> "Trainin
     from ..pcn.runs.config import TrainingConfig
     from ..pcn.runs.folder import CONFIG, read_config
 
-    if "hidden" in given:
-        given["hidden"] = as_widths("--hidden", given["hidden"])
+    for name in ("hidden", "channels"):
+        if name in given:
+            given[name] = as_widths(f"--{name}", given[name])
     with refusals():
         old = read_config(out) if resume and out is not None and (out / CONFIG).is_file() else TrainingConfig()
         config = replace(old, **given)

@@ -27,7 +27,7 @@ def train_linear(
         str | None, typer.Option(help="Instead of WEIGHTS, the widths of a random network.", metavar="N0,N1,…")
     ] = None,
     init: Annotated[str, typer.Option(help="Its initialisation.")] = "kaiming_uniform",
-    rule: Annotated[str, typer.Option(help="bp, pc or natural.")] = "pc",
+    rule: Annotated[str, typer.Option(help="bp, pc, natural or evidence.")] = "pc",
     rescaling: Annotated[
         str | None, typer.Option(help="adaptive, adaptive_positive or decorrelated.", show_default="none")
     ] = None,

@@ -62,8 +62,8 @@ def as_observation(net: LinearNetwork, x: Any, y: Any, covariances: Any, observe
     net = as_network("net", net)
     shape = net.shapes[-1]
     observed = None if observed is None else as_mask(observed, shape)
-    y = as_batch("y", _known_only(y, observed), shape, net.dtype)
-    observed = None if observed is None else _as_observed(observed, shape, y)
+    y = as_batch("y", known_only(y, observed), shape, net.dtype)
+    observed = None if observed is None else mask_rows(observed, shape, y)
     x, covariances, prior = as_input(net, x, covariances, prior)
     if prior is None:
         same_batch(x, y)
@@ -129,7 +129,7 @@ def as_mask(observed: Any, shape: tuple[int, ...]) -> Array:
     return mask
 
 
-def _known_only(y: Any, observed: Any) -> Any:
+def known_only(y: Any, observed: Any) -> Any:
     """``y`` with zero where it is not known, whatever stood there; of another shape, as it is."""
     if observed is None or not (is_jax(y) or isinstance(y, np.ndarray)) or isinstance(y, np.ma.MaskedArray):
         return y
@@ -139,7 +139,7 @@ def _known_only(y: Any, observed: Any) -> Any:
     return xp.where(xp.broadcast_to(observed, y.shape), y, xp.zeros_like(y))
 
 
-def _as_observed(mask: Array, shape: tuple[int, ...], y: Array) -> Array:
+def mask_rows(mask: Array, shape: tuple[int, ...], y: Array) -> Array:
     """The mask as rows, checked against the outputs."""
     mask = flat(mask, shape)
     if mask.ndim == 2 and mask.shape != y.shape:

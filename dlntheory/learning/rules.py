@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..equilibria.covariance import Covariances, raw_output_covariance
+from ..equilibria.covariance import Covariances, is_scalar, raw_output_covariance
 from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
 from ..networks.passes import backward_sweep, downstream_maps, feedforward, forward_sweep
@@ -82,6 +82,17 @@ def log_determinant_updates(layers: Sequence[Layer], covariances: Covariances) -
     activities = forward_sweep(layers, [None] * len(layers), noises)
     triples = zip(layers[1:], errors[1:], activities, strict=False)
     return [_without_bias(layer, error, activity) for layer, error, activity in triples]
+
+
+def log_variance_slopes(layers: Sequence[Layer], covariances: Covariances, multiplier: Matrix) -> Array:
+    r"""``σ_i² (mean_b λ_i² − (S⁻¹)_ii)/2``: the slope of ``log p(y | x)`` in the logarithm of an output's variance.
+
+    The output's covariance is a scalar, or diagonal.
+    """
+    S, last = raw_output_covariance(layers, covariances), covariances[-1]
+    variance = 1 if last is None else last if is_scalar(last) else last.diagonal()
+    precision = solve(S, identity(layers[-1].out_size, layers[-1].like)).diagonal()
+    return variance * ((multiplier**2).mean(axis=1) - precision) / 2
 
 
 def _without_bias(layer: Layer, error: Matrix, activity: Matrix) -> Matrix:

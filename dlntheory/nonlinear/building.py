@@ -45,12 +45,16 @@ class Builder:
         """A convolution of the last state."""
         self._add(self._convolution(self.shapes[-1][-1], stage, size, self.activation))
 
-    def deconvolve(self, channels: int, height: int, width: int) -> None:
-        """The transpose of a convolution of 3 × 3 with padding 1 and stride 2, to images of that size."""
+    def deconvolve(self, channels: int, height: int, width: int, size: int = 3) -> None:
+        """The transpose of a convolution with stride 2, to images of about twice the height and width."""
         *small, before = self.shapes[-1]
-        added = height + 1 - 2 * small[0], width + 1 - 2 * small[1]
+        spare = [2 * short - 2 + size - long for short, long in zip(small, (height, width), strict=True)]
+        padding = (max(spare) + 1) // 2
+        added = 2 * padding - spare[0], 2 * padding - spare[1]
+        if min(spare) < 0 or max(added) > 1:
+            raise ValueError(f"`kernel` is {size}, from images of {small} to {(height, width)}; wanted 3, 5 or 7.")
         norm = None if self.norm is None else BatchNorm(channels, self.norm == "frozen", dtype=self.dtype)
-        layer = ConvTranspose(before, channels, 3, self._key(), 2, 1, added, self.dtype)
+        layer = ConvTranspose(before, channels, size, self._key(), 2, padding, added, self.dtype)
         self._add(Block(layer, norm, activation=self.activation))
 
     def connect(self, width: int, skip: int | None = None, shape: tuple[int, ...] | None = None) -> None:

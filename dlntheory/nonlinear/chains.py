@@ -17,6 +17,7 @@ from ..numerics.checks import as_list
 from ..numerics.kinds import widest
 from .activations import Activated, as_activation
 from .blocks import Block, output
+from .latent import prior_variance
 from .layers import Dense
 from .network import Network, as_samples
 
@@ -113,6 +114,11 @@ def as_chain(name: str, value: Any) -> Network:
             raise ValueError(
                 f"`{name}` has a block {index + 1} that reads the states {read}; wanted a chain, where each "
                 "block reads the state before it."
+            )
+    for index, block in enumerate(value.blocks):
+        if (variance := prior_variance(block)) != 1:
+            raise ValueError(
+                f"`{name}` has a block {index + 1} that draws a latent of variance {variance:g}; wanted unit variance."
             )
     return value
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from ..numerics.checks import as_count, as_key, as_list, one_of
 from .activations import ACTIVATIONS
-from .autoencoders import autoencoder, deconvolutional_autoencoder
+from .autoencoders import autoencoder, decoder, deconvolutional_autoencoder, deconvolutional_decoder
 from .blocks import Block
 from .building import Builder, Stage, as_image_shape
 from .layers import Dense
@@ -230,16 +230,37 @@ def _of_convolutions_to_itself(input_shape: Sequence[int], classes: int, **rest:
     return deconvolutional_autoencoder(input_shape, **rest)
 
 
+def _decoder_of_dense_layers(
+    input_shape: Sequence[int],
+    classes: int,
+    norm: str | None = None,
+    hidden: Sequence[int] = (128, 128, 64),
+    **rest: Any,
+) -> Network:
+    _refuse_norm("Decoder", norm)
+    return decoder(input_shape, hidden, **rest)
+
+
+def _decoder_of_convolutions(input_shape: Sequence[int], classes: int, **rest: Any) -> Network:
+    return deconvolutional_decoder(input_shape, **rest)
+
+
 def _refuse_norm(name: str, norm: str | None) -> None:
     if norm is not None:
-        raise ValueError(f"`norm` is {norm!r} with an {name}, which has no batch normalisation; wanted None.")
+        raise ValueError(f"`norm` is {norm!r} with {name}, which has no batch normalisation; wanted None.")
 
 
+DECODERS: dict[str, Callable[..., Network]] = {
+    "Decoder": _decoder_of_dense_layers,
+    "Conv-Decoder": _decoder_of_convolutions,
+}
+"""The models with a latent input, whose output is the sample."""
 AUTOENCODERS: dict[str, Callable[..., Network]] = {
     "AE": _of_dense_layers_to_itself,
     "Conv-AE": _of_convolutions_to_itself,
+    **DECODERS,
 }
-"""The models whose target is their input."""
+"""The models that reconstruct samples: their target is their input, or is decoded from a latent."""
 MODELS: dict[str, Callable[..., Network]] = {
     "MLP": _of_dense_layers,
     **{name: _of_convolutions(name) for name in CONVOLUTIONS},
@@ -263,12 +284,13 @@ def build(
     Args:
         name: a name from `MODELS`.
         input_shape: the shape of one sample, ``(n,)`` or ``(channels, height, width)``.
-        classes: the number of outputs; an autoencoder has its input's shape instead.
+        classes: the number of outputs; an autoencoder or a decoder has the sample's shape instead.
         activation: a name from `ACTIVATIONS`.
         norm: batch normalisation: ``None``, ``"standard"`` or ``"frozen"``.
         key: an integer seed or a JAX random key.
-        **options: those of the model: ``hidden`` widths of an MLP or AE, ``channels`` of a Conv-AE, ``skip`` of a VGG,
-            ``auxiliary`` of a ResNet.
+        **options: those of the model: ``hidden`` widths of an MLP, AE or Decoder, ``channels`` and ``kernel`` of a
+            Conv-AE or Conv-Decoder, ``variance`` of the latent of a decoder, ``skip`` of a VGG, ``auxiliary`` of a
+            ResNet.
 
     Returns:
         The network.

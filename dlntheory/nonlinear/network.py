@@ -13,6 +13,7 @@ from ..numerics.checks import as_array
 from ..numerics.record import for_jax
 from .activations import Activated
 from .blocks import Batched, Statistics, output, running_moments, with_running
+from .latent import Latent
 from .layers import Moments
 
 States = tuple[Array, ...]
@@ -79,6 +80,11 @@ class Network(eqx.Module):
     def dtype(self) -> Any:
         """The dtype of the parameters."""
         return next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if eqx.is_inexact_array(leaf))
+
+    @property
+    def free_input(self) -> bool:
+        """Whether the first state is a latent, and the input nothing: see `with_latent`."""
+        return isinstance(self.blocks[0], Latent)
 
     @property
     def channels_last(self) -> bool:
@@ -198,12 +204,12 @@ def split(tree: Any) -> tuple[Any, Any]:
     """Split a network or a block into its trainable parameters and the rest, for `equinox.combine`."""
 
     def trainable(leaf: Any) -> Any:
-        if isinstance(leaf, Activated):
+        if isinstance(leaf, Activated | Latent):
             return leaf.learned
         return not isinstance(leaf, Moments) and eqx.is_inexact_array(leaf)
 
     return eqx.partition(
-        tree, jax.tree.map(trainable, tree, is_leaf=lambda leaf: isinstance(leaf, Moments | Activated))
+        tree, jax.tree.map(trainable, tree, is_leaf=lambda leaf: isinstance(leaf, Moments | Activated | Latent))
     )
 
 
@@ -229,11 +235,21 @@ def as_samples(name: str, value: Any, shape: tuple[int, ...], dtype: Any, single
     return array
 
 
+def as_inputs(network: Network, x: Any, samples: int) -> Array:
+    """Check and convert inputs of a network; of one whose input is free they are ``None``, and hold nothing."""
+    if network.free_input:
+        if x is not None:
+            raise ValueError("`x` is given, but the network's input is a latent; wanted None.")
+        return jnp.zeros((samples, 0), network.dtype)
+    if x is None:
+        raise ValueError("`x` is None, but the network's input is no latent; wanted inputs, or `pcn.with_latent`.")
+    return as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype)
+
+
 def as_pair(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
     """Check and convert inputs and targets of a network."""
-    dtype = network.dtype
-    x = as_samples("x", x, network.input_shape, dtype).astype(dtype)
-    y = as_samples("y", y, network.output_shape, dtype).astype(dtype)
+    y = as_samples("y", y, network.output_shape, network.dtype).astype(network.dtype)
+    x = as_inputs(network, x, len(y))
     if len(x) != len(y):
         raise ValueError(f"`x` has {len(x)} samples but `y` has {len(y)}; wanted the same number of samples.")
     return x, y

@@ -19,6 +19,7 @@ from .choices.optimisers import adamw as adamw
 from .choices.outputs import AveragedNudge as AveragedNudge
 from .choices.outputs import CentredNudge as CentredNudge
 from .choices.outputs import Clamp as Clamp
+from .choices.outputs import Cue as Cue
 from .choices.outputs import Free as Free
 from .choices.outputs import Nudge as Nudge
 from .choices.outputs import Output as Output
@@ -30,10 +31,15 @@ from .choices.relaxations import Newton as Newton
 from .choices.relaxations import Relaxation as Relaxation
 from .choices.updates import AtArrival as AtArrival
 from .choices.updates import AtEquilibrium as AtEquilibrium
+from .choices.updates import Averaged as Averaged
 from .choices.updates import Backpropagation as Backpropagation
 from .choices.updates import ForwardUpdate as ForwardUpdate
 from .choices.updates import Incremental as Incremental
 from .choices.updates import Update as Update
+from .engine.generation import generate as generate
+from .engine.generation import recall as recall
+from .engine.generation import reconstruct as reconstruct
+from .engine.generation import score as score
 from .engine.inference import Inference as Inference
 from .engine.inference import relax as relax
 from .engine.training import TrainingState as TrainingState
@@ -45,6 +51,7 @@ from .engine.training import train_steps as train_steps
 from .networks import ACTIVATIONS as ACTIVATIONS
 from .networks import AUTOENCODERS as AUTOENCODERS
 from .networks import CONVOLUTIONS as CONVOLUTIONS
+from .networks import DECODERS as DECODERS
 from .networks import MODELS as MODELS
 from .networks import BatchNorm as BatchNorm
 from .networks import Block as Block
@@ -52,11 +59,15 @@ from .networks import Conv as Conv
 from .networks import ConvTranspose as ConvTranspose
 from .networks import Dense as Dense
 from .networks import Identity as Identity
+from .networks import Latent as Latent
 from .networks import Network as Network
 from .networks import alexnet as alexnet
 from .networks import autoencoder as autoencoder
 from .networks import build as build
+from .networks import decoder as decoder
 from .networks import deconvolutional_autoencoder as deconvolutional_autoencoder
+from .networks import deconvolutional_decoder as deconvolutional_decoder
 from .networks import mlp as mlp
 from .networks import resnet18 as resnet18
 from .networks import vgg as vgg
+from .networks import with_latent as with_latent

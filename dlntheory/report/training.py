@@ -67,6 +67,8 @@ def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
             f"{each['test_accuracy']:.2%}", energies(each["energy"]),
         )  # fmt: skip
     yield table
+    if "test_mse" in record["epochs"][-1]:
+        yield Text(f"Mean squared error of a test pixel {record['epochs'][-1]['test_mse']:.3e} in the last epoch.")
     best, measure = record["summary"], record["measure"]
     line = (
         f"Best test {measure} {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}. "

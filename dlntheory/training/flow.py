@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from ..equilibria.equilibrium import settle_problem
 from ..equilibria.problem import PrecisionError, as_problem
+from ..learning.rules import EVERY_RULE, SETTLED
 from ..learning.updates import Learning, as_options, check_rescalable, split_changes
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
@@ -94,7 +95,7 @@ def unsettled(
     net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
 ) -> Learning:
     """A checked problem with its rule, whose equilibrium is found when its weights are known."""
-    chosen = as_options(rule, rescaling, options)
+    chosen = as_options(rule, rescaling, options, EVERY_RULE)
     problem = as_problem(net, x, y, options.get("covariances"), options.get("nudge"))
     check_rescalable(rule, rescaling, problem.covariances, problem.layers)
     return Learning(problem, None, chosen, rule, rescaling)
@@ -104,7 +105,7 @@ def unsettled(
 def updates_at(learning: Learning, vector: Array) -> Array:
     """The updates at the weights in ``vector``, in one vector too."""
     problem = with_fields(learning.problem, layers=_with_weights(learning.problem.layers, vector))
-    state = settle_problem(problem, learning.options.solver) if learning.rule == "pc" else None
+    state = settle_problem(problem, learning.options.solver) if learning.rule in SETTLED else None
     return stacked([weight for weight, _ in split_changes(learning._replace(problem=problem, state=state))])
 
 

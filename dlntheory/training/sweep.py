@@ -24,7 +24,7 @@ from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, t
 from ..numerics.record import Record, static
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
-from .train import Algorithm, Learner, map_error
+from .train import Algorithm, Learner, Model, map_error
 
 Progress = Callable[[int, int, int], None]
 """Called with how many steps are done, how many there are, and how many runs still go on."""
@@ -47,6 +47,8 @@ class Sweep(Record):
             without inference.
         layers: the layers at the end, for each algorithm, with leading axes ``(R, S)``; not finite where a run
             diverged.
+        output_variances: for each algorithm, those of the output's noise at the end, ``(R, S)`` or ``(R, S, n_L)``;
+            ``None`` where they were not learned.
     """
 
     algorithms: tuple[str, ...] = static()
@@ -56,6 +58,7 @@ class Sweep(Record):
     steps: Int[Array, "A R S"]
     accuracy: Float[Array, "A R S"]
     layers: tuple[tuple[Layer, ...], ...]
+    output_variances: tuple[Float[Array, "..."] | None, ...]
 
     @property
     def final(self) -> Float[Array, "A R S"]:
@@ -142,7 +145,9 @@ def sweep(
     layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))
     with in_double_precision():
         errors, steps = fetch(_first_errors(layers, data.targets)), data.x.shape[1]
-    runs = [Runs(layers, errors, rates, steps) for _ in chosen]
+    runs = [
+        Runs(_by_seed(learner.start(nets[0].layers), layers, len(nets)), errors, rates, steps) for learner in learners
+    ]
     key = "" if path is None else fingerprint(numbers, chunk, error_every)
     if path is not None and jax.process_count() > 1:
         sync_global_devices("dlntheory.sweep")  # the first process may still be writing the sweep before this one
@@ -201,14 +206,14 @@ def _advance(
             dealt = [each.deal(span.start, own) for each, own in zip(runs, blocks, strict=True)]
             places, works = [where for where, _ in dealt], place(tuple(work for _, work in dealt), mesh, own=True)
         founds = program(learners, works, data, place(span, mesh, own=False))
-        for each, where, curves in zip(runs, places, fetch([it._replace(layers=()) for it in founds]), strict=True):
+        for each, where, curves in zip(runs, places, fetch([it._replace(models=()) for it in founds]), strict=True):
             each.collect(span.start, span.count, where, curves)
-        works = tuple(work._replace(layers=it.layers) for work, it in zip(works, founds, strict=True))
+        works = tuple(work._replace(models=it.models) for work, it in zip(works, founds, strict=True))
         done = span.start + span.count
         retired = going_on - sum(each.going_on(done) for each in runs)
         if always or retired or span is spans[-1]:
-            for each, where, layers in zip(runs, places, fetch([it.layers for it in works]), strict=True):
-                each.keep(where, layers)
+            for each, where, models in zip(runs, places, fetch([it.models for it in works]), strict=True):
+                each.keep(where, models)
         if retired:
             works = None
         yield done
@@ -223,6 +228,9 @@ def _result(
         stacked = np.stack([getattr(each, name) for each in runs])
         return stacked.reshape(len(runs), len(rates), seeds, *stacked.shape[2:])
 
+    def by_run(tree: Any) -> Any:
+        return map_leaves(lambda leaf: leaf.reshape(len(rates), seeds, *leaf.shape[1:]), tree)
+
     return Sweep(
         algorithms=tuple(each.name for each in algorithms),
         learning_rates=rates,
@@ -230,8 +238,9 @@ def _result(
         loss=by_axes("loss"),
         steps=by_axes("steps"),
         accuracy=by_axes("accuracy"),
-        layers=tuple(
-            map_leaves(lambda leaf: leaf.reshape(len(rates), seeds, *leaf.shape[1:]), each.layers) for each in runs
+        layers=tuple(by_run(each.models.layers) for each in runs),
+        output_variances=tuple(
+            None if each.models.log_variance is None else np.exp(by_run(each.models.log_variance)) for each in runs
         ),
     )
 
@@ -247,6 +256,11 @@ def _stacked(nets: list[LinearNetwork]) -> tuple[Layer, ...]:
             )
     first, *others = (net.layers for net in nets)
     return map_leaves(lambda *leaves: np.stack(list(map(np.asarray, leaves))), first, *others)
+
+
+def _by_seed(model: Model, layers: tuple[Layer, ...], seeds: int) -> Model:
+    """A model for each seed: layers that have a leading axis already, and variances that all start at the same."""
+    return Model(layers, map_leaves(lambda leaf: np.repeat(np.asarray(leaf)[None], seeds, axis=0), model.log_variance))
 
 
 def _as_data(nets: list[LinearNetwork], x: Any, y: Any, targets: Any) -> Data:

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from ..numerics.cholesky import BLOCK
 from ..numerics.kinds import map_leaves
 from ..numerics.record import Record, with_fields
-from .train import Layers, Learner, after_every, map_error, take_step
+from .train import Learner, Model, after_every, map_error, take_step
 
 AXIS = "runs"
 AT_ONCE = 64
@@ -41,19 +41,19 @@ class Data(NamedTuple):
 class Work(NamedTuple):
     """Blocks of runs of one algorithm, device after device, each device's own ones first; padded to one shape.
 
-    Layers and learning rates by block and run, seeds by block, and by device the number of groups that hold any.
+    Models and learning rates by block and run, seeds by block, and by device the number of groups that hold any.
     """
 
-    layers: Any
+    models: Any
     rates: Any
     seeds: Any
     groups: Any
 
 
 class Found(NamedTuple):
-    """By block, layers afterwards; error and loss by step and run; the largest estimated error of an equilibrium."""
+    """By block, models afterwards; error and loss by step and run; the largest estimated error of an equilibrium."""
 
-    layers: Any
+    models: Any
     errors: Any
     loss: Any
     accuracy: Any
@@ -99,7 +99,7 @@ class Span(NamedTuple):
 
 
 def learn_block(
-    learner: Learner, data: Data, span: Span, length: int, layers: Layers, rates: jax.Array, seed: jax.Array
+    learner: Learner, data: Data, span: Span, length: int, models: Model, rates: jax.Array, seed: jax.Array
 ) -> Found:
     """The steps of a span, at most ``length``, of the runs of a block; an error that is not measured is 0."""
     step_all = jax.vmap(partial(take_step, learner), in_axes=(0, None, None, 0))
@@ -107,14 +107,14 @@ def learn_block(
 
     def learn(time: jax.Array, found: Found) -> Found:
         now = span.start + time
-        step = step_all(found.layers, data.x[seed, now], data.y[seed, now], rates)
-        error = after_every(span.error_every, now, lambda: measure_all(step.layers, data.targets[seed]))
+        step = step_all(found.models, data.x[seed, now], data.y[seed, now], rates)
+        error = after_every(span.error_every, now, lambda: measure_all(step.model.layers, data.targets[seed]))
         finite = jnp.isfinite(error) & jnp.isfinite(step.loss)
         accuracy = jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy)
-        return Found(step.layers, found.errors.at[time].set(error), found.loss.at[time].set(step.loss), accuracy)
+        return Found(step.model, found.errors.at[time].set(error), found.loss.at[time].set(step.loss), accuracy)
 
     unknown = jnp.full((length, *rates.shape), jnp.nan, rates.dtype)
-    return jax.lax.fori_loop(0, span.count, learn, Found(layers, unknown, unknown, jnp.zeros_like(rates)))
+    return jax.lax.fori_loop(0, span.count, learn, Found(models, unknown, unknown, jnp.zeros_like(rates)))
 
 
 @lru_cache(maxsize=8)
@@ -130,7 +130,7 @@ def compile_program(mesh: Mesh, length: int, groups: tuple[int, ...]) -> Callabl
 
         def advance(index: jax.Array, found: Found) -> Found:
             parts = jax.tree.map(
-                lambda whole: jax.lax.dynamic_slice_in_dim(whole, index * group, group), (found.layers, *work[1:3])
+                lambda whole: jax.lax.dynamic_slice_in_dim(whole, index * group, group), (found.models, *work[1:3])
             )
             return jax.tree.map(
                 lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, index * group, 0),
@@ -140,7 +140,7 @@ def compile_program(mesh: Mesh, length: int, groups: tuple[int, ...]) -> Callabl
 
         blocks, runs = work.rates.shape
         unknown = jnp.full((blocks, length, runs), jnp.nan, work.rates.dtype)
-        found = Found(work.layers, unknown, unknown, jnp.zeros_like(work.rates))
+        found = Found(work.models, unknown, unknown, jnp.zeros_like(work.rates))
         return jax.lax.fori_loop(0, work.groups[0], advance, found)
 
     def local(learners: Sequence[Learner], works: Sequence[Work], data: Data, span: Span) -> tuple[Found, ...]:

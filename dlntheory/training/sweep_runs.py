@@ -11,7 +11,7 @@ from ..files.arrays import read_arrays, write_arrays
 from ..numerics.kinds import leaves, map_leaves
 from .sweep_program import Found, Work
 
-FORMAT = 2
+FORMAT = 3
 """The version of checkpoints."""
 
 
@@ -37,18 +37,18 @@ class Runs:
     """The runs of one algorithm, by learning rate and seed; all arrays have one row a run.
 
     Attributes:
-        layers: the layers now.
+        models: the models now.
         errors: ``(runs, T + 1)``, infinity where not known.
         loss: ``(runs, T)``, infinity where not known.
         accuracy: the largest estimated error of an equilibrium so far.
         steps: how many steps were finite.
     """
 
-    def __init__(self, layers: Any, errors: np.ndarray, rates: np.ndarray, steps: int):
-        """Start from the layers and errors of every seed."""
+    def __init__(self, models: Any, errors: np.ndarray, rates: np.ndarray, steps: int):
+        """Start from the models and errors of every seed."""
         self.rates, self.seeds = np.repeat(rates, len(errors)), np.tile(np.arange(len(errors)), len(rates))
         count = len(self.rates)
-        self.layers = map_leaves(lambda leaf: np.asarray(leaf)[self.seeds], layers)
+        self.models = map_leaves(lambda leaf: np.asarray(leaf)[self.seeds], models)
         self.errors = np.full((count, steps + 1), np.inf, rates.dtype)
         self.errors[:, 0] = errors[self.seeds]
         self.loss = np.full((count, steps), np.inf, rates.dtype)
@@ -71,9 +71,9 @@ class Runs:
         used = (places[..., 0] >= 0).sum(axis=1)
         places = np.reshape(places, (-1, blocks.runs))
         stand_ins = np.where(places < 0, np.maximum(places[:, :1], 0), places)
-        layers = map_leaves(lambda leaf: leaf[stand_ins], self.layers)
+        models = map_leaves(lambda leaf: leaf[stand_ins], self.models)
         groups = -(-used // blocks.group)
-        return places, Work(layers, self.rates[stand_ins], self.seeds[stand_ins[:, 0]], groups)
+        return places, Work(models, self.rates[stand_ins], self.seeds[stand_ins[:, 0]], groups)
 
     def collect(self, done: int, count: int, places: np.ndarray, found: Found) -> None:
         """Take in the curves of ``count`` steps."""
@@ -90,16 +90,16 @@ class Runs:
         self.accuracy[runs] = np.maximum(self.accuracy[runs], found.accuracy[there])
         self.steps[runs] = done + finite
 
-    def keep(self, places: np.ndarray, layers: Any) -> None:
-        """Take in the layers."""
+    def keep(self, places: np.ndarray, models: Any) -> None:
+        """Take in the models."""
         runs, there = places[places >= 0], places >= 0
-        for leaf, new in zip(leaves(self.layers), leaves(layers), strict=True):
+        for leaf, new in zip(leaves(self.models), leaves(models), strict=True):
             leaf[runs] = new[there]
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that changes, by name."""
-        layers = {f"layers/{index}": leaf for index, leaf in enumerate(leaves(self.layers))}
-        return {"errors": self.errors, "loss": self.loss, "accuracy": self.accuracy, "steps": self.steps, **layers}
+        models = {f"models/{index}": leaf for index, leaf in enumerate(leaves(self.models))}
+        return {"errors": self.errors, "loss": self.loss, "accuracy": self.accuracy, "steps": self.steps, **models}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Go on from a `state`."""

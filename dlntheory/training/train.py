@@ -17,29 +17,35 @@ from ..equilibria.covariance import Covariances, as_covariances
 from ..equilibria.equilibrium import REFUSED, cheapest_route, settle_by
 from ..equilibria.problem import Problem, as_nudge
 from ..learning.alignment import cosine
+from ..learning.rules import EVERY_RULE, SETTLED, log_variance_slopes
 from ..learning.updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change
 from ..networks.samples import flat
 from ..numerics.algebra import Array
-from ..numerics.checks import as_array, as_count, as_key, as_real, as_seed, same_batch
-from ..numerics.kinds import agree, by_jax, is_concrete, is_jax
+from ..numerics.checks import as_array, as_count, as_key, as_real, as_seed, one_of, same_batch
+from ..numerics.kinds import agree, by_jax, is_concrete, is_jax, namespace
 from ..numerics.record import Record, static, with_fields
 
 Layers = tuple[Layer, ...]
+LEARNED = (None, "shared", "each")
+"""The output variances that can be learned: none, one of all outputs, one per output."""
 
 
 class Algorithm(Record):
     """A learning rule with its rescaling and options, as `sweep` takes it.
 
     Args:
-        rule: ``"bp"``, ``"pc"`` or ``"natural"``.
+        rule: ``"bp"``, ``"pc"``, ``"natural"`` or ``"evidence"``.
         rescaling: ``None``, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
+        learn_variance: with ``"evidence"``, learn the variance of the output's noise too: ``"shared"``, one of all
+            outputs, or ``"each"``, one per output. It starts at the last of ``covariances``, a number, and its
+            logarithm ascends the likelihood at the weights' learning rate.
         **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest.
 
     Raises:
-        ValueError: for an unknown rule, rescaling or option's value.
+        ValueError: for an unknown rule, rescaling or option's value, or a variance learned by another rule.
         TypeError: for an unknown option.
 
     Example:
@@ -49,25 +55,42 @@ class Algorithm(Record):
 
     rule: str = static()
     rescaling: str | None = static()
+    learn_variance: str | None = static()
     given: dict[str, Any]
 
-    def __init__(self, rule: str = "pc", rescaling: str | None = None, **options: Any):
-        as_options(rule, rescaling, options)
-        self.rule, self.rescaling, self.given = rule, rescaling, options
+    def __init__(
+        self, rule: str = "pc", rescaling: str | None = None, learn_variance: str | None = None, **options: Any
+    ):
+        as_options(rule, rescaling, options, EVERY_RULE)
+        one_of("learn_variance", learn_variance, LEARNED)
+        if learn_variance is not None and rule != "evidence":
+            raise ValueError(f"`learn_variance` is {learn_variance!r} with rule={rule!r}; wanted rule='evidence'.")
+        self.rule, self.rescaling, self.learn_variance, self.given = rule, rescaling, learn_variance, options
 
     @property
     def name(self) -> str:
-        """The rule, and the rescaling if there is one."""
-        return self.rule if self.rescaling is None else f"{self.rule}, {self.rescaling}"
+        """The rule, and the rescaling or the variance if there is one."""
+        variance = None if self.learn_variance is None else f"{self.learn_variance} variance"
+        return ", ".join(each for each in (self.rule, self.rescaling, variance) if each is not None)
 
     def learner(self, net: LinearNetwork) -> "Learner":
         """The algorithm with its options checked against a network."""
-        options = as_options(self.rule, self.rescaling, self.given)
+        options = as_options(self.rule, self.rescaling, self.given, EVERY_RULE)
         if options.solver == "auto":
             options = with_fields(options, solver=cheapest_route(net.layers))
         covariances = as_covariances(net.layers, self.given.get("covariances"), net.dtype)
         check_rescalable(self.rule, self.rescaling, covariances, net.layers)
-        return Learner(self.rule, self.rescaling, options, covariances, as_nudge(self.given.get("nudge"), net.dtype))
+        if self.learn_variance is not None and np.ndim(0 if covariances[-1] is None else covariances[-1]):
+            raise ValueError("`covariances` ends in a matrix; wanted a number with `learn_variance`, or None.")
+        nudge = as_nudge(self.given.get("nudge"), net.dtype)
+        return Learner(self.rule, self.rescaling, self.learn_variance, options, covariances, nudge)
+
+
+class Model(NamedTuple):
+    """The layers, and the logarithms of the output's variances: a number, one per output, or ``None``: not learned."""
+
+    layers: Layers
+    log_variance: Any
 
 
 class Learner(Record):
@@ -75,33 +98,55 @@ class Learner(Record):
 
     rule: str = static()
     rescaling: str | None = static()
+    learn_variance: str | None = static()
     options: Options
     covariances: Covariances
     nudge: Any
 
+    def start(self, layers: Layers) -> Model:
+        """The model that learning starts from."""
+        if self.learn_variance is None:
+            return Model(layers, None)
+        like, last = layers[-1].like, self.covariances[-1]
+        first = np.zeros((), like.dtype) if last is None else namespace(last).log(last)
+        shape = (layers[-1].out_size,) if self.learn_variance == "each" else ()
+        return Model(layers, first * namespace(first).ones(shape, like.dtype))
+
+    def noise(self, model: Model) -> Covariances:
+        """The covariances, with the output's as it has been learned."""
+        if model.log_variance is None:
+            return self.covariances
+        variance = jnp.exp(model.log_variance)
+        return (*self.covariances[:-1], jnp.diag(variance) if variance.ndim else variance)
+
 
 class Step(NamedTuple):
-    """The layers after a step; of the minibatch before it, the loss, the alignment, and the equilibrium's accuracy."""
+    """The model after a step; of the minibatch before it, the loss, the alignment, and the equilibrium's accuracy."""
 
-    layers: Layers
+    model: Model
     loss: jax.Array
     alignment: jax.Array
     accuracy: jax.Array
 
 
-def take_step(learner: Learner, layers: Layers, x: jax.Array, y: jax.Array, learning_rate: jax.Array) -> Step:
+def take_step(learner: Learner, model: Model, x: jax.Array, y: jax.Array, learning_rate: jax.Array) -> Step:
     """Learn a minibatch ``(B, n_0)``, ``(B, n_L)``; where the equilibrium is inaccurate, the new weights are NaN."""
-    problem = Problem(layers, learner.covariances, x, y, learner.nudge)
-    state = settle_by(problem, learner.options.solver) if learner.rule == "pc" else None
+    layers, covariances = model.layers, learner.noise(model)
+    problem = Problem(layers, covariances, x, y, learner.nudge)
+    state = settle_by(problem, learner.options.solver) if learner.rule in SETTLED else None
     learning = Learning(problem, state, learner.options, learner.rule, learner.rescaling)
     signals = signals_of(learning)
     changes = changes_of(learning, signals)
     accuracy = jnp.zeros_like(learning_rate) if state is None else jnp.max(state.accuracy)
     rate = jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))
     moved = tuple(layer.moved(change, rate) for layer, change in zip(layers, changes, strict=True))
+    log_variance = model.log_variance
+    if log_variance is not None:
+        slopes = log_variance_slopes(layers, covariances, signals.errors[-1])
+        log_variance = log_variance + rate * (slopes if log_variance.ndim else slopes.sum())
     loss = jnp.sum(signals.residual**2) / (2 * len(x))
     alignment = cosine(signals.residual, first_order_change(layers, changes, signals.feedforward))
-    return Step(moved, loss, mean_defined(alignment), accuracy)
+    return Step(Model(moved, log_variance), loss, mean_defined(alignment), accuracy)
 
 
 def mean_defined(alignment: Float[Array, " B"]) -> Float[Array, ""]:
@@ -137,6 +182,8 @@ class Training(Record):
             that have one, ``(⌈T/k⌉,)``; NaN where none has, and ``None`` if not asked for.
         steps: after how many steps everything measured was still finite. From there on, error and loss are infinity.
         accuracy: the largest estimate of an equilibrium's relative error in those steps; 0 without inference.
+        output_variance: of the output's noise at the end, a number, or ``(n_L,)`` with one per output; ``None`` if it
+            was not learned.
     """
 
     net: LinearNetwork
@@ -145,6 +192,7 @@ class Training(Record):
     alignment: Float[Array, " _"] | None
     steps: Int[Array, ""]
     accuracy: Float[Array, ""]
+    output_variance: Float[Array, "..."] | None
 
     @property
     def outcome(self) -> str:
@@ -200,7 +248,8 @@ def train(
         target: ``W_data``, ``(n_L, n_0)``, to measure the error of the whole map.
         alignment_every: ``k``, to measure the alignment of every ``k``-th update.
         error_every: ``k``, to measure the error after every ``k``-th step only.
-        **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest.
+        **options: as in `weight_updates`, but ``solver="auto"`` is one route throughout, the cheapest; and
+            ``learn_variance=`` as in `Algorithm`.
 
     Returns:
         The trained network, its curves, and how it ended. It is a compiled JAX program; NumPy arrays go in and come out
@@ -250,23 +299,24 @@ def trained(
     """Checked arguments, all of one dtype, in one compiled loop."""
     wanted = jnp.zeros((net.layers[-1].out_size, net.layers[0].in_size), feed.x.dtype) if target is None else target
 
-    def learn(layers: Layers, time: jax.Array) -> tuple[Layers, tuple[Any, ...]]:
-        step = take_step(learner, layers, *feed.minibatch(time), learning_rate)
+    def learn(model: Model, time: jax.Array) -> tuple[Model, tuple[Any, ...]]:
+        step = take_step(learner, model, *feed.minibatch(time), learning_rate)
         alignment = None if alignment_every is None else step.alignment
-        error = after_every(error_every, time, lambda: map_error(step.layers, wanted))
-        return step.layers, (error, step.loss, alignment, step.accuracy)
+        error = after_every(error_every, time, lambda: map_error(step.model.layers, wanted))
+        return step.model, (error, step.loss, alignment, step.accuracy)
 
-    first = map_error(net.layers, wanted)
-    layers, (errors, loss, alignment, accuracy) = jax.lax.scan(learn, net.layers, jnp.arange(steps))
+    first, start = map_error(net.layers, wanted), jax.tree.map(jnp.asarray, learner.start(net.layers))
+    model, (errors, loss, alignment, accuracy) = jax.lax.scan(learn, start, jnp.arange(steps))
     errors = jnp.concatenate([first[None], errors])
     finite = finite_steps(errors, loss)
     return Training(
-        net=with_fields(net, layers=layers),
+        net=with_fields(net, layers=model.layers),
         error=None if target is None else until(finite, errors)[::error_every],
         loss=until(finite, loss),
         alignment=None if alignment_every is None else alignment[::alignment_every],
         steps=finite,
         accuracy=jnp.max(jnp.where(jnp.arange(steps) < finite, accuracy, jnp.zeros_like(accuracy))),
+        output_variance=None if model.log_variance is None else jnp.exp(model.log_variance),
     )
 
 

@@ -275,6 +275,33 @@ def test_weights_that_grow_with_depth_keep_their_digits():
         np.testing.assert_allclose(blocks[level - 1], expected, atol=1e-10 * np.abs(expected).max())
 
 
+def conditioned(rng, depth, condition, smallest):
+    """Weights of one condition number each, whose singular values reach up from the smallest."""
+    values = smallest * np.geomspace(condition, 1, 4)
+    bases = np.linalg.qr(rng.normal(size=(2 * depth, 4, 4)))[0]
+    return [left @ np.diag(values) @ right for left, right in zip(bases[::2], bases[1::2], strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("depth", "condition", "smallest"),
+    [(4, 1.0, 1.0), (4, 1e4, 1.0), (4, 1e4, 1e-2), (4, 1e8, 1.0), (4, 1e8, 1e-4), (33, 10.0, 1.0), (3, 1e10, 1.0)],
+)
+def test_the_likelihood_loses_what_single_layers_lose(depth, condition, smallest):
+    """Against arithmetic with 150 digits, up to a condition number of ``S`` of 1e44: a layer's own counts."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(0)
+    weights, y = conditioned(rng, depth, condition, smallest), rng.normal(size=4)
+    with mpmath.workdps(150):
+        S, outputs = mpmath.zeros(4), mpmath.matrix(y.tolist())
+        for weight in weights:
+            W = mpmath.matrix(weight.tolist())
+            S = mpmath.eye(4) + W * S * W.T
+        distance = (outputs.T * mpmath.lu_solve(S, outputs))[0]
+        exact = float(-(distance + mpmath.log(mpmath.det(S)) + 4 * mpmath.log(2 * mpmath.pi)) / 2)
+    found = dln.log_likelihood(dln.LinearNetwork.from_weights(weights), np.zeros(4), y)
+    np.testing.assert_allclose(found, exact, rtol=0, atol=16 * depth * condition * EPSILON)
+
+
 # JAX
 
 

@@ -70,12 +70,18 @@ def test_updates(name):
         ("AE", (4,), {"hidden": (2,)}, [(2,), (4,)]),
         ("Conv-AE", (1, 28, 28), {}, [(14, 14, 32), (7, 7, 64), (4, 4, 8), (7, 7, 64), (14, 14, 32), (28, 28, 1)]),
         ("Conv-AE", (3, 9, 6), {"channels": (5,), "norm": "frozen"}, [(5, 3, 5), (9, 6, 3)]),
+        ("Conv-AE", (3, 8, 8), {"channels": (5, 2), "kernel": 4}, [(4, 4, 5), (2, 2, 2), (4, 4, 5), (8, 8, 3)]),
+        ("Decoder", (1, 28, 28), {}, [(64,), (128,), (128,), (28, 28, 1)]),
+        ("Decoder", (4,), {"hidden": (2,)}, [(2,), (4,)]),
+        ("Conv-Decoder", (3, 32, 32), {}, [(4, 4, 8), (8, 8, 6), (16, 16, 4), (32, 32, 3)]),
+        ("Conv-Decoder", (1, 28, 28), {"kernel": 7}, [(4, 4, 8), (7, 7, 6), (14, 14, 4), (28, 28, 1)]),
     ],
 )
 def test_sizes(name, shape, options, shapes):
     net = eqx.filter_eval_shape(lambda: pcn.build(name, shape, 10, **options))
     assert list(net.state_shapes) == shapes
     assert net.output_shape == shape
+    assert net.free_input == ("Decoder" in name)
     assert net.blocks[-1].norm is None
     assert net.blocks[-1].activation == "identity"
 
@@ -86,7 +92,10 @@ def test_sizes(name, shape, options, shapes):
         (lambda: pcn.autoencoder((4,), ()), "`hidden` is empty"),
         (lambda: pcn.deconvolutional_autoencoder((4,)), "channels, height, width"),
         (lambda: pcn.deconvolutional_autoencoder(channels=()), "`channels` is empty"),
-        (lambda: pcn.build("AE", (4,), 2, norm="frozen"), "`norm` is 'frozen' with an AE"),
+        (lambda: pcn.decoder((4,), ()), "`hidden` is empty"),
+        (lambda: pcn.decoder((4,), variance=-1.0), "`variance` is -1"),
+        (lambda: pcn.deconvolutional_decoder((3, 8, 7), kernel=2), "`kernel` is 2"),
+        (lambda: pcn.build("AE", (4,), 2, norm="frozen"), "`norm` is 'frozen' with AE"),
     ],
 )
 def test_bad_autoencoders(make, message):
@@ -94,16 +103,26 @@ def test_bad_autoencoders(make, message):
         make()
 
 
+@pytest.mark.parametrize("kernel", [3, 4, 5, 7])
+def test_kernels_of_table_8_make_images_of_the_right_size(kernel):
+    net = eqx.filter_eval_shape(lambda: pcn.deconvolutional_decoder(kernel=kernel))
+    assert net.output_shape == (3, 32, 32)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"model": "Decoder", "algorithm": "BP-SE"}, "infers no latent for Decoder"),
+        ({"model": "Decoder", "alignment": True}, "`alignment` is True, and Decoder has no input"),
+        ({"model": "Decoder", "prior": 0.0}, "`prior` is 0.0"),
+        ({"prior": 1.0}, "`prior` is an option of Decoder and Conv-Decoder"),
         ({"algorithm": "PC-CE"}, "`algorithm` is 'PC-CE'; wanted one with the squared error"),
         ({"algorithm": "PC-SE", "initial": "class_average"}, "no classes"),
     ],
 )
 def test_runs_that_make_no_sense(options, message):
     with pytest.raises(ValueError, match=message):
-        TrainingConfig(data="digits", model="AE", **options).check()
+        TrainingConfig(**{"data": "digits", "model": "AE", **options}).check()
 
 
 def test_a_run_explains_variance(tmp_path):
@@ -123,3 +142,19 @@ def test_a_run_explains_variance(tmp_path):
     score = r2_score(flat[:, kept], found[:, kept], multioutput="variance_weighted")
     rest = np.square(found[:, ~kept] - flat[:, ~kept]).sum() / np.square(flat - flat.mean(axis=0)).sum()
     assert abs(epochs[1]["test_accuracy"] - (score - rest)) < 1e-5
+
+
+def test_a_decoder_is_tested_by_inference(tmp_path):
+    """The error of a pixel between 0 and 1 by NumPy; it falls, and samples are as they are kept."""
+    config = TrainingConfig(
+        data="digits", model="Decoder", hidden=(16, 8), algorithm="iPC", inference_steps=10, step_size=0.1,
+        batch_size=100, epochs=3, learning_rate=1e-2, train_samples=300, test_samples=120, normalise=False,
+    )  # fmt: skip
+    epochs = [record for record in run_training(config, tmp_path) if record["kind"] == "epoch"]
+    assert epochs[-1]["test_mse"] < 0.8 * epochs[0]["test_mse"]
+    _, network = read_run(tmp_path)
+    data = read_data(config)
+    images = np.asarray(data.test.samples, np.float32) / data.normalisation.maximum
+    found = pcn.reconstruct(network, images, config.make_algorithm())
+    assert_close(np.float32(epochs[-1]["test_mse"]), np.square(images - np.asarray(found)).mean(), condition=10)
+    assert epochs[-1]["loss"] == epochs[-1]["energy"][-1]

@@ -13,7 +13,7 @@ from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
 from .losses import CrossEntropy, Loss, SquaredError
 from .outputs import AveragedNudge, CentredNudge, Clamp, End, Nudge, Output
 from .relaxations import ErrorCoordinates, Gradient, Langevin, Newton, Relaxation
-from .updates import AtArrival, AtEquilibrium, Backpropagation, ForwardUpdate, Incremental, Update
+from .updates import AtArrival, AtEquilibrium, Averaged, Backpropagation, ForwardUpdate, Incremental, Update
 
 
 class Algorithm(eqx.Module):
@@ -53,11 +53,21 @@ class Algorithm(eqx.Module):
         if self.update.at_arrival and self.relaxation.coordinates == "errors":
             raise ValueError("`update` is AtArrival with error coordinates, where no error travels; wanted another.")
         one_of("rescaling", self.update.rescaling, RESCALINGS)
-        if self.update.rescaling and isinstance(self.update, Incremental | AtArrival):
+        if self.update.rescaling and isinstance(self.update, Incremental | Averaged | AtArrival):
             kind = type(self.update).__name__
             raise ValueError(f"`rescaling` is {self.update.rescaling!r} with {kind}, which has none; wanted None.")
-        if isinstance(self.update, Incremental) and isinstance(self.output, AveragedNudge):
-            raise ValueError("`output` is AveragedNudge with an incremental update, which has one run; wanted another.")
+        if isinstance(self.update, Incremental | Averaged) and isinstance(self.output, AveragedNudge):
+            kind = type(self.update).__name__
+            raise ValueError(f"`output` is AveragedNudge with {kind}, which has one run; wanted another.")
+        if isinstance(self.update, Averaged):
+            self._check_averaged(self.update)
+
+    def _check_averaged(self, update: Averaged) -> None:
+        """Refuse an average over nothing, or over states that do not relax."""
+        if update.first >= self.steps:
+            raise ValueError(f"`first` is {update.first} with {self.steps} steps; wanted a time before the last.")
+        if self.relaxation.coordinates == "errors":
+            raise ValueError("`update` is Averaged with error coordinates; wanted another, or a relaxation of states.")
 
     def _check_timeless(self) -> None:
         """Refuse what a relaxation without steps in time cannot have."""
@@ -70,7 +80,9 @@ class Algorithm(eqx.Module):
             raise ValueError(f"`output` is free with {kind}; wanted a clamped output.")
         if not isinstance(self.loss, SquaredError):
             raise ValueError(f"`loss` is {type(self.loss).__name__} with {kind}; wanted SquaredError.")
-        if isinstance(self.update, Incremental | AtArrival):
+        if self.loss.variance != 1:
+            raise ValueError(f"`loss` has the variance {self.loss.variance} with {kind}; wanted 1.")
+        if isinstance(self.update, Incremental | Averaged | AtArrival):
             raise ValueError(
                 f"`update` is {type(self.update).__name__} with {kind}, which has no times; wanted another."
             )

@@ -1,6 +1,7 @@
 """Energies of the output: squared error, and cross-entropy."""
 
 import abc
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -28,16 +29,29 @@ class Loss(eqx.Module):
 
 
 class SquaredError(Loss):
-    r"""``½ ‖x − μ‖²``, the energy of a Gaussian with unit covariance; every hidden state has it."""
+    r"""``‖x − μ‖² / 2σ²``, the energy of a Gaussian with the covariance ``σ² I``; every hidden state has it with 1.
+
+    Args:
+        variance: ``σ²``, positive: the output's in Monte Carlo predictive coding.
+
+    Source:
+        Benchmarking PCNs, equation 1 and appendix C.2.
+    """
+
+    variance: Any = 1.0
+
+    def __check_init__(self) -> None:
+        if isinstance(self.variance, int | float) and not self.variance > 0:
+            raise ValueError(f"`variance` is {self.variance}; wanted a positive number.")
 
     def energy(self, state: Array, prediction: Array) -> Float[Array, " batch"]:
-        """Half the squared error of every sample."""
+        """Half the squared error of every sample, relative to the variance."""
         error = state - prediction
-        return jnp.square(error).sum(axis=tuple(range(1, error.ndim))) / 2
+        return jnp.square(error).sum(axis=tuple(range(1, error.ndim))) / 2 / self.variance
 
     def error(self, state: Array, prediction: Array) -> Array:
-        """``x − μ``."""
-        return state - prediction
+        """``(x − μ) / σ²``."""
+        return (state - prediction) / self.variance
 
     def mean(self, prediction: Array) -> Array:
         """``μ``."""

@@ -128,6 +128,14 @@ class Free(Output):
         return (Phase(None, 1.0),)
 
 
+class Cue(Free):
+    """The output starts at the target and is free: a noisy memory is refined.
+
+    Source:
+        Benchmarking PCNs, appendix C.3.
+    """
+
+
 def strength(beta: Scalar, rate: Scalar, epoch: Scalar) -> jax.Array:
     """``min(β + rate × epoch, 1)``, in the dtype of ``β``."""
     beta = jnp.asarray(beta)

@@ -3,15 +3,16 @@
 import equinox as eqx
 
 from ...learning.rescaling import SpectralRegularisation
+from ...numerics.checks import as_count
 
 
 class Update(eqx.Module):
-    """A weight update. All but `Incremental` and `Backpropagation` come once, after inference.
+    """A weight update. All but `Incremental`, `Averaged` and `Backpropagation` come once, after inference.
 
     Args:
         rescaling: ``None``, or for dense blocks ``"adaptive"``, ``"adaptive_positive"`` (Theorem 1: one rate a layer,
             which may be negative, or never is) or ``"decorrelated"`` (Theorem 2: one matrix a layer). Not of
-            `Incremental` and `AtArrival`.
+            `Incremental`, `Averaged` and `AtArrival`.
         regularisation: a `SpectralRegularisation` of what ``"decorrelated"`` inverts.
     """
 
@@ -61,6 +62,25 @@ class Incremental(Update):
     Source:
         Salvatori et al. 2024; Benchmarking PCNs, section 4.
     """
+
+
+class Averaged(Update):
+    r"""The mean of the energy's gradients at the times ``first … T − 1``: Monte Carlo predictive coding, averaged.
+
+    Where the states are samples of the posterior, its expectation is the gradient of ``−log p(y | x)``, by Fisher's
+    identity. The mean over many states has less noise than the gradient at the last.
+
+    Args:
+        first: the first time that counts, when the dynamics has forgotten its start.
+
+    Source:
+        Oliviers et al. 2024; docs/generative.md, "Learning the evidence".
+    """
+
+    first: int = eqx.field(static=True, default=0)
+
+    def __check_init__(self) -> None:
+        as_count("first", self.first, minimum=0)
 
 
 class Backpropagation(Update):

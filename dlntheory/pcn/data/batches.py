@@ -45,8 +45,12 @@ class Preparation(eqx.Module):
     augmentation: Augmentation = eqx.field(static=True)
     classes: int = eqx.field(static=True)
     input_shape: tuple[int, ...] = eqx.field(static=True)
+    deviation: Float[Array, "..."]
+    """The standard deviation by which samples are divided, after they have been divided by their maximum."""
     reconstructs: bool = eqx.field(static=True, default=False)
-    """Whether the input is the target, as of an autoencoder."""
+    """Whether the sample is the target, as of an autoencoder."""
+    decodes: bool = eqx.field(static=True, default=False)
+    """Whether the network has a latent for its input, so that nothing is given to it."""
 
     @classmethod
     def of(
@@ -56,15 +60,20 @@ class Preparation(eqx.Module):
         input_shape: Sequence[int],
         dtype: str = "float32",
         reconstructs: bool = False,
+        decodes: bool = False,
+        normalise: bool = True,
     ) -> "Preparation":
-        """The preparation of a data set for a network, whose inputs may be flat."""
+        """The preparation of a data set for a network, whose inputs may be flat; without normalisation, from 0 to 1."""
         augmentation.check(data.shape)
         mean, std = (np.asarray(each, float) for each in (data.normalisation.mean, data.normalisation.std))
+        if not normalise:
+            mean, std = np.zeros_like(mean), np.ones_like(std)
         scale, shift = 1 / (data.normalisation.maximum * std), -mean / std
         each_channel = (-1,) + (1,) * (len(data.shape) - 1)
         return cls(
             jnp.asarray(scale, dtype).reshape(each_channel), jnp.asarray(shift, dtype).reshape(each_channel),
-            augmentation, data.classes, tuple(input_shape), reconstructs,
+            augmentation, data.classes, tuple(input_shape), jnp.asarray(std, dtype).reshape(each_channel),
+            reconstructs, decodes,
         )  # fmt: skip
 
     def inputs(self, samples: Array, key: Array | None = None) -> Float[Array, "..."]:
@@ -80,6 +89,13 @@ class Preparation(eqx.Module):
             samples = centre_crop(samples, crop)
         normalised = samples.astype(self.scale.dtype) * self.scale[None] + self.shift[None]
         return normalised.reshape(len(samples), *self.input_shape)
+
+    def pair(self, samples: Array, labels: Array, key: Array | None = None) -> tuple[Array, Array]:
+        """Inputs and targets of samples and labels, augmented with a key."""
+        x = self.inputs(samples, key)
+        if not self.reconstructs:
+            return x, self.targets(labels)
+        return (jnp.zeros((len(x), 0), x.dtype) if self.decodes else x), x
 
     def targets(self, labels: Int[Array, " batch"]) -> Float[Array, "batch classes"]:
         """One-hot targets of a classifier."""

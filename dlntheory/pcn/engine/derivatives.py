@@ -8,12 +8,11 @@ import jax
 from jaxtyping import Array
 
 from ...nonlinear.blocks import Statistics, output
+from ...nonlinear.latent import prior_variance
 from ...nonlinear.network import Network, split
 from ..choices.losses import Loss, SquaredError
 
 Pull = Callable[[Array], Any]
-HIDDEN = SquaredError()
-"""The energy of every hidden state."""
 
 
 def pull_to_sources(block: Any, sources: Sequence[Array]) -> tuple[Array, Pull, Statistics]:
@@ -68,4 +67,4 @@ def first_pass(network: Network, x: Array, forward: bool) -> First:
 
 def loss_of(network: Network, last: Loss, k: int) -> Loss:
     """The energy of the block with index ``k``."""
-    return last if k == network.depth - 1 else HIDDEN
+    return last if k == network.depth - 1 else SquaredError(prior_variance(network.blocks[k]))

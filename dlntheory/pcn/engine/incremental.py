@@ -1,6 +1,6 @@
-"""Incremental learning (iPC): the weights step with the states, at every time."""
+"""Learning at every time: the weights step with the states (iPC), or by the mean of what they would have learned."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,8 @@ from jaxtyping import Array
 from ...nonlinear.network import Gradients, Network, States, running
 from ..choices.algorithms import Algorithm
 from ..choices.optimisers import step_weights
-from ..choices.updates import Incremental
-from .derivatives import HIDDEN, first_pass, pull_to_both
+from ..choices.updates import Averaged, Incremental
+from .derivatives import first_pass, loss_of, pull_to_both
 from .inference import averages, output_prediction, prepare, starting_states
 from .learning import Keys, Lesson, parameters, scaled, study, with_parameters
 from .slopes import Problem
@@ -26,6 +26,7 @@ def study_incrementally(
     keys: Keys,
     optimiser: Any,
     optimiser_state: Any,
+    observed: Any = None,
 ) -> tuple[Lesson, Gradients, Any]:
     """Relax, and let the optimiser change the weights at every step.
 
@@ -36,15 +37,15 @@ def study_incrementally(
     states = starting_states(network, algorithm, x, y, first, memory, keys.start)
     prediction = output_prediction(network, x, first, states)
     (phase,) = algorithm.output.phases(epoch, keys.output)
-    problem, states = prepare(network, algorithm, x, y, first, states, phase)
+    problem, states = prepare(network, algorithm, x, y, first, states, phase, observed)
     relaxation = algorithm.relaxation
-    free = network.depth - 1 if algorithm.output.clamped else network.depth
+    free = network.depth if problem.output_moves else network.depth - 1
 
     def step(carry: Any, time: Any) -> tuple[Any, Any]:
         weights, optimiser_state, states, memory, moments = carry
         gradients, slopes, energy, statistics = _joint_slopes(problem, weights, states, time)
         change, memory = relaxation.step(slopes[:free], memory, time, jax.random.fold_in(keys.run, time))
-        states = (*jax.tree.map(jnp.add, states[:free], change), *states[free:])
+        states = (*jax.tree.map(jnp.add, states[:free], problem.held(change)), *states[free:])
         gradients = scaled(gradients, phase.weight)
         weights, optimiser_state = step_weights(optimiser, gradients, optimiser_state, weights)
         moments = averages(network, moments, statistics, learning=True)
@@ -57,30 +58,51 @@ def study_incrementally(
     return Lesson(gradients, energy, prediction, states, moments), weights, optimiser_state
 
 
-class Summing:
-    """An optimiser that leaves the weights where they are, and adds up their gradients."""
+class Total(NamedTuple):
+    """The sum of gradients, and how many steps there have been."""
 
-    def init(self, weights: Gradients) -> Gradients:
+    gradients: Gradients
+    steps: Array
+
+
+class Summing(NamedTuple):
+    """An optimiser that leaves the weights where they are, and adds up their gradients from a time on."""
+
+    first: int = 0
+
+    def init(self, weights: Gradients) -> Total:
         """Nothing yet."""
-        return jax.tree.map(jnp.zeros_like, weights)
+        return Total(jax.tree.map(jnp.zeros_like, weights), jnp.zeros((), int))
 
-    def update(self, gradients: Gradients, total: Gradients, weights: Gradients) -> tuple[Gradients, Gradients]:
+    def update(self, gradients: Gradients, total: Total, weights: Gradients) -> tuple[Gradients, Total]:
         """No change, and the new total."""
-        return self.init(weights), jax.tree.map(jnp.add, total, gradients)
+        counts = total.steps >= self.first
+        added = jax.tree.map(lambda old, new: jnp.where(counts, old + new, old), total.gradients, gradients)
+        return jax.tree.map(jnp.zeros_like, weights), Total(added, total.steps + 1)
 
 
-def direction(
-    network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any, memory: Any, keys: Keys
-) -> Gradients:
-    """The gradient along which an algorithm's weights move where their rate is small; arguments as for `study`.
+def study_at_once(
+    network: Network,
+    algorithm: Algorithm,
+    x: Array,
+    y: Array,
+    epoch: Any,
+    memory: Any,
+    keys: Keys,
+    observed: Any = None,
+) -> Lesson:
+    """The lesson of an algorithm as if its weights learned once in a batch; arguments as for `study`.
 
-    That of incremental learning is a sum over inference.
+    The gradient of incremental learning is then a sum over inference: it moves so where its rate is small.
     """
-    if not isinstance(algorithm.update, Incremental):
-        return study(network, algorithm, x, y, epoch, memory, keys).gradients
-    summing = Summing()
+    update = algorithm.update
+    if not isinstance(update, Incremental | Averaged):
+        return study(network, algorithm, x, y, epoch, memory, keys, observed)
+    summing = Summing(update.first if isinstance(update, Averaged) else 0)
     start = summing.init(parameters(network))
-    return study_incrementally(network, algorithm, x, y, epoch, memory, keys, summing, start)[2]
+    lesson, _, total = study_incrementally(network, algorithm, x, y, epoch, memory, keys, summing, start, observed)
+    share = 1 / (algorithm.steps - update.first) if isinstance(update, Averaged) else 1
+    return lesson._replace(gradients=scaled(total.gradients, share))
 
 
 def _joint_slopes(problem: Problem, weights: Gradients, states: States, time: Any) -> Any:
@@ -89,7 +111,7 @@ def _joint_slopes(problem: Problem, weights: Gradients, states: States, time: An
     slopes: list[Any] = [None] * network.depth
     gradients, energies, statistics = [], [], []
     for k in reversed(range(network.depth)):
-        loss = problem.algorithm.loss if k == network.depth - 1 else HIDDEN
+        loss = loss_of(network, problem.algorithm.loss, k)
         prediction, pull, moments = pull_to_both(network.blocks[k], network.read(problem.x, states, k))
         error = precisions[k] * loss.error(states[k], prediction)
         gradient, *pulled = pull(-error)

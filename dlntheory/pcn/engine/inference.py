@@ -6,16 +6,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from ...equilibria.observation import as_mask, known_only, mask_rows
 from ...nonlinear.blocks import Statistics, average, norms, output
 from ...nonlinear.chains import as_chain, prediction
 from ...nonlinear.equilibrium import NonlinearEquilibrium, settle_from
-from ...nonlinear.network import Network, States, as_pair, running
+from ...nonlinear.network import Network, States, as_pair, as_samples, running
 from ...numerics.checks import as_key
+from ...numerics.kinds import is_jax
 from ..choices.algorithms import Algorithm
-from ..choices.outputs import Phase, target
+from ..choices.losses import SquaredError
+from ..choices.outputs import Cue, Phase, target
 from ..choices.relaxations import Newton, Variables
+from ..choices.updates import AtArrival
 from .derivatives import First, first_pass
 from .slopes import Problem, Slopes, error_slopes, slopes, states_of
 
@@ -37,13 +41,42 @@ class Run(NamedTuple):
 
 
 def prepare(
-    network: Network, algorithm: Algorithm, x: Array, y: Array, first: First, states: States, phase: Phase
+    network: Network,
+    algorithm: Algorithm,
+    x: Array,
+    y: Array,
+    first: First,
+    states: States,
+    phase: Phase,
+    observed: Bool[Array, "..."] | None = None,
 ) -> tuple[Problem, States]:
-    """Put the output where a phase wants it."""
+    """Put the output, or what is observed of it, where a phase wants it."""
     if not algorithm.output.clamped:
-        return Problem(network, algorithm, x, y, first), states
+        start = (*states[:-1], y) if isinstance(algorithm.output, Cue) else states
+        return Problem(network, algorithm, x, y, first), start
     output = target(algorithm.loss, output_prediction(network, x, first, states), y, phase)
-    return Problem(network, algorithm, x, output, first), (*states[:-1], output)
+    if observed is not None:
+        output = jnp.where(observed, output, states[-1])
+    return Problem(network, algorithm, x, output, first, observed), (*states[:-1], output)
+
+
+def as_observed(network: Network, algorithm: Algorithm, y: Any, observed: Any) -> tuple[Any, Any]:
+    """Check which outputs are known, and give the targets with zeros for the others; as the blocks have images."""
+    if observed is None:
+        return y, None
+    relaxation, loss = algorithm.relaxation, algorithm.loss
+    if not algorithm.output.clamped:
+        raise ValueError(f"`observed` is given, but the output is {type(algorithm.output).__name__}; wanted a clamp.")
+    if not isinstance(loss, SquaredError):
+        raise ValueError(f"`observed` is given with {type(loss).__name__}, which bounds no free output; wanted None.")
+    if not relaxation.stepwise or relaxation.coordinates == "errors":
+        raise ValueError(f"`observed` is given with {type(relaxation).__name__}; wanted a relaxation of states.")
+    if isinstance(algorithm.update, AtArrival):
+        raise ValueError("`observed` is given with AtArrival, which does not relax the output; wanted another update.")
+    mask, shape = as_mask(observed, network.output_shape), network.output_shape
+    y = as_samples("y", known_only(y if is_jax(y) else np.asarray(y), mask), shape, network.dtype)
+    rows = mask_rows(mask, shape, y.reshape(len(y), -1)).reshape(mask.shape)
+    return y, network.inside(jnp.broadcast_to(rows, y.shape))
 
 
 def output_prediction(network: Network, x: Array, first: First, states: States) -> Array:
@@ -67,12 +100,12 @@ def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key
         variables, memory, moments, arrived = carry
         gradient, found = _evaluate(problem, variables, time)
         change, memory = relaxation.step(gradient, memory, time, jax.random.fold_in(key, time))
-        variables = _moved(problem, variables, change, time)
+        variables = _moved(problem, variables, problem.held(change), time)
         moments = averages(problem.network, moments, found.statistics, learning=False)
         if arrived:
             triples = zip(problem.network.waits, arrived, found.errors, strict=True)
             arrived = tuple(jnp.where(time == wait, new, old) for wait, old, new in triples)
-        return (variables, memory, moments, arrived), found.energy
+        return (variables, memory, moments, arrived), found.energy.mean(axis=0)
 
     if problem.travelling and depth * steps <= UNROLLED:
         energies = []
@@ -93,7 +126,7 @@ def _settle(problem: Problem, rule: Newton, states: States, moments: tuple[Stati
     residual = problem.output - prediction(network.blocks[-1], hidden[-1])
     most = jnp.asarray(problem.algorithm.steps)
     found = settle_from(network.blocks, hidden, problem.output, residual, jnp.asarray(rule.tolerance, dtype), most)
-    start = slopes(problem, states, 0).energy
+    start = slopes(problem, states, 0).energy.mean(axis=0)
     return Run(found.activities[1:], (), start[None], moments, found)
 
 
@@ -115,7 +148,7 @@ def averages(
 def _variables(problem: Problem, states: States) -> Variables:
     """The variables that relax: the states that nothing holds, or the errors of the hidden ones."""
     network = problem.network
-    if not problem.algorithm.output.clamped:
+    if problem.output_moves:
         return states
     if problem.algorithm.relaxation.coordinates == "states":
         return states[:-1]
@@ -136,7 +169,7 @@ def _moved(problem: Problem, variables: Variables, change: Variables, time: Any)
 
 def _states(problem: Problem, variables: Variables) -> States:
     """All states, the output's included."""
-    if not problem.algorithm.output.clamped:
+    if problem.output_moves:
         return variables
     if problem.algorithm.relaxation.coordinates == "errors":
         variables = states_of(problem, variables)[0][:-1]
@@ -159,29 +192,36 @@ class Inference(eqx.Module):
         states: one array a block, ``(batch, ...)``; images with channels last.
         energy: ``(T + 1, N)``, by time and block, the mean over the batch; of Newton's method ``(2, N)``, before and
             after.
+        energy_by_sample: ``(2, batch, N)``, of every sample by block, before and after.
     """
 
     states: States
     energy: Float[Array, "times N"]
+    energy_by_sample: Float[Array, "2 batch N"]
 
 
-def relax(network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, epoch: int = 0) -> Inference:
+def relax(
+    network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, epoch: int = 0, observed: Any = None
+) -> Inference:
     """Run inference, and no learning, on a batch; with nudging in two phases, the first.
 
     Args:
         network: the network.
-        x: inputs, ``(batch, *network.input_shape)``.
+        x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent (`with_latent`).
         y: targets, ``(batch, *network.output_shape)``.
         algorithm: how states relax.
         key: an integer seed or a JAX random key.
         epoch: decides the strength of nudging.
+        observed: which outputs are known, booleans of an output's shape, or one such mask per sample; the others relax
+            with the hidden states, and what stands in ``y`` at their places is ignored. ``None``: all are known.
 
     Returns:
         The `Inference`.
 
     Raises:
-        ValueError: for data that does not fit the network.
-        TypeError: for data that does not hold real numbers.
+        ValueError: for data that does not fit the network, a mask of another shape, a sample of which no output is
+            known, or a mask with an algorithm that does not relax the output.
+        TypeError: for data that does not hold real numbers, or a mask that is not boolean.
 
     Example:
         >>> from dlntheory import pcn
@@ -190,21 +230,31 @@ def relax(network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, 
         >>> run.energy.shape
         (6, 2)
     """
+    y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
-    return _relax(network, x, y, traced(algorithm, network.dtype), as_key("key", key), jnp.asarray(epoch))
+    return _relax(network, x, y, traced(algorithm, network.dtype), as_key("key", key), jnp.asarray(epoch), observed)
 
 
 @eqx.filter_jit
-def _relax(network: Network, x: Array, y: Array, algorithm: Algorithm, key: jax.Array, epoch: Array) -> Inference:
+def _relax(
+    network: Network,
+    x: Array,
+    y: Array,
+    algorithm: Algorithm,
+    key: jax.Array,
+    epoch: Array,
+    observed: Bool[Array, "..."] | None,
+) -> Inference:
     x, y = network.inside(x), network.inside(y)
     for_start, for_run, for_output = jax.random.split(key, 3)
     first = first_pass(network, x, algorithm.initial.forward)
     memory = algorithm.initial.memory(network, len(x))
     states = starting_states(network, algorithm, x, y, first, memory, for_start)
-    problem, states = prepare(network, algorithm, x, y, first, states, algorithm.output.phases(epoch, for_output)[0])
+    phase = algorithm.output.phases(epoch, for_output)[0]
+    problem, states = prepare(network, algorithm, x, y, first, states, phase, observed)
     run = infer(problem, states, running(network), for_run)
-    last = slopes(problem, run.states, algorithm.steps).energy
-    return Inference(run.states, jnp.concatenate([run.energy, last[None]]))
+    before, after = slopes(problem, states, 0).energy, slopes(problem, run.states, algorithm.steps).energy
+    return Inference(run.states, jnp.concatenate([run.energy, after.mean(axis=0)[None]]), jnp.stack([before, after]))
 
 
 def starting_states(

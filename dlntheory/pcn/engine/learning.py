@@ -42,7 +42,16 @@ class Keys(NamedTuple):
     output: jax.Array
 
 
-def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any, memory: Any, keys: Keys) -> Lesson:
+def study(
+    network: Network,
+    algorithm: Algorithm,
+    x: Array,
+    y: Array,
+    epoch: Any,
+    memory: Any,
+    keys: Keys,
+    observed: Any = None,
+) -> Lesson:
     """Run inference in every phase of the output, and take the weighted mean of their gradients."""
     update = algorithm.update
     rescale = partial(rescaled, network, update.rescaling, update.regularisation, x)
@@ -58,7 +67,7 @@ def study(network: Network, algorithm: Algorithm, x: Array, y: Array, epoch: Any
         moments = averages(network, moments, first.statistics, learning=False)
     lessons = []
     for number, phase in enumerate(algorithm.output.phases(epoch, keys.output)):
-        problem, states = prepare(network, algorithm, x, y, first, start, phase)
+        problem, states = prepare(network, algorithm, x, y, first, start, phase, observed)
         run = infer(problem, states, moments, jax.random.fold_in(keys.run, number))
         gradients, energy, statistics = after_inference(problem, run)
         if update.rescaling is not None:

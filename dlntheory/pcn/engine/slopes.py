@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ...inference.schedules import schedule_at
 from ...nonlinear.blocks import Statistics, output
@@ -22,13 +22,28 @@ from .derivatives import First, loss_of, pull_to_sources
 
 
 class Problem(eqx.Module):
-    """One run of inference on a batch; ``x`` has its channels last, ``output`` is where the output is held."""
+    """One run of inference on a batch; ``x`` has its channels last, ``output`` is where the output is held.
+
+    Of an output that is ``observed`` in part, the other entries relax with the hidden states.
+    """
 
     network: Network
     algorithm: Algorithm
     x: Array
     output: Array
     first: First
+    observed: Bool[Array, "..."] | None = None
+
+    @property
+    def output_moves(self) -> bool:
+        """Whether the output relaxes, the whole of it or a part."""
+        return self.observed is not None or not self.algorithm.output.clamped
+
+    def held(self, change: Variables) -> Variables:
+        """The change of the variables, zero where an output is observed."""
+        if self.observed is None:
+            return change
+        return (*change[:-1], jnp.where(self.observed, jnp.zeros_like(change[-1]), change[-1]))
 
     @property
     def travelling(self) -> bool:
@@ -55,8 +70,8 @@ class Slopes(NamedTuple):
     """With respect to every state; zero for an output that is held."""
     errors: States
     """Prediction errors."""
-    energy: Float[Array, " N"]
-    """By block, the mean over the batch."""
+    energy: Float[Array, "batch N"]
+    """By sample and block."""
     statistics: tuple[Statistics, ...]
 
 
@@ -76,7 +91,7 @@ def slopes(problem: Problem, states: States, time: Any) -> Slopes:
         errors.append(error)
         energies.append(energy)
         statistics.append(moments)
-    return Slopes(tuple(gradient), tuple(errors[::-1]), jnp.stack(energies[::-1]), tuple(statistics[::-1]))
+    return Slopes(tuple(gradient), tuple(errors[::-1]), jnp.stack(energies[::-1], axis=1), tuple(statistics[::-1]))
 
 
 def _block_terms(
@@ -90,8 +105,8 @@ def _block_terms(
     def conclude(prediction: Array, pull: Any, moments: Statistics) -> Any:
         error = loss.error(states[k], prediction)
         slope = precision * error
-        energy = precision * loss.energy(states[k], prediction).mean()
-        own = slope if k < network.depth - 1 or not problem.algorithm.output.clamped else jnp.zeros_like(slope)
+        energy = precision * loss.energy(states[k], prediction)
+        own = slope if k < network.depth - 1 or problem.output_moves else jnp.zeros_like(slope)
         pulled = zip(pull(slope), movable, strict=True) if any(movable) else ()
         return error, own, tuple(-slope for slope, moves in pulled if moves), energy, moments
 
@@ -103,7 +118,7 @@ def _block_terms(
     def rest() -> Any:
         nothing = jnp.zeros_like(states[k])
         pulled = tuple(jnp.zeros_like(source) for source, moves in zip(sources, movable, strict=True) if moves)
-        return nothing, nothing, pulled, jnp.zeros_like(precision), first.statistics[k]
+        return nothing, nothing, pulled, jnp.zeros(len(nothing), nothing.dtype), first.statistics[k]
 
     return compute, rest
 
@@ -121,11 +136,11 @@ def error_slopes(problem: Problem, errors: Variables, time: Any) -> Slopes:
 
     def total(errors: Variables) -> tuple[Array, Any]:
         states, statistics = states_of(problem, errors)
-        energies = [(precisions[k] / 2) * jnp.square(error) for k, error in enumerate(errors)]
-        energies = [energy.reshape(len(energy), -1).sum(axis=1) for energy in energies]
-        energies.append(precisions[-1] * algorithm.loss.energy(problem.output, states[-1]))
-        by_block = jnp.stack([energy.mean() for energy in energies])
-        return by_block.sum() * len(problem.x), (by_block, statistics)
+        pairs = [*((error, jnp.zeros_like(error)) for error in errors), (problem.output, states[-1])]
+        losses = (loss_of(problem.network, algorithm.loss, k) for k in range(len(pairs)))
+        energies = [loss.energy(*pair) for loss, pair in zip(losses, pairs, strict=True)]
+        by_block = precisions[None, :] * jnp.stack(energies, axis=1)
+        return by_block.sum(), (by_block, statistics)
 
     gradient, (energy, statistics) = jax.grad(total, has_aux=True)(errors)
     return Slopes(gradient, errors, energy, statistics)

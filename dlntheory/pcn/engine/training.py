@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...nonlinear.network import Network, as_pair, as_samples
@@ -14,9 +15,10 @@ from ..choices.losses import LOSSES
 from ..choices.optimisers import step_weights
 from ..choices.relaxations import Newton
 from ..choices.updates import AtArrival, Backpropagation, Incremental
-from .incremental import study_incrementally
-from .inference import check_newton, traced
-from .learning import Keys, Lesson, parameters, study, with_parameters
+from .generation import reconstruct
+from .incremental import study_at_once, study_incrementally
+from .inference import as_observed, check_newton, traced
+from .learning import Keys, Lesson, parameters, with_parameters
 from .rescaling import dense_layers
 
 Metrics = dict[str, Array]
@@ -80,17 +82,18 @@ def start_training(
 
 
 def train_step(
-    state: TrainingState, x: Any, y: Any, algorithm: Algorithm, optimiser: Any, epoch: Any = 0
+    state: TrainingState, x: Any, y: Any, algorithm: Algorithm, optimiser: Any, epoch: Any = 0, observed: Any = None
 ) -> tuple[TrainingState, Metrics]:
     """Learn from one batch.
 
     Args:
         state: from `start_training` or the last step.
-        x: inputs, ``(batch, *network.input_shape)``.
+        x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent.
         y: targets, ``(batch, *network.output_shape)``; one-hot for classes.
         algorithm: how to learn; its numbers are traced, so that others need no new program.
         optimiser: the same as at the start.
         epoch: decides the strength and the sign of nudging.
+        observed: which outputs are known, as in `relax`; loss and accuracy are of those.
 
     Returns:
         The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference, ``energy`` by
@@ -113,9 +116,10 @@ def train_step(
         1.0
     """
     network = state.network
+    y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
     algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
-    return _train_step(state, x, y, algorithm, optimiser, jnp.asarray(epoch))
+    return _train_step(state, x, y, algorithm, optimiser, jnp.asarray(epoch), observed)
 
 
 def train_steps(
@@ -125,7 +129,7 @@ def train_steps(
 
     Args:
         state: from `start_training` or the last step.
-        xs: inputs, ``(batches, batch, *network.input_shape)``.
+        xs: inputs, ``(batches, batch, *network.input_shape)``; ``None`` where the input is a latent.
         ys: targets, ``(batches, batch, *network.output_shape)``.
         algorithm: how to learn.
         optimiser: the same as at the start.
@@ -139,7 +143,10 @@ def train_steps(
         TypeError: for data that does not hold real numbers.
     """
     network = state.network
-    xs, ys = as_array("xs", xs, network.dtype), as_array("ys", ys, network.dtype)
+    ys = as_array("ys", ys, network.dtype)
+    if network.free_input and xs is None:
+        xs = np.zeros((*ys.shape[:2], 0), network.dtype)
+    xs = as_array("xs", xs, network.dtype)
     if xs.shape[:1] != ys.shape[:1] or not xs.shape[:1] or not len(xs):
         raise ValueError(f"`xs` has shape {xs.shape} and `ys` has {ys.shape}; wanted the same number of batches.")
     as_samples("xs", xs[0], network.input_shape, network.dtype)
@@ -167,25 +174,31 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
     return _predict(network, as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype))
 
 
-def evaluate(network: Network, x: Any, y: Any, loss: str = "squared_error") -> Metrics:
-    """Loss and accuracy of the forward prediction on a batch.
+def evaluate(
+    network: Network, x: Any, y: Any, loss: str = "squared_error", algorithm: Algorithm | None = None
+) -> Metrics:
+    """Loss and accuracy of the forward prediction on a batch; of a network with a latent, of its reconstruction.
 
     Args:
         network: the network.
-        x: inputs, ``(batch, *network.input_shape)``.
+        x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent.
         y: targets, ``(batch, *network.output_shape)``.
         loss: ``"squared_error"`` or ``"cross_entropy"``.
+        algorithm: how the latents of the targets are inferred; ``None`` without a latent.
 
     Returns:
         ``loss``, the sum over samples, ``correct``, how many have their largest output where the target has, and
         ``count``, how many there are: sums of them over batches give those of a data set.
 
     Raises:
-        ValueError: for data that does not fit the network, or an unknown loss.
+        ValueError: for data that does not fit the network, an unknown loss, or a latent without an algorithm.
         TypeError: for data that does not hold real numbers.
     """
     x, y = as_pair(network, x, y)
-    prediction = _predict(network, x)
+    if network.free_input != (algorithm is not None):
+        wanted = "how the latents are inferred" if network.free_input else "None, as there is no latent"
+        raise ValueError(f"`algorithm` is {'None' if algorithm is None else 'given'}; wanted {wanted}.")
+    prediction = _predict(network, x) if algorithm is None else reconstruct(network, y, algorithm)
     energy = LOSSES[one_of("loss", loss, LOSSES)].energy(y, prediction)
     return {"loss": energy.sum(), "correct": hits(prediction, y).sum(), "count": jnp.asarray(len(y))}
 
@@ -201,9 +214,9 @@ _predict = eqx.filter_jit(lambda network, x: network(x))
 
 @eqx.filter_jit
 def _train_step(
-    state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
+    state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array, observed: Any
 ) -> tuple[TrainingState, Metrics]:
-    return advance(state, x, y, algorithm, optimiser, epoch)
+    return advance(state, x, y, algorithm, optimiser, epoch, observed)
 
 
 @eqx.filter_jit
@@ -221,18 +234,20 @@ def _train_steps(
 
 
 def advance(
-    state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
+    state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array, observed: Any = None
 ) -> tuple[TrainingState, Metrics]:
     """`train_step` for checked arguments, to be compiled."""
     network = state.network
     x, y = network.inside(x), network.inside(y)
     problem = (network, algorithm, x, y, epoch, state.memory, keys_of(state, epoch))
     if isinstance(algorithm.update, Incremental):
-        lesson, weights, optimiser_state = study_incrementally(*problem, optimiser, state.optimiser)
+        lesson, weights, optimiser_state = study_incrementally(*problem, optimiser, state.optimiser, observed)
     else:
-        lesson = study(*problem)
+        lesson = study_at_once(*problem, observed=observed)
         weights, optimiser_state = step_weights(optimiser, lesson.gradients, state.optimiser, parameters(network))
     network = with_parameters(network, weights).with_running(lesson.running)
+    if observed is not None:
+        y = jnp.where(observed, y, lesson.prediction)
     memory = algorithm.initial.learn(state.memory, x, y, lesson.states)
     new = TrainingState(network, optimiser_state, memory, state.step + 1, state.key)
     return new, _metrics(lesson, algorithm, y)

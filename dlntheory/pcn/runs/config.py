@@ -13,15 +13,19 @@ from ..choices import algorithms
 from ..choices.initial_states import ClassAverage
 from ..choices.losses import SquaredError
 from ..choices.optimisers import adamw
+from ..choices.updates import Backpropagation
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
-          "patience", "inference_steps", "crop")  # fmt: skip
+          "patience", "inference_steps", "crop", "kernel")  # fmt: skip
 NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate")
-OWNERS = {"hidden": ("MLP", "AE"), "rescaling": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",)}
+OWNERS = {
+    "hidden": ("MLP", "AE", "Decoder"), "channels": ("Conv-AE", "Conv-Decoder"), "kernel": ("Conv-AE", "Conv-Decoder"),
+    "prior": tuple(models.DECODERS), "rescaling": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",),
+}  # fmt: skip
 """Options that only some models have."""
 HYPERPARAMETERS = {
     "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
@@ -46,7 +50,12 @@ class TrainingConfig:
         padding: black pixels around a training image before it is cropped.
         order: ``"shuffled"``, or ``"aligned"`` by class.
         model: a model's name, such as ``"MLP"`` or ``"VGG-5"``.
-        hidden: widths of the hidden layers, for ``"MLP"``; of the encoder, for ``"AE"``.
+        normalise: shift and scale samples to a mean of 0 and a deviation of 1; otherwise they are from 0 to 1.
+        hidden: widths of the hidden layers, for ``"MLP"``; of the encoder, for ``"AE"``; for ``"Decoder"``, of the
+            encoder that it mirrors, the latent's last.
+        channels: likewise, for ``"Conv-AE"`` and ``"Conv-Decoder"``.
+        kernel: the side of their kernels.
+        prior: the variance of a decoder's latent; ``None`` for a flat prior.
         activation: between the layers.
         norm: ``"standard"`` or ``"frozen"`` batch normalisation.
         skip: the skip connection of ``"VGG-19"``.
@@ -89,8 +98,12 @@ class TrainingConfig:
     crop: int | None = None
     padding: int = 0
     order: str = "shuffled"
+    normalise: bool = True
     model: str = "MLP"
     hidden: tuple[int, ...] | None = None
+    channels: tuple[int, ...] | None = None
+    kernel: int | None = None
+    prior: float | None = None
     activation: str = "gelu"
     norm: str | None = None
     skip: bool = False
@@ -169,6 +182,10 @@ class TrainingConfig:
             raise ValueError(f"`algorithm` is {self.algorithm!r}; wanted one with the squared error for {self.model}.")
         if self.reconstructs and isinstance(algorithm.initial, ClassAverage):
             raise ValueError(f"`initial` is the class average, and {self.model} has no classes; wanted another.")
+        if self.model in models.DECODERS and isinstance(algorithm.update, Backpropagation):
+            raise ValueError(f"`algorithm` is {self.algorithm!r}, which infers no latent for {self.model}; wanted AE.")
+        if self.model in models.DECODERS and self.alignment:
+            raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
     def _check_model(self) -> None:
         one_of("model", self.model, models.MODELS)
@@ -177,15 +194,18 @@ class TrainingConfig:
         for name, owners in OWNERS.items():
             if getattr(self, name) and self.model not in owners:
                 raise ValueError(f"`{name}` is an option of {' and '.join(owners)}, and `model` is {self.model!r}.")
-        for width in self.hidden or ():
-            as_count("hidden", width)
+        for name in ("hidden", "channels"):
+            for width in getattr(self, name) or ():
+                as_count(name, width)
+        if self.prior is not None and as_number("prior", self.prior) <= 0:
+            raise ValueError(f"`prior` is {self.prior}; wanted a positive variance, or None for a flat prior.")
         demanded = algorithms.norm_of(self.algorithm)
         if demanded and self.norm not in (None, demanded):
             raise ValueError(f"`norm` is {self.norm!r}, but {self.algorithm} needs {demanded!r}.")
 
     @property
     def reconstructs(self) -> bool:
-        """Whether the model is an autoencoder, whose target is its input."""
+        """Whether the model is an autoencoder or a decoder, whose target is the sample."""
         return self.model in models.AUTOENCODERS
 
     @property
@@ -212,6 +232,8 @@ class TrainingConfig:
         shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
         of_model = (name for name, owners in OWNERS.items() if self.model in owners and name not in HYPERPARAMETERS)
         options = {name: getattr(self, name) for name in of_model}
+        if "prior" in options:
+            options["variance"] = options.pop("prior")
         norm = self.norm or algorithms.norm_of(self.algorithm)
         network = models.build(
             self.model, shape, data.classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],

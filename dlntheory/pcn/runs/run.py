@@ -66,7 +66,9 @@ def run_training(
         Records as in ``metrics.jsonl``. ``kind`` is ``"steps"`` (``step``, ``epoch``, ``loss``, ``accuracy``,
         ``energy`` and ``update`` by layer, and ``alignment`` if it is measured, all of the last of these steps), or
         ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``seconds``). The accuracy of an
-        autoencoder is the share of the samples' variance that its reconstruction explains.
+        autoencoder is the share of the samples' variance that its reconstruction explains, and ``test_mse`` the mean
+        squared error of a pixel between 0 and 1. A decoder finds its latents by inference, in tests too; its loss in
+        training is the output's energy when inference has ended.
 
     Raises:
         ValueError: for a configuration that cannot be run, or a folder that holds another run.
@@ -183,10 +185,10 @@ class Run:
 
     def _end_epoch(self, now: Standing, step: int, start: float) -> tuple[Standing, Record]:
         means = {name: (np.asarray(each) / now.progress.batch).tolist() for name, each in now.progress.sums.items()}
-        loss, accuracy = self.trainer.test(now.state.network)
-        progress = now.progress.after_epoch(accuracy, self.config)
+        test = self.trainer.test(now.state.network)
+        progress = now.progress.after_epoch(test["test_accuracy"], self.config)
         record = {
             "kind": "epoch", "step": step, "epoch": progress.epoch, **means,
-            "test_loss": loss, "test_accuracy": accuracy, "seconds": round(time.monotonic() - start, 3),
+            **test, "seconds": round(time.monotonic() - start, 3),
         }  # fmt: skip
         return Standing(now.state, progress), record

@@ -1,5 +1,6 @@
 """The compiled steps of a run: batches prepared on the device, trained on, and tested on."""
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,8 @@ from jaxtyping import Array, Float, Int
 from ...learning.any_model import update_alignment
 from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
-from ..engine.incremental import direction
+from ..engine.generation import reconstruct
+from ..engine.incremental import study_at_once
 from ..engine.inference import relax, traced
 from ..engine.learning import parameters, with_parameters
 from ..engine.training import TrainingState, advance, hits, keys_of, start_training
@@ -37,8 +39,9 @@ class Trainer:
         self.config, self.data = config, data
         self.network = config.make_network(data)
         dtype = STORED[config.precision]
+        shape = self.network.output_shape if config.reconstructs else self.network.input_shape
         self.preparation = Preparation.of(
-            data, config.augmentation, self.network.input_shape, dtype, config.reconstructs
+            data, config.augmentation, shape, dtype, config.reconstructs, self.network.free_input, config.normalise
         )
         self.steps_per_epoch = len(self.batches(0))
         self.stride = stride(self.steps_per_epoch, config.log_every)
@@ -87,6 +90,8 @@ class Trainer:
         fixed = self.train_set, self.preparation, self.algorithm, self.optimiser, self.key
         state, metrics = _train(state, *fixed, self._shared(batches), numbers, jnp.asarray(epoch))
         found = {name: np.asarray(each) for name, each in metrics.items()}
+        if self.preparation.decodes:  # before inference, every sample has the same prediction
+            found["loss"] = found["energy"][:, -1]
         if self.config.reconstructs:
             found["accuracy"] = explained(found["loss"], self.train_variance)
         return state, found
@@ -96,25 +101,31 @@ class Trainer:
         x, y = self._batch(first, batch)
         return float(_alignment(state, x, y, self.algorithm, jnp.asarray(epoch)))
 
-    def test(self, network: Any) -> tuple[float, float]:
-        """The mean loss and the accuracy on the test set; of an autoencoder, the variance explained."""
+    def test(self, network: Any) -> dict[str, float]:
+        """The mean ``test_loss`` and the ``test_accuracy`` on the test set; of an autoencoder the variance explained.
+
+        Of an autoencoder also ``test_mse``, the mean squared error of a pixel, in units of the largest that it may be.
+        """
         samples, labels = self.test_set
-        losses, correct = 0.0, 0
+        totals = np.zeros(3)
         for start in range(0, len(labels), TEST_BATCH):
             part = slice(start, start + TEST_BATCH)
-            loss, right = _evaluate(network, samples[part], labels[part], self.preparation, self.algorithm)
-            losses, correct = losses + float(loss), correct + int(right)
-        loss = losses / len(labels)
-        if self.config.reconstructs:
-            return loss, float(explained(loss, self.test_variance))
-        return loss, correct / len(labels)
+            found = _evaluate(network, samples[part], labels[part], self.preparation, self.algorithm)
+            totals += [float(each) for each in found]
+        loss, correct, squares = totals / len(labels)
+        if not self.config.reconstructs:
+            return {"test_loss": loss, "test_accuracy": correct}
+        pixels = math.prod(self.preparation.input_shape)
+        accuracy = float(explained(loss, self.test_variance))
+        return {"test_loss": loss, "test_accuracy": accuracy, "test_mse": squares / pixels}
 
     def diagnose(self, state: Any, epoch: int, first: int, batches: np.ndarray, metrics: Metrics, bad: int) -> str:
         """Say why one of several steps diverged, by doing the steps before it again."""
         if bad:
             state, _ = self.train(state, epoch, first, batches[:bad])
         x, y = self._batch(first + bad, batches[bad])
-        run = relax(state.network, x, y, self.algorithm, key=self.config.seed, epoch=epoch)
+        given = None if self.preparation.decodes else x
+        run = relax(state.network, given, y, self.algorithm, key=self.config.seed, epoch=epoch)
         forward = np.asarray(_mean_squares(state.network, x))
         where = Position(first + bad + 1, epoch + 1)
         return explain(where, float(metrics["loss"][bad]), forward, np.asarray(run.energy), metrics["update"][bad])
@@ -196,16 +207,18 @@ def _prepared(
     samples: Array, labels: Array, batch: Int[Array, " batch"], number: Array, key: Array, preparation: Preparation
 ) -> tuple[Float[Array, "..."], Float[Array, "batch ..."]]:
     """The inputs and the targets of the training step of that number."""
-    x = preparation.inputs(samples[batch], jax.random.fold_in(key, number))
-    return x, x if preparation.reconstructs else preparation.targets(labels[batch])
+    return preparation.pair(samples[batch], labels[batch], jax.random.fold_in(key, number))
 
 
 @eqx.filter_jit
 def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any) -> Any:
-    """The sum of the losses, and how many predictions are right."""
-    x = preparation.inputs(samples)
-    targets, prediction = x if preparation.reconstructs else preparation.targets(labels), network(x)
-    return algorithm.loss.energy(targets, prediction).sum(), hits(prediction, targets).sum()
+    """The sum of the losses, how many predictions are right, and the sum of the squared errors of pixels."""
+    x, targets = preparation.pair(samples, labels)
+    prediction = reconstruct(network, targets, algorithm) if preparation.decodes else network(x)
+    loss, right = algorithm.loss.energy(targets, prediction).sum(), hits(prediction, targets).sum()
+    if not preparation.reconstructs:
+        return loss, right, jnp.zeros_like(loss)
+    return loss, right, jnp.square((targets - prediction) * preparation.deviation).sum()
 
 
 @eqx.filter_jit
@@ -219,7 +232,7 @@ def _moments(samples: Array, preparation: Preparation) -> tuple[Array, Array]:
 def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array) -> Array:
     """The mean over the samples whose alignment is defined."""
     keys, last = keys_of(state, epoch), (state.network.inside(x), state.network.inside(y))
-    slopes = direction(state.network, algorithm, *last, epoch, state.memory, keys)
+    slopes = study_at_once(state.network, algorithm, *last, epoch, state.memory, keys).gradients
     descent = jax.tree.map(jnp.negative, slopes)
 
     def predict(weights: Any, x: Array) -> Array:

@@ -1,0 +1,196 @@
+"""The network as a generative model: reconstructions, memories, samples and energies of outputs."""
+
+import dataclasses
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ...nonlinear.blocks import output
+from ...nonlinear.latent import prior_variance
+from ...nonlinear.network import Network, as_inputs
+from ...numerics.checks import as_count, as_key
+from ..choices.algorithms import Algorithm
+from ..choices.losses import SquaredError
+from ..choices.outputs import Clamp, Cue, Free
+from .inference import relax
+
+
+def reconstruct(
+    network: Network, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None
+) -> Float[Array, "batch ..."]:
+    """Find the latents of outputs by inference, and decode them: what is left of an output in its compressed form.
+
+    Args:
+        network: a network with a latent input (`with_latent`).
+        y: outputs, ``(batch, *network.output_shape)``.
+        algorithm: how states relax.
+        key: an integer seed or a JAX random key.
+        observed: which outputs are known, as in `relax`.
+
+    Returns:
+        The forward pass from the latents, ``(batch, *network.output_shape)``.
+
+    Raises:
+        ValueError: for a network whose input is given, and as `relax`.
+        TypeError: as `relax`.
+
+    Source:
+        Benchmarking PCNs, section 4.2 and appendix C.1.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> network = pcn.with_latent(pcn.mlp((2, 8, 5), key=0))
+        >>> pcn.reconstruct(network, [[1.0, 0.0, 0.0, 1.0, 0.0]], pcn.algorithm("PC-SE", steps=20)).shape
+        (1, 5)
+    """
+    if not network.free_input:
+        raise ValueError("`network` has no latent; wanted one with a free input, `pcn.with_latent(decoder)`.")
+    return decode(network, relax(network, None, y, algorithm, key, observed=observed).states[0])
+
+
+@eqx.filter_jit
+def decode(network: Network, latent: Array) -> Float[Array, "batch ..."]:
+    """The forward pass from the state of the latent, with running moments."""
+    states = [latent]
+    for k in range(1, network.depth):
+        states.append(output(network.blocks[k], *network.read(latent, states, k), training=False)[0])
+    return network.outside(states[-1])
+
+
+def recall(
+    network: Network, y: Any, observed: Any, algorithm: Algorithm, x: Any = None, key: Any = 0
+) -> Float[Array, "batch ..."]:
+    """Complete outputs of which a part is known, or refine noisy ones, by inference with the output free.
+
+    Args:
+        network: the network.
+        y: outputs, ``(batch, *network.output_shape)``.
+        observed: which outputs are known, booleans of an output's shape, or one such mask per sample: they stay, and
+            the others relax from where the algorithm starts them. ``None``: all are noisy, and relax from ``y``.
+        algorithm: how states relax; what it holds the output at does not matter.
+        x: inputs, or ``None`` where the input is a latent.
+        key: an integer seed or a JAX random key.
+
+    Returns:
+        The outputs at the end, ``(batch, *network.output_shape)``.
+
+    Raises:
+        ValueError: as `relax`.
+        TypeError: as `relax`.
+
+    Source:
+        Benchmarking PCNs, section 4.2 and appendix C.3.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> network = pcn.with_latent(pcn.mlp((1, 3), activation="identity", key=0))
+        >>> found = pcn.recall(network, [[1.0, 2.0, 0.0]], [True, True, False], pcn.algorithm("PC-SE", steps=50))
+        >>> found[0, :2].tolist()
+        [1.0, 2.0]
+    """
+    held = Cue() if observed is None else Clamp()
+    run = relax(network, x, y, dataclasses.replace(algorithm, output=held), key, observed=observed)
+    return network.outside(run.states[-1])
+
+
+def score(
+    network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None
+) -> Float[Array, " batch"]:
+    """The energy of every sample when inference has ended, all blocks together: low for outputs that are typical.
+
+    In a linear network at equilibrium it is ``−log p(y | x)`` but for a constant, see `log_likelihood`.
+
+    Args:
+        network: the network.
+        x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent.
+        y: outputs, ``(batch, *network.output_shape)``.
+        algorithm: how states relax.
+        key: an integer seed or a JAX random key.
+        observed: which outputs are known, as in `relax`.
+
+    Returns:
+        ``(batch,)``.
+
+    Raises:
+        ValueError: as `relax`.
+        TypeError: as `relax`.
+
+    Source:
+        Benchmarking PCNs, appendix F.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> network = pcn.with_latent(pcn.mlp((1, 2), activation="identity", key=0))
+        >>> near, far = pcn.score(network, None, [[0.0, 0.0], [9.0, 9.0]], pcn.algorithm("PC-SE", steps=50))
+        >>> bool(near < far)
+        True
+    """
+    return relax(network, x, y, algorithm, key, observed=observed).energy_by_sample[1].sum(axis=1)
+
+
+def generate(
+    network: Network, algorithm: Algorithm, count: int = 1, x: Any = None, key: Any = 0, ancestral: bool = False
+) -> Float[Array, "count ..."]:
+    """Draw outputs from the network, every state free: by its algorithm's dynamics, or one layer after the other.
+
+    Under `Langevin` dynamics the output is taken after ``algorithm.steps``, a sample up to what is left of the start
+    and to the error of the step; other relaxations go to the most probable output. Ancestral draws are exact: every
+    state is its prediction and noise of its variance.
+
+    Args:
+        network: the network; a latent needs a prior, that is a finite variance.
+        algorithm: how states move, and the output's variance; what it holds the output at does not matter.
+        count: how many.
+        x: inputs, ``(count, *network.input_shape)``; ``None`` where the input is a latent.
+        key: an integer seed or a JAX random key.
+        ancestral: whether to draw one layer after the other.
+
+    Returns:
+        Outputs, ``(count, *network.output_shape)``.
+
+    Raises:
+        ValueError: for a latent without a prior, another number of inputs than ``count``, a loss that is no squared
+            error, or an algorithm that moves no free output.
+        TypeError: for data that does not hold real numbers.
+
+    Source:
+        Benchmarking PCNs, section 4.2 and appendix C.2.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> network = pcn.with_latent(pcn.mlp((2, 8, 5), key=0))
+        >>> pcn.generate(network, pcn.algorithm("MCPC", steps=100), count=3).shape
+        (3, 5)
+    """
+    x = as_inputs(network, x, as_count("count", count))
+    if len(x) != count:
+        raise ValueError(f"`x` has {len(x)} inputs but `count` is {count}; wanted as many.")
+    if any(prior_variance(block) == math.inf for block in network.blocks):
+        raise ValueError("`network` has a latent without a prior, which cannot be drawn; wanted a finite variance.")
+    if not ancestral:
+        given = None if network.free_input else x
+        blank = jnp.zeros((count, *network.output_shape), network.dtype)
+        return network.outside(
+            relax(network, given, blank, dataclasses.replace(algorithm, output=Free()), key).states[-1]
+        )
+    if not isinstance(algorithm.loss, SquaredError):
+        raise ValueError(
+            f"`algorithm` has {type(algorithm.loss).__name__}; wanted SquaredError, whose output is drawn."
+        )
+    return _ancestral(network, x, algorithm.loss, as_key("key", key))
+
+
+@eqx.filter_jit
+def _ancestral(network: Network, x: Array, loss: SquaredError, key: jax.Array) -> Array:
+    """Every state given those that it reads."""
+    states: list[Array] = []
+    inputs, variances = network.inside(x), [*map(prior_variance, network.blocks[:-1]), loss.variance]
+    for k, own in enumerate(jax.random.split(key, network.depth)):
+        prediction = output(network.blocks[k], *network.read(inputs, states, k), training=False)[0]
+        spread = jnp.sqrt(jnp.asarray(variances[k], prediction.dtype))
+        states.append(prediction + spread * jax.random.normal(own, prediction.shape, prediction.dtype))
+    return network.outside(states[-1])
