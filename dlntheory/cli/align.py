@@ -16,8 +16,9 @@ from .inputs import (
     describe_data,
     read_problem,
     refusals,
+    refuse,
 )
-from .output import print_json, print_tables
+from .output import print_json, print_tables, track
 
 RULES = {
     "bp": (None, "adaptive", "decorrelated"),
@@ -33,13 +34,18 @@ def align(
     targets: Targets = None,
     order: Order = None,
     seed: Seed = 0,
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Batch sizes, and all for the whole data set.", metavar="N1,N2,…", show_default="1,8,32,all"),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw a picture: .png or .pdf.", show_default="none")] = None,
     json: Json = False,
 ) -> None:
-    """Measure the target alignment of every learning rule and rescaling.
+    """Measure the target alignment of every learning rule and rescaling, by batch size, and say what explains it.
 
     Without WEIGHTS, of the built-in network trained on handwritten digits. Alignment is the cosine between a
-    sample's residual and the change of its prediction when the batch's update begins (continuous time).
+    sample's residual and the change of its prediction when the batch's update begins (continuous time): 1 straight at
+    the target, 0 sideways, below 0 away. Batches are drawn from the data, at most 20 of a size.
 
     Exit code 0: measured; 2: bad usage or input.
     """
@@ -49,6 +55,7 @@ def align(
 
         with refusals("--plot"):
             check_picture(plot)
+    sizes = None if batch is None else as_sizes(batch)
     if weights is None:
         from ..files.builtin import digits
 
@@ -56,8 +63,11 @@ def align(
     else:
         name, description = weights.name, describe_data(inputs, targets, seed)
         problem = read_problem(weights, inputs, targets, order, seed)
+    with refusals("--batch"):
+        comparisons = compare_all(*problem, sizes, seed)
     with refusals():
-        record = {"name": name, "description": description, **measure(*problem)}
+        record = {"name": name, "description": description, **measure(*problem), **comparisons}
+        record |= explain(*problem, record, seed)
     if plot is not None:
         from ..report.pictures import alignment_picture, save_picture
 
@@ -66,13 +76,47 @@ def align(
     if json:
         print_json(record)
     else:
-        from ..report.tables import align_report
+        from ..report.answers import align_report
 
         print_tables(align_report(record))
 
 
+def as_sizes(text: str) -> list[Any]:
+    """Batch sizes with commas between them; the last may be ``all``."""
+    parts = [each.strip() for each in text.split(",")]
+    if not all(each == "all" or each.isdecimal() for each in parts):
+        refuse(f"--batch is {text!r}; wanted sizes such as 1,8,32,all.")
+    return [each if each == "all" else int(each) for each in parts]
+
+
+def rules_of(net: Any) -> list[tuple[str, str | None]]:
+    """Every rule with every rescaling that the network's layers allow."""
+    plain = not all(layer.has_features for layer in net.layers)
+    return [(rule, each) for rule, rescalings in RULES.items() for each in rescalings if each is None or not plain]
+
+
+def compare_all(net: Any, x: Any, y: Any, sizes: list[Any] | None, seed: int) -> dict[str, Any]:
+    """The alignment of every rule and rescaling by batch size, as a record."""
+    from ..report.comparison import compare
+
+    rows: list[Any] = []
+    for rule, rescaling in track(rules_of(net), "Measuring"):
+        rows += compare(net, x, y, [rule if rescaling is None else f"{rule}:{rescaling}"], sizes, seed=seed).rows
+    return {"batches": [row._asdict() for row in rows]}
+
+
+def explain(net: Any, x: Any, y: Any, record: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Findings in words with their numbers, and what a random network would have, as a record."""
+    from ..report.diagnosis import diagnose, random_alignments
+
+    sizes = list(dict.fromkeys(row["batch"] for row in record["batches"]))
+    findings = diagnose(net, x, y, record["negative_rates"], seed)
+    random = random_alignments(net, x, y, sizes, seed)
+    return {"diagnosis": [each._asdict() for each in findings], "random_network": random}
+
+
 def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
-    """Alignment by rule, the equilibrium, and each layer's numbers, on a batch, as a record."""
+    """Alignment of all samples together by rule, the equilibrium, and each layer's numbers, as a record."""
     import numpy as np
 
     from ..equilibria.equilibrium import equilibrium
@@ -81,11 +125,15 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
 
     rules = [
         {"rule": rule, "rescaling": rescaling, **summary(target_alignment(net, x, y, rule, rescaling))}
-        for rule, rescalings in RULES.items()
-        for rescaling in rescalings
+        for rule, rescaling in rules_of(net)
     ]
     result = equilibrium(net, x, y)
-    layers = _layers(net, x, result, 1 / np.asarray(adaptive_learning_rates(net, x, y)))
+    shared = not all(layer.has_features for layer in net.layers)
+    rates = [None] * net.depth if shared else adaptive_learning_rates(net, x, y)
+    layers = _layers(net, x, result, rates)
+    for rule in ("bp", "pc"):
+        for layer, values in zip(layers, np.asarray(target_alignment(net, x, y, rule, by_layer=True)).T, strict=True):
+            layer[f"{rule}_alignment"] = summary(values)["mean"]
     return {
         "widths": net.widths,
         "samples": len(x),
@@ -94,7 +142,7 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
         "energy": float(np.mean(result.energy)),
         "solver": result.solver,
         "accuracy": float(np.max(result.accuracy)),
-        "negative_rates": [each["layer"] for each in layers if each["product"] < 0],
+        "negative_rates": [each["layer"] for each in layers if (each["product"] or 0) < 0],
     }
 
 
@@ -110,7 +158,7 @@ def summary(alignment: Any) -> dict[str, Any]:
     return {name: float(each) for name, each in numbers.items()} | {"undefined": values.size - defined.size}
 
 
-def _layers(net: Any, x: Any, result: Any, products: Any) -> list[dict[str, Any]]:
+def _layers(net: Any, x: Any, result: Any, rates: Any) -> list[dict[str, Any]]:
     """What each layer has to do with the alignment; activities are those that enter it."""
     import numpy as np
 
@@ -122,7 +170,8 @@ def _layers(net: Any, x: Any, result: Any, products: Any) -> list[dict[str, Any]
     total = sum(energies)
     records = []
     for index, layer in enumerate(net.layers):
-        own, weight = np.asarray(result.activities[index]).reshape(len(x), -1), np.asarray(layer.like)
+        own = np.asarray(result.activities[index]).reshape(len(x), -1)
+        weight = np.asarray(layer.like if layer.has_features else layer.matrix())
         weight = weight.reshape(len(weight), -1)
         records.append({
             "layer": index + 1,
@@ -132,7 +181,7 @@ def _layers(net: Any, x: Any, result: Any, products: Any) -> list[dict[str, Any]
             "condition_number": float(np.linalg.cond(weight)),
             "feedforward_norm": float(np.mean(np.linalg.norm(plain[index], axis=0))),
             "equilibrium_norm": float(np.mean(np.linalg.norm(own, axis=1))),
-            "product": float(products[index]),
+            "product": None if rates[index] is None else float(1 / rates[index]),
             "energy": energies[index],
             "energy_share": energies[index] / total if total else None,
         })  # fmt: skip

@@ -121,4 +121,6 @@ def _check_counterexamples() -> Iterator[dict[str, Any]]:
 
 def _as_record(verdict: Any) -> dict[str, Any]:
     hypotheses = {name: each._asdict() for name, each in verdict.hypotheses.items()}
-    return {**verdict._asdict(), "alignment": verdict.alignment.tolist(), "hypotheses": hypotheses}
+    names = ("theorem", "statement", "holds", "applicable", "error", "tolerance", "detail")
+    record = {name: getattr(verdict, name) for name in names}
+    return record | {"alignment": verdict.alignment.tolist(), "hypotheses": hypotheses}

@@ -76,6 +76,22 @@ class Equilibrium(Record):
         names = np.array(list(ROUTES))[np.asarray(self.route)]
         return str(names) if names.ndim == 0 else names
 
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "samples": np.size(self.energy), "energy": float(np.mean(self.energy)), "solver": self.solver,
+            "accuracy": float(np.max(self.accuracy)), "converged": bool(np.all(self.converged)),
+        }  # fmt: skip
+
+    def _columns(self) -> dict[str, Any]:
+        samples = np.size(self.energy)
+        products = [np.asarray(error) * each for error, each in zip(self.errors, self.weighted_errors, strict=True)]
+        return {
+            "layer": range(1, len(products) + 1),
+            "activity": [float(np.sqrt(np.sum(np.square(each)) / samples)) for each in self.activities[1:]],
+            "error": [float(np.sqrt(np.sum(np.square(each)) / samples)) for each in self.errors],
+            "energy by layer": [float(np.sum(each) / (2 * samples)) for each in products],
+        }
+
 
 def equilibrium(
     net: LinearNetwork, x: Any, y: Any, covariances: Any = None, nudge: Any = None, solver: str = "auto"

@@ -94,6 +94,16 @@ class Relaxation(Record):
     truncation: Float[Array, ""]
     problem: Problem
 
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "samples": np.size(self.energy), "steps": self.steps, "outcome": self.outcome,
+            "energy": float(np.mean(self.energy)), "residual_norm": np.asarray(self.residual_norm),
+        }  # fmt: skip
+
+    def _columns(self) -> dict[str, Any]:
+        by_layer = np.asarray(self.energy_by_layer).reshape(-1, len(self.errors)).mean(axis=0)
+        return {"layer": range(1, len(by_layer) + 1), "energy by layer": by_layer}
+
     @property
     def steps(self) -> Any:
         """The number of steps taken."""

@@ -53,6 +53,10 @@ class Spectrum(Record):
     smallest: Float[Array, ""]
     largest: Float[Array, ""]
 
+    def _facts(self) -> dict[str, Any]:
+        names = ("smallest", "largest", "condition_number", "stability_limit", "best_step", "best_momentum")
+        return {name: np.asarray(getattr(self, name)) for name in names}
+
     @property
     def condition_number(self) -> Float[Array, ""]:
         """``κ = λ_max / λ_min``."""

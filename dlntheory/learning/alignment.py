@@ -5,7 +5,7 @@ from typing import Any
 from jaxtyping import Float
 
 from ..networks.network import LinearNetwork
-from ..networks.passes import change_of
+from ..networks.passes import change_of, changes_by_layer
 from ..networks.samples import as_rows, shaped
 from ..numerics.algebra import Array
 from ..numerics.checks import as_real
@@ -38,6 +38,15 @@ def change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[
     moved = change_of(learning.problem.layers, changes_of(learning, signals), signals.feedforward, learning_rate)
     alignment = cosine(signals.residual, moved)
     return as_rows(moved, single), alignment[0] if single else alignment
+
+
+@compiled
+def _alignment_by_layer(learning: Learning) -> Float[Array, "*B L"]:
+    """Each sample's alignment with what a layer's own update does to its prediction."""
+    signals, xp = signals_of(learning), namespace(learning.problem.x)
+    moved = changes_by_layer(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
+    alignment = xp.stack([cosine(signals.residual, each) for each in moved], axis=-1)
+    return alignment[0] if learning.problem.x.ndim == 1 else alignment
 
 
 def as_learning_rate(learning_rate: Any, dtype: Any) -> Any:
@@ -111,8 +120,9 @@ def target_alignment(
     rule: str = "pc",
     rescaling: str | None = None,
     learning_rate: Any = None,
+    by_layer: bool = False,
     **options: Any,
-) -> Float[Array, "*B"]:
+) -> Float[Array, "..."]:
     r"""The cosine between each sample's residual ``r = y − ŷ`` and the change of its prediction.
 
     One: the update moves the prediction straight towards the target. The papers' figure for a batch is the mean
@@ -125,14 +135,16 @@ def target_alignment(
         rule: as in `weight_updates`.
         rescaling: as in `weight_updates`.
         learning_rate: as in `prediction_change`.
+        by_layer: whether to take each layer's update on its own, as if the other layers did not learn; in continuous
+            time, where the changes of the layers add up.
         **options: as in `weight_updates`.
 
     Returns:
-        ``(B,)``, each from −1 to 1; NaN for a sample without residual or whose prediction does not change,
-        where the angle is undefined.
+        ``(B,)``, or ``(B, L)`` by layer, each from −1 to 1; NaN for a sample without residual or whose prediction does
+        not change, where the angle is undefined.
 
     Raises:
-        ValueError: as `weight_updates`.
+        ValueError: as `weight_updates`; also for a learning rate by layer.
         TypeError: as `weight_updates`.
         PrecisionError: as `weight_updates`.
 
@@ -146,4 +158,8 @@ def target_alignment(
         >>> round(float(target_alignment(net, [1.0, 1.0], [0.0, 0.0], rule="pc", rescaling="adaptive")), 12)
         1.0
     """
-    return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[1]
+    if not by_layer:
+        return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[1]
+    if learning_rate is not None:
+        raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
+    return _alignment_by_layer(prepare(net, x, y, rule, rescaling, options, EVERY_RULE))

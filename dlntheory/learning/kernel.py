@@ -72,6 +72,10 @@ class UpdateKernel(Record):
         """``N``, the number of rows of the matrix."""
         return int(np.prod(self.problem.y.shape))
 
+    def _facts(self) -> dict[str, Any]:
+        samples = 1 if self.problem.y.ndim == 1 else len(self.problem.y)
+        return {"rule": self.rule, "rescaling": self.rescaling, "samples": samples, "size": self.size}
+
     def __call__(self, residual: Any) -> Float[Array, "..."]:
         """``K[V]``, by a backward and a forward pass.
 

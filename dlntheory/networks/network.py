@@ -157,6 +157,20 @@ class LinearNetwork(Record):
         """The biases ``b_1 … b_L``, ``None`` where a layer has none."""
         return tuple(layer.bias for layer in self.layers)
 
+    def _facts(self) -> dict[str, Any]:
+        return {"widths": self.widths, "depth": self.depth}
+
+    def _columns(self) -> dict[str, Any]:
+        learned = ["learned" if layer.learn_bias else "—" if layer.bias is None else "fixed" for layer in self.layers]
+        return {
+            "layer": range(1, self.depth + 1),
+            "kind": [type(layer).__name__ for layer in self.layers],
+            "inputs": list(self.shapes[:-1]),
+            "outputs": list(self.shapes[1:]),
+            "weights": [sum(int(np.prod(each.shape)) for each in leaves(layer.weight)) for layer in self.layers],
+            "bias": learned,
+        }
+
     def to_jax(self) -> "LinearNetwork":
         """The network with JAX arrays, for ``jax.jit``, ``jax.vmap``, ``jax.grad`` and accelerators.
 

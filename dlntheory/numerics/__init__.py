@@ -1,6 +1,6 @@
 """Which operations does every kernel share?
 
-Read `record` (immutable records of arrays, pytrees once JAX is there), `kinds` (NumPy, JAX or SymPy: the inputs
-decide), `algebra` (the few operations that the kinds spell differently), and `checks` (what the interface accepts);
+Read `presentation` (how objects show themselves), `record` (immutable records of arrays, pytrees once JAX is there),
+`kinds` (NumPy, JAX or SymPy: the inputs decide), `algebra` (the few operations that the kinds spell differently), and `checks` (what the interface accepts);
 then `cholesky` (JAX's), `conjugate_gradients`, `sympy_expressions`, and `extras` (optional packages).
 """

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
+from .presentation import Presented
+
 ENABLE_64_BIT = 'import jax; jax.config.update("jax_enable_x64", True)'
 
 
@@ -25,8 +27,11 @@ def static(**options: Any) -> Any:
 
 
 @dataclass_transform(field_specifiers=(dataclasses.field, static))
-class Record(abc.ABC):  # noqa: B024 (its subclasses may have abstract methods)
-    """The base of everything that holds arrays: layers, networks, problems and results."""
+class Record(Presented, abc.ABC):
+    """The base of everything that holds arrays: layers, networks, problems and results.
+
+    Where a class says no facts, or its arrays are traced, it shows its fields with their shapes.
+    """
 
     _arrays: ClassVar[tuple[str, ...]] = ()
     _static: ClassVar[tuple[str, ...]] = ()
@@ -58,7 +63,19 @@ class Record(abc.ABC):  # noqa: B024 (its subclasses may have abstract methods)
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __str__(self) -> str:
+        return self.summary() if self._tells() else repr(self)
+
+    def _repr_html_(self) -> str | None:
+        return super()._repr_html_() if self._tells() else None
+
+    def _tells(self) -> bool:
+        """Whether there are facts, and numbers for them."""
+        return type(self)._facts is not Presented._facts and not _is_traced(self)
+
     def __repr__(self) -> str:
+        if self._tells():
+            return super().__repr__()
         shown = (f"{name}={_summary(self.__dict__.get(name))}" for name in (*self._arrays, *self._static))
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -79,6 +96,15 @@ def _equal(left: Any, right: Any) -> bool:
     if hasattr(left, "shape") and hasattr(right, "shape"):
         return left.shape == right.shape and left.dtype == right.dtype and bool((left == right).all())
     return bool(left == right)
+
+
+def _is_traced(value: Any) -> bool:
+    if isinstance(value, Record | dict):
+        return any(map(_is_traced, (value.__dict__ if isinstance(value, Record) else value).values()))
+    if isinstance(value, tuple | list):
+        return any(map(_is_traced, value))
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.core.Tracer)
 
 
 def _summary(value: Any) -> str:

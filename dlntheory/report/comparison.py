@@ -8,6 +8,7 @@ import numpy as np
 from ..learning.alignment import target_alignment
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.checks import as_count, as_list
+from ..numerics.presentation import Presented
 from .plot import batch_size, by_rule
 from .words import fixed, rule_name
 
@@ -29,46 +30,36 @@ class Row(NamedTuple):
     smallest: float
 
 
-class Comparison:
-    """Target alignment by rule, rescaling and batch size, from `compare`. ``rows`` holds one `Row` for each."""
+class Comparison(Presented):
+    """Target alignment by rule, rescaling and batch size, from `compare`. ``rows`` holds one `Row` for each.
+
+    ``print`` shows the means, with a column for each batch size; ``to_dict()`` and ``to_dataframe()`` have all numbers.
+    """
 
     def __init__(self, rows: Sequence[Row]):
         self.rows = tuple(rows)
 
-    def to_dict(self) -> dict[str, list[Any]]:
-        """The rows as columns."""
+    def _facts(self) -> dict[str, Any]:
+        return {"rows": len(self.rows)}
+
+    def _columns(self) -> dict[str, Any]:
         return {name: [getattr(row, name) for row in self.rows] for name in Row._fields}
 
-    def to_dataframe(self) -> Any:
-        """The rows as a pandas frame; needs pandas."""
-        from ..numerics.extras import require
-
-        return require("pandas", "frames").DataFrame(self.to_dict())
+    def to_dict(self) -> dict[str, Any]:
+        """The rows as columns."""
+        return self._columns()
 
     def plot(self, ax: Any = None) -> Any:
         """Draw alignment against batch size, one line per rule; returns the axes."""
         return batch_size(self, ax=ax)
 
-    def __str__(self) -> str:
+    def summary(self) -> str:
+        """The means, a line for each rule and a column for each batch size."""
         sizes = list(dict.fromkeys(row.batch for row in self.rows))
         lines = ["alignment by batch size".ljust(26) + "".join(f"{size:>10}" for size in sizes)]
         for (rule, rescaling), rows in by_rule(self.rows):
             lines.append(rule_name(rule, rescaling).ljust(26) + "".join(f"{fixed(row.mean):>10}" for row in rows))
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"Comparison({len(self.rows)} rows)"
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        cells = ["<tr><th>rule</th><th>batch</th><th>alignment</th></tr>"]
-        cells += [
-            f"<tr><td>{escape(rule_name(row.rule, row.rescaling))}</td><td>{row.batch}</td>"
-            f"<td>{fixed(row.mean)} ± {row.error:.2g}</td></tr>"
-            for row in self.rows
-        ]
-        return f"<table>{''.join(cells)}</table>"
 
 
 def compare(

@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..files.arrays import write_atomically
+from .comparison import Comparison, Row
+from .plot import COLOURS, batch_size
 from .tables import network_title
-from .words import rule_name
-
-COLOURS = {"bp": "tab:orange", "pc": "tab:blue", "natural": "tab:green", "evidence": "tab:red"}
-"""The papers' colours of the rules."""
 
 UNDATED: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}
 """The formats; the same data give the same file."""
@@ -39,32 +37,20 @@ def encode_picture(figure: Figure, suffix: str) -> bytes:
 
 
 def alignment_picture(record: dict[str, Any]) -> Figure:
-    """Alignment by rule and rescaling, and energy by layer."""
+    """Alignment by rule and batch size, and energy by layer."""
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     figure.suptitle(network_title(record))
-    _alignment_bars(left, record["rules"])
+    _alignment_lines(left, record["batches"])
     _energy_bars(right, record["layers"])
     return figure
 
 
-def _alignment_bars(axes: Axes, rules: list[dict[str, Any]]) -> None:
-    known = [each for each in rules if each["mean"] is not None]
-    positions = range(len(known))
-    axes.barh(
-        positions,
-        [each["mean"] for each in known],
-        xerr=[each["std"] for each in known],
-        color=[COLOURS[each["rule"]] for each in known],
-        error_kw={"elinewidth": 1, "ecolor": "0.2", "capsize": 2},
-    )
-    axes.plot([each["min"] for each in known], positions, "|", color="tab:red", markersize=9, markeredgewidth=2)
-    axes.axvline(1, color="0.6", linestyle="--", linewidth=1)
-    if any(each["min"] < 0 for each in known):
-        axes.axvline(0, color="0.2", linewidth=0.8)
-    axes.set_yticks(positions, [rule_name(each["rule"], each["rescaling"]) for each in known])
-    axes.invert_yaxis()
-    axes.set(xlabel="target alignment: mean, spread (line), worst sample (red)", title="Alignment by rule")
+def _alignment_lines(axes: Axes, batches: list[dict[str, Any]]) -> None:
+    batch_size(Comparison([Row(**each) for each in batches]), ax=axes)
+    axes.axhline(1, color="0.6", linestyle="--", linewidth=1)
+    axes.set(title="Alignment by rule and batch size")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     _without_frame(axes)
 
 

@@ -45,6 +45,9 @@ def batch_size(comparison: Any, ax: Any = None) -> Any:
         style = {"color": COLOURS[rule], "linestyle": STYLES[rescaling], "label": rule_name(rule, rescaling)}
         ax.errorbar(sizes, means, np.nan_to_num(errors), marker="o", markersize=3, **style)
     ax.set(xlabel="batch size", ylabel="target alignment", xscale="log")
+    ticks = sorted({row.batch for row in comparison.rows})
+    ax.set_xticks(ticks, map(str, ticks))
+    ax.minorticks_off()
     ax.legend(frameon=False)
     return ax
 
@@ -115,8 +118,7 @@ def training(trained: Any, ax: Any = None) -> Any:
     ax = _axes(ax)
     ax.semilogy(np.arange(len(trained.loss)), np.asarray(trained.loss), color="0.4", label="loss of the minibatch")
     if trained.error is not None:
-        every = max(1, round(len(trained.loss) / max(1, len(trained.error) - 1)))
-        steps = np.arange(len(trained.error)) * every
+        steps = np.arange(len(trained.error)) * trained.error_every
         ax.semilogy(steps, np.asarray(trained.error), color=COLOURS["pc"], label="squared error of the map")
     ax.set(xlabel="step")
     ax.legend(frameon=False)

@@ -49,14 +49,14 @@ def _rows(networks: Iterable[dict[str, Any]], kind: str) -> list[_Row]:
 
 
 def _networks(networks: list[dict[str, Any]]) -> RenderableType:
-    table = _table("Networks", "network", "widths", ">samples", "description")
+    table = titled_table("Networks", "network", "widths", ">samples", "description")
     for each in networks:
         table.add_row(each["name"], chain(each["widths"]), str(each["samples"]), each["description"])
     return table
 
 
 def _theorems(networks: list[dict[str, Any]]) -> RenderableType:
-    table = _table("Theorems", *_VERDICT)
+    table = titled_table("Theorems", *_VERDICT)
     for name, group in ((network["name"], _rows([network], "theorems")) for network in networks):
         for index, row in enumerate(group):
             fine = row.check["holds"] or not row.check["applicable"]
@@ -83,7 +83,7 @@ def _verdict_cells(check: dict[str, Any], style: str) -> list[RenderableType]:
 
 
 def _printed(record: dict[str, Any]) -> RenderableType:
-    table = _table("As printed in the papers, wrongly", *_VERDICT)
+    table = titled_table("As printed in the papers, wrongly", *_VERDICT)
     for check in record["counterexamples"]:
         style = "" if check["refuted"] else "bold red"
         table.add_row("counterexample", *_verdict_cells(check, style))
@@ -99,7 +99,7 @@ def _unmet(networks: list[dict[str, Any]]) -> Iterator[RenderableType]:
     rows = [row for row in _rows(networks, "theorems") if not row.check["applicable"]]
     if not rows:
         return
-    table = _table(
+    table = titled_table(
         "Why a theorem does not apply", "network", "theorem", "hypothesis that fails", ">value", ">threshold"
     )
     for name, check in rows:
@@ -111,7 +111,7 @@ def _unmet(networks: list[dict[str, Any]]) -> Iterator[RenderableType]:
 
 
 def _every_hypothesis(networks: list[dict[str, Any]]) -> Iterator[RenderableType]:
-    table = _table("Hypotheses", "network", "theorem", "hypothesis", "holds", ">value", ">threshold")
+    table = titled_table("Hypotheses", "network", "theorem", "hypothesis", "holds", ">value", ">threshold")
     for name, check in _rows(networks, "theorems"):
         _add_hypotheses(table, name, check, list(check["hypotheses"].items()), holds=True)
     yield table
@@ -146,72 +146,11 @@ def _conclusion(record: dict[str, Any]) -> RenderableType:
     return Padding(Text(" ".join(sentences), "bold green" if record["passed"] else "bold red"), (1, 0))
 
 
-def align_report(record: dict[str, Any]) -> Iterator[RenderableType]:
-    """Everything that `dlntheory align` says."""
-    yield Text.assemble((network_title(record), "bold"), f" ({record['description']})")
-    yield _alignments(record["rules"])
-    yield _layers(record["layers"])
-    yield Padding(Text("\n".join(_remarks(record))), (1, 0))
-
-
-def _alignments(rules: list[dict[str, Any]]) -> RenderableType:
-    table = _table("Target alignment", "rule", ">mean", ">spread", ">smallest", "")
-    best = max((each["mean"] for each in rules if each["mean"] is not None), default=None)
-    for index, each in enumerate(rules):
-        table.add_row(
-            rule_name(each["rule"], each["rescaling"]),
-            Text(fixed(each["mean"]), "bold" if each["mean"] == best else ""),
-            "—" if each["std"] is None else f"{each['std']:.4f}",
-            fixed(each["min"]),
-            bar(each["mean"]),
-            end_section=[*rules, {"rule": ""}][index + 1]["rule"] != each["rule"],
-        )
-    return table
-
-
-def bar(value: float | None, width: int = 20) -> str:
-    """A bar from 0 to 1; nothing below zero."""
-    eighths = round(8 * width * max(value or 0, 0))
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
-
-
-def _layers(layers: list[dict[str, Any]]) -> RenderableType:
-    table = _table(
-        "Layers", ">layer", "W", ">‖W‖", ">cond W", ">‖x̂‖", ">‖x*‖", ">x*ᵀx̂", ">energy", ">share"
-    )  # fmt: skip
-    for each in layers:
-        table.add_row(
-            str(each["layer"]),
-            "×".join(map(str, each["shape"])),
-            *(number(each[key]) for key in ("norm", "condition_number", "feedforward_norm", "equilibrium_norm")),
-            Text(number(each["product"]), "red" if each["product"] < 0 else ""),
-            number(each["energy"]),
-            "—" if each["energy_share"] is None else f"{each['energy_share']:.1%}",
-        )
-    return table
-
-
-def _remarks(record: dict[str, Any]) -> Iterator[str]:
-    yield (
-        "x̂ and x* enter the layer in the forward pass and at equilibrium; norms, x*ᵀx̂ and energy (½‖ε*‖²) are means "
-        "over the samples, x*ᵀx̂ with 1 added for a learned bias."
-    )
-    yield (
-        f"Equilibrium by {record['solver'].replace('_', ' ')}, relative error about {record['accuracy']:.0e}, "
-        f"energy {number(record['energy'])}."
-    )
-    if record["negative_rates"]:
-        listed = ", ".join(map(str, record["negative_rates"]))
-        yield f"Negative adaptive learning rates in layer {listed}: there, adaptive PC climbs its energy."
-    if undefined := max(each["undefined"] for each in record["rules"]):
-        yield f"Up to {undefined} samples have no residual or do not move; their alignment is undefined, and left out."
-
-
 def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     """Everything that `dlntheory train-linear` says."""
     drawn = "all samples" if record["batch"] is None else f"batches of {record['batch']}"
     yield f"{network_title(record)}, {drawn}, learning rate {record['learning_rate']:g}\n"
-    table = _table(rule_name(record["rule"], record["rescaling"]), ">step", ">loss", ">error", ">alignment")
+    table = titled_table(rule_name(record["rule"], record["rescaling"]), ">step", ">loss", ">error", ">alignment")
     for line in record["training"]:
         table.add_row(str(line["step"]), _size(line["loss"]), _size(line["error"]), fixed(line["alignment"]))
     yield table
@@ -223,7 +162,7 @@ def _size(value: float) -> str:
     return f"{value:.3e}" if math.isfinite(value) else "∞"
 
 
-def _table(title: str, *columns: str) -> Table:
+def titled_table(title: str, *columns: str) -> Table:
     """A table; ``>`` before a column's name aligns it to the right."""
     table = Table(
         title=f"\n{title}", title_style="bold", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)

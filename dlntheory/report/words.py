@@ -22,6 +22,11 @@ def fixed(value: float | None) -> str:
     return f"{math.trunc(value * 1e4) / 1e4:.4f}" if abs(1 - value) > 1e-9 else "1.0000"
 
 
+def shortly(value: float | None) -> str:
+    """An alignment to three decimals, never rounded up to one."""
+    return fixed(value) if value is None or math.isnan(value) else f"{math.trunc(float(fixed(value)) * 1e3) / 1e3:.3f}"
+
+
 def rule_name(rule: str, rescaling: str | None) -> str:
     """The name of a rule with a rescaling."""
     return LABELS[rule] if rescaling is None else f"{LABELS[rule]}, {RESCALINGS.get(rescaling, rescaling)}"

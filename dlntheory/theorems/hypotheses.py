@@ -3,6 +3,7 @@ r"""The hypotheses of the theorems, each decided on a network's activities by a 
 Every function returns the hypotheses by name, and the conditioning of what its statement inverts.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -28,6 +29,13 @@ class Hypothesis(NamedTuple):
 
 Hypotheses: TypeAlias = dict[str, Hypothesis]
 Check: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], tuple[Hypotheses, float]]
+
+
+def by_layer(hypotheses: Hypotheses, kind: str) -> Iterator[tuple[int, Hypothesis]]:
+    """The hypotheses whose names begin with ``layer l: kind``, with ``l``."""
+    for name, each in hypotheses.items():
+        if found := re.match(rf"layer (\d+): {re.escape(kind)}", name):
+            yield int(found.group(1)), each
 
 
 def nonzero_products(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:

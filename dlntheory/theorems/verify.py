@@ -14,10 +14,11 @@ import numpy as np
 from ..learning.alignment import cosine
 from ..learning.rescaling import decorrelations, learning_rates
 from ..learning.rules import Signals
-from ..networks.layer import Layer
+from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import epsilon
 from ..numerics.checks import one_of
+from ..numerics.record import Record, static, with_fields
 from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
 from .hypotheses import (
     DECIDABLE,
@@ -29,10 +30,11 @@ from .hypotheses import (
     ranks_and_rows,
     small_batch,
 )
+from .remedies import remedies
 
 
-class Verdict(NamedTuple):
-    """What `verify` found.
+class Verdict(Record):
+    """What `verify` found; ``print`` shows it, and `explain` says what would make the theorem apply.
 
     Attributes:
         theorem: which statement.
@@ -49,15 +51,52 @@ class Verdict(NamedTuple):
         detail: one plain-language paragraph.
     """
 
-    theorem: int | str
-    statement: str
-    holds: bool
-    applicable: bool
-    hypotheses: Hypotheses
-    error: float
-    tolerance: float
+    theorem: int | str = static()
+    statement: str = static()
+    holds: bool = static()
+    applicable: bool = static()
+    hypotheses: Hypotheses = static()
+    error: float = static()
+    tolerance: float = static()
     alignment: np.ndarray
-    detail: str
+    detail: str = static()
+    _applies: Callable[[slice], bool] = static()
+
+    def explain(self) -> str:
+        """The smallest changes of batch, rank or layer with which the theorem would apply, a line for each.
+
+        Whether it applies to a part of the batch is tried out: by halving for a theorem about a batch, sample by
+        sample for one about single samples. So this costs a few times what `verify` did, or one check per sample.
+
+        Example:
+            >>> net = LinearNetwork.random([4, 3, 4], key=0)
+            >>> x, y = np.random.default_rng(0).normal(size=(2, 6, 4))
+            >>> print(verify(net, x, y, theorem=2).explain())
+            Batch: it applies to the first 3 samples together, not to the first 4; the batch has 6.
+            Rank: the inputs of layer 2 span 3 directions, and 6 hold every residual of 6 samples: 3 more.
+            Layer: 6 units and more, and as many independent samples, must enter layers 1, 2.
+        """
+        if self.applicable:
+            return "Nothing needs to change: every hypothesis holds."
+        return "\n".join(remedies(self.theorem, self.hypotheses, len(self.alignment), self._applies))
+
+    def _facts(self) -> dict[str, Any]:
+        defined = self.alignment[~np.isnan(self.alignment)]
+        return {
+            "theorem": self.theorem, "applicable": self.applicable, "holds": self.holds, "error": self.error,
+            "tolerance": self.tolerance, "samples": len(self.alignment),
+            "alignment": float(defined.mean()) if defined.size else None,
+        }  # fmt: skip
+
+    def _columns(self) -> dict[str, Any]:
+        found = self.hypotheses.values()
+        return {
+            "hypothesis": list(self.hypotheses), "fulfilled": [each.holds for each in found],
+            "value": [each.value for each in found], "threshold": [each.threshold for each in found],
+        }  # fmt: skip
+
+    def _remark(self) -> str:
+        return self.detail
 
 
 class Statement(NamedTuple):
@@ -137,8 +176,21 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options
         tolerance=tolerance,
         alignment=np.asarray(cosine(conclusion.claimed, conclusion.actual)),
         detail="",
+        _applies=partial(_applies_to, net, _as_rows(x, net.shapes[0]), _as_rows(y, net.shapes[-1]), theorem, options),
     )
-    return verdict._replace(detail=_explain(verdict, statement.subject, conclusion.remark))
+    return with_fields(verdict, detail=_explain(verdict, statement.subject, conclusion.remark))
+
+
+def _as_rows(samples: Any, shape: Shape) -> np.ndarray:
+    """A batch; one sample is a batch of one."""
+    array = np.asarray(samples)
+    return array[None] if array.ndim == len(shape) else array
+
+
+def _applies_to(
+    net: LinearNetwork, x: np.ndarray, y: np.ndarray, theorem: int | str, options: dict[str, Any], part: slice
+) -> bool:
+    return verify(net, x[part], y[part], theorem, **options).applicable
 
 
 def _rates(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> list[Any]:

@@ -70,6 +70,22 @@ class Sweep(Record):
         """For each algorithm, the index of the learning rate with the lowest mean of `final` over the seeds."""
         return self.final.mean(axis=-1).argmin(axis=-1)
 
+    def _facts(self) -> dict[str, Any]:
+        _, rates, seeds, steps = self.loss.shape
+        return {"algorithms": len(self.algorithms), "learning rates": rates, "seeds": seeds, "steps": steps}
+
+    def _columns(self) -> dict[str, Any]:
+        steps, runs = self.loss.shape[-1], list(np.ndindex(self.loss.shape[:2]))
+        finished = np.asarray(self.steps) == steps
+        measured = "loss" if self.error is None else "error"
+        return {
+            "algorithm": [self.algorithms[algorithm] for algorithm, _ in runs],
+            "learning rate": [float(self.learning_rates[rate]) for _, rate in runs],
+            f"final {measured}": [float(np.mean(np.asarray(self.final)[run])) for run in runs],
+            "finished": [int(finished[run].sum()) for run in runs],
+            "best": [bool(self.best[algorithm] == rate) for algorithm, rate in runs],
+        }
+
     def network(self, algorithm: int, rate: Any, seed: int) -> LinearNetwork:
         """The network at the end of a run, by its indices."""
         return LinearNetwork(map_leaves(lambda leaf: leaf[rate, seed], self.layers[algorithm]))

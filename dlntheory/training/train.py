@@ -184,6 +184,8 @@ class Training(Record):
         accuracy: the largest estimate of an equilibrium's relative error in those steps; 0 without inference.
         output_variance: of the output's noise at the end, a number, or ``(n_L,)`` with one per output; ``None`` if it
             was not learned.
+        error_every: steps between two values of ``error``.
+        alignment_every: steps between two values of ``alignment``.
     """
 
     net: LinearNetwork
@@ -193,11 +195,31 @@ class Training(Record):
     steps: Int[Array, ""]
     accuracy: Float[Array, ""]
     output_variance: Float[Array, "..."] | None
+    error_every: int = static(default=1)
+    alignment_every: int | None = static(default=None)
 
     @property
     def outcome(self) -> str:
         """``"finished"``, or ``"diverged"``: numbers overflowed, or inference was left without a digit."""
         return "finished" if int(self.steps) == len(self.loss) else "diverged"
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "outcome": self.outcome, "steps": len(self.loss), "finite steps": int(self.steps),
+            "first loss": float(self.loss[0]), "last loss": float(self.loss[-1]),
+            "error": None if self.error is None else float(self.error[-1]), "accuracy": float(self.accuracy),
+        }  # fmt: skip
+
+    def _columns(self) -> dict[str, Any]:
+        columns: dict[str, Any] = {"step": range(len(self.loss)), "loss": np.asarray(self.loss)}
+        for name, curve, every in (
+            ("error", self.error, self.error_every),
+            ("alignment", self.alignment, self.alignment_every),
+        ):
+            if curve is not None and every is not None:
+                columns[name] = np.full(len(self.loss), np.nan)
+                columns[name][::every] = np.asarray(curve)[: len(columns[name][::every])]
+        return columns
 
 
 class Feed(Record):
@@ -317,6 +339,8 @@ def trained(
         steps=finite,
         accuracy=jnp.max(jnp.where(jnp.arange(steps) < finite, accuracy, jnp.zeros_like(accuracy))),
         output_variance=None if model.log_variance is None else jnp.exp(model.log_variance),
+        error_every=error_every,
+        alignment_every=alignment_every,
     )
 
 

@@ -27,7 +27,7 @@ from dlntheory import (
     mode_learning_time,
 )
 from dlntheory.learning.updates import Learning
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.plot import COLOURS
 from dlntheory.report.words import LABELS
 from dlntheory.training.flow import stacked, unsettled, updates_at, weights_of
 

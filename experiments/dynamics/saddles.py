@@ -23,7 +23,7 @@ from dlntheory import (
     mode_learning_time,
     simulated_escape_time,
 )
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.plot import COLOURS
 from dlntheory.report.words import LABELS
 
 from ..parts import Track

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_alignment
 from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.plot import COLOURS
 
 from ..parts import Track
 

@@ -17,16 +17,15 @@ from typer.testing import CliRunner
 import dlntheory as dln
 import proofs
 from dlntheory.cli import app
-from dlntheory.cli.align import RULES, measure, summary
+from dlntheory.cli.align import RULES, compare_all, explain, measure, summary
 from dlntheory.cli.verify import passed
 from dlntheory.files.builtin import networks
+from dlntheory.report.answers import align_report
 from dlntheory.report.proofs import proofs_report
-from dlntheory.report.tables import align_report, verify_report
+from dlntheory.report.tables import verify_report
 from dlntheory.report.words import chain, fixed, number
 from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 from proofs.framework import Step
-
-NAMED = {"name": "net", "description": "by hand"}
 
 
 def dlntheory(*arguments, width=200):
@@ -161,20 +160,25 @@ def test_align_agrees_with_the_library(files, problem, tmp_path):
     np.testing.assert_allclose(layers[1]["condition_number"], np.linalg.cond(net.weights[1]))
 
 
+def answered(net, x, y):
+    """Everything that `dlntheory align` says, as a record."""
+    record = {"name": "net", "description": "by hand", **measure(net, x, y), **compare_all(net, x, y, None, 0)}
+    return record | explain(net, x, y, record, 0)
+
+
 def test_align_reports_negative_rates():
     net, x, y = COUNTEREXAMPLES["printed-residual"].problem()  # x*_1 = −1, x̂_1 = 2
-    record = measure(net, x, y)
+    record = answered(net, x, y)
     assert record["negative_rates"] == [2]
     np.testing.assert_allclose([each["product"] for each in record["layers"]], [1, -2])
-    assert "Negative adaptive learning rates in layer 2" in rendered(align_report({**NAMED, **record}), 120)
+    assert "The adaptive rate of layer 2 is negative" in rendered(align_report(record), 120)
 
 
 def test_undefined_alignments_are_left_out():
     assert summary(np.array([np.nan, 0.5, 1.0])) == {"mean": 0.75, "std": 0.25, "min": 0.5, "undefined": 1}
     assert summary(np.array([np.nan]))["mean"] is None
     net, x, _ = COUNTEREXAMPLES["printed-residual"].problem()
-    record = {**NAMED, **measure(net, x, net(x))}
-    assert "undefined" in rendered(align_report(record), 120)
+    assert "undefined" in rendered(align_report(answered(net, x, net(x))), 120)
 
 
 def test_the_command_computes_in_64_bits_and_keeps_stdout_clean(files):

@@ -1,0 +1,163 @@
+"""Why the alignment is what it is: findings in words, each with the number that decided it, and what to try."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..networks.layer import Dense
+from ..networks.network import LinearNetwork
+from ..networks.residual import Residual
+from ..random_networks.batch_alignment import batch_alignment
+from ..random_networks.expected import expected_alignment
+from ..theorems.hypotheses import by_layer
+from ..theorems.remedies import longest_start
+from ..theorems.verify import Verdict, verify
+
+TRIED = 20
+"""How many single samples Theorem 1 is checked on, at most."""
+WIDEST = 1024
+"""The widest layer of a random network whose batches are predicted from a draw of its weights."""
+
+
+class Finding(NamedTuple):
+    """What was found, in words, with its number, and what to try; ``advice`` may be empty."""
+
+    name: str
+    value: float | None
+    text: str
+    advice: str = ""
+
+
+def diagnose(net: LinearNetwork, x: Any, y: Any, negative: Sequence[int], seed: int = 0) -> list[Finding]:
+    """Explain the alignment of a network on data by the theorems.
+
+    Args:
+        net: the network.
+        x: inputs, ``(N, n_0)``.
+        y: targets, ``(N, n_L)``.
+        negative: the layers, counted from 1, whose adaptive rate is negative on all samples together.
+        seed: of the order in which samples are put together.
+
+    Returns:
+        The findings, in the order in which a reader wants them.
+    """
+    order = np.random.default_rng(seed).permutation(len(x))
+    x, y = np.asarray(x)[order], np.asarray(y)[order]
+    findings = [_single_samples(net, x[:TRIED], y[:TRIED]), *_batches(net, x, y)]
+    if negative:
+        findings.append(Finding(
+            "negative rates", len(negative),
+            f"The adaptive rate of layer {', '.join(map(str, negative))} is negative: there, adaptive PC climbs its "
+            "energy.",
+            "Adaptive, positive rates (1/|x*|²) are never negative.",
+        ))  # fmt: skip
+    return findings
+
+
+def _single_samples(net: LinearNetwork, x: Any, y: Any) -> Finding:
+    verdict = verify(net, x, y, theorem=1)
+    if verdict.applicable and verdict.holds:
+        text = "On single samples adaptive PC is exact (Theorem 1), whatever the batch below."
+        return Finding("single samples", verdict.error, text)
+    reason = next(name for name, each in verdict.hypotheses.items() if not each.holds)
+    text = f"On single samples adaptive PC is not always exact: this fails in Theorem 1: {reason}."
+    return Finding("single samples", verdict.error, text)
+
+
+def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
+    """Theorem 2 on all samples; and on how many of them it holds, where it does not on all."""
+    verdict, count = verify(net, x, y, theorem=2), len(x)
+    if verdict.applicable and verdict.holds:
+        yield Finding(
+            "all samples", verdict.error,
+            f"Decorrelated PC is exact for {_samples(count)} together (Theorem 2).",
+            "Decorrelated PC: one update points every prediction straight at its target.",
+        )  # fmt: skip
+        return
+    value, reason = _reason(verdict)
+    yield Finding("all samples", value, f"Decorrelated PC is not exact for {_samples(count)} together: {reason}")
+    most = longest_start(count, lambda part: verify(net, x[part], y[part], theorem=2).applicable)
+    if 0 < most < count:
+        yield Finding(
+            "largest exact batch", most,
+            f"In batches of up to {most} of these samples it is exact.",
+            f"Decorrelated PC in batches of up to {most}, or at least {count} units and independent samples in every "
+            "layer.",
+        )  # fmt: skip
+
+
+def _reason(verdict: Verdict) -> tuple[float, str]:
+    """Which hypothesis of Theorem 2 fails most, in words."""
+    failed = {name: each for name, each in verdict.hypotheses.items() if not each.holds}
+    ranks = dict(by_layer(verdict.hypotheses, "rank("))
+    if outside := dict(by_layer(failed, "rows of R in")):
+        layer = max(outside, key=lambda each: (round(outside[each].value, 6), -ranks[each].threshold, -each))
+        share, rank = float(outside[layer].value), int(ranks[layer].threshold)
+        return share, (
+            f"{share:.0%} of the residual lies outside the {rank} directions that the inputs of layer {layer} span "
+            "(Theorem 2)."
+        )
+    lost = [(layer, each) for layer, each in ranks.items() if not each.holds]
+    if lost:
+        layer, each = lost[0]
+        return float(each.value), (
+            f"inference keeps {int(each.value)} of the {int(each.threshold)} directions that the inputs of layer "
+            f"{layer} span (Theorem 2)."
+        )
+    for name, each in failed.items():
+        return float(each.value), f"this hypothesis of Theorem 2 fails: {name}."
+    return verdict.error, f"its error of {verdict.error:.1e} exceeds what rounding explains."
+
+
+def _samples(count: int) -> str:
+    return "the sample" if count == 1 else f"all {count} samples"
+
+
+def random_alignments(net: LinearNetwork, x: Any, y: Any, sizes: Any, seed: int = 0) -> list[dict[str, Any]]:
+    """The alignment to expect of random networks of the same layers, for inputs and targets of the same norms.
+
+    Weights are drawn by Kaiming's uniform law; inputs and targets are Gaussian and independent. By formula for single
+    samples and for backpropagation; for batches of predictive coding, from one draw of the weights.
+
+    Args:
+        net: the network; of dense and residual layers, otherwise nothing is known.
+        x: inputs, ``(N, n_0)``.
+        y: targets, ``(N, n_L)``.
+        sizes: the batch sizes.
+        seed: of the draw.
+
+    Returns:
+        Records of ``rule``, ``batch`` and ``alignment``.
+    """
+    kinds = [_kind(layer) for layer in net.layers]
+    if None in kinds or not np.any(x) or not np.any(y):
+        return []
+    norms: dict[str, Any] = {
+        "input_norm": float(np.sqrt(np.mean(np.sum(np.square(x), axis=1)))),
+        "target_norm": float(np.sqrt(np.mean(np.sum(np.square(y), axis=1)))),
+    }
+    pairs = pairwise(net.widths)
+    layers = [(kind, n_in, n_out, 1 / (3 * n_in)) for kind, (n_in, n_out) in zip(kinds, pairs, strict=True)]
+    drawn = LinearNetwork.random(net.widths, key=seed).weights if max(net.widths) <= WIDEST else None
+    found = []
+    for rule in ("bp", "pc"):
+        for size in sizes:
+            if rule == "bp" or size == 1:
+                value = expected_alignment(layers=layers, rule=rule, batch=size, **norms).mean
+            elif drawn is not None:
+                maps = [weight + np.eye(len(weight)) if kind == "residual" else weight
+                        for kind, weight in zip(kinds, drawn, strict=True)]  # fmt: skip
+                value = batch_alignment(maps, size, rule, seed=seed, **norms)
+            else:
+                continue
+            found.append({"rule": rule, "batch": size, "alignment": float(value)})
+    return found
+
+
+def _kind(layer: Any) -> str | None:
+    """The kind of a layer as `expected_alignment` calls it; ``None`` where it knows none."""
+    if isinstance(layer, Dense):
+        return "dense"
+    return "residual" if isinstance(layer, Residual) and isinstance(layer.inner, Dense) else None
