@@ -730,8 +730,8 @@ MUTANTS = (
     ),
     Mutant(
         "pcn/choices/outputs.py", "an update that negative nudging does not turn",
-        "return (Phase(self.sign * strength(self.beta, self.rate, epoch), self.sign),)",
-        "return (Phase(self.sign * strength(self.beta, self.rate, epoch), 1),)",
+        "return Phase(sign * beta, sign)",
+        "return Phase(sign * beta, 1)",
         training("test_nudging_scales_the_residual"),
     ),
     Mutant(
