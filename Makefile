@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 SYNC := $(BIN)/uv sync --frozen --inexact
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env test lint format types pytest formal prove mutants bench lock clean
+.PHONY: help demo env test lint format types pytest daily formal prove mutants bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ types: .venv/dev.stamp  ## check types
 
 pytest: .venv/dev.stamp  ## run the tests and the examples of docstrings, README and docs
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
+
+daily: .venv/dev.stamp  ## run what takes too long for every change, too
+	$(BIN)/python -m pytest --everything --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
 formal:  ## check the proofs in Coq (Debian: coq, libcoq-mathcomp-algebra)
 	$(MAKE) --no-print-directory -C proofs/formal

@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 # Set before JAX and NumPy are imported; the workers, and the processes that tests start, inherit it.
@@ -36,6 +38,29 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--everything", action="store_true", help="also run what is marked daily, and grids whole")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked daily, and of a grid the cases in which no two settings meet for the first time."""
+    if config.getoption("everything"):
+        return
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    met: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for item in items:
+        wanted = not item.get_closest_marker("daily")
+        if wanted and item.get_closest_marker("grid"):
+            name, _, settings = item.nodeid.rstrip("]").partition("[")
+            pairs = set(combinations_with_replacement(sorted(settings.split("-")), 2))
+            wanted = not pairs <= met[name]
+            met[name] |= pairs
+        (chosen if wanted else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = chosen
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

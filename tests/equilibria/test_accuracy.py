@@ -79,6 +79,7 @@ def measured(problem, solver):
     return compare(net, x, y, None, solver, truth)
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("init", "depth", "condition"), ORDINARY)
 @by_every_route
 def test_ordinary_networks_keep_the_promise_by_every_route(init, depth, condition, solver):
@@ -127,6 +128,7 @@ SINGLE = [
 ]
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("problem", "arguments", "solver"), SINGLE)
 def test_single_precision_is_right_to_two_digits_or_refuses(problem, arguments, solver):
     found = measured(problem(*arguments, "float32"), solver)

@@ -38,6 +38,7 @@ def test_the_output_covariance_is_the_sum_over_layers(case):
     np.testing.assert_array_equal(actual, actual.T)
 
 
+@pytest.mark.grid
 @over(CASES)
 @pytest.mark.parametrize("order", ORDERS)
 def test_both_orders_agree(case, order):

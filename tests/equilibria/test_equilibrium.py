@@ -39,6 +39,7 @@ def allowance(case):
     return promised(epsilon(case.x), condition) + bound(epsilon(1.0), condition)  # the library's, the oracle's
 
 
+@pytest.mark.grid
 @over(GRID)
 @by_every_route
 def test_the_equilibrium_is_that_of_a_dense_solve(case, solver):
@@ -52,6 +53,7 @@ def test_the_equilibrium_is_that_of_a_dense_solve(case, solver):
     assert_close(np.ravel(result.energy), reference.energy, tolerance=tolerance)
 
 
+@pytest.mark.grid
 @over(GRID)
 @by_every_route
 def test_the_errors_are_those_of_least_norm(case, solver):
@@ -59,6 +61,7 @@ def test_the_errors_are_those_of_least_norm(case, solver):
     assert_close(rows(solved(case, solver).errors), errors, tolerance=allowance(case))
 
 
+@pytest.mark.grid
 @over(GRID)
 @by_every_route
 def test_the_energy_is_half_the_residual_in_the_norm_of_the_output_covariance(case, solver):
@@ -69,6 +72,7 @@ def test_the_energy_is_half_the_residual_in_the_norm_of_the_output_covariance(ca
     assert_close(rows(result.multiplier), multiplier, tolerance=tolerance)
 
 
+@pytest.mark.grid
 @over(GRID)
 @by_every_route
 def test_input_and_output_are_clamped(case, solver):

@@ -115,6 +115,7 @@ def setting(request):
     return net, rng, rng.normal(size=(5, widths[0])), rng.normal(size=(5, widths[-1]))
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("noise", ["unit", "scalar", "matrix"])
 @pytest.mark.parametrize("free", [False, True])
 @pytest.mark.parametrize("masks", ["all", "one", "each"])

@@ -100,6 +100,7 @@ def dlntheory(*arguments):
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
+@pytest.mark.daily
 def test_figure_9(data, tmp_path):
     done = dlntheory("figure", 9, "--quick", "--data-dir", data, "--out", tmp_path / "out", "--json")
     assert done.exit_code == 0, done.output

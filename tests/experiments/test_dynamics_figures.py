@@ -39,6 +39,7 @@ def test_modes(tmp_path, monkeypatch):
             assert (np.diff(coarse.arrays[f"learning_time_{rule}_{depth}"]) < 0).all()
 
 
+@pytest.mark.daily
 def test_saddles(tmp_path, monkeypatch):
     """The Hessian knows of a way out exactly where it should, and training takes the time that it says."""
     monkeypatch.setattr(saddles, "SIZES", (-3.0, -2.0))

@@ -193,6 +193,7 @@ def test_figures_that_were_killed_go_on(counting, tmp_path, monkeypatch):
     assert study.steps == [0, 1, 2, 3]
 
 
+@pytest.mark.daily
 def test_several_figures_at_once(tmp_path):
     """Two that share a panel: one process waits for the other."""
     in_turn, at_once = tmp_path / "in turn", tmp_path / "at once"

@@ -190,6 +190,7 @@ def test_a_spike_too_narrow_for_any_series_is_told_of():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.daily
 def test_auto_decomposes_where_the_series_does_not_end(monkeypatch):
     case = Case(3)
     limit = float(dln.inference_spectrum(case.net).stability_limit)

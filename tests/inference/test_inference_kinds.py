@@ -91,6 +91,7 @@ def comparable(result):
 PAIRS = [(name, case) for name in FUNCTIONS for case in GRID if "spectrum" not in name or has_spectrum(case)]
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("name", "case"), PAIRS, ids=str)
 def test_numpy_and_jax_agree(name, case):
     plain, traced = in_both_kinds(FUNCTIONS[name], case)

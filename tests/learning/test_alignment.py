@@ -43,6 +43,7 @@ def jacobian(case):
     return np.hstack(oracles.jacobian(oracles.problem_of(case, nudged=False), case.learned))
 
 
+@pytest.mark.grid
 @everywhere
 def test_the_prediction_change_is_the_jacobian_times_the_update(case, rule, rescaling):
     update = np.hstack(oracles.flatten(*updates(case, rule, rescaling)))
@@ -51,6 +52,7 @@ def test_the_prediction_change_is_the_jacobian_times_the_update(case, rule, resc
     assert_close(actual, expected, condition=norm(jacobian(case)) * norm(update) / norm(expected))
 
 
+@pytest.mark.grid
 @everywhere
 def test_a_finite_step_is_the_network_run_again(case, rule, rescaling):
     weights, biases = updates(case, rule, rescaling)
@@ -70,6 +72,7 @@ def test_a_finite_step_is_the_network_run_again(case, rule, rescaling):
     assert_close(actual, (after - before).reshape(np.shape(case.y)), condition)
 
 
+@pytest.mark.grid
 @over(FEW)
 @pytest.mark.parametrize(("rule", "rescaling"), MAIN)
 def test_finite_steps_approach_continuous_time_at_first_order(case, rule, rescaling):

@@ -45,6 +45,7 @@ def allowance(case):
     return promised(epsilon(case.x), condition) + bound(epsilon(1.0), condition)
 
 
+@pytest.mark.grid
 @over(SCALAR)
 @by_rule
 def test_learning_rates_are_one_over_the_mean_product(case, rule):
@@ -57,6 +58,7 @@ def test_learning_rates_are_one_over_the_mean_product(case, rule):
     np.testing.assert_allclose(actual, expected, rtol=cancelled * allowance(case))
 
 
+@pytest.mark.grid
 @over(SCALAR)
 @by_rule
 def test_decorrelation_matrices_are_pseudoinverses_of_the_mean_correlation(case, rule):
@@ -74,6 +76,7 @@ def test_decorrelation_matrices_are_pseudoinverses_of_the_mean_correlation(case,
         assert actual.shape == correlation.shape
 
 
+@pytest.mark.grid
 @over([case for case in SCALAR if case in FEW or case.depth == 9])
 @pytest.mark.parametrize("rescaling", ["adaptive", "adaptive_positive", "decorrelated"])
 def test_rescaled_updates_are_updates_times_their_factor(case, rescaling):

@@ -53,6 +53,7 @@ def test_orthogonal_weights_are_uniformly_distributed(kind):
         assert stats.kstest(entries, stats.uniform(-1, 2).cdf).pvalue > 1e-4
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("condition", [1.0, 10.0, 1e6, 1e12])
 @pytest.mark.parametrize("shape", [(20, 20), (20, 7), (7, 20)])

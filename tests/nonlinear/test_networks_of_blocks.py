@@ -100,6 +100,7 @@ def test_signals_are_errors_times_subgradients():
     assert on_kinks > 0
 
 
+@pytest.mark.daily
 @pytest.mark.parametrize("seed", [1, 2])
 def test_plain_descent_stalls_on_kinks_and_its_average_does_not(seed):
     """At a kink the slope jumps, and the gradient with it; averaged over the steps it is what the signals say.

@@ -165,6 +165,7 @@ def by_numpy_1(data):
     return unframed
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize(("protocol", "old"), [*((protocol, False) for protocol in range(6)), (4, True), (5, True)])
 @pytest.mark.parametrize(
     "labels",

@@ -49,6 +49,7 @@ def test_at_fixed_depth(name):
     assert_holds(proofs.at_fixed_depth(proofs.PROOFS[name], QUICK))
 
 
+@pytest.mark.daily
 @pytest.mark.slow
 @EACH
 def test_at_the_greatest_depths(name):

@@ -223,8 +223,9 @@ def test_deep_networks_in_few_digits():
     assert_allclose(expected_alignment([64] * 401, variances=[0.5 / 64] * 400).limit, 0.078902690282928545, rtol=1e-12)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scale", [1 / 3, 1.0, 2.0])
+@pytest.mark.parametrize(
+    "scale", [pytest.param(1 / 3, marks=pytest.mark.daily), 1.0, pytest.param(2.0, marks=pytest.mark.daily)]
+)
 def test_ten_thousand_layers(scale):
     depth = 10_000
     for rule in ("bp", "pc"):

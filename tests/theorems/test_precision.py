@@ -80,7 +80,7 @@ def one_hidden_layer_has_a_solution(net, x, y):
     return bool((hidden @ hidden + (weights / (squares + tau[:, None])).sum(axis=1) >= tau * (x @ x)).any())
 
 
-@pytest.mark.parametrize("widths", [(4, 4, 4), (3, 6, 4)])
+@pytest.mark.parametrize("widths", [(4, 4, 4), pytest.param((3, 6, 4), marks=pytest.mark.daily)])
 def test_with_one_hidden_layer_the_search_finds_a_solution_exactly_if_there_is_one(widths):
     problems = [draw(seed, widths) for seed in range(100)]
     exists = [one_hidden_layer_has_a_solution(*problem) for problem in problems]

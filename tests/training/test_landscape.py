@@ -255,6 +255,7 @@ def test_a_convolution_may_rest_where_neither_strict_saddles_nor_minima_of_the_l
     np.testing.assert_allclose(values, [0, 0.08, 6.6, 7.1], atol=0.06)
 
 
+@pytest.mark.daily
 @given(st.floats(1.1, 3.0), st.sampled_from([1, -1]))
 @settings(max_examples=8)
 def test_where_the_least_squares_map_is_zero_predictive_coding_has_minima(size, sign):
@@ -270,6 +271,7 @@ def test_where_the_least_squares_map_is_zero_predictive_coding_has_minima(size, 
     assert sign * first.item() > 1
 
 
+@pytest.mark.daily
 def test_next_to_a_least_squares_map_that_is_not_zero_there_is_none():
     """As above with a correlation: the same point is a strict saddle, and the later weight grows."""
     x, y = np.array([[1.0], [1.0], [-1.0], [-1.0]]), np.array([[1.0], [-1.0], [1.0], [-1.0]])
@@ -311,7 +313,15 @@ def displacement(net, size, seed=0):
     return [size * each / np.sqrt(sum(np.sum(one**2) for one in drawn)) for each in drawn]
 
 
-@pytest.mark.parametrize(("rule", "modes"), [("bp", ()), ("pc", ()), ("bp", (0,)), ("pc", (0,))])
+@pytest.mark.parametrize(
+    ("rule", "modes"),
+    [
+        pytest.param("bp", (), marks=pytest.mark.daily),
+        ("pc", ()),
+        pytest.param("bp", (0,), marks=pytest.mark.daily),
+        pytest.param("pc", (0,), marks=pytest.mark.daily),
+    ],
+)
 def test_escape_times(rule, modes):
     """Predicted and followed: the difference is of the order of the radius; the slope in ln σ is 1/|λ|."""
     x, y = data()
