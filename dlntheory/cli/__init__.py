@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .align import align
+from .cache import keep_programs
 from .claims import claims
 from .expect import expect
 from .figure import figure
@@ -71,6 +72,7 @@ def main() -> None:
     changes nothing.
     """
     protect_streams()
+    keep_programs()
     try:
         try:
             app(prog_name="dlntheory")
