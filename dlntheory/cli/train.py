@@ -80,6 +80,10 @@ def train(
     rescaling: Annotated[
         str | None, option("Of weight updates: adaptive, adaptive_positive or decorrelated.", ALGORITHM)
     ] = None,
+    output_variance: Annotated[float | None, option("Of the output's squared error.", ALGORITHM, "1")] = None,
+    average_from: Annotated[
+        int | None, option("Average the weights' gradients from this inference step on.", ALGORITHM, "the last only")
+    ] = None,
     epochs: Annotated[int | None, option("At most so many.", LOOP, 25)] = None,
     batch_size: Annotated[int | None, option("Samples a step.", LOOP, 128)] = None,
     learning_rate: Annotated[float | None, option("Of the weights, by AdamW.", LOOP, 3e-4)] = None,

@@ -148,7 +148,7 @@ def test_a_decoder_is_tested_by_inference(tmp_path):
     """The error of a pixel between 0 and 1 by NumPy; it falls, and samples are as they are kept."""
     config = TrainingConfig(
         data="digits", model="Decoder", hidden=(16, 8), algorithm="iPC", inference_steps=10, step_size=0.1,
-        batch_size=100, epochs=3, learning_rate=1e-2, train_samples=300, test_samples=120, normalise=False,
+        batch_size=100, epochs=3, learning_rate=1e-2, train_samples=300, test_samples=120, normalise=False, output_variance=0.5,
     )  # fmt: skip
     epochs = [record for record in run_training(config, tmp_path) if record["kind"] == "epoch"]
     assert epochs[-1]["test_mse"] < 0.8 * epochs[0]["test_mse"]
@@ -158,3 +158,5 @@ def test_a_decoder_is_tested_by_inference(tmp_path):
     found = pcn.reconstruct(network, images, config.make_algorithm())
     assert_close(np.float32(epochs[-1]["test_mse"]), np.square(images - np.asarray(found)).mean(), condition=10)
     assert epochs[-1]["loss"] == epochs[-1]["energy"][-1]
+    spread = np.square(images - images.mean(axis=0)).sum() / len(images)
+    assert abs(epochs[-1]["test_accuracy"] - (1 - 64 * epochs[-1]["test_mse"] / spread)) < 1e-5

@@ -175,6 +175,8 @@ def algorithm(
     decay: float | None = None,
     initial: str | Initial | None = None,
     rescaling: str | None = None,
+    variance: float | None = None,
+    average_from: int | None = None,
 ) -> Algorithm:
     """A preset, with other hyperparameters where they are given.
 
@@ -189,6 +191,8 @@ def algorithm(
         decay: ``k`` of decaying precision.
         initial: where inference starts, an object or a name from `INITIALS`.
         rescaling: of the weights' updates, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
+        variance: ``σ²`` of the output's squared error.
+        average_from: learn the mean over the states from this time on (`Averaged`), instead of at the last.
 
     Returns:
         The algorithm.
@@ -204,9 +208,13 @@ def algorithm(
     """
     chosen = PRESETS[one_of("name", name, PRESETS)].algorithm
     if isinstance(chosen.update, Backpropagation):
-        _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial)
+        _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial, variance=variance)
     if isinstance(chosen.relaxation, Newton):
-        _refuse(name, step_size=step_size, momentum=momentum)
+        _refuse(name, step_size=step_size, momentum=momentum, variance=variance)
+    if not isinstance(chosen.loss, SquaredError):
+        _refuse(name, variance=variance)
+    if not isinstance(chosen.update, AtEquilibrium) or rescaling is not None:
+        _refuse(name if rescaling is None else f"{name} with a rescaling", average_from=average_from)
     if not hasattr(chosen.output, "beta"):
         _refuse(name, beta=beta, beta_rate=beta_rate)
     if not hasattr(chosen.output, "end"):
@@ -226,6 +234,10 @@ def algorithm(
         changes["schedule"] = Decaying(decay)
     if initial is not None:
         changes["initial"] = initial if isinstance(initial, Initial) else INITIALS[one_of("initial", initial, INITIALS)]
+    if variance is not None:
+        changes["loss"] = SquaredError(_positive("variance", variance))
+    if average_from is not None:
+        changes["update"] = Averaged(first=as_count("average_from", average_from, minimum=0))
     if rescaling is not None:
         changes["update"] = dataclasses.replace(chosen.update, rescaling=rescaling)
     return _with(chosen, **changes)

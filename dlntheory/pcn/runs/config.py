@@ -30,6 +30,7 @@ OWNERS = {
 HYPERPARAMETERS = {
     "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
     "beta_rate": "beta_rate", "decay": "decay", "initial": "initial", "rescaling": "rescaling",
+    "output_variance": "variance", "average_from": "average_from",
 }  # fmt: skip
 """The algorithm's fields, by their names in `dlntheory.pcn.algorithm`."""
 CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
@@ -69,6 +70,8 @@ class TrainingConfig:
         decay: ``k`` of decaying precisions.
         initial: the initial state.
         rescaling: of the weights' updates, for ``"MLP"`` and ``"AE"``.
+        output_variance: of the squared error at the output.
+        average_from: the time from which on the weights' gradients are averaged, instead of taken at the last.
         epochs: at most so many.
         batch_size: samples a step.
         learning_rate: of the weights, before its warm-up and cosine.
@@ -117,6 +120,8 @@ class TrainingConfig:
     decay: float | None = None
     initial: str | None = None
     rescaling: str | None = None
+    output_variance: float | None = None
+    average_from: int | None = None
     epochs: int = 25
     batch_size: int = 128
     learning_rate: float = 3e-4

@@ -47,6 +47,7 @@ class Trainer:
         self.stride = stride(self.steps_per_epoch, config.log_every)
         parts = config.make_algorithm(), config.make_optimiser(self.steps_per_epoch)
         self.algorithm, self.optimiser = traced(parts, dtype)
+        self.noise = float(getattr(self.algorithm.loss, "variance", 1.0))
         self.key = jax.random.fold_in(jax.random.key(config.seed), 1)
 
     @cached_property
@@ -93,7 +94,7 @@ class Trainer:
         if self.preparation.decodes:  # before inference, every sample has the same prediction
             found["loss"] = found["energy"][:, -1]
         if self.config.reconstructs:
-            found["accuracy"] = explained(found["loss"], self.train_variance)
+            found["accuracy"] = explained(found["loss"] * self.noise, self.train_variance)
         return state, found
 
     def alignment(self, state: Any, epoch: int, first: int, batch: np.ndarray) -> float:
@@ -116,7 +117,7 @@ class Trainer:
         if not self.config.reconstructs:
             return {"test_loss": loss, "test_accuracy": correct}
         pixels = math.prod(self.preparation.input_shape)
-        accuracy = float(explained(loss, self.test_variance))
+        accuracy = float(explained(loss * self.noise, self.test_variance))
         return {"test_loss": loss, "test_accuracy": accuracy, "test_mse": squares / pixels}
 
     def diagnose(self, state: Any, epoch: int, first: int, batches: np.ndarray, metrics: Metrics, bad: int) -> str:
