@@ -1,6 +1,7 @@
 """Which operations does every kernel share?
 
 Read `presentation` (how objects show themselves), `record` (immutable records of arrays, pytrees once JAX is there),
-`kinds` (NumPy, JAX or SymPy: the inputs decide), `algebra` (the few operations that the kinds spell differently), and `checks` (what the interface accepts);
-then `cholesky` (JAX's), `conjugate_gradients`, `sympy_expressions`, and `extras` (optional packages).
+`kinds` (NumPy, JAX or SymPy: the inputs decide), `algebra` (the few operations that the kinds spell differently), and
+`checks` (what the interface accepts); then `cholesky` (JAX's), `conjugate_gradients`, `sympy_expressions`, and `extras`
+(optional packages).
 """
