@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .inputs import Json, Order, Seed, Weights, read_data, read_network, refusals, refuse, use_double_precision
-from .output import print_json, print_tables
+from .output import print_json, print_tables, track
 
 if TYPE_CHECKING:
     from ..networks.network import LinearNetwork
+    from ..report.linear_training import Run
     from ..training.train import Training
 
 RECORDS = 10
@@ -31,6 +32,14 @@ def train_linear(
     rescaling: Annotated[
         str | None, typer.Option(help="adaptive, adaptive_positive or decorrelated.", show_default="none")
     ] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of --rule, several with their rescalings, side by side.",
+            metavar="bp,pc,pc:decorrelated",
+            show_default="none",
+        ),
+    ] = None,
     regularisation: Annotated[
         float | None, typer.Option(help="Of decorrelation matrices, such as 1e-5.", show_default="none")
     ] = None,
@@ -43,13 +52,16 @@ def train_linear(
         int | None, typer.Option(help="Steps between two lines.", min=1, show_default="a tenth of all")
     ] = None,
     seed: Seed = 0,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png or .pdf.", show_default="none")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every step as .csv.", show_default="none")] = None,
     out: Annotated[Path | None, typer.Option(help="Save the weights: .npz or .safetensors.", show_default="no")] = None,
     json: Json = False,
 ) -> None:
     """Train a linear network on your data, and report loss, error and alignment along the way.
 
     The network is that of WEIGHTS, or a random one of the given widths. The error is the squared distance of the whole
-    map from the best one, the least-squares map of the data.
+    map from the best one, the least-squares map of the data. With --rules, several rules from the same weights and with
+    the same draws.
 
     Exit code 0: training finished; 1: it diverged; 2: bad usage or input.
     """
@@ -61,32 +73,81 @@ def train_linear(
         refuse("--order needs WEIGHTS.")
     use_double_precision()
     net = _read_network(weights, order, widths, init, seed)
-    with refusals("--out"):
-        _check_out(out)
+    wanted = [(rule, rescaling)] if rules is None else _as_rules(rules, rescaling, out)
+    _check_files(out, plot, csv)
     x, y = read_data(net, inputs, targets)
     record: dict[str, Any] = {
-        "name": widths if weights is None else weights.name, "rule": rule, "rescaling": rescaling,
-        "regularisation": regularisation, "learning_rate": learning_rate, "steps": steps, "batch": batch, "seed": seed,
+        "name": widths if weights is None else weights.name, "regularisation": regularisation,
+        "learning_rate": learning_rate, "steps": steps, "batch": batch, "seed": seed, "widths": net.widths,
+        "samples": len(x),
     }  # fmt: skip
     with refusals():
-        trained, lines = measure(net, x, y, record, every or -(-steps // RECORDS))
-    record |= {
-        "outcome": trained.outcome, "finite_steps": int(trained.steps), "accuracy": float(trained.accuracy),
-        "widths": net.widths, "samples": len(x), "training": lines,
-    }  # fmt: skip
-    if out is not None and trained.outcome == "finished":
-        from ..files.weights import save_weights
-
-        with refusals("--out"):
-            save_weights(out, trained.net)
-    if json:
-        print_json(record)
-    else:
-        from ..report.tables import training_report
-
-        print_tables(training_report(record))
-    if trained.outcome != "finished":
+        runs = train_each(net, x, y, wanted, record, every or -(-steps // RECORDS))
+    _write(runs, record, out, plot, csv)
+    _print(runs, record, rules is not None, json)
+    if any(run.advice is not None for run in runs):
         raise typer.Exit(1)
+
+
+def _as_rules(text: str, rescaling: str | None, out: Path | None) -> list[tuple[str, str | None]]:
+    """Rules, each with its rescaling after a colon."""
+    for name, given in (("--rescaling", rescaling), ("--out", out)):
+        if given is not None:
+            refuse(f"{name} is about a single rule; wanted --rule with it, and not --rules.")
+    pairs = [each.strip().partition(":") for each in text.split(",")]
+    return list(dict.fromkeys((rule, after or None) for rule, _, after in pairs))
+
+
+def train_each(
+    net: "LinearNetwork", x: Any, y: Any, wanted: list[tuple[str, str | None]], record: dict[str, Any], every: int
+) -> list["Run"]:
+    """Train by every rule with the same settings and the same draws."""
+    from ..learning.updates import as_options
+    from ..report.linear_training import Run, advise
+
+    for rule, rescaling in wanted:  # before the first one trains
+        as_options(rule, rescaling, _options(record))
+    runs = []
+    for rule, rescaling in track(wanted, "Training") if len(wanted) > 1 else wanted:
+        trained, lines = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)
+        diverged = trained.outcome != "finished"
+        advice = advise(net, x, y, record["learning_rate"], rule, rescaling, **_options(record)) if diverged else None
+        runs.append(Run(rule, rescaling, trained, lines, advice))
+    return runs
+
+
+def _options(record: dict[str, Any]) -> dict[str, Any]:
+    return {} if record["regularisation"] is None else {"regularisation": record["regularisation"]}
+
+
+def _write(runs: list["Run"], record: dict[str, Any], out: Path | None, plot: Path | None, csv: Path | None) -> None:
+    """The files that were asked for."""
+    from ..files.arrays import write_atomically
+    from ..files.weights import save_weights
+    from ..report.linear_training import runs_csv, runs_picture
+    from ..report.pictures import save_picture
+
+    if out is not None and runs[0].advice is None:
+        with refusals("--out"):
+            save_weights(out, runs[0].trained.net)
+    if plot is not None:
+        with refusals("--plot"):
+            save_picture(runs_picture(record, runs), plot)
+    if csv is not None:
+        with refusals("--csv"):
+            write_atomically(csv, runs_csv(runs))
+
+
+def _print(runs: list["Run"], record: dict[str, Any], several: bool, json: bool) -> None:
+    from ..report.linear_training import runs_report
+    from ..report.tables import training_report
+
+    if not several:
+        record = {**record, **runs[0].as_record()}
+    if json:
+        print_json(record | {"runs": [run.as_record() for run in runs]} if several else record)
+    else:
+        print_tables(runs_report(record, runs) if several else training_report(record))
 
 
 def _read_network(weights: Path | None, order: str | None, widths: str | None, init: str, seed: int) -> "LinearNetwork":
@@ -102,17 +163,20 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
         return LinearNetwork.random([int(each) for each in listed], init, key=seed)
 
 
-def _check_out(out: Path | None) -> None:
+def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:
     """Refuse now what could not be written later."""
     from ..files.arrays import ENCODERS, as_path
+    from ..report.pictures import UNDATED
 
-    if out is None:
-        return
-    as_path(out)
-    if out.suffix.lower() not in ENCODERS:
-        raise ValueError(f"{out} ends in {out.suffix or 'nothing'!r}; wanted {' or '.join(ENCODERS)}.")
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"{out} is in a folder that does not exist.")
+    for name, path, suffixes in (("--out", out, ENCODERS), ("--plot", plot, UNDATED), ("--csv", csv, (".csv",))):
+        if path is None:
+            continue
+        with refusals(name):
+            as_path(path)
+            if path.suffix.lower() not in suffixes:
+                raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; wanted {' or '.join(suffixes)}.")
+            if not path.parent.is_dir():
+                raise FileNotFoundError(f"{path} is in a folder that does not exist.")
 
 
 def measure(
@@ -125,11 +189,10 @@ def measure(
 
     inputs, targets = (np.asarray(each).reshape(len(each), -1) for each in (x, y))
     best = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
-    options = {} if record["regularisation"] is None else {"regularisation": record["regularisation"]}
     steps = record["steps"]
     trained = train(
         net, x, y, record["learning_rate"], record["rule"], record["rescaling"], steps, record["batch"],
-        record["seed"], best, every, **options,
+        record["seed"], best, every, **_options(record),
     )  # fmt: skip
     assert trained.error is not None
     assert trained.alignment is not None
@@ -142,5 +205,6 @@ def measure(
         }
         for index, step in enumerate(range(0, steps, every))
     ]
-    left = float(np.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
+    with np.errstate(over="ignore"):  # numbers may be on their way to infinity
+        left = float(np.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
     return trained, [*lines, {"step": steps, "loss": left, "error": float(trained.error[steps]), "alignment": None}]

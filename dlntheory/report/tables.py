@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .words import chain, fixed, number, rule_name
+from .words import chain, fixed, number, rule_name, size
 
 SHOWN = 3
 """How many failed hypotheses of a theorem are listed."""
@@ -152,14 +152,11 @@ def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     yield f"{network_title(record)}, {drawn}, learning rate {record['learning_rate']:g}\n"
     table = titled_table(rule_name(record["rule"], record["rescaling"]), ">step", ">loss", ">error", ">alignment")
     for line in record["training"]:
-        table.add_row(str(line["step"]), _size(line["loss"]), _size(line["error"]), fixed(line["alignment"]))
+        table.add_row(str(line["step"]), size(line["loss"]), size(line["error"]), fixed(line["alignment"]))
     yield table
     if record["outcome"] != "finished":
         yield f"\nDiverged: numbers were finite for {record['finite_steps']} steps of {record['steps']}."
-
-
-def _size(value: float) -> str:
-    return f"{value:.3e}" if math.isfinite(value) else "∞"
+        yield record["advice"]
 
 
 def titled_table(title: str, *columns: str) -> Table:

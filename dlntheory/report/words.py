@@ -27,6 +27,11 @@ def shortly(value: float | None) -> str:
     return fixed(value) if value is None or math.isnan(value) else f"{math.trunc(float(fixed(value)) * 1e3) / 1e3:.3f}"
 
 
+def size(value: float) -> str:
+    """A loss or an error to four digits."""
+    return f"{value:.3e}" if math.isfinite(value) else "∞"
+
+
 def rule_name(rule: str, rescaling: str | None) -> str:
     """The name of a rule with a rescaling."""
     return LABELS[rule] if rescaling is None else f"{LABELS[rule]}, {RESCALINGS.get(rescaling, rescaling)}"

@@ -3,6 +3,7 @@
 Oracles: `train` and least squares by the normal equations.
 """
 
+import csv
 import json
 import re
 
@@ -81,6 +82,42 @@ def test_divergence_ends_with_1_and_saves_nothing(files, tmp_path):
     assert not (tmp_path / "new.npz").exists()
 
 
+def test_several_rules_are_each_what_it_is_alone(files, tmp_path):
+    options = ("weights.npz", *DATA, "--steps", 12, "--every", 5, "--batch", 8)
+    rules = [("bp", None), ("pc", "adaptive_positive")]
+    done = run(*options, "--rules", "bp, pc:adaptive_positive", "--plot", "a.png", "--csv", "a.csv", "--json")
+    assert done.exit_code == 0
+    runs = json.loads(done.stdout)["runs"]
+    assert [(each["rule"], each["rescaling"]) for each in runs] == rules
+    for each in runs:
+        rescaling = [] if each["rescaling"] is None else ["--rescaling", each["rescaling"]]
+        alone = json.loads(run(*options, "--rule", each["rule"], *rescaling, "--json").stdout)
+        assert each["training"] == alone["training"]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert len(rows) == 2 * 13
+    assert [float(row["error"]) for row in rows[13::5]] == [each["error"] for each in runs[1]["training"][:3]]
+    assert [row["step"] for row in rows if row["alignment"]] == ["0", "5", "10"] * 2
+    assert rows[25]["rescaling"] == "adaptive_positive"
+    assert "Lowest error after 12 steps" in run(*options, "--rules", "bp,pc").stdout
+
+
+def test_the_advice_on_divergence_does_not_diverge(files):
+    options = ("weights.npz", *DATA, "--rules", "bp,pc:adaptive", "--steps", 60)
+    done = run(*options, "--learning-rate", 100, "--json", "--plot", "a.pdf")
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.exception
+    runs = json.loads(done.stdout)["runs"]
+    assert runs[0]["outcome"] == "diverged"
+    for each in runs:
+        assert (each["advice"] is None) == (each["outcome"] == "finished")
+        if each["advice"] is None:
+            continue
+        rate = re.match(r"Try --learning-rate (\S+?)[,:]", each["advice"]).group(1)
+        rescaling = [] if each["rescaling"] is None else ["--rescaling", each["rescaling"]]
+        again = run("weights.npz", *DATA, "--rule", each["rule"], *rescaling, "--steps", 60, "--learning-rate", rate)
+        assert again.exit_code == 0
+
+
 BAD = {
     "no inputs": (["weights.npz", "--targets", "y.npy"], "--inputs is missing"),
     "no targets": (["weights.npz", "--inputs", "x.npy"], "--targets is missing"),
@@ -99,6 +136,12 @@ BAD = {
     "rate": (["weights.npz", *DATA, "--learning-rate", "-1"], "`learning_rate` is -1.0; wanted a positive number"),
     "regularisation": (["weights.npz", *DATA, "--regularisation", "-1"], "`regularisation` is -1.0"),
     "out": (["weights.npz", *DATA, "--out", "new.txt"], "--out: new.txt ends in '.txt'"),
+    "rules": (["weights.npz", *DATA, "--rules", "bp,hebb"], "`rule` is 'hebb'"),
+    "rules' rescaling": (["weights.npz", *DATA, "--rules", "bp:more"], "`rescaling` is 'more'"),
+    "one rescaling": (["weights.npz", *DATA, "--rules", "bp,pc", "--rescaling", "adaptive"], "--rescaling is about a"),
+    "one network out": (["weights.npz", *DATA, "--rules", "bp,pc", "--out", "a.npz"], "--out is about a single rule"),
+    "picture": (["weights.npz", *DATA, "--plot", "a.txt"], "--plot: a.txt ends in '.txt'; wanted .png or .pdf"),
+    "table": (["weights.npz", *DATA, "--csv", "a.txt"], "--csv: a.txt ends in '.txt'; wanted .csv"),
     "out's folder": (["weights.npz", *DATA, "--out", "none/new.npz"], "--out: none/new.npz is in a folder"),
 }  # fmt: skip
 
