@@ -630,12 +630,12 @@ MUTANTS = (
     ),
     Mutant(
         "training/sweep_program.py", "the error of a step before it",
-        "measure_all(step.model.layers, data.targets[seed])", "measure_all(found.models.layers, data.targets[seed])",
+        "map_error(step.model.layers, data.targets[seed])", "map_error(found.models.layers, data.targets[seed])",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(
         "training/sweep_program.py", "groups that are left out",
-        "jax.lax.fori_loop(0, work.groups[0], advance, found)", "jax.lax.fori_loop(0, work.groups[0] - 1, advance, found)",
+        "jnp.where(group.used, span.count, 0)", "jnp.where(group.seeds[0] > 0, span.count, 0)",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(
