@@ -1,13 +1,12 @@
 """The runs of a sweep while they go on: dealing them out to devices, taking in what comes back, and checkpoints."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files.arrays import read_arrays, write_arrays
+from ..files.arrays import digest, read_arrays, write_arrays
 from ..numerics.kinds import leaves, map_leaves
 from .sweep_program import Found, Span, Work
 
@@ -91,13 +90,8 @@ class Runs:
 
 def fingerprint(*parts: Any) -> str:
     """A digest of records and tuples: structure, static fields, and every number."""
-    digest = hashlib.sha256(f"{FORMAT}".encode())
-    digest.update(repr(map_leaves(lambda _: "array", parts)).encode())
-    for leaf in leaves(parts):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    arrays = {str(index): np.asarray(leaf) for index, leaf in enumerate(leaves(parts))}
+    return digest(arrays, [FORMAT, repr(map_leaves(lambda _: "array", parts))])
 
 
 def save_checkpoint(path: Path, key: str, done: int, runs: Sequence[Runs]) -> None:
