@@ -189,7 +189,7 @@ def negative_rates(law: Fluctuation) -> Any:
 def _normal_distribution(value: Any) -> Any:
     """The distribution function of the standard normal law."""
     if is_jax(value):
-        from jax.scipy.special import ndtr
-    else:
-        from scipy.special import ndtr
+        return sys.modules["jax"].scipy.special.ndtr(value)
+    from scipy.special import ndtr
+
     return ndtr(value)

@@ -26,7 +26,7 @@ from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense,
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
 from .train import Algorithm, Learner, Model, map_error
 
-Progress = Callable[[int, int, int], None]
+Notify = Callable[[int, int, int], None]
 """Called with how many steps are done, how many there are, and how many runs still go on."""
 CHUNK = 100
 """Steps between two checkpoints."""
@@ -101,7 +101,7 @@ def sweep(
     chunk: int = CHUNK,
     devices: Sequence[jax.Device] | None = None,
     checkpoint: Any = None,
-    progress: Progress | None = None,
+    progress: Notify | None = None,
     error_every: int = 1,
 ) -> Sweep:
     r"""Train every network with every algorithm at every learning rate.
