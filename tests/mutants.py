@@ -589,19 +589,14 @@ MUTANTS = (
         _tests("test_inference_schedules", "test_forward_updates_move_away_from_the_feedforward_pass"),
     ),
     Mutant(
-        "training/sweep.py", "layers that are not fetched at the end",
-        "if always or retired or span is spans[-1]:", "if always or retired:",
+        "training/sweep_runs.py", "runs dealt out again with old layers",
+        "leaf[runs] = new[there]", "leaf[runs] = leaf[runs]",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(
-        "training/sweep.py", "runs dealt out again with old layers",
-        "if always or retired or span is spans[-1]:", "if always or span is spans[-1]:",
-        sweeping("test_diverged_runs_are_retired_and_change_nothing"),
-    ),
-    Mutant(
-        "training/sweep.py", "diverged runs that go on",
-        "        if retired:\n", "        if retired < 0:\n",
-        sweeping("test_diverged_runs_are_retired_and_change_nothing"),
+        "training/sweep.py", "a sweep that goes on without runs",
+        "if not any(each.going_on(span.start) for each in runs):", "if not runs:",
+        sweeping("test_retired_runs_are_not_computed_again"),
     ),
     Mutant(
         "training/sweep.py", "a checkpoint of another spacing of errors",
@@ -630,12 +625,12 @@ MUTANTS = (
     ),
     Mutant(
         "training/sweep_program.py", "the error of a step before it",
-        "measure_all(step.model.layers, data.targets[seed])", "measure_all(found.models.layers, data.targets[seed])",
+        "map_error(step.model.layers, data.targets[seed])", "map_error(found.models.layers, data.targets[seed])",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(
         "training/sweep_program.py", "groups that are left out",
-        "jax.lax.fori_loop(0, work.groups[0], advance, found)", "jax.lax.fori_loop(0, work.groups[0] - 1, advance, found)",
+        "jnp.where(group.used, span.count, 0)", "jnp.where(group.seeds[0] > 0, span.count, 0)",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(

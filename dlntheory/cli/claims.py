@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .figure import EXPERIMENTS, source
+from .figure import source
 from .inputs import Json, refusals, use_double_precision, use_one_lapack_thread
 from .output import print_json, print_tables, track
 
@@ -37,7 +37,7 @@ def claims(
     """
     use_one_lapack_thread()
     use_double_precision()
-    package, pages = source(f"{EXPERIMENTS}.claims"), source(f"{EXPERIMENTS}.claims.page")
+    package, pages = source("sample_efficiency.claims"), source("sample_efficiency.claims.page")
     with refusals("CLAIM"):
         chosen = package.named(name) if name else package.CLAIMS
     with refusals("--results"):
@@ -52,5 +52,5 @@ def claims(
     else:
         from ..report.claims import cases_report, claims_report
 
-        grids = source(f"{EXPERIMENTS}.claims.grid")
+        grids = source("sample_efficiency.claims.grid")
         print_tables(cases_report(records[0], grids) if name else claims_report(records, pages.summary(records), grids))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .inputs import Json, refusals
+from .inputs import Json, as_widths, refusals
 from .output import print_json, print_tables
 
 
@@ -24,10 +24,8 @@ def expect(
 
     Exit code 0: computed; 2: bad usage or input.
     """
-    with refusals("--widths"):
-        sizes = _as_widths(widths)
     with refusals():
-        record = measure(sizes, init, batch, target)
+        record = measure(as_widths("--widths", widths), init, batch, target)
     if json:
         print_json(record)
     else:
@@ -36,7 +34,7 @@ def expect(
         print_tables(expect_report(record))
 
 
-def measure(widths: list[int], init: str, batch: int, target: str) -> dict[str, Any]:
+def measure(widths: tuple[int, ...], init: str, batch: int, target: str) -> dict[str, Any]:
     """Both rules, as a record; predictive coding for single samples only."""
     from ..random_networks.expected import expected_alignment
 
@@ -52,10 +50,3 @@ def measure(widths: list[int], init: str, batch: int, target: str) -> dict[str, 
             "negative_rates": found["pc"].negative_rates,
         }
     return record
-
-
-def _as_widths(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"{text!r} holds something else than whole numbers; wanted such as 512,512,512.") from None

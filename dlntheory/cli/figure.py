@@ -20,10 +20,8 @@ from .inputs import (
 )
 from .output import print_json, track
 
-EXPERIMENTS = "experiments.sample_efficiency"
-"""Where the paper's figures are: beside the library, not in it, since they stand on it."""
-STUDIES = "experiments.studies"
-"""Where figures with a name are."""
+EXPERIMENTS = "experiments"
+"""The package of the figures: beside the library, not in it, since they stand on it."""
 STORE = ".parts"
 """The folder, among the results, of what has been computed until everything is saved."""
 
@@ -101,7 +99,7 @@ def label(number: int | str) -> str:
 
 def load(number: int | str) -> Any:
     """The figure."""
-    figures = source(EXPERIMENTS if isinstance(number, int) else STUDIES)
+    figures = source("figures")
     with refusals("N"):
         return figures.load_figure(number)
 
@@ -110,11 +108,10 @@ def source(module: str) -> Any:
     """A module of the experiments, which are no part of the installed package."""
     from importlib import import_module
 
-    package = EXPERIMENTS.partition(".")[0]
     try:
-        return import_module(module if module.startswith(f"{package}.") else f"{package}.{module}")
+        return import_module(f"{EXPERIMENTS}.{module}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != package:
+        if (error.name or "").partition(".")[0] != EXPERIMENTS:
             raise
         refuse("figures need the source: clone the repository, and run `make env` there.", error)
 

@@ -11,9 +11,7 @@ from typing import Annotated
 import typer
 
 from .figure import (
-    EXPERIMENTS,
     STORE,
-    STUDIES,
     Choices,
     DataDir,
     Full,
@@ -72,7 +70,7 @@ def figures(
     use_all_cores()
     tasks = [
         (number, setting)
-        for number in (all_figures() if every else map(as_number, names or []))
+        for number in (source("figures").FIGURES if every else map(as_number, names or []))
         for setting in load(number).SETTINGS[: None if every_setting else 1]
     ]
     choices = Choices(full, None, seed, data_dir)
@@ -84,11 +82,6 @@ def figures(
         print_json({"page": str(page), "files": [str(path) for paths in files for path in paths]})
     else:
         typer.echo(page)
-
-
-def all_figures() -> list[int | str]:
-    """The paper's figures, and those with a name."""
-    return [*source(EXPERIMENTS).FIGURES, *source(STUDIES).FIGURES]
 
 
 def default_jobs(full: bool) -> int:

@@ -160,3 +160,11 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
         if np.can_cast(array.dtype, float):
             array = array.astype(float)
         return shaped(np.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)
+
+
+def as_widths(name: str, text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    parts = text.split(",")
+    if not all(each.strip().isdecimal() for each in parts):
+        refuse(f"{name} is {text!r}; wanted whole numbers such as 128,128,128.")
+    return tuple(map(int, parts))

@@ -7,7 +7,7 @@ import typer
 
 from .inputs import Json, refusals, use_double_precision
 from .output import print_json, print_tables
-from .train import as_widths
+from .training_options import takes_options
 
 if TYPE_CHECKING:
     from ..pcn.runs.search import Search
@@ -15,26 +15,20 @@ if TYPE_CHECKING:
 FIGURE = "importances.png"
 
 
+@takes_options(
+    "data", "data_dir", "train_samples", "test_samples", "model", "hidden", "algorithm", "epochs", "batch_size", "seed",
+    "precision",
+)  # fmt: skip
 def search(
-    data: Annotated[str, typer.Option(help="Data set, as of `train`.")] = "digits",
-    data_dir: Annotated[str | None, typer.Option(help="Folder of its files.", show_default="none")] = None,
-    train_samples: Annotated[int | None, typer.Option(help="Keep so many.", show_default="all")] = None,
-    test_samples: Annotated[int | None, typer.Option(help="Keep so many.", show_default="all")] = None,
-    model: Annotated[str, typer.Option(help="Model, as of `train`.")] = "MLP",
-    hidden: Annotated[str | None, typer.Option(help="Hidden widths of the MLP.", show_default="the MLP's")] = None,
-    algorithm: Annotated[str, typer.Option(help="Algorithm, as of `train`.")] = "PC-SE",
     space: Annotated[str, typer.Option(help="benchmarking (its Table 7) or deeper (its Table 5).")] = "benchmarking",
     trials: Annotated[int, typer.Option(help="Trials, of all processes together.", min=1)] = 500,
-    epochs: Annotated[int, typer.Option(help="Of each trial.", min=1)] = 25,
-    batch_size: Annotated[int, typer.Option(help="Samples a step.", min=1)] = 128,
-    seed: Annotated[int, typer.Option(help="Of every trial's training.", min=0)] = 0,
     sampler_seed: Annotated[int | None, typer.Option(help="Of the search itself.", show_default="drawn")] = None,
-    precision: Annotated[str, typer.Option(help="As of `train`.")] = "float32",
     storage: Annotated[
         str | None, typer.Option(help="URL of a database that processes share.", show_default="OUT/study.db")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the study.")] = Path("search"),
     json: Json = False,
+    **given: Any,
 ) -> None:
     """Search for hyperparameters by Optuna's tree-structured Parzen estimator.
 
@@ -49,12 +43,8 @@ def search(
 
     end_as_if_interrupted()
     with refusals():
-        config = TrainingConfig(
-            data=data, data_dir=data_dir, train_samples=train_samples, test_samples=test_samples, model=model,
-            hidden=None if hidden is None else as_widths("--hidden", hidden), algorithm=algorithm, epochs=epochs,
-            batch_size=batch_size, seed=seed, precision=precision,
-        )  # fmt: skip
-        if precision == "float64":
+        config = TrainingConfig(**given)
+        if config.precision == "float64":
             use_double_precision()
         found = Search(config, space, out, storage, sampler_seed)
         try:

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .inputs import Json, Order, Seed, Weights, read_data, read_network, refusals, refuse, use_double_precision
+from .inputs import (
+    Json,
+    Order,
+    Seed,
+    Weights,
+    as_widths,
+    read_data,
+    read_network,
+    refusals,
+    refuse,
+    use_double_precision,
+)
 from .output import print_json, print_tables, track
 
 if TYPE_CHECKING:
@@ -156,11 +167,9 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
 
     if weights is not None:
         return read_network(weights, order)
-    listed = (widths or "").split(",")
-    if not all(each.strip().isdecimal() for each in listed):
-        refuse(f"--widths is {widths!r}; wanted whole numbers such as 20,40,20.")
+    sizes = as_widths("--widths", widths or "")
     with refusals():
-        return LinearNetwork.random([int(each) for each in listed], init, key=seed)
+        return LinearNetwork.random(sizes, init, key=seed)
 
 
 def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:

@@ -3,6 +3,7 @@
 One row of `DECODERS` or `ENCODERS` a format.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -55,6 +56,16 @@ def encode_arrays(path: Path, arrays: Mapping[str, np.ndarray], note: Any) -> by
     """The bytes that `write_arrays` writes to a file of that name."""
     ordered = {name: in_order(array) for name, array in arrays.items()}
     return _by_suffix(path, ENCODERS)(Contents(ordered, None if note is None else json.dumps(note)))
+
+
+def digest(arrays: Mapping[str, np.ndarray], note: Any) -> str:
+    """A digest of named arrays and of a note, anything that JSON can say."""
+    total = hashlib.sha256(json.dumps(note, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {array.dtype} {array.shape}".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 def in_order(array: Any) -> np.ndarray:

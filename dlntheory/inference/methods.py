@@ -91,7 +91,7 @@ def _newton(settings: Settings, gradient: Hidden, factor: Memory, time: Any) -> 
     return [-settings.step_size * each for each in hessian.substitute(factor, gradient)], factor
 
 
-RULES: dict[str, Method] = {
+STEPWISE: dict[str, Method] = {
     "gradient": Method(_heavy_ball, _velocity),
     "nesterov": Method(_nesterov, _velocity),
     "adam": Method(_adam, _moments),
@@ -99,10 +99,10 @@ RULES: dict[str, Method] = {
     "newton": Method(_newton, _factor),
 }
 CONJUGATE = {"cg": "errors", "cg_activities": "activities"}
-METHODS = (*RULES, *CONJUGATE)
+METHODS = (*STEPWISE, *CONJUGATE)
 
 
-class Run(NamedTuple):
+class Iterate(NamedTuple):
     """Where a loop stands."""
 
     time: Any
@@ -126,26 +126,26 @@ def descend_by(
     method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """The free activities after at most ``steps`` steps, and how many were taken."""
-    rule = RULES[method]
+    rule = STEPWISE[method]
     coordinates = COORDINATES[rule.coordinates]
 
     def gradient_at(time: Any, state: Hidden) -> list[Array]:
         precisions = precisions_at(inference, settings, time, steps)
         return coordinates.gradient(inference.layers, precisions, state, inference.output)
 
-    def constant_gradient(run: Run) -> list[Array]:
+    def constant_gradient(run: Iterate) -> list[Array]:
         if settings.schedule is None:
             return run.gradient
         return coordinates.gradient(inference.layers, inference.precisions, run.state, inference.output)
 
-    def advance(run: Run) -> Run:
+    def advance(run: Iterate) -> Iterate:
         moves, memory = rule.move(settings, run.gradient, run.memory, run.time)
         state = [each + move for each, move in zip(run.state, moves, strict=True)]
-        return Run(run.time + 1, state, gradient_at(run.time + 1, state), memory)
+        return Iterate(run.time + 1, state, gradient_at(run.time + 1, state), memory)
 
     state = list(coordinates.from_hidden(inference.layers, start))
     zero = namespace(inference.output).asarray(0)
-    run = Run(zero, state, gradient_at(zero, state), rule.remember(settings, inference, state))
+    run = Iterate(zero, state, gradient_at(zero, state), rule.remember(settings, inference, state))
     if settings.tolerance is None:
         run = repeat(steps, lambda _, run: advance(run), run, inference.output)
     else:
@@ -243,5 +243,5 @@ def run_method(
     """Relax from a start in deviations; a chain of one layer has nothing to move."""
     if not start:
         return start, namespace(inference.output).asarray(steps)
-    chosen = descend_by if method in RULES else conjugate_gradients
+    chosen = descend_by if method in STEPWISE else conjugate_gradients
     return chosen(method, inference, settings, start, steps)

@@ -12,7 +12,7 @@ from ..equilibria.problem import Problem
 from ..numerics.algebra import Array
 from ..numerics.checks import as_real, nan_unless
 from ..numerics.kinds import is_concrete
-from .methods import CONJUGATE, RULES
+from .methods import CONJUGATE, STEPWISE
 from .relaxation import Inference, as_inference
 from .spectrum import RESIDUAL, ROUGH, largest_eigenvalue, stability_limit
 
@@ -65,5 +65,5 @@ def _stability_limit(inference: Inference, momentum: float, method: str, missed:
     """Newton's step is the whole way times the step size, whatever the spectrum."""
     if method == "newton":
         return 2.0
-    largest = largest_eigenvalue(inference, RULES[method].coordinates, missed)
+    largest = largest_eigenvalue(inference, STEPWISE[method].coordinates, missed)
     return stability_limit(largest, momentum, method == "nesterov")

@@ -61,16 +61,6 @@ class Chain(Layer):
         return any(layer.learn_bias for layer in self.layers)
 
     @property
-    def in_size(self) -> Size:
-        """Number of inputs."""
-        return self.layers[0].in_size
-
-    @property
-    def out_size(self) -> Size:
-        """Number of outputs."""
-        return self.layers[-1].out_size
-
-    @property
     def in_shape(self) -> Shape:
         """The shape of one input."""
         return self.layers[0].in_shape

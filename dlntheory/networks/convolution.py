@@ -11,7 +11,7 @@ import abc
 import math
 from typing import Any
 
-from ..numerics.algebra import Matrix, append_ones
+from ..numerics.algebra import Matrix
 from ..numerics.checks import as_array, as_count, as_pair
 from ..numerics.kinds import is_symbolic, namespace
 from ..numerics.record import static, with_fields
@@ -68,16 +68,6 @@ class Convolution(Layer):
         return known(self.images)
 
     @property
-    def in_size(self) -> int:
-        """Number of inputs."""
-        return math.prod(self.in_shape)
-
-    @property
-    def out_size(self) -> int:
-        """Number of outputs."""
-        return math.prod(self.out_shape)
-
-    @property
     def out_shape(self) -> Shape:
         """``(C_out, height, width)``."""
         height, width = self.geometry
@@ -111,13 +101,6 @@ class Convolution(Layer):
         """The patches of every position and sample, ``(C_in k_h k_w, positions × samples)``, of each group."""
         seen = patches(as_images(x, self.channels[0], self.geometry), self.geometry, self.groups)
         return seen[0] if self.groups == 1 else seen
-
-    def features(self, x: Matrix) -> Matrix:
-        """The patches, and 1 if a bias is learned."""
-        seen = self.weight_features(x)
-        if not self.learn_bias:
-            return seen
-        return append_ones(seen)
 
     def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
         """``errors phi(x)'``, summed over positions and samples, without forming the patches."""

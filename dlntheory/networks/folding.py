@@ -23,11 +23,6 @@ class Folded(Wrapper):
         return self.maps[0].in_shape or ()
 
     @property
-    def in_size(self) -> Size:
-        """Number of inputs."""
-        return math.prod(self.in_shape)
-
-    @property
     def work(self) -> Size:
         """How many multiplications `apply` takes for one column; an addition a number for each map."""
         return self.inner.work + sum(math.prod(each.in_shape or ()) for each in self.maps)

@@ -7,6 +7,7 @@ lines run on JAX arrays and on SymPy matrices.
 """
 
 import abc
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..numerics.algebra import Matrix, Size, add_bias, append_ones, identity
@@ -45,23 +46,23 @@ class Layer(Record):
 
     @property
     @abc.abstractmethod
-    def in_size(self) -> Size:
-        """Number of inputs."""
+    def in_shape(self) -> Shape:
+        """The shape of one input."""
 
     @property
     @abc.abstractmethod
-    def out_size(self) -> Size:
-        """Number of outputs."""
-
-    @property
-    def in_shape(self) -> Shape:
-        """The shape of one input."""
-        return (self.in_size,)
-
-    @property
     def out_shape(self) -> Shape:
         """The shape of one output."""
-        return (self.out_size,)
+
+    @property
+    def in_size(self) -> Size:
+        """Number of inputs."""
+        return math.prod(self.in_shape)
+
+    @property
+    def out_size(self) -> Size:
+        """Number of outputs."""
+        return math.prod(self.out_shape)
 
     @property
     def like(self) -> Matrix:
@@ -191,14 +192,14 @@ class Dense(Layer):
         self.learn_bias = learn_bias
 
     @property
-    def in_size(self) -> Size:
-        """Number of inputs."""
-        return self.weight.shape[1]
+    def in_shape(self) -> Shape:
+        """``(n_in,)``."""
+        return (self.weight.shape[1],)
 
     @property
-    def out_size(self) -> Size:
-        """Number of outputs."""
-        return self.weight.shape[0]
+    def out_shape(self) -> Shape:
+        """``(n_out,)``."""
+        return (self.weight.shape[0],)
 
     def apply(self, x: Matrix) -> Matrix:
         """``W x``."""

@@ -28,16 +28,6 @@ class Wrapper(Layer):
         return self.inner.learn_bias
 
     @property
-    def in_size(self) -> Size:
-        """Number of inputs."""
-        return self.inner.in_size
-
-    @property
-    def out_size(self) -> Size:
-        """Number of outputs."""
-        return self.inner.out_size
-
-    @property
     def in_shape(self) -> Shape:
         """The shape of one input."""
         return self.inner.in_shape
@@ -71,6 +61,10 @@ class Wrapper(Layer):
         """The inner layer's input."""
         return x
 
+    def felt(self, effect: Matrix) -> Matrix:
+        """A change of the inner layer's output as the output moves; and an error of the output as the inner one's."""
+        return effect
+
     def weight_features(self, x: Matrix) -> Matrix:
         """The columns that the weight multiplies."""
         return self.inner.weight_features(self.seen(x))
@@ -81,15 +75,15 @@ class Wrapper(Layer):
 
     def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
         """The local update of the extended weight."""
-        return self.inner.weight_update(errors, self.seen(x))
+        return self.inner.weight_update(self.felt(errors), self.seen(x))
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
         """How the output moves when the extended weight does."""
-        return self.inner.output_change(change, self.seen(x))
+        return self.felt(self.inner.output_change(change, self.seen(x)))
 
     def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
         """How the output moves in a finite step."""
-        return self.inner.finite_change(change, self.seen(x), learning_rate)
+        return self.felt(self.inner.finite_change(change, self.seen(x), learning_rate))
 
     @property
     def change_shape(self) -> tuple[int, ...]:
@@ -106,7 +100,7 @@ class Wrapper(Layer):
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
         """The Jacobian of the output in the extended weight."""
-        return self.inner.jacobian(downstream, self.seen(x))
+        return self.inner.jacobian(self.felt(downstream), self.seen(x))
 
     def split(self, change: Matrix) -> tuple[Any, Any]:
         """Split a change of the extended weight."""

@@ -61,6 +61,10 @@ class Scaled(Wrapper):
         """``a T``."""
         return self.a * self.inner.matrix()
 
+    def felt(self, effect: Matrix) -> Matrix:
+        """``a`` times the effect."""
+        return self.a * effect
+
     def weight_features(self, x: Matrix) -> Matrix:
         """The columns that the weight multiplies, times ``a``."""
         return self.a * self.inner.weight_features(x)
@@ -68,19 +72,3 @@ class Scaled(Wrapper):
     def features(self, x: Matrix) -> Matrix:
         """The columns that the trainable parameters multiply, times ``a``."""
         return self.a * self.inner.features(x)
-
-    def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
-        """The local update of the unscaled extended weight."""
-        return self.a * self.inner.weight_update(errors, x)
-
-    def output_change(self, change: Matrix, x: Matrix) -> Matrix:
-        """How the output moves when the unscaled extended weight does."""
-        return self.a * self.inner.output_change(change, x)
-
-    def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
-        """How the output moves in a finite step."""
-        return self.a * self.inner.finite_change(change, x, learning_rate)
-
-    def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """The Jacobian of the output in the unscaled extended weight."""
-        return self.a * self.inner.jacobian(downstream, x)

@@ -20,10 +20,10 @@ from .network import Network
 from .newton import (
     STIFFNESS,
     Clamped,
-    Progress,
+    Hidden,
+    Minimisation,
     Settings,
     Slope,
-    State,
     conjugate_gradients,
     curvature,
     dot,
@@ -189,8 +189,8 @@ def settle_from(
 
 
 def clamp(
-    blocks: tuple[Any, ...], first: Array, start: State, target: Array, exact: bool = True
-) -> tuple[Clamped, State]:
+    blocks: tuple[Any, ...], first: Array, start: Hidden, target: Array, exact: bool = True
+) -> tuple[Clamped, Hidden]:
     """What relaxes between ``f_1(x)`` and the target, and where it starts; without ``exact``, as if nothing had kinks.
 
     A block with a kink behind its layer becomes two: the input of its activation is a unit that is tied.
@@ -226,7 +226,7 @@ def received(block: Any, x: Array, error: Array) -> Array:
     return jax.vjp(block.after, block.before(x, training=False)[0])[1](error)[0]
 
 
-def linear_step(clamped: Clamped, start: State, slope: Slope, settings: Settings) -> tuple[Progress, State]:
+def linear_step(clamped: Clamped, start: Hidden, slope: Slope, settings: Settings) -> tuple[Minimisation, Hidden]:
     """The equilibrium of the network linearised at the feedforward pass, and its errors."""
     ones = [jnp.ones_like(each) for each in start]
     product, right = curvature(clamped, start, Slope(slope.gradient, ones, ones), bend=False)

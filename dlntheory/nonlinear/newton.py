@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-State: TypeAlias = list[Any]
+Hidden: TypeAlias = list[Any]
 """One array ``(B, …)`` for each hidden layer."""
 
 SUFFICIENT = 1e-4
@@ -54,7 +54,7 @@ class Clamped(NamedTuple):
     tied: tuple[int, ...] = ()
     multipliers: Sequence[Any] = ()
 
-    def errors(self, hidden: State) -> State:
+    def errors(self, hidden: Hidden) -> Hidden:
         """``ε_1 … ε_L``, with their multipliers where they are tied."""
         predicted = [self.first, *(block(each) for block, each in zip(self.blocks, hidden, strict=True))]
         errors = [own - each for own, each in zip([*hidden, self.target], predicted, strict=True)]
@@ -62,12 +62,12 @@ class Clamped(NamedTuple):
             errors[place] = errors[place] + multiplier
         return errors
 
-    def energy(self, hidden: State) -> jax.Array:
+    def energy(self, hidden: Hidden) -> jax.Array:
         """``½ Σ_l ‖ε_l‖²``, ``(B,)``."""
         errors = self.errors(hidden)
         return dot(errors, errors) / 2
 
-    def gradient(self, hidden: State) -> State:
+    def gradient(self, hidden: Hidden) -> Hidden:
         """``ε_l − J_{l+1}ᵀ ε_{l+1}``."""
         errors = self.errors(hidden)
         pulls = [jax.vjp(block, each)[1] for block, each in zip(self.blocks, hidden, strict=True)]
@@ -77,9 +77,9 @@ class Clamped(NamedTuple):
 class Slope(NamedTuple):
     """The smallest subgradient; which units are free to move (1) or pinned (0); the side that each is taken on."""
 
-    gradient: State
-    free: State
-    sides: State
+    gradient: Hidden
+    free: Hidden
+    sides: Hidden
 
 
 class Settings(NamedTuple):
@@ -90,14 +90,14 @@ class Settings(NamedTuple):
     steps: jax.Array
 
 
-class Progress(NamedTuple):
+class Minimisation(NamedTuple):
     """Where the minimisation stands: of every sample, and how many steps and passes through the network it took.
 
     ``failed`` counts the line searches in a row that a sample gained nothing by: after one it goes down the gradient,
     after two it is given up.
     """
 
-    hidden: State
+    hidden: Hidden
     slope: Slope
     residual: jax.Array
     missing: jax.Array
@@ -117,11 +117,11 @@ class Progress(NamedTuple):
         return (self.total > tolerance) & (self.failed < 2) & jnp.isfinite(self.total)
 
 
-def minimise(clamped: Clamped, start: State, settings: Settings) -> Progress:
+def minimise(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisation:
     """Newton's method from ``start``, until the residual of every sample is within the tolerance."""
     cost = (4 if any(clamped.kinks) else 2) * (2 if clamped.tied else 1)
 
-    def advance(now: Progress) -> Progress:
+    def advance(now: Minimisation) -> Minimisation:
         here = clamped._replace(multipliers=now.multipliers)
         active = now.unfinished(settings.tolerance)
         step, turns = newton_step(here, now, active, settings)
@@ -132,25 +132,25 @@ def minimise(clamped: Clamped, start: State, settings: Settings) -> Progress:
         failed = jnp.where(idle, now.failed + 1, jnp.zeros_like(now.failed))
         failed = jnp.where(active, failed, now.failed)
         passes = now.passes + 3 + 2 * turns + trials + cost
-        there = Progress(hidden, slope, residual, now.missing, now.multipliers, failed, now.steps + 1, passes)
+        there = Minimisation(hidden, slope, residual, now.missing, now.multipliers, failed, now.steps + 1, passes)
         return tighten(here, there, active, settings) if clamped.tied else there
 
-    def goes_on(now: Progress) -> jax.Array:
+    def goes_on(now: Minimisation) -> jax.Array:
         return jnp.any(now.unfinished(settings.tolerance)) & (now.steps < settings.steps)
 
     begin = start_of(clamped, start, settings)
     return jax.lax.while_loop(goes_on, advance, begin._replace(passes=jnp.full((), cost)))
 
 
-def start_of(clamped: Clamped, start: State, settings: Settings) -> Progress:
+def start_of(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisation:
     """No step taken."""
     slope = steepest(clamped, start)
     residual, none = norm(slope.gradient) / settings.reference, jnp.zeros((), int)
     failed = jnp.zeros(residual.shape, int)
-    return Progress(start, slope, residual, jnp.zeros_like(residual), clamped.multipliers, failed, none, none)
+    return Minimisation(start, slope, residual, jnp.zeros_like(residual), clamped.multipliers, failed, none, none)
 
 
-def tighten(clamped: Clamped, now: Progress, active: jax.Array, settings: Settings) -> Progress:
+def tighten(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Settings) -> Minimisation:
     """Let the multipliers of samples that have settled take what is missing at their ties."""
     errors = clamped.errors(now.hidden)
     gaps = [errors[place] - each for place, each in zip(clamped.tied, now.multipliers, strict=True)]
@@ -165,7 +165,7 @@ def tighten(clamped: Clamped, now: Progress, active: jax.Array, settings: Settin
     return now._replace(multipliers=multipliers, slope=slope, residual=residual, failed=failed)
 
 
-def steepest(clamped: Clamped, hidden: State) -> Slope:
+def steepest(clamped: Clamped, hidden: Hidden) -> Slope:
     """The smallest subgradient: at a kink, the derivative to the side where the energy falls more, or zero."""
     ones = [jnp.ones_like(each) for each in hidden]
     if not any(clamped.kinks):
@@ -183,7 +183,7 @@ def steepest(clamped: Clamped, hidden: State) -> Slope:
     return Slope(gradient, free, sides)
 
 
-def beside(clamped: Clamped, hidden: State, sides: State) -> State:
+def beside(clamped: Clamped, hidden: Hidden, sides: Hidden) -> Hidden:
     """The activities, those at a kink moved to one side by next to nothing, so that derivatives are that side's."""
     return [
         jnp.where(z == 0, side * 1e3 * float(jnp.finfo(z.dtype).tiny), z) if kink else z
@@ -191,7 +191,7 @@ def beside(clamped: Clamped, hidden: State, sides: State) -> State:
     ]
 
 
-def newton_step(clamped: Clamped, now: Progress, active: jax.Array, settings: Settings) -> tuple[State, jax.Array]:
+def newton_step(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Settings) -> tuple[Hidden, jax.Array]:
     """A direction of descent for every sample, and the iterations that it took."""
     slope = now.slope
     curved, right = curvature(clamped, now.hidden, slope)
@@ -206,11 +206,11 @@ def newton_step(clamped: Clamped, now: Progress, active: jax.Array, settings: Se
     return _where(dot(aligned, slope.gradient) < 0, aligned, downhill), turns
 
 
-Product: TypeAlias = Callable[[State], tuple[State, State]]
+Product: TypeAlias = Callable[[Hidden], tuple[Hidden, Hidden]]
 """A move in error coordinates to its product with the Hessian, and to the move of the activities."""
 
 
-def curvature(clamped: Clamped, hidden: State, slope: Slope, bend: bool = True) -> tuple[Product, State]:
+def curvature(clamped: Clamped, hidden: Hidden, slope: Slope, bend: bool = True) -> tuple[Product, Hidden]:
     """The Hessian in error coordinates, without ``bend`` the Gauss–Newton matrix, and minus the gradient there."""
     free = slope.free
     hidden = beside(clamped, hidden, slope.sides)
@@ -218,7 +218,7 @@ def curvature(clamped: Clamped, hidden: State, slope: Slope, bend: bool = True) 
     pulls = [jax.vjp(block, z)[1] for block, z in zip(clamped.blocks, hidden, strict=True)]
     bends = _bends(clamped, hidden) if bend else [jnp.zeros_like] * len(free)
 
-    def curved(moves: State) -> tuple[State, State]:
+    def curved(moves: Hidden) -> tuple[Hidden, Hidden]:
         incoming, moved = [jnp.zeros_like(moves[0])], []
         for push, move, mask in zip(pushes, moves, free, strict=True):
             moved.append(mask * (move + incoming[-1]))
@@ -236,7 +236,7 @@ def curvature(clamped: Clamped, hidden: State, slope: Slope, bend: bool = True) 
     return curved, downhill[::-1]
 
 
-def _bends(clamped: Clamped, hidden: State) -> list[Callable[[jax.Array], jax.Array]]:
+def _bends(clamped: Clamped, hidden: Hidden) -> list[Callable[[jax.Array], jax.Array]]:
     """For each hidden layer, how ``J_{l+1}ᵀ ε_{l+1}`` moves with its activity while the error stays."""
     bends = []
     for block, z, error in zip(clamped.blocks, hidden, clamped.errors(hidden)[1:], strict=True):
@@ -251,15 +251,17 @@ def _bends(clamped: Clamped, hidden: State) -> list[Callable[[jax.Array], jax.Ar
 class Conjugate(NamedTuple):
     """Where conjugate gradients stands: the activities' step, what is left, the direction, and which samples go on."""
 
-    step: State
-    left: State
-    direction: State
+    step: Hidden
+    left: Hidden
+    direction: Hidden
     size: jax.Array
     active: jax.Array
     turns: jax.Array
 
 
-def conjugate_gradients(curved: Product, right: State, wanted: jax.Array, active: jax.Array) -> tuple[State, jax.Array]:
+def conjugate_gradients(
+    curved: Product, right: Hidden, wanted: jax.Array, active: jax.Array
+) -> tuple[Hidden, jax.Array]:
     """Solve for the activities' step until ``wanted`` of the right-hand side is left, or the curvature is negative."""
     whole = dot(right, right)
 
@@ -286,14 +288,14 @@ def conjugate_gradients(curved: Product, right: State, wanted: jax.Array, active
 class Search(NamedTuple):
     """Where a line search stands: the activities found so far, the length to try next, and who has found a length."""
 
-    hidden: State
+    hidden: Hidden
     length: jax.Array
     found: jax.Array
     fell: jax.Array
     trials: jax.Array
 
 
-def search(clamped: Clamped, now: Progress, step: State, active: jax.Array) -> tuple[State, jax.Array, jax.Array]:
+def search(clamped: Clamped, now: Minimisation, step: Hidden, active: jax.Array) -> tuple[Hidden, jax.Array, jax.Array]:
     """Halve the step of each sample until its energy falls enough: the activities, whose energy fell, the trials."""
     energy, promise = clamped.energy(now.hidden), dot(step, now.slope.gradient)
     rounding = 8 * float(jnp.finfo(energy.dtype).eps) * energy
@@ -315,19 +317,19 @@ def search(clamped: Clamped, now: Progress, step: State, active: jax.Array) -> t
     return end.hidden, end.fell, end.trials
 
 
-def dot(one: State, other: State) -> jax.Array:
+def dot(one: Hidden, other: Hidden) -> jax.Array:
     """The inner product of each sample over all layers, ``(B,)``."""
     return sum(
         (jnp.sum(a * b, axis=tuple(range(1, a.ndim))) for a, b in zip(one, other, strict=True)), start=_zero(one)
     )
 
 
-def norm(state: State) -> jax.Array:
+def norm(state: Hidden) -> jax.Array:
     """The norm of each sample over all layers, ``(B,)``."""
     return jnp.sqrt(dot(state, state))
 
 
-def _zero(state: State) -> jax.Array:
+def _zero(state: Hidden) -> jax.Array:
     return jnp.zeros(state[0].shape[0], state[0].dtype)
 
 
@@ -336,9 +338,9 @@ def _rows(values: jax.Array, like: jax.Array) -> jax.Array:
     return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def _add(state: State, length: jax.Array, step: State) -> State:
+def _add(state: Hidden, length: jax.Array, step: Hidden) -> Hidden:
     return [each + _rows(length, each) * move for each, move in zip(state, step, strict=True)]
 
 
-def _where(chosen: jax.Array, one: State, other: State) -> State:
+def _where(chosen: jax.Array, one: Hidden, other: Hidden) -> Hidden:
     return [jnp.where(_rows(chosen, a), a, b) for a, b in zip(one, other, strict=True)]

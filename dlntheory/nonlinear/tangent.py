@@ -85,21 +85,9 @@ class Sloped(Wrapper):
         """There are none: the weight's output is scaled."""
         raise ValueError("a layer behind which activations have slopes has no features; wanted Activated layers.")
 
-    def weight_update(self, errors: Matrix, x: Matrix) -> Matrix:
-        """The local update of the extended weight."""
-        return self.inner.weight_update(self.slope[:, None] * errors, x)
-
-    def output_change(self, change: Matrix, x: Matrix) -> Matrix:
-        """How the output moves when the extended weight does."""
-        return self.slope[:, None] * self.inner.output_change(change, x)
-
-    def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
-        """How the output moves in a finite step."""
-        return self.slope[:, None] * self.inner.finite_change(change, x, learning_rate)
-
-    def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:
-        """The Jacobian of the output in the extended weight."""
-        return self.inner.jacobian(self.slope[:, None] * downstream, x)
+    def felt(self, effect: Matrix) -> Matrix:
+        """``slope ⊙`` the effect."""
+        return self.slope[:, None] * effect
 
 
 def linearised(net: Network, x: Any) -> LinearNetwork:

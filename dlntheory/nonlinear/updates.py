@@ -24,7 +24,6 @@ from .chains import as_chain, as_problem, cast_blocks, forward, linear_layer, pr
 from .equilibrium import NonlinearEquilibrium, nonlinear_equilibrium, received
 from .network import Network, split
 
-RULES = ("bp", "pc")
 INFERENCE = ("tolerance", "steps", "method")
 """Options that `nonlinear_equilibrium` takes."""
 
@@ -181,7 +180,7 @@ def _prepare(
 ) -> tuple[Network, Traces, str | None, Options, bool]:
     """Check everything, and find what the rule multiplies."""
     as_chain("net", net)
-    one_of("rule", rule, RULES)
+    one_of("rule", rule, ("bp", "pc"))
     inference = {name: options[name] for name in INFERENCE if name in options}
     chosen = as_options(rule, rescaling, {name: each for name, each in options.items() if name not in INFERENCE})
     for index, block in enumerate(net.blocks):

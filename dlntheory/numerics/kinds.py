@@ -31,11 +31,9 @@ def is_jax(value: object) -> bool:
     return jax is not None and isinstance(value, jax.Array)
 
 
-def namespace(like: Any) -> Any:
-    """``numpy`` or ``jax.numpy``, whichever ``like`` belongs to."""
-    if isinstance(like, np.ndarray | np.generic) or not is_jax(like):
-        return np
-    return sys.modules["jax"].numpy
+def namespace(*likes: Any) -> Any:
+    """``jax.numpy`` if one of the values is a JAX array, ``numpy`` otherwise."""
+    return sys.modules["jax"].numpy if any(map(is_jax, likes)) else np
 
 
 def leaves(*trees: Any) -> list[Any]:

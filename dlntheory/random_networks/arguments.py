@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.checks import as_count, as_list, one_of
+from ..numerics.checks import as_array, as_count, as_list, one_of
+from ..numerics.kinds import is_concrete, is_jax
 from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
-from .namespaces import is_jax, is_traced, namespace
 
 # The variance of a weight, from the widths that the layer leads from and to.
 INITIAL_VARIANCES = {
@@ -28,20 +28,9 @@ def as_widths(widths: Any) -> tuple[int, ...]:
 
 def as_positive(name: str, value: Any) -> Any:
     """Convert to an array of positive numbers: float64, or a JAX array as it is."""
-    if value is None or isinstance(value, str | bytes | bool | dict | set):
-        raise TypeError(f"`{name}` is {value!r}; wanted positive numbers.")
-    if is_jax(value) or (isinstance(value, list | tuple) and is_jax(*value)):
-        array = namespace(*([value] if is_jax(value) else value)).asarray(value)
-        array = array if array.dtype.kind == "f" else array.astype(float)
-    else:
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise ValueError(f"`{name}` is not an array: {error}.") from error
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"`{name}` has dtype {array.dtype}; wanted real numbers.")
-        array = array.astype(np.float64)
-    if not is_traced(array) and not (np.isfinite(np.asarray(array)).all() and (np.asarray(array) > 0).all()):
+    array = as_array(name, value)
+    array = array if is_jax(array) else array.astype(np.float64)
+    if is_concrete(array) and not (array > 0).all():
         raise ValueError(f"`{name}` is {value!r}; wanted positive, finite numbers.")
     return array
 

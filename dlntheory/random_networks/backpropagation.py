@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
+from ..numerics.kinds import namespace
 from .layer_kinds import LayerKind
-from .namespaces import namespace
 
 
 def limit(layers: Sequence[LayerKind], share_of_target: Any) -> Any:

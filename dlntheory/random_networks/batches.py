@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..numerics.kinds import namespace
 from .backpropagation import own_entries
 from .layer_kinds import LayerKind
-from .namespaces import namespace
 
 
 @dataclass(frozen=True)

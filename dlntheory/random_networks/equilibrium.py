@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.kinds import holds_jax, namespace
 from .layer_kinds import LayerKind
-from .namespaces import is_jax, namespace
 from .passes import through_layers
 
 _SECTIONS = 16
@@ -188,6 +188,6 @@ def _improved(layers: tuple[LayerKind, ...], log_covariances: list[Any], log_tra
     _, _, occupied, moved, turned = state
     first = (layers[-1].n_out - occupied - moved) / turned
     changes = [first, *(offset + factor * first for offset, factor in rest)]
-    largest = None if is_jax(*changes) else float(np.max([np.abs(change).max() for change in changes]))
+    largest = None if holds_jax(changes) else float(np.max([np.abs(change).max() for change in changes]))
     # A step is cut to one in the logarithm; near the solution it is not.
     return [a + xp.clip(change, -1.0, 1.0) for a, change in zip(log_traces, changes, strict=True)], largest

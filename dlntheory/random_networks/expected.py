@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..numerics.checks import as_count, one_of
+from ..numerics.kinds import is_concrete, is_jax, namespace
 from . import backpropagation, batches, fluctuations, predictive_coding
 from .arguments import as_layers, as_per_layer, as_positive
 from .equilibrium import RandomEquilibrium, solve
 from .layer_kinds import LayerKind
-from .namespaces import is_jax, is_traced, namespace
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class ExpectedAlignment:
 
     def __repr__(self) -> str:
         shape = getattr(self.limit, "shape", ())
-        known = shape == () and not is_traced(self.limit)
+        known = shape == () and is_concrete(self.limit)
         value = f"limit={float(self.limit):.4f}" if known else f"grid={shape}"
         batch = f", batch={self.batch}" if self.batch > 1 else ""
         return f"ExpectedAlignment({self.rule}, {_short(self.widths)}{batch}, {value})"

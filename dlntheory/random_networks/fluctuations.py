@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.kinds import is_jax, namespace
 from .equilibrium import RandomEquilibrium
-from .namespaces import namespace, normal_distribution
 from .predictive_coding import mixed, relative_activities, second_order, shares, unit_directions
 
 _NODES = 241
@@ -183,4 +183,13 @@ def negative_rates(law: Fluctuation) -> Any:
     variances = xp.diagonal(law.covariance, axis1=-2, axis2=-1)
     fluctuates = variances > 0
     deviations = xp.sqrt(xp.where(fluctuates, variances, 1.0))
-    return xp.where(fluctuates, normal_distribution(-1 / deviations), 0.0).mean(axis=-1)
+    return xp.where(fluctuates, _normal_distribution(-1 / deviations), 0.0).mean(axis=-1)
+
+
+def _normal_distribution(value: Any) -> Any:
+    """The distribution function of the standard normal law."""
+    if is_jax(value):
+        return sys.modules["jax"].scipy.special.ndtr(value)
+    from scipy.special import ndtr
+
+    return ndtr(value)

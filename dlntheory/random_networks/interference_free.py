@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.kinds import namespace
 from .arguments import as_layers
 from .expected import as_setting
 from .layer_kinds import LayerKind
-from .namespaces import namespace
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,7 +19,7 @@ No form has a difference of nearly equal numbers in it, and none is 0/0 at ``C =
 from dataclasses import dataclass
 from typing import Any
 
-from .namespaces import namespace
+from ..numerics.kinds import namespace
 
 
 @dataclass(frozen=True)

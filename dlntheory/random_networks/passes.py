@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..numerics.kinds import holds_jax
 from .layer_kinds import DenseKind, LayerKind, ResidualKind
-from .namespaces import is_jax
 
 _SCANNED = (DenseKind, ResidualKind)  # their formulas take widths that are arrays
 
@@ -21,7 +21,7 @@ def through_layers(
         numbers: sequences with one array per layer.
     """
     kinds = {type(layer) for layer in layers}
-    if len(layers) > 2 and is_jax(*state) and len(kinds) == 1 and kinds <= set(_SCANNED):
+    if len(layers) > 2 and holds_jax(state) and len(kinds) == 1 and kinds <= set(_SCANNED):
         return _scanned(step, state, layers, *numbers)
     gathered = []
     for layer, *entries in zip(layers, *numbers, strict=True):

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
 
+from ..numerics.kinds import namespace
 from .equilibrium import RandomEquilibrium
 from .layer_kinds import LayerKind
-from .namespaces import namespace
 from .passes import through_layers
 
 

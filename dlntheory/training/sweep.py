@@ -26,7 +26,7 @@ from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense,
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
 from .train import Algorithm, Learner, Model, map_error
 
-Progress = Callable[[int, int, int], None]
+Notify = Callable[[int, int, int], None]
 """Called with how many steps are done, how many there are, and how many runs still go on."""
 CHUNK = 100
 """Steps between two checkpoints."""
@@ -101,7 +101,7 @@ def sweep(
     chunk: int = CHUNK,
     devices: Sequence[jax.Device] | None = None,
     checkpoint: Any = None,
-    progress: Progress | None = None,
+    progress: Notify | None = None,
     error_every: int = 1,
 ) -> Sweep:
     r"""Train every network with every algorithm at every learning rate.
@@ -169,7 +169,7 @@ def sweep(
         sync_global_devices("dlntheory.sweep")  # the first process may still be writing the sweep before this one
     start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
     spans = [Span(first, min(chunk, steps - first), error_every) for first in range(start, steps, chunk)]
-    for done in _in_double_precision(_advance(runs, spans, learners, data, chunk, mesh, always=path is not None)):
+    for done in _in_double_precision(_advance(runs, spans, learners, data, chunk, mesh)):
         if path is not None and jax.process_index() == 0:
             save_checkpoint(path, key, done, runs)
         if progress is not None:
@@ -192,47 +192,26 @@ def _in_double_precision(turns: Iterator[int]) -> Iterator[int]:
 
 
 def _advance(
-    runs: list[Runs],
-    spans: list[Span],
-    learners: tuple[Learner, ...],
-    data: Data,
-    chunk: int,
-    mesh: Mesh,
-    always: bool,
+    runs: list[Runs], spans: list[Span], learners: tuple[Learner, ...], data: Data, chunk: int, mesh: Mesh
 ) -> Iterator[int]:
     """Span after span, until none are left or no run goes on.
-
-    Layers stay on the devices as long as no run is retired, unless they are ``always`` fetched.
 
     Yields:
         How many steps are done.
     """
     platform, (seeds, steps) = mesh.devices.flat[0].platform, data.x.shape[:2]
     rates = len(runs[0].rates) // seeds
-    blocks = [share_out(mesh.size, at_once(each, data.y.shape[-1], platform), rates, seeds) for each in learners]
-    program = compile_program(mesh, min(chunk, steps), tuple(each.group for each in blocks))
-    learners = tuple(prepared(learner, platform) for learner in learners)
-    learners, data = place((learners, data), mesh, own=False)
-    places, works = [], None
+    shapes = [share_out(mesh.size, at_once(each, data.y.shape[-1], platform), rates, seeds) for each in learners]
+    program = compile_program(mesh, min(chunk, steps))
+    learners, data = place((tuple(prepared(each, platform) for each in learners), data), mesh, own=False)
     for span in spans:
-        going_on = sum(each.going_on(span.start) for each in runs)
-        if not going_on:
+        if not any(each.going_on(span.start) for each in runs):
             return
-        if works is None:
-            dealt = [each.deal(span.start, own) for each, own in zip(runs, blocks, strict=True)]
-            places, works = [where for where, _ in dealt], place(tuple(work for _, work in dealt), mesh, own=True)
-        founds = program(learners, works, data, place(span, mesh, own=False))
-        for each, where, curves in zip(runs, places, fetch([it._replace(models=()) for it in founds]), strict=True):
-            each.collect(span.start, span.count, where, curves)
-        works = tuple(work._replace(models=it.models) for work, it in zip(works, founds, strict=True))
-        done = span.start + span.count
-        retired = going_on - sum(each.going_on(done) for each in runs)
-        if always or retired or span is spans[-1]:
-            for each, where, models in zip(runs, places, fetch([it.models for it in works]), strict=True):
-                each.keep(where, models)
-        if retired:
-            works = None
-        yield done
+        places, works = zip(*(each.deal(span.start, own) for each, own in zip(runs, shapes, strict=True)), strict=True)
+        founds = fetch(program(learners, place(works, mesh, own=True), data, place(span, mesh, own=False)))
+        for each, where, found in zip(runs, places, founds, strict=True):
+            each.collect(span, where, found)
+        yield span.start + span.count
 
 
 def _result(

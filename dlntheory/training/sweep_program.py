@@ -39,24 +39,25 @@ class Data(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Blocks of runs of one algorithm, device after device, each device's own ones first; padded to one shape.
+    """Runs of one algorithm in groups of blocks, device after device, padded to one shape.
 
-    Models and learning rates by block and run, seeds by block, and by device the number of groups that hold any.
+    Models and learning rates by group, block and run; seeds by group and block; and which groups hold any run.
     """
 
     models: Any
     rates: Any
     seeds: Any
-    groups: Any
+    used: Any
 
 
 class Found(NamedTuple):
-    """By block, models afterwards; error and loss by step and run; the largest estimated error of an equilibrium."""
+    """The model after a span of steps, and what `Runs` keeps: error and loss of its steps, infinity once diverged."""
 
     models: Any
     errors: Any
     loss: Any
     accuracy: Any
+    steps: Any
 
 
 class InTurn(Record):
@@ -98,67 +99,51 @@ class Span(NamedTuple):
     error_every: Any
 
 
-def learn_block(
-    learner: Learner, data: Data, span: Span, length: int, models: Model, rates: jax.Array, seed: jax.Array
+def learn(
+    learner: Learner, data: Data, span: Span, length: int, model: Model, rate: jax.Array, seed: jax.Array
 ) -> Found:
-    """The steps of a span, at most ``length``, of the runs of a block; an error that is not measured is 0."""
-    step_all = jax.vmap(partial(take_step, learner), in_axes=(0, None, None, 0))
-    measure_all = jax.vmap(map_error, in_axes=(0, None))
+    """The steps of a span, at most ``length``, of one run; an error that is not measured is 0."""
 
-    def learn(time: jax.Array, found: Found) -> Found:
+    def advance(time: jax.Array, found: Found) -> Found:
         now = span.start + time
-        step = step_all(found.models, data.x[seed, now], data.y[seed, now], rates)
-        error = after_every(span.error_every, now, lambda: measure_all(step.model.layers, data.targets[seed]))
-        finite = jnp.isfinite(error) & jnp.isfinite(step.loss)
-        accuracy = jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy)
-        return Found(step.model, found.errors.at[time].set(error), found.loss.at[time].set(step.loss), accuracy)
+        step = take_step(learner, found.models, data.x[seed, now], data.y[seed, now], rate)
+        error = after_every(span.error_every, now, lambda: map_error(step.model.layers, data.targets[seed]))
+        finite = (found.steps == time) & jnp.isfinite(error) & jnp.isfinite(step.loss)
 
-    unknown = jnp.full((length, *rates.shape), jnp.nan, rates.dtype)
-    return jax.lax.fori_loop(0, span.count, learn, Found(models, unknown, unknown, jnp.zeros_like(rates)))
+        def noted(curve: jax.Array, value: jax.Array) -> jax.Array:
+            known = jnp.where((found.steps == time) & jnp.isfinite(value), value, jnp.full_like(value, jnp.inf))
+            return jax.lax.dynamic_update_index_in_dim(curve, known, time, 0)
+
+        return Found(
+            step.model,
+            noted(found.errors, error),
+            noted(found.loss, step.loss),
+            jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy),
+            jnp.where(finite, time + 1, found.steps),
+        )
+
+    unknown = jnp.full(length, jnp.inf, rate.dtype)
+    first = Found(model, unknown, unknown, jnp.zeros_like(rate), jnp.zeros_like(span.count))
+    return jax.lax.fori_loop(0, span.count, advance, first)
 
 
 @lru_cache(maxsize=8)
-def compile_program(mesh: Mesh, length: int, groups: tuple[int, ...]) -> Callable[..., tuple[Found, ...]]:
-    """The program ``(learners, works, data, span) → founds`` for spans of at most ``length`` steps.
+def compile_program(mesh: Mesh, length: int) -> Callable[..., tuple[Found, ...]]:
+    """The program ``(learners, works, data, span) → founds`` for spans of at most ``length`` steps."""
 
-    For each learner, every device goes through its blocks in groups of so many.
-    """
-
-    def work_through(learner: Learner, work: Work, group: int, data: Data, span: Span) -> Found:
-        block = partial(learn_block, learner, data, span, length)
-        learn = jax.vmap(block) if group > 1 else _one(block)
-
-        def advance(index: jax.Array, found: Found) -> Found:
-            parts = jax.tree.map(
-                lambda whole: jax.lax.dynamic_slice_in_dim(whole, index * group, group), (found.models, *work[1:3])
-            )
-            return jax.tree.map(
-                lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, index * group, 0),
-                found,
-                learn(*parts),
-            )
-
-        blocks, runs = work.rates.shape
-        unknown = jnp.full((blocks, length, runs), jnp.nan, work.rates.dtype)
-        found = Found(work.models, unknown, unknown, jnp.zeros_like(work.rates))
-        return jax.lax.fori_loop(0, work.groups[0], advance, found)
+    def learn_group(learner: Learner, data: Data, span: Span, group: Work) -> Found:
+        own = span._replace(count=jnp.where(group.used, span.count, 0))
+        learn_block = jax.vmap(partial(learn, learner, data, own, length), in_axes=(0, 0, None))
+        blocks, parts = len(group.seeds), (group.models, group.rates, group.seeds)
+        return jax.lax.map(lambda block: learn_block(*block), parts, batch_size=None if blocks == 1 else blocks)
 
     def local(learners: Sequence[Learner], works: Sequence[Work], data: Data, span: Span) -> tuple[Found, ...]:
-        triples = zip(learners, works, groups, strict=True)
-        return tuple(work_through(*triple, data, span) for triple in triples)
+        pairs = zip(learners, works, strict=True)
+        return tuple(jax.lax.map(partial(learn_group, learner, data, span), work) for learner, work in pairs)
 
     own, shared = PartitionSpec(AXIS), PartitionSpec()
     specs = (shared, own, shared, shared)
     return jax.jit(jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=own, check_vma=False))
-
-
-def _one(block: Callable[..., Found]) -> Callable[..., Found]:
-    """Of a group of one block."""
-
-    def learn(*parts: Any) -> Found:
-        return jax.tree.map(lambda each: each[None], block(*jax.tree.map(lambda each: each[0], parts)))
-
-    return learn
 
 
 def place(tree: Any, mesh: Mesh, *, own: bool) -> Any:

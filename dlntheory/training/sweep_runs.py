@@ -1,36 +1,35 @@
 """The runs of a sweep while they go on: dealing them out to devices, taking in what comes back, and checkpoints."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files.arrays import read_arrays, write_arrays
+from ..files.arrays import digest, read_arrays, write_arrays
 from ..numerics.kinds import leaves, map_leaves
-from .sweep_program import Found, Work
+from .sweep_program import Found, Span, Work
 
-FORMAT = 3
+FORMAT = 4
 """The version of checkpoints."""
 
 
-class Blocks(NamedTuple):
-    """How runs share the devices: runs a block, blocks a group, groups a device at most."""
+class Shape(NamedTuple):
+    """How runs share devices: groups per device, blocks per group, and runs of one seed per block."""
 
     devices: int
-    runs: int
-    group: int
     groups: int
+    blocks: int
+    runs: int
 
 
-def share_out(devices: int, at_once: int, rates: int, seeds: int) -> Blocks:
-    """Blocks of one seed, of about equal size and at most ``at_once`` runs; several a group where they are small."""
+def share_out(devices: int, at_once: int, rates: int, seeds: int) -> Shape:
+    """Blocks of about equal size and at most ``at_once`` runs; several per group where they are small."""
     per_seed = -(-rates // at_once)
     runs = -(-rates // per_seed)
     blocks = -(-seeds * per_seed // devices)
     group = min(blocks, max(1, at_once // runs))
-    return Blocks(devices, runs, group, -(-blocks // group))
+    return Shape(devices, -(-blocks // group), group, runs)
 
 
 class Runs:
@@ -59,69 +58,45 @@ class Runs:
         """How many runs were finite in all steps that are done."""
         return int((self.steps == done).sum())
 
-    def deal(self, done: int, blocks: Blocks) -> tuple[np.ndarray, Work]:
-        """The runs that still go on in blocks, −1 where there is none; and what the devices need of them."""
+    def deal(self, done: int, shape: Shape) -> tuple[np.ndarray, Work]:
+        """The runs that go on by group, block and place, −1 where there is none; and what devices need of them."""
         rows = []
         for seed in np.unique(self.seeds):
             alive = np.flatnonzero((self.seeds == seed) & (self.steps == done))
-            rows += [alive[start : start + blocks.runs] for start in range(0, len(alive), blocks.runs)]
-        places: np.ndarray = np.full((blocks.devices, blocks.groups * blocks.group, blocks.runs), -1)
-        for index, row in enumerate(rows):
-            places[index % blocks.devices, index // blocks.devices, : len(row)] = row
-        used = (places[..., 0] >= 0).sum(axis=1)
-        places = np.reshape(places, (-1, blocks.runs))
-        stand_ins = np.where(places < 0, np.maximum(places[:, :1], 0), places)
-        models = map_leaves(lambda leaf: leaf[stand_ins], self.models)
-        groups = -(-used // blocks.group)
-        return places, Work(models, self.rates[stand_ins], self.seeds[stand_ins[:, 0]], groups)
+            rows += [alive[start : start + shape.runs] for start in range(0, len(alive), shape.runs)]
+        places: np.ndarray = np.full((shape.groups, shape.blocks, shape.devices, shape.runs), -1)
+        for place, row in zip(places.reshape(-1, shape.runs), rows, strict=False):
+            place[: len(row)] = row
+        places = np.moveaxis(places, 2, 0).reshape(-1, shape.blocks, shape.runs)
+        runs = np.where(places < 0, np.maximum(places[..., :1], 0), places)
+        models = map_leaves(lambda leaf: leaf[runs], self.models)
+        return places, Work(models, self.rates[runs], self.seeds[runs[..., 0]], (places >= 0).any(axis=(1, 2)))
 
-    def collect(self, done: int, count: int, places: np.ndarray, found: Found) -> None:
-        """Take in the curves of ``count`` steps."""
-        runs, there = places[places >= 0], places >= 0
-
-        def of_runs(by_block: np.ndarray) -> np.ndarray:
-            return np.moveaxis(by_block[:, :count], 1, 2)[there]
-
-        errors, loss = of_runs(found.errors), of_runs(found.loss)
-        finite = np.cumprod(np.isfinite(errors) & np.isfinite(loss), axis=1).sum(axis=1)
-        until = np.arange(count) <= finite[:, None]
-        self.errors[runs, done + 1 : done + count + 1] = np.where(until & np.isfinite(errors), errors, np.inf)
-        self.loss[runs, done : done + count] = np.where(until & np.isfinite(loss), loss, np.inf)
+    def collect(self, span: Span, places: np.ndarray, found: Found) -> None:
+        """Take in the steps of a span."""
+        there, stop = places >= 0, span.start + span.count
+        runs = places[there]
+        self.errors[runs, span.start + 1 : stop + 1] = found.errors[there][:, : span.count]
+        self.loss[runs, span.start : stop] = found.loss[there][:, : span.count]
         self.accuracy[runs] = np.maximum(self.accuracy[runs], found.accuracy[there])
-        self.steps[runs] = done + finite
-
-    def keep(self, places: np.ndarray, models: Any) -> None:
-        """Take in the models."""
-        runs, there = places[places >= 0], places >= 0
-        for leaf, new in zip(leaves(self.models), leaves(models), strict=True):
+        self.steps[runs] += found.steps[there]
+        for leaf, new in zip(leaves(self.models), leaves(found.models), strict=True):
             leaf[runs] = new[there]
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that changes, by name."""
-        models = {f"models/{index}": leaf for index, leaf in enumerate(leaves(self.models))}
-        return {"errors": self.errors, "loss": self.loss, "accuracy": self.accuracy, "steps": self.steps, **models}
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a `state`."""
-        for name, array in self.state().items():
-            array[...] = state[name]
+    def state(self) -> list[np.ndarray]:
+        """Everything that changes."""
+        return [self.errors, self.loss, self.accuracy, self.steps, *leaves(self.models)]
 
 
 def fingerprint(*parts: Any) -> str:
     """A digest of records and tuples: structure, static fields, and every number."""
-    digest = hashlib.sha256(f"{FORMAT}".encode())
-    digest.update(repr(map_leaves(lambda _: "array", parts)).encode())
-    for leaf in leaves(parts):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    arrays = {str(index): np.asarray(leaf) for index, leaf in enumerate(leaves(parts))}
+    return digest(arrays, [FORMAT, repr(map_leaves(lambda _: "array", parts))])
 
 
 def save_checkpoint(path: Path, key: str, done: int, runs: Sequence[Runs]) -> None:
     """Write where the sweep stands, whole or not at all."""
-    arrays = {f"{index}/{name}": array for index, each in enumerate(runs) for name, array in each.state().items()}
-    write_arrays(path, arrays, {"sweep": key, "done": done})
+    write_arrays(path, _by_name(runs), {"sweep": key, "done": done})
 
 
 def load_checkpoint(path: Path, key: str, runs: Sequence[Runs]) -> int:
@@ -132,7 +107,11 @@ def load_checkpoint(path: Path, key: str, runs: Sequence[Runs]) -> int:
             f"`checkpoint` is {path}, which is not of this sweep: another configuration or data, or no checkpoint. "
             "Name another file, or delete it."
         )
-    for index, each in enumerate(runs):
-        prefix = f"{index}/"
-        each.restore({n.removeprefix(prefix): array for n, array in arrays.items() if n.startswith(prefix)})
+    for name, array in _by_name(runs).items():
+        array[...] = arrays[name]
     return int(note["done"])
+
+
+def _by_name(runs: Sequence[Runs]) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint, which are those of the runs."""
+    return {f"{index}/{place}": each for index, own in enumerate(runs) for place, each in enumerate(own.state())}

@@ -1,15 +1,1 @@
-"""Figures and tables of Pinchetti et al., *Benchmarking Predictive Coding Networks – Made Simple*.
-
-A figure is a module with the five parts that `experiments.sample_efficiency` lists.
-"""
-
-from importlib import import_module
-from typing import Any
-
-FIGURES = {"inference-energy": "inference_energy"}
-"""The module of each figure."""
-
-
-def load_figure(name: str) -> Any:
-    """The module that makes a figure."""
-    return import_module(f".{FIGURES[name]}", __name__)
+"""Figures and tables of Pinchetti et al., *Benchmarking Predictive Coding Networks – Made Simple*."""

@@ -4,15 +4,11 @@ The pass is plain JAX with channels last, and shares nothing with the library bu
 process of its own (``python -m experiments.benchmarks.convolutions NAME``).
 """
 
-import argparse
 import ctypes
 import gc
 import itertools
-import json
 import math
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +24,9 @@ from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
 from dlntheory.equilibria.problem import as_problem
 
 from . import timing
+from .processes import answer, in_fresh_process
+from .report import relative_error
 
-ROOT = Path(__file__).parents[2]
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -155,17 +152,9 @@ def times(name: str, quick: bool) -> dict[str, Any]:
     }
 
 
-def relative_error(found: Sequence[Any], expected: Sequence[Any]) -> float:
-    """Of all layers together."""
-    one, other = (np.concatenate([np.ravel(each) for each in part]).astype(float) for part in (found, expected))
-    return float(np.linalg.norm(one - other) / np.linalg.norm(other))
-
-
 def memory(name: str, quick: bool) -> dict[str, float]:
     """Mebibytes of the activities, of the peak of the process above what it held, and of the program's buffers."""
-    command = [sys.executable, "-m", "experiments.benchmarks.convolutions", name, *(["--quick"] if quick else [])]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = in_fresh_process(__name__, name, quick)
     return found
 
 
@@ -198,15 +187,5 @@ def kibibytes(name: str) -> int:
     return int(found[1])
 
 
-def main() -> None:
-    """Measure the memory of one network's equilibrium and print it as JSON."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    print(json.dumps(measure_memory(arguments.network, arguments.quick)))
-
-
 if __name__ == "__main__":
-    main()
+    answer(measure_memory, NETWORKS)

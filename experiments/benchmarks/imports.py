@@ -53,9 +53,6 @@ def markdown(rows: Rows) -> str:
     return table(["command", "median, ms", "quartiles, ms", "bar, ms", ""], map(_line, rows))
 
 
-digest = markdown
-
-
 def _line(row: dict[str, Any]) -> list[str]:
     name = row["command"] if row["command"] == OURS else f"`{row['command']}`"
     quartiles = " … ".join(map(number, row["quartiles_ms"]))

@@ -18,7 +18,7 @@ from dlntheory.inference.energy import COORDINATES
 from dlntheory.inference.relaxation import as_inference, reference_norm, relative_norm
 
 from . import timing
-from .report import number, table
+from .report import number, relative_error, table, verdict
 
 STEPS = 10_000
 """The papers' number of inference steps."""
@@ -163,16 +163,11 @@ def accuracy(quick: bool) -> Row:
                 for solver in ("modes", "series"):
                     found = dln.finite_time_activities(net, x, y, *options, solver=solver)
                     error = max(
-                        distance(found.activities, expected.activities), distance(found.errors, expected.errors)
+                        relative_error(found.activities, expected.activities),
+                        relative_error(found.errors, expected.errors),
                     )
                     worst[f"{solver}, {steps} steps"] = max(error, worst.get(f"{solver}, {steps} steps", 0.0))
     return row("relative error of the closed form", "3 hidden layers of 16, batch 8", max(worst.values()), worst)
-
-
-def distance(actual: Any, expected: Any) -> float:
-    """Relative, over all layers."""
-    one, other = (np.concatenate([np.ravel(each) for each in part]) for part in (actual, expected))
-    return float(np.linalg.norm(one - other) / np.linalg.norm(other))
 
 
 def row(quantity: str, setting: str, value: float, details: dict[str, Any]) -> Row:
@@ -185,7 +180,7 @@ def judged(found: Row, quick: bool) -> Row:
     sense, bar = BARS[found["quantity"]]
     kept = found["value"] <= bar if sense == "at most" else found["value"] >= bar
     counts = not quick or "error" in found["quantity"]
-    return found | {"bar": f"{sense} {bar:g}", "verdict": ("pass" if kept else "FAIL") if counts else "not judged"}
+    return found | {"bar": f"{sense} {bar:g}", "verdict": verdict(kept, counts)}
 
 
 def markdown(rows: list[Row]) -> str:

@@ -16,7 +16,7 @@ from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
 from dlntheory.equilibria.problem import as_problem
 
 from . import convolutions, timing
-from .report import number, table
+from .report import number, relative_error, table, verdict
 
 ROUTES = ("covariance", "cg")
 INITIALISERS = ("kaiming_uniform", "norm_preserving")
@@ -125,16 +125,15 @@ def growing(quick: bool) -> Iterator[Row]:
                 for sample, good in enumerate(np.asarray(found.converged)):
                     pair = ([layer[sample] for layer in each.activities] for each in (found, exact))
                     declared += not good
-                    errors += [convolutions.relative_error(*pair)] if good else []
+                    errors += [relative_error(*pair)] if good else []
         details = {"converged": len(errors) - 1, "said not": declared, "refused": refused}
         yield judged("error where converged", f"gain {gain}", max(errors), EXACT, details)
 
 
 def judged(quantity: str, setting: str, value: float, bar: float, details: dict[str, Any], counts: bool = True) -> Row:
     """A measured quantity and whether it keeps its bar; times of toys are not judged."""
-    verdict = ("pass" if value <= bar else "FAIL") if counts else "not judged"
-    return {"quantity": quantity, "setting": setting, "value": value, "bar": bar, "verdict": verdict,
-            "details": details}  # fmt: skip
+    return {"quantity": quantity, "setting": setting, "value": value, "bar": bar,
+            "verdict": verdict(value <= bar, counts), "details": details}  # fmt: skip
 
 
 def markdown(rows: list[Row]) -> str:

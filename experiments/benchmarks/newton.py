@@ -14,10 +14,10 @@ import numpy as np
 import dlntheory as dln
 from dlntheory.nonlinear.chains import forward
 from dlntheory.nonlinear.equilibrium import clamp
-from dlntheory.nonlinear.newton import Clamped, State, norm
+from dlntheory.nonlinear.newton import Clamped, Hidden, norm
 
 from . import timing
-from .report import number, table
+from .report import number, table, verdict
 
 STEP_SIZE = 0.05
 LIMIT = 10_000
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 class Descent(NamedTuple):
     """Where gradient descent stands: its activities, the residual of every sample, and its steps."""
 
-    hidden: State
+    hidden: Hidden
     residual: jax.Array
     steps: jax.Array
 
@@ -84,12 +84,12 @@ def descend(net: dln.NonlinearNetwork, x: jax.Array, y: jax.Array, limit: int) -
     clamped: Clamped = clamp(net.blocks, predicted[1], predicted[1:-1], y)[0]
     reference = norm(clamped.gradient(predicted[1:-1]))
 
-    def advance(now: tuple[State, State, jax.Array]) -> tuple[State, State, jax.Array]:
+    def advance(now: tuple[Hidden, Hidden, jax.Array]) -> tuple[Hidden, Hidden, jax.Array]:
         hidden, slope, steps = now
         hidden = [each - STEP_SIZE * move for each, move in zip(hidden, slope, strict=True)]
         return hidden, clamped.gradient(hidden), steps + 1
 
-    def unfinished(now: tuple[State, State, jax.Array]) -> jax.Array:
+    def unfinished(now: tuple[Hidden, Hidden, jax.Array]) -> jax.Array:
         return (now[2] < limit) & jnp.any(norm(now[1]) > TOLERANCE * reference)
 
     start = predicted[1:-1]
@@ -105,7 +105,7 @@ def judged(quantity: str, setting: str, value: float, details: dict[str, Any], q
         "setting": setting,
         "value": value,
         "bar": BARS[quantity],
-        "verdict": "not judged" if quick else "pass" if kept else "FAIL",
+        "verdict": verdict(kept, judged=not quick),
         "details": details,
     }
 
@@ -124,11 +124,6 @@ def markdown(rows: list[Row]) -> str:
     names = ["method", "setting", "outcome", "largest residual", "unfinished samples", "steps", "passes", "ms",
              "share of units on kinks"]  # fmt: skip
     return f"{table(header, lines)}\n{table(names, outcomes)}"
-
-
-def digest(rows: list[Row]) -> str:
-    """Both tables."""
-    return markdown(rows)
 
 
 def _shown(value: Any) -> str:

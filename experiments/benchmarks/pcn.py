@@ -21,7 +21,7 @@ import optax
 from dlntheory import pcn
 
 from . import timing
-from .report import number, table
+from .report import number, relative_error, table, verdict
 
 STEP_SIZE, MOMENTUM, RATE = 0.05, 0.5, 1e-4
 SETTINGS = {"MLP": 5, "VGG-5": 5, "VGG-7": 7}
@@ -70,7 +70,7 @@ def compare(name: str, steps: int, python: str | None, quick: bool) -> list[Row]
             "value": ratio,
             "bar": bar,
             "distance_of_states": distance(network, x, y, steps, other) if other and rule == "pc" else None,
-            "verdict": ("pass" if ratio <= bar else "FAIL") if judged else "not judged",
+            "verdict": verdict(judged and ratio <= bar, judged),
         })  # fmt: skip
     return rows
 
@@ -107,9 +107,7 @@ def distance(network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, other
     """The relative distance of our last states from PCX's, over all of them."""
     states = pcn.relax(network, x, y, algorithm(steps, "pc")).states
     ours = [np.moveaxis(np.asarray(state), -1, 1) if state.ndim == 4 else np.asarray(state) for state in states]
-    pairs = [(one.ravel(), other[f"state{k}"].ravel()) for k, one in enumerate(ours)]
-    one, two = (np.concatenate(part).astype(np.float64) for part in zip(*pairs, strict=True))
-    return float(np.linalg.norm(one - two) / np.linalg.norm(two))
+    return relative_error(ours, [other[f"state{k}"] for k in range(len(ours))])
 
 
 def pcx(
@@ -140,10 +138,9 @@ def compilation(quick: bool) -> Row:
     chosen, optimiser = algorithm(steps, "pc"), optax.adamw(RATE)
     state = pcn.start_training(network, chosen, optimiser)
     seconds = timing.seconds(lambda: _compiled(state, x, y, chosen, optimiser))
-    verdict = "not judged" if quick else ("pass" if seconds <= COMPILATION else "FAIL")
     row: Row = {"quantity": "compilation", "setting": f"{name}, batch {BATCH}, T = {steps}", "ours_s": seconds,
             "pcx_s": None, "value": seconds, "bar": COMPILATION, "distance_of_states": None,
-            "verdict": verdict}  # fmt: skip
+            "verdict": verdict(seconds <= COMPILATION, not quick)}  # fmt: skip
     return row
 
 
@@ -161,8 +158,3 @@ def markdown(rows: list[Row]) -> str:
         for each in rows
     ]  # fmt: skip
     return table(header, lines)
-
-
-def digest(rows: list[Row]) -> str:
-    """The table, for the page on performance."""
-    return markdown(rows)

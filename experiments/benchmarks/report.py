@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlntheory.files.arrays import write_atomically
 
 
@@ -19,6 +21,17 @@ def number(value: float | None) -> str:
     if value is None:
         return "—"
     return f"{value:.2f}" if 0.01 <= value < 100 else f"{value:.0f}" if 100 <= value < 1e5 else f"{value:.1e}"
+
+
+def verdict(kept: bool, judged: bool = True) -> str:
+    """What a row says of its bar."""
+    return ("pass" if kept else "FAIL") if judged else "not judged"
+
+
+def relative_error(found: Iterable[Any], expected: Iterable[Any]) -> float:
+    """The error of all arrays together, relative to what was expected."""
+    one, other = (np.concatenate([np.ravel(each) for each in part]).astype(float) for part in (found, expected))
+    return float(np.linalg.norm(one - other) / np.linalg.norm(other))
 
 
 def save(path: Path, config: dict[str, Any], results: Any) -> None:

@@ -4,13 +4,7 @@ Each network is timed in processes of its own (``python -m experiments.benchmark
 calls include all compilation: one with LAPACK's threads as found, one with a single thread.
 """
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,9 +14,9 @@ import numpy as np
 import dlntheory as dln
 
 from . import timing
+from .processes import answer, in_fresh_process
 from .report import number, table
 
-ROOT = Path(__file__).parents[2]
 BARE = "bare products"
 RATIO_BARS = {"covariance": 1.6, "auto": 1.6, "hessian": 4.0, "square_root": 12.0}
 THREADS = {"as found": {}, "one": {"OPENBLAS_NUM_THREADS": "1"}}
@@ -44,19 +38,17 @@ def run(quick: bool = False) -> Rows:
     """One row for each network, setting of threads and candidate."""
     settings = {"as found": THREADS["as found"]} if quick else THREADS
     networks = QUICK if quick else NETWORKS
-    return [row for name in networks for threads in settings for row in _in_fresh_process(name, threads, quick)]
+    return [row for name in networks for threads in settings for row in _rows(name, threads, quick)]
 
 
-def _in_fresh_process(name: str, threads: str, quick: bool) -> Rows:
-    command = [sys.executable, "-m", "experiments.benchmarks.speed", name, *(["--quick"] if quick else [])]
-    environment = os.environ | THREADS[threads]
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return [{"network": name, "threads": threads, **row} for row in json.loads(done.stdout)]
+def _rows(name: str, threads: str, quick: bool) -> Rows:
+    found = in_fresh_process(__name__, name, quick, **THREADS[threads])
+    return [{"network": name, "threads": threads, **row} for row in found]
 
 
-def measure(name: str, rounds: int) -> Rows:
+def measure(name: str, quick: bool) -> Rows:
     """Time every candidate interleaved with the others, and in stretches of its own."""
-    widths = (NETWORKS | QUICK)[name]
+    rounds, widths = 3 if quick else 21, (NETWORKS | QUICK)[name]
     chosen = candidates(widths)
     first = timing.first_calls(chosen)
     baseline = BARE if BARE in chosen else None
@@ -173,15 +165,5 @@ def _line(row: dict[str, Any]) -> list[str]:
     return [row["network"], row["candidate"], *times, number(row["first_call_s"]), limit, outcome]
 
 
-def main() -> None:
-    """Time one network and print its rows as JSON."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("network", choices=NETWORKS | QUICK)
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    print(json.dumps(measure(arguments.network, rounds=3 if arguments.quick else 21)))
-
-
 if __name__ == "__main__":
-    main()
+    answer(measure, NETWORKS | QUICK)

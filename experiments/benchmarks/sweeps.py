@@ -4,14 +4,9 @@ Each case runs in a process of its own (``python -m experiments.benchmarks.sweep
 core.
 """
 
-import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,9 +17,9 @@ import dlntheory as dln
 from dlntheory.training.train import Feed, Learner, trained
 
 from . import timing
-from .report import number, table
+from .processes import answer, in_fresh_process
+from .report import number, table, verdict
 
-ROOT = Path(__file__).parents[2]
 WIDTH, STEPS, RATES, SEEDS = 20, 500, 100, 10
 QUICK = (4, 10, 4, 2)
 LOOPED = 20
@@ -62,16 +57,8 @@ Row = dict[str, Any]
 
 def run(quick: bool = False) -> list[Row]:
     """A row for all algorithms and for each, by batch."""
-    return [in_fresh_process(case, quick) for case in (list(CASES)[::5] if quick else CASES)]
-
-
-def in_fresh_process(case: str, quick: bool) -> Row:
-    """The case's row."""
-    command = [sys.executable, "-m", "experiments.benchmarks.sweeps", case, *(["--quick"] if quick else [])]
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found: Row = json.loads(done.stdout)
-    return found
+    cases = list(CASES)[::5] if quick else CASES
+    return [in_fresh_process(__name__, case, quick, OPENBLAS_NUM_THREADS="1") for case in cases]
 
 
 def measure(case: str, quick: bool) -> Row:
@@ -96,7 +83,7 @@ def measure(case: str, quick: bool) -> Row:
         "first_call_s": first,
         "ratio": ratio,
         "bar": BARS[batch],
-        "verdict": "not judged" if quick else "pass" if ratio >= BARS[batch] else "FAIL",
+        "verdict": verdict(ratio >= BARS[batch], judged=not quick),
     }
 
 
@@ -151,27 +138,12 @@ def markdown(rows: list[Row]) -> str:
     return table(header, [_line(row) for row in rows])
 
 
-def digest(rows: list[Row]) -> str:
-    """All of it."""
-    return markdown(rows)
-
-
 def _line(row: Row) -> list[Any]:
     throughputs = [f"{row['steps_a_second'][name]:,.0f}" for name in ("sweep", "loop")]
     ratio, bar = number(row["ratio"]), f"at least {row['bar']:g}"
     return [row["case"], row["devices"], *throughputs, ratio, bar, row["verdict"]]
 
 
-def main() -> None:
-    """Time one case and print its row as JSON."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--quick", action="store_true")
-    arguments = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    print(json.dumps(measure(arguments.case, arguments.quick)))
-
-
 if __name__ == "__main__":
-    main()
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    answer(measure, CASES)

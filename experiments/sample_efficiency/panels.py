@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class PanelFigure:
-    """Panels in rows; has the parts of a figure that `experiments.sample_efficiency` lists.
+    """Panels in rows; has the parts of a figure that `experiments.figures` lists.
 
     Attributes:
         title: what stands above the figure.

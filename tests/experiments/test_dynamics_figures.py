@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from dlntheory.cli import app
 from experiments import results
 from experiments.dynamics import modes, saddles
-from experiments.studies import FIGURES, load_figure
+from experiments.figures import FIGURES, load_figure
 
 TOY_MODES = {"width": 3, "batch": 6, "depths": [2, 3], "modes": 2, "learning_rate": 5e-3, "values": 3, "points": 9}
 TOY_SADDLES = {"width": 2, "samples": 8, "seeds": 1, "depths": [2, 3], "sizes": 2, "initials": 3}
@@ -55,4 +55,4 @@ def test_an_unknown_name_lists_every_figure():
     done = CliRunner().invoke(app, ["figure", "minima"])
     assert done.exit_code == 2
     for name in FIGURES:
-        assert name in done.stderr.replace("\n", "").replace("│", "")
+        assert str(name) in done.stderr.replace("\n", "").replace("│", "")

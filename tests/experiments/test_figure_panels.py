@@ -62,11 +62,10 @@ def counting(monkeypatch):
 
 
 def use(monkeypatch, figure, number=1):
-    package = import_module("experiments.sample_efficiency")
+    package = import_module("experiments.figures")
     known = {number: figure}
     monkeypatch.setattr(package, "FIGURES", {number: ""})
     monkeypatch.setattr(package, "load_figure", lambda each: known[each])
-    monkeypatch.setattr(import_module("experiments.studies"), "FIGURES", {})
 
 
 def dlntheory(*arguments):

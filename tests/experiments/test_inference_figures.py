@@ -5,7 +5,8 @@ from typer.testing import CliRunner
 
 from dlntheory.cli import app
 from experiments import results
-from experiments.inference import energy_propagation, load_figure
+from experiments.figures import load_figure
+from experiments.inference import energy_propagation
 
 TOY = {"width": 4, "batch": 3}
 VARIED = {"steps": [2, 5], "step_size": [0.05], "momentum": [0.5], "depth": [3]}
@@ -35,4 +36,4 @@ def test_energy_propagation(tmp_path, monkeypatch):
 def test_an_unknown_name_ends_with_2():
     done = CliRunner().invoke(app, ["figure", "energies"])
     assert done.exit_code == 2
-    assert "figure 'energies' is not here; wanted a number, or one of energy-propagation" in done.stderr
+    assert "figure 'energies' is not here; wanted one of 1, 2" in done.stderr

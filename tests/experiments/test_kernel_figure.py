@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from dlntheory.cli import app
 from experiments import results
-from experiments.kernels import load_figure, spectra
+from experiments.figures import load_figure
+from experiments.kernels import spectra
 from experiments.sample_efficiency import panels
 
 TOY = {"width": 4, "hidden": 1, "depth": [2], "condition_number": [1, 10], "seeds": 2}

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from dlntheory.cli import app
 from experiments import results
-from experiments.nonlinear import load_figure, properties, training
+from experiments.figures import load_figure
+from experiments.nonlinear import properties, training
 from experiments.nonlinear.comparison import CURVES
 from experiments.nonlinear.properties import Property, problem
 from experiments.nonlinear.training import Progress

@@ -10,8 +10,9 @@ import pytest
 import slow_training
 
 from experiments import parts, provenance
+from experiments.figures import load_figure
 from experiments.results import deviation
-from experiments.sample_efficiency import load_figure, training
+from experiments.sample_efficiency import training
 from experiments.sample_efficiency.curves import TIE, best_rate, kept
 from experiments.sample_efficiency.training import CURVES, Training, plain
 

@@ -15,9 +15,10 @@ from dlntheory import pcn
 from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
-from experiments import results, studies
+from experiments import results
 from experiments.benchmarking_pcns import inference_energy, table1
 from experiments.deeper_pcns import training_energy
+from experiments.figures import load_figure
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -71,7 +72,7 @@ def test_energy_over_training(tmp_path, monkeypatch):
     assert result.arrays["S+F/energy"].shape == (1, 3)
     assert result.arrays["BP-SE/accuracy"].shape == (1, 2)
     assert len(training_energy.summarise(result.config, result.arrays)) == 2
-    assert studies.load_figure("training-energy") is training_energy
+    assert load_figure("training-energy") is training_energy
 
 
 @pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")

@@ -289,8 +289,8 @@ def test_all_runs_find_a_place(devices, at_once):
     blocks = share_out(devices, at_once, rates, seeds)
     assert blocks.runs <= min(at_once, rates)
     per_seed = -(-rates // blocks.runs)
-    assert devices * blocks.groups * blocks.group >= seeds * per_seed
-    assert blocks.group * blocks.runs <= max(at_once, blocks.runs)
+    assert devices * blocks.groups * blocks.blocks >= seeds * per_seed
+    assert blocks.blocks * blocks.runs <= max(at_once, blocks.runs)
 
 
 NETS, X, Y, MAPS = problem()

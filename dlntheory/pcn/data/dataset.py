@@ -71,11 +71,6 @@ class Dataset:
         """The shape of a sample: ``(C, H, W)`` for an image, ``(n,)`` for a vector."""
         return tuple(self.train.samples.shape[1:])
 
-    @property
-    def is_image(self) -> bool:
-        """Whether samples can be flipped and cropped."""
-        return len(self.shape) == 3
-
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
         """So many samples of each part, with all classes in their proportions; ``None`` keeps all of them.
 

@@ -1,7 +1,5 @@
 """Checkpoints of a run: every array of its state and a note, by Orbax, with a digest that finds damage."""
 
-import hashlib
-import json
 import logging
 import warnings
 from pathlib import Path
@@ -12,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...files.arrays import digest
 from ...numerics.extras import require
 
 State = TypeVar("State")
@@ -106,16 +105,6 @@ def with_arrays(state: State, arrays: dict[str, np.ndarray]) -> State:
         return jax.device_put(made, leaf.sharding)
 
     return eqx.combine(jax.tree_util.tree_map_with_path(replaced, own), rest)
-
-
-def digest(arrays: dict[str, np.ndarray], note: dict[str, Any]) -> str:
-    """A digest of everything that a checkpoint holds."""
-    total = hashlib.sha256(json.dumps(note, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        total.update(f"{name} {array.dtype} {array.shape}".encode())
-        total.update(array.tobytes())
-    return total.hexdigest()
 
 
 def _is_key(leaf: Any) -> bool:

@@ -17,6 +17,7 @@ from ..choices.updates import Backpropagation
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
+from .options import Options
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
@@ -38,52 +39,11 @@ CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """A training: which model, data and algorithm, and how long. ``None`` is the algorithm's or the model's default.
+class TrainingConfig(Options):
+    """A training: which model, data and algorithm, and how long.
 
-    Args:
-        data: a data set's name; see `dlntheory.pcn.data.catalogue.names`.
-        data_dir: the folder of its files.
-        train_samples: how many training samples to keep, the first of every class in proportion.
-        test_samples: how many test samples to keep, likewise.
-        flip: mirror training images at random.
-        crop: side of the random crops of training images, and of the middle of test images.
-        padding: black pixels around a training image before it is cropped.
-        order: ``"shuffled"``, or ``"aligned"`` by class.
-        model: a model's name, such as ``"MLP"`` or ``"VGG-5"``.
-        normalise: shift and scale samples to a mean of 0 and a deviation of 1; otherwise they are from 0 to 1.
-        hidden: widths of the hidden layers, for ``"MLP"``; of the encoder, for ``"AE"``; for ``"Decoder"``, of the
-            encoder that it mirrors, the latent's last.
-        channels: likewise, for ``"Conv-AE"`` and ``"Conv-Decoder"``.
-        kernel: the side of their kernels.
-        prior: the variance of a decoder's latent; ``None`` for a flat prior.
-        activation: between the layers.
-        norm: ``"standard"`` or ``"frozen"`` batch normalisation.
-        skip: the skip connection of ``"VGG-19"``.
-        auxiliary: auxiliary neurons in the skip connections of ``"ResNet-18"``.
-        algorithm: a preset's name, such as ``"PC-SE"``.
-        inference_steps: inference steps ``T``.
-        step_size: of the states.
-        momentum: of the states.
-        beta: strength of nudging.
-        beta_rate: what is added to it after each epoch.
-        decay: ``k`` of decaying precisions.
-        initial: the initial state.
-        rescaling: of the weights' updates, for ``"MLP"`` and ``"AE"``.
-        output_variance: of the squared error at the output.
-        average_from: the time from which on the weights' gradients are averaged, instead of taken at the last.
-        epochs: at most so many.
-        batch_size: samples a step.
-        learning_rate: of the weights, before its warm-up and cosine.
-        weight_decay: of AdamW.
-        schedule_epochs: epochs of the warm-up and the cosine, after which the rate stays; ``None`` for all.
-        patience: stop after so many epochs without a better test accuracy; ``None`` for never.
-        seed: of the weights, the order of the samples, augmentation and inference.
-        precision: ``"float32"``, ``"float64"``, or ``"bfloat16"`` for mixed precision.
-        devices: devices that share each batch.
-        alignment: whether to measure target alignment.
-        log_every: steps between two lines of metrics, or somewhat fewer where those divide an epoch.
-        checkpoint_seconds: time between two checkpoints; 0 makes one after every line.
+    Its arguments are the fields of `Options`, which say what they mean; ``None`` is the algorithm's or the model's
+    default.
 
     Example:
         >>> TrainingConfig(data="iris", hidden=(8,), algorithm="BP-SE", batch_size=20).check()
@@ -92,48 +52,6 @@ class TrainingConfig:
             ...
         ValueError: `batch_size` is 0; wanted at least 1.
     """
-
-    data: str = "digits"
-    data_dir: str | None = None
-    train_samples: int | None = None
-    test_samples: int | None = None
-    flip: bool = False
-    crop: int | None = None
-    padding: int = 0
-    order: str = "shuffled"
-    normalise: bool = True
-    model: str = "MLP"
-    hidden: tuple[int, ...] | None = None
-    channels: tuple[int, ...] | None = None
-    kernel: int | None = None
-    prior: float | None = None
-    activation: str = "gelu"
-    norm: str | None = None
-    skip: bool = False
-    auxiliary: bool = False
-    algorithm: str = "PC-SE"
-    inference_steps: int | None = None
-    step_size: float | None = None
-    momentum: float | None = None
-    beta: float | None = None
-    beta_rate: float | None = None
-    decay: float | None = None
-    initial: str | None = None
-    rescaling: str | None = None
-    output_variance: float | None = None
-    average_from: int | None = None
-    epochs: int = 25
-    batch_size: int = 128
-    learning_rate: float = 3e-4
-    weight_decay: float = 1e-4
-    schedule_epochs: int | None = None
-    patience: int | None = None
-    seed: int = 0
-    precision: str = "float32"
-    devices: int = 1
-    alignment: bool = False
-    log_every: int = 20
-    checkpoint_seconds: float = 60.0
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TrainingConfig":
