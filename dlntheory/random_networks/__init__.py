@@ -1,4 +1,4 @@
-"""What should one expect of a random network of these widths and this initialisation, before any weights are drawn?
+"""What should one expect of a random network, before any weights are drawn?
 
 Read `expected`, which has the question and its answer; then where the answer comes from: `layer_kinds` (what the theory
 needs to know of a layer), `equilibrium` (first order: traces, energies), `backpropagation` and `predictive_coding`

@@ -3,62 +3,22 @@
 import ast
 import graphlib
 import re
-from pathlib import Path
 
+import draw_rooms
 import pytest
+from imports import MODULES, PACKAGE, ROOMS, ROOT, between_rooms, heights, imported, ours, room
 from interpreter import fresh_python
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "dlntheory"
-
-# A room imports only rooms that stand before it; its files, one another, as far as there is no cycle.
-ROOMS = (
-    "numerics", "networks", "files", "equilibria", "inference", "learning", "random_networks", "theorems", "training",
-    "nonlinear", "pcn", "symbolic", "report", "cli", "__main__",
-)  # fmt: skip
 MOST_ENTRIES, MOST_LEVELS, MOST_LEVELS_INSIDE = 15, 10, 8
 
 HEAVY = {"flint", "matplotlib", "optax", "optuna", "orbax", "rich", "sklearn", "sympy", "torch", "typer"}
 HEAVY |= {"scipy.optimize"}
 
 
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-
-
-def room(module: str) -> str:
-    """`cli` for dlntheory.cli.figures; the empty string for dlntheory itself."""
-    return module.partition(".")[2].partition(".")[0]
-
-
-def imported(module: str) -> set[str]:
-    """Every module that the file imports, anywhere in it; of our own, the file that is meant."""
-    path, found = MODULES[module], set()
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            ancestors = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
-            source = ".".join([*ancestors, *([node.module] if node.module else [])])
-            names = {f"{source}.{alias.name}" for alias in node.names}
-            submodules = names & MODULES.keys()
-            found |= submodules | ({source} if names - submodules else set())
-    return found - {module}
-
-
-def ours(module: str) -> set[str]:
-    return imported(module) & MODULES.keys()
-
-
 @pytest.mark.parametrize("module", [module for module in MODULES if room(module)])
 def test_imports_between_rooms_flow_one_way(module):
     own = room(module)
-    assert own in ROOMS, f"{module} is in no room; rooms are listed in {__file__}"
+    assert own in ROOMS, f"{module} is in no room; rooms are listed in tests/imports.py"
     for other in ours(module):
         assert room(other), f"{module} imports the facade; import from the module that defines the name"
         assert room(other) in ROOMS[: ROOMS.index(own) + 1], f"{module} imports {other}, whose room comes after it"
@@ -68,21 +28,17 @@ def test_no_cycles():
     graphlib.TopologicalSorter({module: ours(module) for module in MODULES}).prepare()
 
 
-def levels(graph: dict[str, set[str]]) -> int:
-    """The length of the longest chain of imports."""
-    height: dict[str, int] = {}
-    for node in graphlib.TopologicalSorter(graph).static_order():
-        height[node] = 1 + max((height[each] for each in graph[node]), default=0)
-    return max(height.values(), default=0)
-
-
 def test_there_are_few_rooms_on_few_levels():
-    between = {own: {room(other) for m in MODULES if room(m) == own for other in ours(m)} - {own} for own in ROOMS}
     assert len({room(module) for module in MODULES} - {""}) <= MOST_ENTRIES
-    assert levels(between) <= MOST_LEVELS
+    assert max(heights(between_rooms()).values()) <= MOST_LEVELS
     for folder in {path.parent for path in MODULES.values()}:
         files = {module for module, path in MODULES.items() if path.parent == folder and path.name != "__init__.py"}
-        assert levels({module: ours(module) & files for module in files}) <= MOST_LEVELS_INSIDE, folder
+        inside = heights({module: ours(module) & files for module in files})
+        assert max(inside.values(), default=0) <= MOST_LEVELS_INSIDE, folder
+
+
+def test_the_picture_of_the_rooms_is_up_to_date():
+    assert draw_rooms.PICTURE.read_text("utf-8") == draw_rooms.picture(), "run `python tests/draw_rooms.py`"
 
 
 def test_no_room_bears_a_public_name():
