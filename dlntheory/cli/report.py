@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from .inputs import (
     refusals,
 )
 from .output import print_json
+
+if TYPE_CHECKING:
+    from ..networks.network import LinearNetwork
 
 
 def report(
@@ -54,14 +57,19 @@ def report(
 
 
 def _write(
-    problem: tuple[Any, ...], out: Path, name: str, description: str, command: str, seed: int, json: bool
+    problem: tuple["LinearNetwork", Any, Any],
+    out: Path,
+    name: str,
+    description: str,
+    command: str,
+    seed: int,
+    json: bool,
 ) -> None:
-    from ..report.html.report import find, write_page
+    from ..report.html.report import publish
     from ..report.html.summary import sentences
 
     with refusals():
-        found = find(*problem, seed)
-        write_page(found, out, name, description, command)
+        found = publish(*problem, out, name, description, command, seed)
     if json:
         print_json(found)
         return

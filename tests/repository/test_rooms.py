@@ -18,7 +18,21 @@ ROOMS = (
 )  # fmt: skip
 MOST_ENTRIES, MOST_LEVELS, MOST_LEVELS_INSIDE = 15, 10, 8
 
-HEAVY = {"flint", "matplotlib", "optax", "optuna", "orbax", "rich", "sklearn", "sympy", "torch", "typer"}
+HEAVY = {
+    "altair",
+    "flint",
+    "jinja2",
+    "matplotlib",
+    "optax",
+    "optuna",
+    "orbax",
+    "rich",
+    "sklearn",
+    "sympy",
+    "torch",
+    "typer",
+    "vl_convert",
+}
 HEAVY |= {"scipy.optimize"}
 
 

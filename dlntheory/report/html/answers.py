@@ -62,7 +62,8 @@ class Settings:
     def problem(self) -> tuple[LinearNetwork, np.ndarray, np.ndarray]:
         """The network with its inputs and targets."""
         net = network(self.depth, self.width, self.init, self.seed)
-        return net, *(each[: self.batch] for each in normal_data(net, int(BOUNDS["batch"][1]), self.seed, linear=False))
+        x, y = normal_data(net, int(BOUNDS["batch"][1]), self.seed, linear=False)
+        return net, x[: self.batch], y[: self.batch]
 
 
 def as_settings(given: dict[str, str]) -> Settings:
@@ -91,7 +92,7 @@ def as_settings(given: dict[str, str]) -> Settings:
         except ValueError:
             raise ValueError(f"`{name}` is {text!r}; wanted a number.") from None
         if not low <= number <= high:
-            raise ValueError(f"`{name}` is {text}; wanted {low:g} to {high:g}.")
+            raise ValueError(f"`{name}` is {text}; wanted {low} to {high}.")
         values[name] = number
     return Settings(**values)
 
@@ -157,9 +158,10 @@ def _inference(settings: Settings) -> dict[str, Any]:
             energies["leading order"] = np.mean(leading, axis=0)
         found = relaxed_alignment(net, relaxed) if not diverges else np.full(len(x), np.nan)
     rows = [
-        {"layer": layer, "what": what, "energy": float(energy) if energy > 0 and math.isfinite(energy) else None}
+        {"layer": layer, "what": what, "energy": float(energy)}
         for what, each in energies.items()
         for layer, energy in enumerate(each, start=1)
+        if energy > 0 and math.isfinite(energy)
     ]
     return {
         "energies": rows,

@@ -206,20 +206,22 @@ def against_random(rows: Rows) -> Drawing:
     return chart.properties(height=36 * len(named)), {"drawn": drawn, "points": points}
 
 
-def explorer_charts(curves: dict[str, str], rows: Sequence[tuple[str, str | None]]) -> dict[str, dict[str, Any]]:
-    """The explorer's charts, whose data the page fills in: alignment against settings, and energies by layer.
+def explorer_charts(
+    curves: dict[str, tuple[str, Sequence[tuple[str, str | None]]]], rows: Data
+) -> dict[str, dict[str, Any]]:
+    """The explorer's charts, whose data the page replaces: alignment against settings, and energies by layer.
 
     Args:
-        curves: by the name of a setting, the title of its axis.
-        rows: rules and rescalings.
+        curves: by the name of a setting, the title of its axis, and the rules with their rescalings.
+        rows: the first data, by chart.
     """
-    known = [{"label": rule_name(*each), "rule": each[0], "rescaling": each[1]} for each in rows]
-    drawn = {name: _curve(title, known) for name, title in curves.items()}
-    return {name: specification(chart, {"rows": []}) for name, chart in (drawn | {"energies": _energies()}).items()}
+    drawn = {name: _curve(*each) for name, each in curves.items()} | {"energies": _energies()}
+    return {name: specification(chart, {"rows": rows[name]}) for name, chart in drawn.items()}
 
 
-def _curve(title: str, rows: Rows) -> Any:
+def _curve(title: str, rules: Sequence[tuple[str, str | None]]) -> Any:
     alt = altair()
+    rows = [{"label": rule_name(*each), "rule": each[0], "rescaling": each[1]} for each in rules]
     y = alt.Y("alignment:Q", title="mean alignment", scale=alt.Scale(domain=[-0.2, 1], clamp=True))
     lines = _chart("rows").encode(alt.X("value:Q", title=title, axis=alt.Axis(tickMinStep=1)), y, color=_colour(rows))
     size = alt.condition("datum.own", alt.value(140), alt.value(30))

@@ -22,8 +22,11 @@ def alignment_records(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: in
     The interval of 95 % is the percentile bootstrap's, over batches; where there is one batch, over its samples.
     A rule that the network or the data do not allow has a record with the reason in ``refused``.
     """
-    sizes = [size for size in dict.fromkeys(len(x) if each == "all" else each for each in BATCHES) if size <= len(x)]
-    draws = {size: draw_batches(len(x), [size], seed, max(REPEATS, SINGLES // size))[size] for size in sizes}
+    sizes = (len(x) if isinstance(each, str) else each for each in BATCHES)
+    draws = {
+        size: draw_batches(len(x), [size], seed, max(REPEATS, SINGLES // size))[size]
+        for size in sorted({size for size in sizes if size <= len(x)})
+    }
     return [record for name in RULES for record in _of_rule(net, x, y, name, draws, seed)]
 
 

@@ -8,14 +8,14 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .answers import BOUNDS, INITS, Settings, answer, as_settings
+from ..comparison import as_rule
+from .answers import BOUNDS, CURVES, INITS, Settings, answer, as_settings
 from .charts import explorer_charts
 from .render import render
 
 ADDRESS = "127.0.0.1"
 """The only address that is listened at: nothing outside this machine reaches it."""
-CURVES = {"depth": "hidden layers", "width": "width of hidden layers", "batch": "batch size"}
-RULES = (("bp", None), ("pc", None), ("pc", "decorrelated"))
+TITLES = {"depth": "hidden layers", "width": "width of hidden layers", "batch": "batch size"}
 STOPS: dict[str, tuple[float, ...]] = {
     "beta": (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 0),
     "step_size": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1),
@@ -26,6 +26,7 @@ STOPS: dict[str, tuple[float, ...]] = {
 
 def page() -> str:
     """The page, with the first answer in it."""
+    first, curves = answer(Settings()), {name: [as_rule(rule) for rule in rules] for name, (_, rules) in CURVES.items()}
     return render(
         "explore.html",
         ("explore.js",),
@@ -34,7 +35,10 @@ def page() -> str:
         stops=STOPS,
         inits=INITS,
         settings=Settings(),
-        charts=explorer_charts(CURVES, RULES),
+        charts=explorer_charts(
+            {name: (TITLES[name], rules) for name, rules in curves.items()},
+            {**first["curves"], "energies": first["energies"]},
+        ),
     )
 
 
@@ -62,6 +66,8 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
+    server_version = "dlntheory"
+    sys_version = ""
 
     def __init__(self, *arguments: Any, page: str):
         self.page = page

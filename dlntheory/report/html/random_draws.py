@@ -14,7 +14,7 @@ from ..words import rule_name
 INIT = "kaiming_uniform"
 DRAWS = 39
 """Random networks: one more, the network itself, and the most extreme on either side has a probability of 1/20."""
-SINGLES = 8
+SINGLES = 4
 LARGEST = 256
 """Samples of the batch that the networks are compared on, at most."""
 RULES = ("bp", "pc")

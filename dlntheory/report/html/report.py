@@ -64,13 +64,21 @@ def write_report(
         'report.html'
     """
     target = check_page(path)
+    call = BY_LIBRARY.format(path=target.name, seed=seed) if command is None else command
+    publish(net, x, y, target, name, description, call, seed)
+    return target
+
+
+def publish(
+    net: LinearNetwork, x: Any, y: Any, path: Path, name: str, description: str, command: str, seed: int
+) -> dict[str, Any]:
+    """Measure, write the page, and return the findings."""
     with ThreadPoolExecutor(1) as beside:
         script = beside.submit(vega)  # seconds of another core, while this one measures
         found = find(net, x, y, seed)
         script.result()
-    call = BY_LIBRARY.format(path=target.name, seed=found["seed"])
-    write_page(found, target, name, description, call if command is None else command)
-    return target
+    write_page(found, path, name, description, command)
+    return found
 
 
 def check_page(path: Any) -> Path:

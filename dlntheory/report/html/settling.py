@@ -23,7 +23,7 @@ def settling(net: LinearNetwork, x: np.ndarray, y: np.ndarray) -> dict[str, Any]
     if net.depth == 1:
         return {"refused": "One layer has no hidden activities: inference has nothing to settle."}
     spectrum = inference_spectrum(net)
-    record = {
+    record: dict[str, Any] = {
         name: float(getattr(spectrum, name))
         for name in ("smallest", "largest", "condition_number", "stability_limit", "best_step", "best_momentum")
     }

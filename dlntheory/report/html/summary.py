@@ -47,8 +47,8 @@ def _theorems(theorems: list[dict[str, Any]]) -> Iterator[str]:
 def _rates(layers: list[dict[str, Any]]) -> Iterator[str]:
     negative = [str(each["layer"]) for each in layers if each["product"] < 0]
     if negative:
-        layers = ", ".join(negative)
-        yield f"The adaptive learning rate is negative in layer {layers}: there, adaptive PC climbs its energy."
+        listed = ", ".join(negative)
+        yield f"The adaptive learning rate is negative in layer {listed}: there, adaptive PC climbs its energy."
 
 
 def _inference(inference: dict[str, Any]) -> Iterator[str]:

@@ -51,7 +51,7 @@ async function ask() {
 }
 
 async function draw(answer) {
-  const rows = { ...answer.curves, energies: answer.energies.filter((row) => row.energy !== null) };
+  const rows = { ...answer.curves, energies: answer.energies };
   const views = await charts;
   await Promise.all(views.map((view, index) => view.data("rows", rows[elements[index].dataset.chart]).runAsync()));
   const own = Object.fromEntries(answer.curves.batch.filter((row) => row.own).map((row) => [row.label, row.alignment]));
