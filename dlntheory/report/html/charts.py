@@ -35,12 +35,12 @@ def altair() -> ModuleType:
 def charts(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Vega-Lite's specifications by the names that the page uses; those whose findings were refused are left out."""
     drawn = {
-        "alignment": alignment(found["alignment"]),
-        "batches": by_batch(found["alignment"]),
         "energies": by_layer(found["layers"], "energy", "energy at equilibrium"),
         "conditions": by_layer(found["layers"], "condition_number", "condition number of W"),
         "kernels": kernels(found["kernels"]["rows"]),
     }
+    if _shown(found["alignment"]):
+        drawn |= {"alignment": alignment(found["alignment"]), "batches": by_batch(found["alignment"])}
     if "times" in found["inference"]:
         drawn |= {"course": course(found["inference"]), "eigenvalues": eigenvalues(found["inference"]["eigenvalues"])}
     if "rows" in found["random"]:
@@ -72,7 +72,7 @@ def alignment(records: Rows) -> Drawing:
     ]
     names = ("label", "batch", "lower", "median", "upper", "mean", "smallest", "batches")
     quartiles = [{name: each[name] for name in names} for each in shown]
-    smallest = min((each["smallest"] for each in quartiles), default=0.0)
+    smallest = min(each["smallest"] for each in quartiles)
     x = alt.Scale(domain=[min(0.0, smallest), 1], nice=True)
     y = alt.Y("label:N", sort=_labels(shown), title=None, axis=alt.Axis(labelLimit=200, grid=False))
     tooltip = [alt.Tooltip(f"{name}:{'N' if name == 'label' else 'Q'}", format=_format(name)) for name in names]

@@ -10,8 +10,16 @@ from typing import Any
 from ...numerics.extras import require
 from ..words import chain, fixed, number
 
+LIBRARIES = ("altair", "jinja2", "vl_convert")
+"""What the extra ``report`` installs."""
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("common.js",)
+
+
+def check_libraries() -> None:
+    """Refuse early where the extra is missing."""
+    for library in LIBRARIES:
+        require(library, "report")
 
 
 @cache

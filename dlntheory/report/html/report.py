@@ -13,7 +13,7 @@ from ...numerics.checks import as_batch, as_seed, same_batch
 from ..words import plain
 from .charts import charts
 from .findings import findings
-from .render import render, vega
+from .render import check_libraries, render, vega
 from .summary import sentences
 
 SUFFIXES = (".html", ".htm")
@@ -73,6 +73,7 @@ def publish(
     net: LinearNetwork, x: Any, y: Any, path: Path, name: str, description: str, command: str, seed: int
 ) -> dict[str, Any]:
     """Measure, write the page, and return the findings."""
+    check_libraries()
     with ThreadPoolExecutor(1) as beside:
         script = beside.submit(vega)  # seconds of another core, while this one measures
         found = find(net, x, y, seed)
@@ -104,7 +105,7 @@ def find(net: LinearNetwork, x: Any, y: Any, seed: int = 0) -> dict[str, Any]:
 
 def write_page(found: dict[str, Any], path: Path, name: str, description: str, command: str) -> None:
     """Write the page of such findings, whole or not at all."""
-    known = [each for each in found["alignment"] if "refused" not in each]
+    known = [each for each in found["alignment"] if each.get("mean") is not None]
     page = render(
         "report.html",
         ("report.js",),
