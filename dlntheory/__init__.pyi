@@ -125,6 +125,7 @@ from .nonlinear.tangent import linearised as linearised
 from .report.comparison import Comparison as Comparison
 from .report.comparison import compare as compare
 from .report import plot as plot
+from .report.html.report import write_report as write_report
 
 # Modules of their own
 from . import pcn as pcn

@@ -11,9 +11,11 @@ from .align import align
 from .cache import keep_programs
 from .claims import claims
 from .expect import expect
+from .explore import explore
 from .figure import figure
 from .figures import figures
 from .prove import prove
+from .report import report
 from .search import search
 from .streams import OutputError, protect_streams
 from .train import train
@@ -52,6 +54,8 @@ def options(
 EXAMPLES: dict[Callable[..., None], str] = {
     verify: "dlntheory verify weights.npz --inputs x.npy --targets y.npy",
     align: "dlntheory align weights.npz --inputs x.npy --targets y.npy --plot alignment.png",
+    report: "dlntheory report weights.npz --inputs x.npy --targets y.npy --out page.html",
+    explore: "dlntheory explore --port 8000",
     expect: "dlntheory expect --widths 512,512,512,512 --init norm_preserving",
     figure: "dlntheory figure 2 --quick --out figures",
     figures: "dlntheory figures --all --quick --out figures",

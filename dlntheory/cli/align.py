@@ -121,19 +121,14 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
 
     from ..equilibria.equilibrium import equilibrium
     from ..learning.alignment import target_alignment
-    from ..learning.updates import adaptive_learning_rates
+    from ..report.layers import layer_records
 
     rules = [
         {"rule": rule, "rescaling": rescaling, **summary(target_alignment(net, x, y, rule, rescaling))}
         for rule, rescaling in rules_of(net)
     ]
     result = equilibrium(net, x, y)
-    shared = not all(layer.has_features for layer in net.layers)
-    rates = [None] * net.depth if shared else adaptive_learning_rates(net, x, y)
-    layers = _layers(net, x, result, rates)
-    for rule in ("bp", "pc"):
-        for layer, values in zip(layers, np.asarray(target_alignment(net, x, y, rule, by_layer=True)).T, strict=True):
-            layer[f"{rule}_alignment"] = summary(values)["mean"]
+    layers = layer_records(net, x, y, result)
     return {
         "widths": net.widths,
         "samples": len(x),
@@ -156,33 +151,3 @@ def summary(alignment: Any) -> dict[str, Any]:
         return {"mean": None, "std": None, "min": None, "undefined": values.size}
     numbers = {"mean": defined.mean(), "std": defined.std(), "min": defined.min()}
     return {name: float(each) for name, each in numbers.items()} | {"undefined": values.size - defined.size}
-
-
-def _layers(net: Any, x: Any, result: Any, rates: Any) -> list[dict[str, Any]]:
-    """What each layer has to do with the alignment; activities are those that enter it."""
-    import numpy as np
-
-    from ..networks.passes import feedforward
-    from ..networks.samples import as_columns, flat
-
-    plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(flat(x, net.shapes[0])))]
-    energies = [float(np.mean(np.sum(np.square(each.reshape(len(x), -1)), axis=1)) / 2) for each in result.errors]
-    total = sum(energies)
-    records = []
-    for index, layer in enumerate(net.layers):
-        own = np.asarray(result.activities[index]).reshape(len(x), -1)
-        weight = np.asarray(layer.like if layer.has_features else layer.matrix())
-        weight = weight.reshape(len(weight), -1)
-        records.append({
-            "layer": index + 1,
-            "kind": type(layer).__name__.lower(),
-            "shape": weight.shape,
-            "norm": float(np.linalg.norm(weight, 2)),
-            "condition_number": float(np.linalg.cond(weight)),
-            "feedforward_norm": float(np.mean(np.linalg.norm(plain[index], axis=0))),
-            "equilibrium_norm": float(np.mean(np.linalg.norm(own, axis=1))),
-            "product": None if rates[index] is None else float(1 / rates[index]),
-            "energy": energies[index],
-            "energy_share": energies[index] / total if total else None,
-        })  # fmt: skip
-    return records

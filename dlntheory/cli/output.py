@@ -1,12 +1,13 @@
 """What the commands print: JSON, or Rich tables."""
 
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
+
+from ..report.words import plain
 
 
 def print_json(record: Any) -> None:
@@ -20,19 +21,6 @@ def print_json(record: Any) -> None:
     except UnicodeEncodeError:
         text = json.dumps(plain(record), indent=2, allow_nan=False)
     typer.echo(text)
-
-
-def plain(value: Any) -> Any:
-    """Convert arrays and NumPy's numbers to lists and Python's."""
-    if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def track(steps: Sequence[Any], doing: str) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """Rules, rescalings and batch sizes compared on one network and data: a table, a frame and a picture."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,17 +113,12 @@ def compare(
         raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
     names = as_list("rules", RULES if rules is None else rules, "rules")
     sizes = _as_sizes(BATCHES if batches is None else batches, len(x), given=batches is not None)
-    generator = np.random.default_rng(seed)
-    draws = {size: _draw(generator, len(x), size) for size in sizes}
+    draws, measure = draw_batches(len(x), sizes, seed), partial(batch_alignments, net, x, y)
     rows = []
-    for name in names:
-        rule, _, rescaling = str(name).partition(":")
+    for rule, rescaling in (as_rule(str(name)) for name in names):
         for size, samples in draws.items():
-            found = [
-                np.asarray(target_alignment(net, x[each], y[each], rule, rescaling or None, learning_rate, **options))
-                for each in samples
-            ]
-            rows.append(_row(rule, rescaling or None, size, found))
+            found = measure(samples, rule=rule, rescaling=rescaling, learning_rate=learning_rate, **options)
+            rows.append(_row(rule, rescaling, size, found))
     return Comparison(rows)
 
 
@@ -137,10 +133,28 @@ def _as_sizes(batches: Any, samples: int, given: bool) -> list[int]:
     return sizes
 
 
-def _draw(generator: np.random.Generator, samples: int, size: int) -> list[np.ndarray]:
-    """Batches without a sample in common; a small size has 20 batches of those there are."""
+def as_rule(name: str) -> tuple[str, str | None]:
+    """The rule and the rescaling of a name such as ``"pc:decorrelated"``."""
+    rule, _, rescaling = name.partition(":")
+    return rule, rescaling or None
+
+
+def draw_batches(samples: int, sizes: Sequence[int], seed: int, repeats: int = REPEATS) -> dict[int, list[np.ndarray]]:
+    """Batches of each size without a sample in common, at most ``repeats`` of them, as indices."""
+    generator = np.random.default_rng(seed)
+    return {size: _draw(generator, samples, size, repeats) for size in sizes}
+
+
+def _draw(generator: np.random.Generator, samples: int, size: int, repeats: int) -> list[np.ndarray]:
     order = generator.permutation(samples)
-    return [order[start : start + size] for start in range(0, samples - size + 1, size)][:REPEATS]
+    return [order[start : start + size] for start in range(0, samples - size + 1, size)][:repeats]
+
+
+def batch_alignments(
+    net: LinearNetwork, x: Any, y: Any, batches: Sequence[np.ndarray], **options: Any
+) -> list[np.ndarray]:
+    """The alignments of the samples of each batch."""
+    return [np.asarray(target_alignment(net, x[each], y[each], **options)) for each in batches]
 
 
 def _row(rule: str, rescaling: str | None, size: int, found: list[np.ndarray]) -> Row:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
-from dlntheory.report.comparison import _draw
+from dlntheory.report.comparison import draw_batches
 
 NET = dln.LinearNetwork.random([5, 6, 4], key=0)
 RNG = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def test_means_are_those_of_the_batches():
     assert [(row.rule, row.rescaling, row.batch, row.batches) for row in found.rows] == [
         ("bp", None, 4, 3), ("bp", None, 12, 1), ("pc", "decorrelated", 4, 3), ("pc", "decorrelated", 12, 1),
     ]  # fmt: skip
-    batches = _draw(np.random.default_rng(0), 12, 4)
+    batches = draw_batches(12, [4], seed=0)[4]
     means = [dln.target_alignment(NET, X[each], Y[each], "bp").mean() for each in batches]
     assert found.rows[0].mean == pytest.approx(np.mean(means))
     assert found.rows[0].error == pytest.approx(np.std(means, ddof=1) / np.sqrt(3))
@@ -32,7 +32,7 @@ def test_means_are_those_of_the_batches():
 
 
 def test_no_sample_is_drawn_twice():
-    drawn = np.concatenate(_draw(np.random.default_rng(1), 50, 7))
+    drawn = np.concatenate(draw_batches(50, [7], seed=1)[7])
     assert len(drawn) == len(set(drawn)) == 49
 
 

@@ -11,7 +11,21 @@ from interpreter import fresh_python
 
 MOST_ENTRIES, MOST_LEVELS, MOST_LEVELS_INSIDE = 15, 10, 8
 
-HEAVY = {"flint", "matplotlib", "optax", "optuna", "orbax", "rich", "sklearn", "sympy", "torch", "typer"}
+HEAVY = {
+    "altair",
+    "flint",
+    "jinja2",
+    "matplotlib",
+    "optax",
+    "optuna",
+    "orbax",
+    "rich",
+    "sklearn",
+    "sympy",
+    "torch",
+    "typer",
+    "vl_convert",
+}
 HEAVY |= {"scipy.optimize"}
 
 

@@ -1,0 +1,86 @@
+"""Whether a network's alignment differs from a random network's: by formula, and against networks that are drawn."""
+
+from typing import Any
+
+import numpy as np
+
+from ...learning.alignment import target_alignment
+from ...networks.layer import Dense
+from ...networks.network import LinearNetwork
+from ...networks.samples import flat
+from ...random_networks.expected import expected_alignment
+from ..words import rule_name
+
+INIT = "kaiming_uniform"
+DRAWS = 39
+"""Random networks: one more, the network itself, and the most extreme on either side has a probability of 1/20."""
+SINGLES = 4
+LARGEST = 256
+"""Samples of the batch that the networks are compared on, at most."""
+RULES = ("bp", "pc")
+
+
+def against_random(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, Any]:
+    """The alignment of BP and PC beside that of random networks of the same widths, on the same samples.
+
+    Returns:
+        ``rows``, one for each rule and batch; or, where the layers have no random counterpart, ``refused``.
+    """
+    if any(type(layer) is not Dense or layer.bias is not None for layer in net.layers):
+        return {"refused": "Formulas and draws are of dense layers without biases; this network has others."}
+    generator = np.random.default_rng(seed)
+    networks = [LinearNetwork.random(net.widths, INIT, key=generator) for _ in range(DRAWS)]
+    batches = dict.fromkeys((1, min(len(x), LARGEST)))
+    rows = [_compare(net, networks, x, y, rule, batch) for batch in batches for rule in RULES]
+    return {"init": INIT, "draws": DRAWS, "rows": rows}
+
+
+def _compare(
+    net: LinearNetwork, networks: list[LinearNetwork], x: np.ndarray, y: np.ndarray, rule: str, batch: int
+) -> dict[str, Any]:
+    own, *drawn = (_mean_alignment(each, x, y, rule, batch) for each in (net, *networks))
+    share = probability(own, drawn)
+    return {
+        "label": rule_name(rule, None),
+        "batch": batch,
+        "value": own,
+        "drawn": drawn,
+        "low": min(drawn),
+        "high": max(drawn),
+        "probability": share,
+        "differs": share <= 0.05,
+        **_by_formula(net, x, y, rule, batch),
+    }
+
+
+def _mean_alignment(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: str, batch: int) -> float:
+    """The mean over a batch, or over single samples, one after another."""
+    samples = [slice(batch)] if batch > 1 else [slice(index, index + 1) for index in range(min(len(x), SINGLES))]
+    found = np.concatenate([target_alignment(net, x[each], y[each], rule) for each in samples])
+    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+
+def probability(own: float, drawn: list[float]) -> float:
+    """The chance that one of so many equal networks lies as far out, on either side.
+
+    Example:
+        >>> probability(2.0, [0.0, 1.0, 1.5]), probability(1.2, [0.0, 1.0, 1.5, 2.0])
+        (0.5, 1.0)
+    """
+    below, above = sum(each <= own for each in drawn), sum(each >= own for each in drawn)
+    return min(1.0, 2 * (1 + min(below, above)) / (len(drawn) + 1))
+
+
+def _by_formula(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: str, batch: int) -> dict[str, Any]:
+    """What `expected_alignment` says of Gaussian samples with these norms; PC with a batch has no formula."""
+    if rule == "pc" and batch > 1:
+        return {"expected": None, "spread": None}
+    input_norm, target_norm = (_root_mean_square(each) for each in (flat(x, net.shapes[0]), flat(y, net.shapes[-1])))
+    if not input_norm or not target_norm:
+        return {"expected": None, "spread": None}
+    found = expected_alignment(net.widths, INIT, rule, batch, input_norm=input_norm, target_norm=target_norm)
+    return {"expected": float(found.mean), "spread": None if found.spread is None else float(found.spread)}
+
+
+def _root_mean_square(rows: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.sum(np.square(rows), axis=1))))
