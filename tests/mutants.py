@@ -249,6 +249,44 @@ MUTANTS = (
         "equilibria/hessian.py", "substitution up through C in place of its transpose",
         "block - below.T @ up[-1]", "block - below @ up[-1]", equilibrium("square_root-square-3-dense-B3-float64"),
     ),
+    # Where NumPy and JAX take different lines, each kind has a mutant of its own; all other lines are shared.
+    Mutant(
+        "numerics/algebra.py", "NumPy: the other triangle of the factor",
+        "substitute(factor, right, lower=1)[0]", "substitute(factor, right, lower=0)[0]",
+        _tests("test_kinds", "test_positive_definite_systems_are_solved", ["7-numpy"]),
+    ),
+    Mutant(
+        "theorems/conclusions.py", "JAX: samples that share an update",
+        "return jax.vmap(change_one, in_axes=1, out_axes=1)(signals)", "return change(signals)",
+        _tests(
+            "test_theorems_by_jax", "test_both_kinds_find_the_same_verdict", ["1-square-3-dense-scalars-B3-float64"]
+        ),
+    ),
+    Mutant(
+        "theorems/conclusions.py", "NumPy: the first sample in place of each",
+        "each[:, sample : sample + 1]", "each[:, :1]",
+        _tests(
+            "test_theorems_by_jax", "test_both_kinds_find_the_same_verdict", ["1-square-3-dense-scalars-B3-float64"]
+        ),
+    ),
+    Mutant(
+        "inference/propagation.py", "NumPy: coefficients from the wrong end",
+        "np.convolve(a, b)[:depth]", "np.convolve(a, b)[-depth:]",
+        _tests("test_inference_kinds", "test_numpy_and_jax_agree", ["energy_propagation-square-3-dense-B1-float64"]),
+    ),
+    Mutant(
+        "inference/propagation.py", "JAX: a transposed product of steps",
+        'einsum("ikm,kjmn->ijn", one, shifted)', 'einsum("kim,kjmn->ijn", one, shifted)',
+        _tests("test_inference_kinds", "test_numpy_and_jax_agree", ["energy_propagation-square-3-dense-B1-float64"]),
+    ),
+    Mutant(
+        "equilibria/observation.py", "NumPy: samples in the order of their masks",
+        "order = np.argsort(np.concatenate(groups))", "order = np.arange(len(observed))",
+        _tests(
+            "test_generative", "test_everything_is_dense_gaussian_conditioning",
+            ["((4, 5, 3, 6), 'biased')-each-False-unit"],
+        ),
+    ),
     Mutant(
         "numerics/cholesky.py", "substitution with the wrong sign",
         "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",

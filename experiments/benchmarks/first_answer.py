@@ -47,6 +47,7 @@ RULES = (
     ("pc", "adaptive_positive"), ("pc", "decorrelated"), ("natural", None), ("evidence", None),
 )  # fmt: skip
 CALLS = ("equilibrium", "weight_updates", "target_alignment")
+SOLVERS = ("hessian", "square_root", "cg")
 DEEP = {"target_alignment": 1500.0, "equilibrium": 1500.0, "inference_spectrum": 5000.0}
 AUTO = {"9 × 512": (9, 512), "33 × 128": (33, 128), "33 × 64": (33, 64)}
 COMMANDS = {
@@ -189,6 +190,31 @@ def deep(name: str, depth: int) -> list[Row]:
     return [{"quantity": f"first {name}", "setting": f"{depth} × 64, batch 16", **timed(lambda: function(*arguments))}]
 
 
+def thousand(depth: int) -> list[Row]:
+    """What other answers cost for such a network, one after the other."""
+    import_others()
+    import dlntheory as dln
+
+    problem = random_network(depth, 64, 16)
+    net, x = problem[:2]
+    calls: dict[str, Callable[[], Any]] = {
+        "output_covariance": lambda: dln.output_covariance(net),
+        **{f"equilibrium, {name}": functools.partial(dln.equilibrium, *problem, solver=name) for name in SOLVERS},
+        **{f"target_alignment, {' '.join(filter(None, rule))}": functools.partial(dln.target_alignment, *problem, *rule)
+           for rule in RULES if rule != ("pc", None)},
+        "log_likelihood": lambda: dln.log_likelihood(*problem),
+        "posterior": lambda: dln.posterior(*problem),
+        "sample_activities": lambda: dln.sample_activities(net, x[0], count=16),
+        "energy_propagation": lambda: dln.energy_propagation(*problem, steps=depth, step_size=0.1),
+        "finite_time_activities, 100 steps": lambda: dln.finite_time_activities(*problem, 100, 0.1),
+        "verify, theorem 1": lambda: dln.verify(*problem, theorem=1),
+        "verify, theorem 2": lambda: dln.verify(*problem, theorem=2),
+        "verify, nudging": lambda: dln.verify(*problem, theorem="nudging"),
+        "expected_alignment": lambda: dln.expected_alignment([64] * (depth + 1)),
+    }  # fmt: skip
+    return [{"quantity": name, "setting": f"{depth} × 64, batch 16", **timed(call)} for name, call in calls.items()]
+
+
 def compiled(depth: int) -> list[Row]:
     """The first equilibrium in JAX, with its compilation."""
     import jax
@@ -243,8 +269,8 @@ def jpc() -> list[Row]:
 
 
 PARTS: dict[str, Callable[..., list[Row]]] = {
-    "imports": imports, "first": first, "again": again, "theorem": theorem, "deep": deep, "compiled": compiled,
-    "auto": auto, "jpc": jpc,
+    "imports": imports, "first": first, "again": again, "theorem": theorem, "deep": deep, "thousand": thousand,
+    "compiled": compiled, "auto": auto, "jpc": jpc,
 }  # fmt: skip
 
 
@@ -259,6 +285,7 @@ def run(quick: bool = False) -> list[Row]:
     parts += [("again", setting, rounds) for setting in (SMALL[:1] if quick else NETWORKS)]
     parts += [("theorem", 1), ("theorem", 2)]
     parts += [("deep", name, 10 if quick else 1000) for name in DEEP]
+    parts += [("thousand", 10 if quick else 1000)]
     parts += [] if quick else [("compiled", depth) for depth in (15, 150)]
     parts += [] if quick else [("auto", setting, rounds) for setting in AUTO]
     parts += [("jpc",)] if importlib.util.find_spec("jpc") else []

@@ -163,7 +163,7 @@ def alignments(config: dict[str, Any], value: float, seed: int) -> list[float]:
     return [float(alignment(skips if curve.residual else dense, x, y, curve, rate)) for curve in curves]
 
 
-def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetwork, jax.Array, jax.Array]:
+def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetwork, np.ndarray, np.ndarray]:
     """The network, the inputs and the targets, where the property has that value."""
     hidden = [config["square"]]
     if config["axis"] == "depth":
@@ -173,6 +173,7 @@ def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetw
     widths = [config["square"], *hidden, config["square"]]
     condition = value if config["axis"] == "condition_number" else None
     net = LinearNetwork.random(widths, config["init"], key=jax.random.key(seed), condition_number=condition)
+    net = net.to_numpy()  # drawn by a key of JAX, and computed with at once
     samples = int(value) if config["axis"] == "batch_size" else config["batch"]
     return net, *normal_data(net, samples, seed, linear=config["linear_targets"])
 
@@ -182,7 +183,7 @@ def residual(config: dict[str, Any]) -> bool:
     return any(CURVES[name].residual for name in config["curves"])
 
 
-def alignment(net: LinearNetwork, x: jax.Array, y: jax.Array, curve: Curve, learning_rate: float | None) -> jax.Array:
+def alignment(net: LinearNetwork, x: np.ndarray, y: np.ndarray, curve: Curve, learning_rate: float | None) -> Any:
     """The batch's mean alignment after one step."""
     if not curve.transposed:
         return target_alignment(net, x, y, curve.rule, curve.rescaling, learning_rate).mean()
