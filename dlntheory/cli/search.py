@@ -23,7 +23,11 @@ def search(
     model: Annotated[str, typer.Option(help="Model, as of `train`.")] = "MLP",
     hidden: Annotated[str | None, typer.Option(help="Hidden widths of the MLP.", show_default="the MLP's")] = None,
     algorithm: Annotated[str, typer.Option(help="Algorithm, as of `train`.")] = "PC-SE",
-    space: Annotated[str, typer.Option(help="benchmarking (its Table 7) or deeper (its Table 5).")] = "benchmarking",
+    initial: Annotated[str | None, typer.Option(help="As of `train`.", show_default="the preset's")] = None,
+    normalise: Annotated[bool, typer.Option(help="As of `train`.")] = True,
+    space: Annotated[
+        str, typer.Option(help="benchmarking (its Table 7), deeper (its Table 5) or autoencoders (Tables 8 and 9).")
+    ] = "benchmarking",
     trials: Annotated[int, typer.Option(help="Trials, of all processes together.", min=1)] = 500,
     epochs: Annotated[int, typer.Option(help="Of each trial.", min=1)] = 25,
     batch_size: Annotated[int, typer.Option(help="Samples a step.", min=1)] = 128,
@@ -52,7 +56,7 @@ def search(
         config = TrainingConfig(
             data=data, data_dir=data_dir, train_samples=train_samples, test_samples=test_samples, model=model,
             hidden=None if hidden is None else as_widths("--hidden", hidden), algorithm=algorithm, epochs=epochs,
-            batch_size=batch_size, seed=seed, precision=precision,
+            batch_size=batch_size, seed=seed, precision=precision, initial=initial, normalise=normalise,
         )  # fmt: skip
         if precision == "float64":
             use_double_precision()
