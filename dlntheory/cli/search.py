@@ -16,11 +16,13 @@ FIGURE = "importances.png"
 
 
 @takes_options(
-    "data", "data_dir", "train_samples", "test_samples", "model", "hidden", "algorithm", "epochs", "batch_size", "seed",
-    "precision",
+    "data", "data_dir", "train_samples", "test_samples", "model", "hidden", "algorithm", "initial", "normalise", "epochs",
+    "batch_size", "seed", "precision",
 )  # fmt: skip
 def search(
-    space: Annotated[str, typer.Option(help="benchmarking (its Table 7) or deeper (its Table 5).")] = "benchmarking",
+    space: Annotated[
+        str, typer.Option(help="benchmarking (its Table 7), deeper (its Table 5) or autoencoders (Tables 8 and 9).")
+    ] = "benchmarking",
     trials: Annotated[int, typer.Option(help="Trials, of all processes together.", min=1)] = 500,
     sampler_seed: Annotated[int | None, typer.Option(help="Of the search itself.", show_default="drawn")] = None,
     storage: Annotated[

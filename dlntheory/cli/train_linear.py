@@ -113,11 +113,11 @@ def train_each(
     net: "LinearNetwork", x: Any, y: Any, wanted: list[tuple[str, str | None]], record: dict[str, Any], every: int
 ) -> list["Run"]:
     """Train by every rule with the same settings and the same draws."""
-    from ..learning.updates import as_options
     from ..report.linear_training import Run, advise
+    from ..training.train import Algorithm
 
     for rule, rescaling in wanted:  # before the first one trains
-        as_options(rule, rescaling, _options(record))
+        Algorithm(rule, rescaling, **_options(record))
     runs = []
     for rule, rescaling in track(wanted, "Training") if len(wanted) > 1 else wanted:
         trained, lines = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)

@@ -123,6 +123,10 @@ def test_spaces_are_those_of_the_papers():
     bp = search_space("deeper", TrainingConfig(algorithm="BP-SE"))
     assert set(bp) == {"activation", "learning_rate", "weight_decay"}
     assert search_space("deeper", TrainingConfig(algorithm="D+F+BF"))["decay"] == Choice((1.0, 1.5, 2.0))
+    ipc = search_space("autoencoders", TrainingConfig(algorithm="iPC", model="Decoder"))
+    assert ipc["weight_decay"] == Range(1e-5, 1e-1, log=True)
+    assert ipc["inference_steps"] == Choice((20,))
+    assert "beta" not in ipc
     for paper in SPACES:
         for name in PRESETS:
             search_space(paper, TrainingConfig(algorithm=name))

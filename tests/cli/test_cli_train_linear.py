@@ -99,7 +99,7 @@ def test_several_rules_are_each_what_it_is_alone(files, tmp_path):
     assert [float(row["error"]) for row in rows[13::5]] == [each["error"] for each in runs[1]["training"][:3]]
     assert [row["step"] for row in rows if row["alignment"]] == ["0", "5", "10"] * 2
     assert rows[25]["rescaling"] == "adaptive_positive"
-    assert "Lowest error after 12 steps" in run(*options, "--rules", "bp,pc").stdout
+    assert "Lowest error after 12 steps" in run(*options, "--rules", "bp,evidence").stdout
 
 
 def test_the_advice_on_divergence_does_not_diverge(files):

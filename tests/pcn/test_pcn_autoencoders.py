@@ -148,7 +148,8 @@ def test_a_decoder_is_tested_by_inference(tmp_path):
     """The error of a pixel between 0 and 1 by NumPy; it falls, and samples are as they are kept."""
     config = TrainingConfig(
         data="digits", model="Decoder", hidden=(16, 8), algorithm="iPC", inference_steps=10, step_size=0.1,
-        batch_size=100, epochs=3, learning_rate=1e-2, train_samples=300, test_samples=120, normalise=False, output_variance=0.5,
+        batch_size=100, epochs=4, learning_rate=2e-2, train_samples=300, test_samples=120, normalise=False,
+        output_variance=0.5,
     )  # fmt: skip
     epochs = [record for record in run_training(config, tmp_path) if record["kind"] == "epoch"]
     assert epochs[-1]["test_mse"] < 0.8 * epochs[0]["test_mse"]

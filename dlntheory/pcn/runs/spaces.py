@@ -57,6 +57,13 @@ _DEEPER: dict[str, Dimension] = {
     "momentum": Range(0.0, 1.0, step=0.1),
     "weight_decay": DECAY,
 }
+_AUTOENCODERS: dict[str, Dimension] = {
+    "activation": Choice(("relu", "leaky_relu", "gelu", "tanh", "hard_tanh")),
+    "step_size": Range(1e-2, 5e-1, log=True),
+    "momentum": Range(0.0, 0.95, step=0.05),
+    "learning_rate": Range(3e-5, 1e-3, log=True),
+    "weight_decay": DECAY,
+}
 
 SPACES = {
     "benchmarking": Space(
@@ -74,8 +81,14 @@ SPACES = {
         bp={"activation": BP_ACTIVATIONS, "learning_rate": Range(1e-5, 3e-4, log=True), "weight_decay": DECAY},
         steps={"VGG-5": (5, 6, 7, 8), "VGG-7": (7, 9, 11, 13), "VGG-10": (10, 12, 14, 16), "VGG-15": (15, 17, 19, 21)},
     ),
+    "autoencoders": Space(
+        pc=_AUTOENCODERS,
+        ipc={**_AUTOENCODERS, "step_size": Range(1e-2, 1.0, log=True), "weight_decay": Range(1e-5, 1e-1, log=True)},
+        bp={name: _AUTOENCODERS[name] for name in ("activation", "learning_rate", "weight_decay")},
+        steps={"Decoder": (20,)},
+    ),
 }  # fmt: skip
-"""By paper: Table 7 of Benchmarking PCNs, and Table 5 of Deeper PCNs.
+"""By paper: Table 7 of Benchmarking PCNs, Table 5 of Deeper PCNs, and Tables 8 and 9 of Benchmarking PCNs.
 
 Table 7's rate of the weights has two entries for three columns; the first is read as that of PC and of iPC. In steps of
 0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Inference steps are those of the smallest model where a table has no row

@@ -113,7 +113,7 @@ class Trainer:
             part = slice(start, start + TEST_BATCH)
             found = _evaluate(network, samples[part], labels[part], self.preparation, self.algorithm)
             totals += [float(each) for each in found]
-        loss, correct, squares = totals / len(labels)
+        loss, correct, squares = (totals / len(labels)).tolist()
         if not self.config.reconstructs:
             return {"test_loss": loss, "test_accuracy": correct}
         pixels = math.prod(self.preparation.input_shape)
@@ -219,7 +219,7 @@ def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparat
     loss, right = algorithm.loss.energy(targets, prediction).sum(), hits(prediction, targets).sum()
     if not preparation.reconstructs:
         return loss, right, jnp.zeros_like(loss)
-    return loss, right, jnp.square((targets - prediction) * preparation.deviation).sum()
+    return loss, right, jnp.square((targets - prediction) * preparation.deviation[None]).sum()
 
 
 @eqx.filter_jit
