@@ -16,8 +16,8 @@ FIGURE = "importances.png"
 
 
 @takes_options(
-    "data", "data_dir", "train_samples", "test_samples", "model", "hidden", "algorithm", "initial", "normalise", "epochs",
-    "batch_size", "seed", "precision",
+    "data", "data_dir", "train_samples", "test_samples", "model", "hidden", "algorithm", "initial", "normalise",
+    "epochs", "batch_size", "seed", "precision",
 )  # fmt: skip
 def search(
     space: Annotated[
