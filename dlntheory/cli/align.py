@@ -89,7 +89,7 @@ def as_sizes(text: str) -> list[Any]:
     return [each if each == "all" else int(each) for each in parts]
 
 
-def rules_of(net: Any) -> list[tuple[str, str | None]]:
+def rules_of(net: Any) -> list[tuple[Any, Any]]:
     """Every rule with every rescaling that the network's layers allow."""
     plain = not all(layer.has_features for layer in net.layers)
     return [(rule, each) for rule, rescalings in RULES.items() for each in rescalings if each is None or not plain]

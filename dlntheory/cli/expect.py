@@ -34,11 +34,11 @@ def expect(
         print_tables(expect_report(record))
 
 
-def measure(widths: tuple[int, ...], init: str, batch: int, target: str) -> dict[str, Any]:
+def measure(widths: tuple[int, ...], init: Any, batch: int, target: Any) -> dict[str, Any]:
     """Both rules, as a record; predictive coding for single samples only."""
     from ..random_networks.expected import expected_alignment
 
-    rules = ("bp", "pc") if batch == 1 else ("bp",)
+    rules: tuple[Any, ...] = ("bp", "pc") if batch == 1 else ("bp",)
     found = {rule: expected_alignment(widths, init, rule, batch, target) for rule in rules}
     record: dict[str, Any] = {"widths": widths, "init": init, "batch": batch, "target": target, "rules": []}
     for rule, each in found.items():

@@ -110,7 +110,7 @@ def _as_rules(text: str, rescaling: str | None, out: Path | None) -> list[tuple[
 
 
 def train_each(
-    net: "LinearNetwork", x: Any, y: Any, wanted: list[tuple[str, str | None]], record: dict[str, Any], every: int
+    net: "LinearNetwork", x: Any, y: Any, wanted: list[tuple[Any, Any]], record: dict[str, Any], every: int
 ) -> list["Run"]:
     """Train by every rule with the same settings and the same draws."""
     from ..report.linear_training import Run, advise
@@ -161,7 +161,7 @@ def _print(runs: list["Run"], record: dict[str, Any], several: bool, json: bool)
         print_tables(runs_report(record, runs) if several else training_report(record))
 
 
-def _read_network(weights: Path | None, order: str | None, widths: str | None, init: str, seed: int) -> "LinearNetwork":
+def _read_network(weights: Path | None, order: str | None, widths: str | None, init: Any, seed: int) -> "LinearNetwork":
     """The network of the file, or a random one."""
     from ..networks.network import LinearNetwork
 

@@ -20,7 +20,7 @@ from .inputs import (
 )
 from .output import print_json, print_tables, track
 
-THEOREMS = (1, 2, 3, "spike", "nudging")
+THEOREMS: tuple[Any, ...] = (1, 2, 3, "spike", "nudging")
 FEW = ("single", "linear", "residual")
 """The built-in networks of `--quick`."""
 
@@ -89,7 +89,7 @@ def _check_network(name: str, net: Any, x: Any, y: Any, description: str) -> dic
     from ..networks.residual import Residual
     from ..theorems.verify import verify as check
 
-    printed = ["printed-1"] if len(x) > 1 else []
+    printed: list[Any] = ["printed-1"] if len(x) > 1 else []
     printed += ["printed-2", "printed-spike", "printed-nudging"]
     if any(isinstance(layer, Residual) for layer in net.layers):
         printed.append("printed-residual")

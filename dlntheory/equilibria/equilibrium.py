@@ -5,7 +5,7 @@ The mathematics is in `dlntheory.equilibria.routes` (the linear system and the r
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -24,7 +24,8 @@ from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
 from .routes import ROUTES, Solution, is_safe, scale_all
 from .solve import solve_system
 
-SOLVERS = ("auto", *ROUTES)
+Solver = Literal["auto", "covariance", "hessian", "square_root", "cg"]
+SOLVERS: tuple[str, ...] = get_args(Solver)
 REFUSED = 1e-3
 """Activities whose estimated relative error is larger are refused."""
 STEPS = 120
@@ -94,7 +95,7 @@ class Equilibrium(Record):
 
 
 def equilibrium(
-    net: LinearNetwork, x: Any, y: Any, covariances: Any = None, nudge: Any = None, solver: str = "auto"
+    net: LinearNetwork, x: Any, y: Any, covariances: Any = None, nudge: Any = None, solver: Solver = "auto"
 ) -> Equilibrium:
     r"""The minimum of the energy with the input clamped to ``x`` and the output to ``y``, in closed form.
 

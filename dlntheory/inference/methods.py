@@ -6,7 +6,7 @@ and differentiable in both modes; otherwise it is a while loop. On NumPy arrays 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..equilibria import hessian
 from ..equilibria.routes import scale_all
@@ -100,6 +100,7 @@ STEPWISE: dict[str, Method] = {
 }
 CONJUGATE = {"cg": "errors", "cg_activities": "activities"}
 METHODS = (*STEPWISE, *CONJUGATE)
+MethodName = Literal["gradient", "nesterov", "adam", "error_coordinates", "newton", "cg", "cg_activities"]
 
 
 class Iterate(NamedTuple):

@@ -10,7 +10,7 @@ from ..numerics.checks import as_count, as_real, one_of
 from ..numerics.kinds import agree, by_jax, compiled, is_concrete, namespace
 from ..numerics.record import with_fields
 from .energy import precision
-from .methods import CONJUGATE, METHODS, Settings, precisions_at, run_method
+from .methods import CONJUGATE, METHODS, MethodName, Settings, precisions_at, run_method
 from .relaxation import Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
 from .schedules import as_schedule
 from .settings import as_momentum, as_step_size, warn_unstable
@@ -30,7 +30,7 @@ def simulate_inference(
     covariances: Any = None,
     nudge: Any = None,
     schedule: Any = None,
-    method: str = "gradient",
+    method: MethodName = "gradient",
     tolerance: Any = None,
     key: Any = 0,
 ) -> Relaxation:

@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -159,7 +159,10 @@ def _steps_to(tolerance: Array, rate: Array, momentum: Array) -> Float[Array, ""
 
 
 def inference_spectrum(
-    net: LinearNetwork, covariances: Any = None, nudge: Any = None, coordinates: str = "activities"
+    net: LinearNetwork,
+    covariances: Any = None,
+    nudge: Any = None,
+    coordinates: Literal["activities", "errors"] = "activities",
 ) -> Spectrum:
     r"""The extreme eigenvalues of the energy's Hessian in the hidden activities.
 

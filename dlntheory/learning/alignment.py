@@ -1,6 +1,6 @@
 r"""How an update changes the prediction, and how well that change is aligned with the residual."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jaxtyping import Float
 
@@ -10,8 +10,10 @@ from ..networks.samples import as_rows, shaped
 from ..numerics.algebra import Array
 from ..numerics.checks import as_real
 from ..numerics.kinds import compiled, namespace, stop_gradient
-from .rules import EVERY_RULE
-from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
+from ..numerics.options import takes
+from .rescaling import Rescaling
+from .rules import EVERY_RULE, Rule
+from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 
 
 def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:
@@ -61,7 +63,7 @@ def _evaluate(
     rule: str,
     rescaling: str | None,
     learning_rate: Any,
-    options: dict[str, Any],
+    options: UpdateOptions,
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
     learning_rate = as_learning_rate(learning_rate, learning.problem.x.dtype)
@@ -69,14 +71,15 @@ def _evaluate(
     return shaped(refuse_overflow("prediction change", moved), net.shapes[-1]), alignment
 
 
+@takes(UpdateOptions, OPTIONS)
 def prediction_change(
     net: LinearNetwork,
     x: Any,
     y: Any,
-    rule: str = "pc",
-    rescaling: str | None = None,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
     learning_rate: Any = None,
-    **options: Any,
+    **options: Unpack[UpdateOptions],
 ) -> Float[Array, "..."]:
     r"""How the predictions for the batch's own inputs change under the batch's weight update.
 
@@ -113,15 +116,16 @@ def prediction_change(
     return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0]
 
 
+@takes(UpdateOptions, OPTIONS)
 def target_alignment(
     net: LinearNetwork,
     x: Any,
     y: Any,
-    rule: str = "pc",
-    rescaling: str | None = None,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
     learning_rate: Any = None,
     by_layer: bool = False,
-    **options: Any,
+    **options: Unpack[UpdateOptions],
 ) -> Float[Array, "..."]:
     r"""The cosine between each sample's residual ``r = y − ŷ`` and the change of its prediction.
 

@@ -6,23 +6,26 @@ largest at the projection of the residual on what can be reached, which is a pro
 """
 
 import math
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ..equilibria.equilibrium import Solver
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change
 from ..numerics.algebra import Array, Matrix, default_rcond, epsilon, ratio
 from ..numerics.checks import one_of
 from ..numerics.kinds import compiled, is_concrete, is_jax, namespace
+from ..numerics.options import takes
 from ..numerics.record import Record, with_fields
 from .alignment import cosine
 from .rescaling import rescale
 from .rules import Signals
-from .updates import Learning, changes_of, prepare, refuse_overflow, signals_of
+from .updates import OPTIONS, Learning, changes_of, prepare, refuse_overflow, signals_of
 
-METHODS = ("auto", "dense", "lsqr")
+Method = Literal["auto", "dense", "lsqr"]
+METHODS: tuple[str, ...] = get_args(Method)
 DENSE = 2**23
 """Up to so many numbers ``"auto"`` decomposes the matrix of the least-squares problem."""
 PASSES = 10_000
@@ -48,8 +51,23 @@ class BestAlignment(Record):
     converged: Bool[Array, ""]
 
 
+class FactorOptions(TypedDict, total=False):
+    """The options of `best_alignment`."""
+
+    covariances: Any
+    nudge: Any
+    solver: Solver
+    rcond: float | None
+
+
+@takes(FactorOptions, OPTIONS)
 def best_alignment(
-    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", method: str = "auto", **options: Any
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: Literal["pc", "bp"] = "pc",
+    method: Method = "auto",
+    **options: Unpack[FactorOptions],
 ) -> BestAlignment:
     r"""The best target alignment of a batch over all factors ``A_l`` in ``ΔW_l A_l``, one per layer.
 

@@ -10,7 +10,7 @@ multiple of the identity there.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -25,13 +25,15 @@ from ..networks.samples import as_columns, as_rows, shaped
 from ..numerics.algebra import Array, Matrix, sign
 from ..numerics.checks import as_batch, as_count, one_of
 from ..numerics.kinds import agree, compiled, is_concrete, is_jax, namespace
+from ..numerics.options import takes
 from ..numerics.record import Record, static
 from .alignment import cosine
-from .rescaling import rescale
-from .rules import Signals
-from .updates import Learning, changes_of, factors_of, prepare, refuse_overflow, signals_of
+from .rescaling import Rescaling, rescale
+from .rules import Rule, Signals
+from .updates import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, refuse_overflow, signals_of
 
-PARTS = ("singular", "symmetric")
+Part = Literal["singular", "symmetric"]
+PARTS: tuple[str, ...] = get_args(Part)
 BLOCK = 256
 """How many columns of an explicit matrix are computed at once."""
 
@@ -116,7 +118,7 @@ class UpdateKernel(Record):
             raise ValueError(f"the kernel has {self.size} rows; wanted at most {int(LARGEST**0.5)} for its matrix.")
         return refuse_overflow("kernel's entries", _matrix(self))
 
-    def spectrum(self, count: Any = None, part: str = "singular") -> Float[Array, " k"]:
+    def spectrum(self, count: Any = None, part: Part = "singular") -> Float[Array, " k"]:
         r"""The largest singular values, or eigenvalues of the symmetric part, in descending order.
 
         The kernel of backpropagation is symmetric and positive semidefinite, and its two spectra are one. That of
@@ -199,8 +201,14 @@ class UpdateKernel(Record):
         return shaped(rows, self.problem.layers[-1].out_shape)
 
 
+@takes(UpdateOptions, OPTIONS)
 def update_kernel(
-    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
+    **options: Unpack[UpdateOptions],
 ) -> UpdateKernel:
     r"""The update kernel of a learning rule at a network and a batch: ``dŶ = K[R]``, in continuous time.
 

@@ -12,7 +12,7 @@ the uses. (With means, layers with different numbers of positions would be weigh
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from ..numerics.kinds import is_jax, namespace
 from ..numerics.record import Record, static
 from .rules import Signals
 
-RESCALINGS = (None, "adaptive", "adaptive_positive", "decorrelated")
+Rescaling = Literal["adaptive", "adaptive_positive", "decorrelated"]
+RESCALINGS: tuple[str | None, ...] = (None, *get_args(Rescaling))
 SPECTRA = ("symmetric", "singular", "eigen")
 
 
@@ -53,7 +54,7 @@ class SpectralRegularisation(Record):
     a: float = static()
     spectrum: str = static()
 
-    def __init__(self, a: float, spectrum: str = "symmetric"):
+    def __init__(self, a: float, spectrum: Literal["symmetric", "singular", "eigen"] = "symmetric"):
         self.a = as_number("regularisation", a)
         if self.a < 0:
             raise ValueError(f"`regularisation` is {a}; wanted a number that is not negative.")

@@ -10,7 +10,7 @@ Columns in, columns out; the lines of the first two and of the last run on SymPy
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from ..equilibria.covariance import Covariances, is_scalar, raw_output_covariance
 from ..equilibria.routes import scale_all
@@ -19,11 +19,13 @@ from ..networks.passes import backward_sweep, downstream_maps, feedforward, forw
 from ..numerics.algebra import Array, Matrix, identity, pinv, solve
 from ..numerics.kinds import namespace
 
-RULES = ("bp", "pc", "natural")
-EVERY_RULE = (*RULES, "evidence")
+Rule = Literal["bp", "pc", "natural", "evidence"]
+EVERY_RULE: tuple[str, ...] = get_args(Rule)
+RULES = tuple(rule for rule in EVERY_RULE if rule != "evidence")
 SETTLED = ("pc", "evidence")
 """The rules that learn at the equilibrium."""
-FISHERS = ("layerwise", "full")
+Fisher = Literal["layerwise", "full"]
+FISHERS: tuple[str, ...] = get_args(Fisher)
 
 
 class Signals(NamedTuple):

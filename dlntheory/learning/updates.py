@@ -1,13 +1,13 @@
 """Weight and bias updates of every learning rule and rescaling, and the rescalings themselves: the interface."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.covariance import Covariances
-from ..equilibria.equilibrium import SOLVERS, Settled, settle_problem
+from ..equilibria.equilibrium import SOLVERS, Settled, Solver, settle_problem
 from ..equilibria.problem import PrecisionError, Problem, SoftOutput, as_problem
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
@@ -15,13 +15,16 @@ from ..networks.samples import as_columns
 from ..numerics.algebra import Array, Matrix, sign
 from ..numerics.checks import as_number, one_of
 from ..numerics.kinds import compiled, is_concrete, leaves, namespace
+from ..numerics.options import refuse_others, takes
 from ..numerics.record import Record, static
-from .rescaling import RESCALINGS, SpectralRegularisation, decorrelations, learning_rates, rescale
+from .rescaling import RESCALINGS, Rescaling, SpectralRegularisation, decorrelations, learning_rates, rescale
 from .rules import (
     EVERY_RULE,
     FISHERS,
     RULES,
     SETTLED,
+    Fisher,
+    Rule,
     Signals,
     backpropagation_signals,
     evidence_updates,
@@ -59,7 +62,21 @@ class Learning(NamedTuple):
     rescaling: str | None
 
 
-OPTIONS = ("covariances", "nudge", "solver", "rcond", "regularisation", "fisher")
+class UpdateOptions(TypedDict, total=False):
+    """The options of `weight_updates` and its kin."""
+
+    covariances: Any
+    nudge: Any
+    solver: Solver
+    rcond: float | None
+    regularisation: float | SpectralRegularisation | None
+    fisher: Fisher
+
+
+OPTIONS: UpdateOptions = {
+    "covariances": None, "nudge": None, "solver": "auto", "rcond": None, "regularisation": None, "fisher": "layerwise",
+}  # fmt: skip
+"""Their defaults."""
 
 
 def prepare(
@@ -68,7 +85,7 @@ def prepare(
     y: Any,
     rule: str,
     rescaling: str | None,
-    given: dict[str, Any],
+    given: Mapping[str, Any],
     rules: Sequence[str] = RULES,
 ) -> Learning:
     """Check everything, and find the equilibrium that predictive coding learns at."""
@@ -88,7 +105,7 @@ def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances,
         raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
 
 
-def as_options(rule: str, rescaling: str | None, given: dict[str, Any], rules: Sequence[str] = RULES) -> Options:
+def as_options(rule: str, rescaling: str | None, given: Mapping[str, Any], rules: Sequence[str] = RULES) -> Options:
     """Check a rule, its rescaling and its options; ``covariances`` and ``nudge`` are checked with the network."""
     one_of("rule", rule, rules)
     one_of("rescaling", rescaling, RESCALINGS)
@@ -96,9 +113,7 @@ def as_options(rule: str, rescaling: str | None, given: dict[str, Any], rules: S
         raise ValueError(f"`rescaling` is {rescaling!r} with rule={rule!r}; wanted None.")
     if rule == "evidence" and given.get("nudge") is not None:
         raise ValueError("`nudge` is given with rule='evidence', the likelihood of a clamped output; wanted None.")
-    for name in given:
-        if name not in OPTIONS:
-            raise TypeError(f"`{name}` is no option here; wanted one of {', '.join(OPTIONS)}.")
+    refuse_others(given, OPTIONS)
     return Options(
         one_of("solver", given.get("solver", "auto"), SOLVERS), _as_rcond(given.get("rcond")),
         _as_regularisation(given.get("regularisation")), one_of("fisher", given.get("fisher", "layerwise"), FISHERS),
@@ -176,8 +191,14 @@ def _rates(learning: Learning) -> Array:
     return namespace(factors[0]).stack(factors)
 
 
+@takes(UpdateOptions, OPTIONS)
 def weight_updates(
-    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
+    **options: Unpack[UpdateOptions],
 ) -> tuple[Any, ...]:
     r"""The weight updates of a learning rule, averaged over the batch: descent directions.
 
@@ -228,8 +249,14 @@ def weight_updates(
     return refuse_overflow("updates", tuple(weight for weight, _ in changes))
 
 
+@takes(UpdateOptions, OPTIONS)
 def bias_updates(
-    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
+    **options: Unpack[UpdateOptions],
 ) -> tuple[Any, ...]:
     r"""The updates of the learned biases, averaged over the batch: descent directions.
 
@@ -265,7 +292,10 @@ def bias_updates(
     return refuse_overflow("updates", tuple(bias for _, bias in changes))
 
 
-def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any) -> Float[Array, " L"]:
+@takes(UpdateOptions, OPTIONS)
+def adaptive_learning_rates(
+    net: LinearNetwork, x: Any, y: Any, rule: Rule = "pc", **options: Unpack[UpdateOptions]
+) -> Float[Array, " L"]:
     r"""The learning rates of Theorem 1, one per layer: ``1 / mean_b(x*_{l-1}ᵀ x̂_{l-1})``.
 
     For backpropagation ``1 / mean_b(x̂_{l-1}ᵀ x̂_{l-1})``.
@@ -303,8 +333,9 @@ def adaptive_learning_rates(net: LinearNetwork, x: Any, y: Any, rule: str = "pc"
     return rates
 
 
+@takes(UpdateOptions, OPTIONS)
 def decorrelation_matrices(
-    net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any
+    net: LinearNetwork, x: Any, y: Any, rule: Rule = "pc", **options: Unpack[UpdateOptions]
 ) -> tuple[Float[Array, "..."], ...]:
     r"""The matrices of Theorem 2, one per layer: ``(mean_b x̂_{l-1} x*_{l-1}ᵀ)⁺``.
 

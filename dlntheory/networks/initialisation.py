@@ -6,7 +6,7 @@ equations 30-32 (condition number); LeCun et al. 1998 (LeCun normal, appendix A.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -119,6 +119,8 @@ def orthogonal(source: Source, shape: Shape) -> Array:
     """Orthonormal rows or columns, whichever are fewer, uniformly distributed."""
     return source.orthogonal(max(shape))[: shape[0], : shape[1]]
 
+
+Init = Literal["kaiming_uniform", "norm_preserving", "orthogonal", "lecun_normal", "standard_normal", "pc_aligned"]
 
 INITIALISERS: dict[str, Callable[[Source, Shape], Array]] = {
     "kaiming_uniform": kaiming_uniform,

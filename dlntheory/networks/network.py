@@ -11,9 +11,9 @@ from ..numerics.checks import as_batch, as_count, as_list, one_of
 from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
 from ..numerics.record import Record, with_fields
 from .folding import fold
-from .initialisation import as_source, random_weights
+from .initialisation import Init, as_source, random_weights
 from .layer import Dense, Layer, Shape, as_bias, as_weight
-from .parameterisation import PARAMETERISATIONS, parameterised
+from .parameterisation import PARAMETERISATIONS, Parameterisation, parameterised
 from .passes import feedforward
 from .samples import activity_shapes, as_columns, as_rows, as_shape, shaped
 
@@ -80,11 +80,11 @@ class LinearNetwork(Record):
     def random(
         cls,
         widths: Any,
-        init: str | None = None,
+        init: Init | None = None,
         key: Any = 0,
         condition_number: Any = None,
         dtype: Any = None,
-        parameterisation: str = "standard",
+        parameterisation: Parameterisation = "standard",
         growth: Any = 3.0,
     ) -> "LinearNetwork":
         """A network of dense layers with random weights and no biases.

@@ -10,13 +10,15 @@ Sources: Jacot et al. 2018; Innocenti et al. 2025.
 
 import math
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from ..numerics.algebra import Array
 from .layer import Dense, Layer
 from .residual import Residual
 from .scaled import Scaled
 
-PARAMETERISATIONS = ("standard", "ntk", "mupc")
+Parameterisation = Literal["standard", "ntk", "mupc"]
+PARAMETERISATIONS: tuple[str, ...] = get_args(Parameterisation)
 
 
 def parameterised(weights: Sequence[Array], name: str) -> list[Layer]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax
@@ -34,7 +34,8 @@ from .newton import (
 )
 
 OUTCOMES = ("converged", "step limit", "stalled", "not finite")
-METHODS = ("newton", "linearised")
+Method = Literal["newton", "linearised"]
+METHODS: tuple[str, ...] = get_args(Method)
 
 
 class NonlinearEquilibrium(eqx.Module):
@@ -78,7 +79,7 @@ class NonlinearEquilibrium(eqx.Module):
 
 
 def nonlinear_equilibrium(
-    net: Network, x: Any, y: Any, tolerance: Any = None, steps: int = 100, method: str = "newton"
+    net: Network, x: Any, y: Any, tolerance: Any = None, steps: int = 100, method: Method = "newton"
 ) -> NonlinearEquilibrium:
     r"""A minimum of the energy of a nonlinear network, with the input clamped to ``x`` and the output to ``y``.
 

@@ -8,24 +8,42 @@ linear networks too, of the features ``φ(x*)`` and ``φ(x̂)``.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
 from ..learning.alignment import cosine
-from ..learning.rescaling import decorrelations, learning_rates, rescale
+from ..learning.rescaling import Rescaling, SpectralRegularisation, decorrelations, learning_rates, rescale
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.checks import as_real, one_of
+from ..numerics.options import takes
 from .blocks import Before, Block
 from .chains import as_chain, as_problem, cast_blocks, forward, linear_layer, prediction
-from .equilibrium import NonlinearEquilibrium, nonlinear_equilibrium, received
+from .equilibrium import Method, NonlinearEquilibrium, nonlinear_equilibrium, received
 from .network import Network, split
 
+Rule = Literal["bp", "pc"]
 INFERENCE = ("tolerance", "steps", "method")
 """Options that `nonlinear_equilibrium` takes."""
+
+
+class NonlinearOptions(TypedDict, total=False):
+    """The options of `nonlinear_updates` and its kin."""
+
+    tolerance: Any
+    steps: int
+    method: Method
+    rcond: float | None
+    regularisation: float | SpectralRegularisation | None
+
+
+OPTIONS: NonlinearOptions = {
+    "tolerance": None, "steps": 100, "method": "newton", "rcond": None, "regularisation": None,
+}  # fmt: skip
+"""Their defaults."""
 
 
 class Traces(NamedTuple):
@@ -37,8 +55,14 @@ class Traces(NamedTuple):
     residual: Array
 
 
+@takes(NonlinearOptions, OPTIONS)
 def nonlinear_updates(
-    net: Network, x: Any, y: Any, rule: str = "pc", rescaling: str | None = None, **options: Any
+    net: Network,
+    x: Any,
+    y: Any,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
+    **options: Unpack[NonlinearOptions],
 ) -> Network:
     r"""The updates of a nonlinear network's parameters, averaged over the batch: descent directions.
 
@@ -80,14 +104,15 @@ def nonlinear_updates(
     return found
 
 
+@takes(NonlinearOptions, OPTIONS)
 def nonlinear_prediction_change(
     net: Network,
     x: Any,
     y: Any,
-    rule: str = "pc",
-    rescaling: str | None = None,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
     learning_rate: Any = None,
-    **options: Any,
+    **options: Unpack[NonlinearOptions],
 ) -> Float[Array, "..."]:
     """How the predictions for the batch's own inputs move under the batch's update.
 
@@ -114,14 +139,15 @@ def nonlinear_prediction_change(
     return refuse_overflow("prediction change", _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0])
 
 
+@takes(NonlinearOptions, OPTIONS)
 def nonlinear_alignment(
     net: Network,
     x: Any,
     y: Any,
-    rule: str = "pc",
-    rescaling: str | None = None,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
     learning_rate: Any = None,
-    **options: Any,
+    **options: Unpack[NonlinearOptions],
 ) -> Float[Array, "*B"]:
     r"""The cosine between each sample's residual ``r = y − ŷ`` and the change of its prediction.
 
@@ -166,7 +192,7 @@ def _evaluate(
     rule: str,
     rescaling: str | None,
     learning_rate: Any,
-    options: dict[str, Any],
+    options: NonlinearOptions,
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     net, traces, rescaling, chosen, single = _prepare(net, x, y, rule, rescaling, options)
     rate = None if learning_rate is None else as_real("learning_rate", learning_rate, traces.residual.dtype)
@@ -176,12 +202,12 @@ def _evaluate(
 
 
 def _prepare(
-    net: Network, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
+    net: Network, x: Any, y: Any, rule: str, rescaling: str | None, options: NonlinearOptions
 ) -> tuple[Network, Traces, str | None, Options, bool]:
     """Check everything, and find what the rule multiplies."""
     as_chain("net", net)
-    one_of("rule", rule, ("bp", "pc"))
-    inference = {name: options[name] for name in INFERENCE if name in options}
+    one_of("rule", rule, get_args(Rule))
+    inference: Any = {name: each for name, each in options.items() if name in INFERENCE}
     chosen = as_options(rule, rescaling, {name: each for name, each in options.items() if name not in INFERENCE})
     for index, block in enumerate(net.blocks):
         if rescaling is not None and linear_layer(block) is None:

@@ -1,7 +1,7 @@
 """What the functions of this room accept; every message names the argument, what came and what was wanted."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ..numerics.kinds import is_concrete, is_jax
 from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
 
 # The variance of a weight, from the widths that the layer leads from and to.
+RandomInit = Literal["kaiming_uniform", "norm_preserving", "orthogonal", "lecun_normal"]
 INITIAL_VARIANCES = {
     "kaiming_uniform": lambda n_in, n_out: 1 / (3 * n_in),
     "norm_preserving": lambda n_in, n_out: 1 / n_out,

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ..numerics.checks import as_count, one_of
 from ..numerics.kinds import is_concrete, is_jax, namespace
 from . import backpropagation, batches, fluctuations, predictive_coding
-from .arguments import as_layers, as_per_layer, as_positive
+from .arguments import RandomInit, as_layers, as_per_layer, as_positive
 from .equilibrium import RandomEquilibrium, solve
 from .layer_kinds import LayerKind
 
@@ -160,10 +160,10 @@ def _short(widths: tuple[int, ...]) -> str:
 
 def expected_alignment(
     widths: Any = None,
-    init: str = "kaiming_uniform",
-    rule: str = "pc",
+    init: RandomInit = "kaiming_uniform",
+    rule: Literal["bp", "pc"] = "pc",
     batch: Any = 1,
-    target: str = "independent",
+    target: Literal["independent", "linear"] = "independent",
     input_norm: Any = None,
     target_norm: Any = None,
     variances: Any = None,

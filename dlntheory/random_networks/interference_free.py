@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics.kinds import namespace
-from .arguments import as_layers
+from .arguments import RandomInit, as_layers
 from .expected import as_setting
 from .layer_kinds import LayerKind
 
@@ -40,7 +40,7 @@ class ExpectedCovariances:
 
 
 def expected_covariances(
-    widths: Any = None, init: str = "kaiming_uniform", variances: Any = None, layers: Any = None
+    widths: Any = None, init: RandomInit = "kaiming_uniform", variances: Any = None, layers: Any = None
 ) -> ExpectedCovariances:
     r"""Find the scalar covariances with which plain PC is aligned in random networks, at large width.
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import as_layers, as_per_layer
+from .arguments import RandomInit, as_layers, as_per_layer
 from .layer_kinds import LayerKind
 
 _SHRINK = 0.75  # of the distance from the real axis, per step
@@ -44,7 +44,7 @@ class ExpectedSpectrum:
 
 
 def expected_spectrum(
-    widths: Any, init: str = "kaiming_uniform", grid: Any = None, variances: Any = None, covariances: Any = None
+    widths: Any, init: RandomInit = "kaiming_uniform", grid: Any = None, variances: Any = None, covariances: Any = None
 ) -> ExpectedSpectrum:
     r"""Predict the spectrum of the output covariance ``S = Σ_l c_l D_l D_lᵀ`` of a dense random network.
 

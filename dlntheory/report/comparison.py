@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from ..learning.alignment import target_alignment
+from ..learning.updates import OPTIONS, UpdateOptions
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.checks import as_count, as_list
+from ..numerics.options import takes
 from ..numerics.presentation import Presented
 from .plot import batch_size, by_rule
 from .words import fixed, rule_name
@@ -63,6 +65,7 @@ class Comparison(Presented):
         return "\n".join(lines)
 
 
+@takes(UpdateOptions, OPTIONS)
 def compare(
     net: LinearNetwork,
     x: Any,
@@ -71,7 +74,7 @@ def compare(
     batches: Any = None,
     learning_rate: Any = None,
     seed: int = 0,
-    **options: Any,
+    **options: Unpack[UpdateOptions],
 ) -> Comparison:
     """Compare the target alignment of rules and rescalings, by batch size.
 
@@ -133,7 +136,7 @@ def _as_sizes(batches: Any, samples: int, given: bool) -> list[int]:
     return sizes
 
 
-def as_rule(name: str) -> tuple[str, str | None]:
+def as_rule(name: str) -> tuple[Any, Any]:
     """The rule and the rescaling of a name such as ``"pc:decorrelated"``."""
     rule, _, rescaling = name.partition(":")
     return rule, rescaling or None

@@ -26,7 +26,7 @@ def layer_records(net: Any, x: Any, y: Any, equilibrium: Any) -> list[dict[str, 
     plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(flat(np.asarray(x), net.shapes[0])))]
     energies = [float(np.mean(np.sum(np.square(each.reshape(len(x), -1)), axis=1)) / 2) for each in equilibrium.errors]
     shared = not all(layer.has_features for layer in net.layers)
-    rates = [None] * net.depth if shared else adaptive_learning_rates(net, x, y)
+    rates: Any = [None] * net.depth if shared else adaptive_learning_rates(net, x, y)
     alignments = {rule: np.asarray(target_alignment(net, x, y, rule, by_layer=True)) for rule in ("bp", "pc")}
     total, records = sum(energies), []
     for index, layer in enumerate(net.layers):

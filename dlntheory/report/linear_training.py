@@ -44,9 +44,7 @@ class Run(NamedTuple):
         }  # fmt: skip
 
 
-def advise(
-    net: LinearNetwork, x: Any, y: Any, learning_rate: float, rule: str, rescaling: str | None, **options: Any
-) -> str:
+def advise(net: LinearNetwork, x: Any, y: Any, learning_rate: float, rule: Any, rescaling: Any, **options: Any) -> str:
     """Say what to try after a divergence, in a line.
 
     A step multiplies the residuals by ``I − η K``, with ``K`` the update kernel of the whole batch. So from ``2/‖K‖``

@@ -4,7 +4,7 @@ Every hypothesis that is printed holds on them. Where the statement is about pre
 its target; where it is about inference, what happens is far from what is claimed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Counterexample(NamedTuple):
         return net, np.array(self.inputs, net.dtype), np.array(self.targets, net.dtype)
 
 
-COUNTEREXAMPLES: dict[str, Counterexample] = {
+COUNTEREXAMPLES: dict[Any, Counterexample] = {
     "printed-1": Counterexample(
         weights=([[1]], [[1]]),
         inputs=[[1], [2]],

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..equilibria.equilibrium import REFUSED, SOLVERS, cheapest_route, settle
+from ..equilibria.equilibrium import REFUSED, SOLVERS, Solver, cheapest_route, settle
 from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
 from ..equilibria.routes import is_safe
 from ..equilibria.solve import solve_system
@@ -62,7 +62,7 @@ class InterferenceFree(Record):
 
 
 def interference_free_covariances(
-    net: LinearNetwork, x: Any, y: Any, nudge: Any = None, start: Any = None, solver: str = "auto"
+    net: LinearNetwork, x: Any, y: Any, nudge: Any = None, start: Any = None, solver: Solver = "auto"
 ) -> InterferenceFree:
     r"""Covariances with which plain predictive coding has a target alignment of exactly one, if there are any.
 

@@ -7,10 +7,11 @@ are here too, and fail.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
+from ..equilibria.equilibrium import Solver
 from ..learning.alignment import cosine
 from ..learning.rescaling import decorrelations, learning_rates
 from ..learning.rules import Signals
@@ -18,6 +19,7 @@ from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import epsilon
 from ..numerics.checks import one_of
+from ..numerics.options import takes
 from ..numerics.record import Record, static, with_fields
 from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
 from .hypotheses import (
@@ -108,7 +110,27 @@ class Statement(NamedTuple):
     options: tuple[str, ...] = ("covariances", "solver", "rcond")
 
 
-def verify(net: LinearNetwork, x: Any, y: Any, theorem: int | str = 1, **options: Any) -> Verdict:
+Theorem = Literal[
+    1, 2, 3, "spike", "nudging", "printed-1", "printed-2", "printed-residual", "printed-spike", "printed-nudging"
+]
+
+
+class TheoremOptions(TypedDict, total=False):
+    """The options of `verify`."""
+
+    covariances: Any
+    solver: Solver
+    rcond: float | None
+    step_size: Any
+    nudge: Any
+
+
+OPTIONS: TheoremOptions = {"covariances": None, "solver": "auto", "rcond": None, "step_size": 0.1, "nudge": 0.5}
+"""Their defaults, where the theorem takes them."""
+
+
+@takes(TheoremOptions, OPTIONS)
+def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: Unpack[TheoremOptions]) -> Verdict:
     r"""Check a theorem on a network and data: its hypotheses, its conclusion, and what decided each.
 
     - ``1``: with the adaptive learning rates, a predictive-coding update of one sample moves its prediction by
@@ -188,7 +210,7 @@ def _as_rows(samples: Any, shape: Shape) -> np.ndarray:
 
 
 def _applies_to(
-    net: LinearNetwork, x: np.ndarray, y: np.ndarray, theorem: int | str, options: dict[str, Any], part: slice
+    net: LinearNetwork, x: np.ndarray, y: np.ndarray, theorem: Theorem, options: TheoremOptions, part: slice
 ) -> bool:
     return verify(net, x[part], y[part], theorem, **options).applicable
 

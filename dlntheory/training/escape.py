@@ -1,18 +1,28 @@
 """How long training stays at a saddle: predicted from the curvature there, and followed."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
+from ..learning.rules import Rule
+from ..learning.updates import OPTIONS, UpdateOptions
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import epsilon
 from ..numerics.checks import as_array, as_list, as_number
+from ..numerics.options import takes
 from .flow import time_until, tolerance, training
-from .landscape import spectrum
+from .landscape import HESSIAN_OPTIONS, Gradient, HessianOptions, spectrum
 
 
+@takes(HessianOptions, HESSIAN_OPTIONS)
 def escape_time(
-    net: LinearNetwork, x: Any, y: Any, displacement: Any, radius: Any, rule: str = "pc", **options: Any
+    net: LinearNetwork,
+    x: Any,
+    y: Any,
+    displacement: Any,
+    radius: Any,
+    rule: Gradient = "pc",
+    **options: Unpack[HessianOptions],
 ) -> float:
     r"""When training that starts beside a saddle leaves it, predicted from the curvature there.
 
@@ -67,15 +77,16 @@ def escape_time(
     return float(brentq(beyond, 0.0, latest)) if beyond(latest) > 0 else float(latest)
 
 
+@takes(UpdateOptions, OPTIONS)
 def simulated_escape_time(
     net: LinearNetwork,
     x: Any,
     y: Any,
     displacement: Any,
     radius: Any,
-    rule: str = "pc",
+    rule: Rule = "pc",
     horizon: Any = 1e6,
-    **options: Any,
+    **options: Unpack[UpdateOptions],
 ) -> float:
     """When training leaves a saddle, by following its flow; see `escape_time`.
 

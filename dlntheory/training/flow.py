@@ -11,20 +11,22 @@ by the errors of the earlier one.
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import settle_problem
 from ..equilibria.problem import PrecisionError, as_problem
-from ..learning.rules import EVERY_RULE, SETTLED
-from ..learning.updates import Learning, as_options, check_rescalable, split_changes
+from ..learning.rescaling import Rescaling
+from ..learning.rules import EVERY_RULE, SETTLED, Rule
+from ..learning.updates import OPTIONS, Learning, UpdateOptions, as_options, check_rescalable, split_changes
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import Array, epsilon
 from ..numerics.checks import as_array
 from ..numerics.kinds import compiled, leaves, map_leaves, namespace
+from ..numerics.options import takes
 from ..numerics.record import with_fields
 
 Rates = Callable[[np.ndarray], np.ndarray]
@@ -32,14 +34,15 @@ STIFF = 1024
 """Up to so many unknowns a long wait is followed by a method for stiff equations, which stores a square matrix."""
 
 
+@takes(UpdateOptions, OPTIONS)
 def gradient_flow(
     net: LinearNetwork,
     x: Any,
     y: Any,
     times: Any,
-    rule: str = "pc",
-    rescaling: str | None = None,
-    **options: Any,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
+    **options: Unpack[UpdateOptions],
 ) -> tuple[Float[Array, "T _ _"], ...]:
     r"""The weights at given times, trained by ``dW_l/dt = ΔW_l``: small learning rates, time in steps × learning rate.
 
@@ -76,7 +79,7 @@ def gradient_flow(
 
 
 def training(
-    net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
+    net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: UpdateOptions
 ) -> tuple[Rates, Array]:
     """Check, and give ``ΔW`` as a function of all weights in one vector, and that vector."""
     learning = unsettled(net, x, y, rule, rescaling, options)
@@ -91,9 +94,7 @@ def training(
     return rates, start
 
 
-def unsettled(
-    net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: dict[str, Any]
-) -> Learning:
+def unsettled(net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: UpdateOptions) -> Learning:
     """A checked problem with its rule, whose equilibrium is found when its weights are known."""
     chosen = as_options(rule, rescaling, options, EVERY_RULE)
     problem = as_problem(net, x, y, options.get("covariances"), options.get("nudge"))

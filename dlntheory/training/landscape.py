@@ -7,26 +7,39 @@ more than the loss there. And it is either a strict saddle of ``E*`` or a global
 docs/dynamics.md.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from ..equilibria.equilibrium import settle_problem
+from ..equilibria.equilibrium import Solver, settle_problem
 from ..equilibria.problem import as_problem
 from ..equilibria.routes import ROUTES
-from ..learning.updates import Learning
+from ..learning.updates import Learning, UpdateOptions
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import as_columns
 from ..numerics.algebra import Array, epsilon, identity
 from ..numerics.checks import as_count, as_list, one_of
 from ..numerics.kinds import by_jax, compiled, holds_jax, is_concrete, namespace
+from ..numerics.options import refuse_others, takes
 from ..numerics.record import with_fields
 from .flow import stacked, unsettled, updates_at, weights_of
 from .hessians import hessian
 
-GRADIENTS = ("bp", "pc")
+Gradient = Literal["bp", "pc"]
+GRADIENTS: tuple[str, ...] = get_args(Gradient)
 """The rules that are the gradient of something: of the loss, and of the energy at equilibrium."""
+
+
+class HessianOptions(TypedDict, total=False):
+    """The options of `energy_hessian`."""
+
+    covariances: Any
+    solver: Solver
+
+
+HESSIAN_OPTIONS: HessianOptions = {"covariances": None, "solver": "auto"}
+"""Their defaults."""
 
 
 def loss_hessian(net: LinearNetwork, x: Any, y: Any) -> Float[Array, "P P"]:
@@ -53,7 +66,7 @@ def loss_hessian(net: LinearNetwork, x: Any, y: Any) -> Float[Array, "P P"]:
 
 
 def energy_hessian(
-    net: LinearNetwork, x: Any, y: Any, covariances: Any = None, solver: str = "auto"
+    net: LinearNetwork, x: Any, y: Any, covariances: Any = None, solver: Solver = "auto"
 ) -> Float[Array, "P P"]:
     r"""The second derivatives of the equilibrated energy ``mean(E*)``, ``E* = ½ rᵀ S⁻¹ r``, in all weights.
 
@@ -82,7 +95,7 @@ def energy_hessian(
     return _hessian(net, x, y, "pc", {"covariances": covariances, "solver": solver})
 
 
-def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]) -> Array:
+def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: UpdateOptions) -> Array:
     """In closed form; in JAX, and where several weights share an error, by differentiation of the updates."""
     learning = unsettled(as_network("net", net), x, y, rule, None, options)
     if not holds_jax(learning.problem) and all(layer.has_features for layer in net.layers):
@@ -172,7 +185,10 @@ class Curvature(NamedTuple):
         return self.value < -self.rounding
 
 
-def lowest_curvature(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **options: Any) -> Curvature:
+@takes(HessianOptions, HESSIAN_OPTIONS)
+def lowest_curvature(
+    net: LinearNetwork, x: Any, y: Any, rule: Gradient = "pc", **options: Unpack[HessianOptions]
+) -> Curvature:
     """The lowest eigenvalue of the Hessian of the loss or of the equilibrated energy, and its direction.
 
     Args:
@@ -203,10 +219,11 @@ def lowest_curvature(net: LinearNetwork, x: Any, y: Any, rule: str = "pc", **opt
 
 
 def spectrum(
-    net: LinearNetwork, x: Any, y: Any, rule: str, options: dict[str, Any]
+    net: LinearNetwork, x: Any, y: Any, rule: str, options: HessianOptions
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Eigenvalues from the lowest up, eigenvectors, and what rounding explains of an eigenvalue."""
     one_of("rule", rule, GRADIENTS)
+    refuse_others(options, HESSIAN_OPTIONS)
     matrix = loss_hessian(net, x, y) if rule == "bp" else energy_hessian(net, x, y, **options)
     values, vectors = np.linalg.eigh(np.asarray(matrix, np.float64))
     rounding = len(values) * epsilon(matrix.dtype) * float(np.abs(values).max())

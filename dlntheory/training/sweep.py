@@ -295,7 +295,8 @@ def _as_algorithms(algorithms: Any) -> list[Algorithm]:
         if isinstance(each, Algorithm):
             chosen.append(each)
         elif isinstance(each, str):
-            chosen.append(Algorithm(each))
+            rule: Any = each
+            chosen.append(Algorithm(rule))
         elif isinstance(each, tuple | list) and len(each) == 2:
             chosen.append(Algorithm(*each))
         else:

@@ -5,7 +5,7 @@ Frobenius distance of the whole map from the map of the data, ``‖W_data − W_
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack, get_args
 
 import equinox as eqx
 import jax
@@ -17,8 +17,18 @@ from ..equilibria.covariance import Covariances, as_covariances
 from ..equilibria.equilibrium import REFUSED, cheapest_route, settle_by
 from ..equilibria.problem import Problem, as_nudge
 from ..learning.alignment import cosine
-from ..learning.rules import EVERY_RULE, SETTLED, log_variance_slopes
-from ..learning.updates import Learning, Options, as_options, changes_of, check_rescalable, signals_of
+from ..learning.rescaling import Rescaling
+from ..learning.rules import EVERY_RULE, SETTLED, Rule, log_variance_slopes
+from ..learning.updates import (
+    OPTIONS,
+    Learning,
+    Options,
+    UpdateOptions,
+    as_options,
+    changes_of,
+    check_rescalable,
+    signals_of,
+)
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change
@@ -26,10 +36,22 @@ from ..networks.samples import flat
 from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_count, as_key, as_real, as_seed, one_of, same_batch
 from ..numerics.kinds import agree, by_jax, is_concrete, is_jax, namespace
+from ..numerics.options import takes
 from ..numerics.record import Record, static, with_fields
 
 Layers = tuple[Layer, ...]
-LEARNED = (None, "shared", "each")
+Learned = Literal["shared", "each"]
+LEARNED: tuple[str | None, ...] = (None, *get_args(Learned))
+
+
+class TrainOptions(UpdateOptions, total=False):
+    """The options of `train`."""
+
+    learn_variance: Learned | None
+
+
+TRAIN_OPTIONS: TrainOptions = {**OPTIONS, "learn_variance": None}
+"""Their defaults."""
 """The output variances that can be learned: none, one of all outputs, one per output."""
 
 
@@ -58,14 +80,19 @@ class Algorithm(Record):
     learn_variance: str | None = static()
     given: dict[str, Any]
 
+    @takes(UpdateOptions, OPTIONS)
     def __init__(
-        self, rule: str = "pc", rescaling: str | None = None, learn_variance: str | None = None, **options: Any
+        self,
+        rule: Rule = "pc",
+        rescaling: Rescaling | None = None,
+        learn_variance: Learned | None = None,
+        **options: Unpack[UpdateOptions],
     ):
         as_options(rule, rescaling, options, EVERY_RULE)
         one_of("learn_variance", learn_variance, LEARNED)
         if learn_variance is not None and rule != "evidence":
             raise ValueError(f"`learn_variance` is {learn_variance!r} with rule={rule!r}; wanted rule='evidence'.")
-        self.rule, self.rescaling, self.learn_variance, self.given = rule, rescaling, learn_variance, options
+        self.rule, self.rescaling, self.learn_variance, self.given = rule, rescaling, learn_variance, dict(options)
 
     @property
     def name(self) -> str:
@@ -239,20 +266,21 @@ class Feed(Record):
         return self.x[chosen], self.y[chosen]
 
 
+@takes(TrainOptions, TRAIN_OPTIONS)
 def train(
     net: LinearNetwork,
     x: Any,
     y: Any,
     learning_rate: Any,
-    rule: str = "pc",
-    rescaling: str | None = None,
+    rule: Rule = "pc",
+    rescaling: Rescaling | None = None,
     steps: int | None = None,
     batch: int | None = None,
     key: Any = 0,
     target: Any = None,
     alignment_every: int | None = None,
     error_every: int = 1,
-    **options: Any,
+    **options: Unpack[TrainOptions],
 ) -> Training:
     r"""Train a linear network: ``W_l ← W_l + η ΔW_l`` for every minibatch.
 

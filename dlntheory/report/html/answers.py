@@ -127,16 +127,16 @@ def _without_inference(settings: Settings) -> Settings:
 
 
 @lru_cache(4096)
-def alignment(settings: Settings, rule: str) -> float | None:
+def alignment(settings: Settings, name: str) -> float | None:
     """The mean alignment of a batch at equilibrium; backpropagation knows no soft output."""
-    rule, rescaling = as_rule(rule)
+    rule, rescaling = as_rule(name)
     nudge = settings.nudge if rule == "pc" else None
     found = target_alignment(*settings.problem, rule, rescaling, nudge=nudge)
     return float(np.nanmean(found)) if np.isfinite(found).any() else None
 
 
 @lru_cache(64)
-def network(depth: int, width: int, init: str, seed: int) -> LinearNetwork:
+def network(depth: int, width: int, init: Any, seed: int) -> LinearNetwork:
     """The network of so many hidden layers."""
     return LinearNetwork.random([ENDS, *[width] * depth, ENDS], init, key=seed)
 

@@ -62,7 +62,7 @@ def findings(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dic
     }
 
 
-def _theorem(net: LinearNetwork, x: np.ndarray, y: np.ndarray, theorem: int | str) -> dict[str, Any]:
+def _theorem(net: LinearNetwork, x: np.ndarray, y: np.ndarray, theorem: Any) -> dict[str, Any]:
     """A verdict with its deciding numbers; Theorem 3, which searches for covariances, of the first sample."""
     first = slice(1) if theorem == 3 else slice(None)
     try:

@@ -8,10 +8,11 @@ from ...learning.alignment import target_alignment
 from ...networks.layer import Dense
 from ...networks.network import LinearNetwork
 from ...networks.samples import flat
+from ...random_networks.arguments import RandomInit
 from ...random_networks.expected import expected_alignment
 from ..words import rule_name
 
-INIT = "kaiming_uniform"
+INIT: RandomInit = "kaiming_uniform"
 DRAWS = 39
 """Random networks: one more, the network itself, and the most extreme on either side has a probability of 1/20."""
 SINGLES = 4
@@ -53,7 +54,7 @@ def _compare(
     }
 
 
-def _mean_alignment(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: str, batch: int) -> float:
+def _mean_alignment(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: Any, batch: int) -> float:
     """The mean over a batch, or over single samples, one after another."""
     samples = [slice(batch)] if batch > 1 else [slice(index, index + 1) for index in range(min(len(x), SINGLES))]
     found = np.concatenate([target_alignment(net, x[each], y[each], rule) for each in samples])
@@ -71,7 +72,7 @@ def probability(own: float, drawn: list[float]) -> float:
     return min(1.0, 2 * (1 + min(below, above)) / (len(drawn) + 1))
 
 
-def _by_formula(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: str, batch: int) -> dict[str, Any]:
+def _by_formula(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: Any, batch: int) -> dict[str, Any]:
     """What `expected_alignment` says of Gaussian samples with these norms; PC with a batch has no formula."""
     if rule == "pc" and batch > 1:
         return {"expected": None, "spread": None}
