@@ -1,8 +1,9 @@
 """`dlntheory train`: nonlinear networks trained by predictive coding or backpropagation, in runs that resume."""
 
 import shlex
+import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +43,7 @@ def train(
         print_algorithms(json)
         return
     config = configure(given, out, resume)
-    folder = out or Path("runs") / f"{config.data}-{config.model}-{config.algorithm}-{config.seed}"
+    folder = out or Path("runs") / f"{config.data_name}-{config.model}-{config.algorithm}-{config.seed}"
     records = follow(config, folder, resume)
     summary = finished(folder, config, records)
     if json:
@@ -76,7 +77,7 @@ def follow(config: "TrainingConfig", folder: Path, resume: bool) -> list[dict[st
     from ..report.training import TrainingDisplay
 
     end_as_if_interrupted()
-    with refusals():
+    with refusals(), notes():
         try:
             with closing(run_training(config, folder, resume)) as records:
                 return list(shown(records, TrainingDisplay(config.epochs)))
@@ -87,6 +88,14 @@ def follow(config: "TrainingConfig", folder: Path, resume: bool) -> list[dict[st
             command = shlex.join(["dlntheory", "train", "--resume", "--out", str(folder)])
             typer.echo(f"Interrupted; go on with: {command}", err=True)
             raise
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Show warnings as notes on the standard error, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"Note: {message}", err=True)
+        yield
 
 
 def shown(records: Iterable[dict[str, Any]], display: Any) -> Iterator[dict[str, Any]]:
@@ -109,7 +118,7 @@ def finished(folder: Path, config: "TrainingConfig", records: list[dict[str, Any
     metrics = list(read_metrics(folder / METRICS))
     epochs = [record for record in metrics if record["kind"] == "epoch"]
     with refusals("--out"):
-        title = f"{config.model} on {config.data}, {config.algorithm}"
+        title = f"{config.model} on {config.data_name}, {config.algorithm}"
         save_picture(training_picture(title, metrics, config.measure), folder / FIGURE)
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     return {"folder": str(folder), "config": config.as_json(), "measure": config.measure, "summary": summary,

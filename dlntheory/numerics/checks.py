@@ -4,6 +4,7 @@ Every message names the argument, says what it got, and says what it wanted. Wha
 caller passes is shared.
 """
 
+import difflib
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -161,8 +162,23 @@ def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     choices = tuple(choices)
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         wanted = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"`{name}` is {value!r}; wanted one of {wanted}.")
+        raise ValueError(f"`{name}` is {value!r}; wanted one of {wanted}.{meant(value, choices)}")
     return value
+
+
+def meant(value: Any, choices: Iterable[Any]) -> str:
+    """A question that names the choice that was probably meant; nothing where none is near.
+
+    Example:
+        >>> meant("PC", ["iPC", "PC-SE", "PC-CE"]), meant("adaptve", [None, "adaptive"]), meant("hebb", ["bp", "pc"])
+        (" Did you mean 'PC-SE'?", " Did you mean 'adaptive'?", '')
+    """
+    if not isinstance(value, str) or not value:
+        return ""
+    names = {each.lower(): each for each in choices if isinstance(each, str)}
+    longer = [name for name in names if name.startswith(value.lower())]
+    near = longer or difflib.get_close_matches(value.lower(), names, 1)
+    return f" Did you mean {names[near[0]]!r}?" if near else ""
 
 
 def as_real(name: str, value: Any, dtype: Any, *, positive: bool = False) -> Any:

@@ -42,6 +42,7 @@ from ..numerics.record import Record, static, with_fields
 Layers = tuple[Layer, ...]
 Learned = Literal["shared", "each"]
 LEARNED: tuple[str | None, ...] = (None, *get_args(Learned))
+"""The output variances that can be learned: none, one of all outputs, one per output."""
 
 
 class TrainOptions(UpdateOptions, total=False):
@@ -52,7 +53,6 @@ class TrainOptions(UpdateOptions, total=False):
 
 TRAIN_OPTIONS: TrainOptions = {**OPTIONS, "learn_variance": None}
 """Their defaults."""
-"""The output variances that can be learned: none, one of all outputs, one per output."""
 
 
 class Algorithm(Record):

@@ -25,7 +25,7 @@ def _sklearn() -> Any:
 def digits() -> Dataset:
     """1797 handwritten digits of 8 × 8 pixels, brightness 0 to 16."""
     images, labels = _sklearn().load_digits(return_X_y=True)
-    train, test = _parted(images.reshape(-1, 1, 8, 8), labels)
+    train, test = parted(images.reshape(-1, 1, 8, 8), labels)
     return Dataset("digits", train, test, 10, Normalisation(maximum=16.0))
 
 
@@ -69,13 +69,18 @@ def openml(name: str) -> Dataset:
 def _vectors(name: str, features: Any, labels: Any, share: int = TEST_SHARE) -> Dataset:
     """A data set of vectors, standardised by the mean and the deviation of its training set."""
     classes, numbers = np.unique(labels, return_inverse=True)
-    train, test = _parted(features, numbers, share)
-    mean, std = train.samples.mean(axis=0, dtype=float), train.samples.std(axis=0, dtype=float)
+    train, test = parted(features, numbers, share)
+    return Dataset(name, train, test, len(classes), standard(train.samples))
+
+
+def standard(samples: np.ndarray) -> Normalisation:
+    """The normalisation that gives every feature a mean of zero and a deviation of one, or of zero."""
+    mean, std = samples.mean(axis=0, dtype=float), samples.std(axis=0, dtype=float)
     std = np.where(std > 0, std, 1)
-    return Dataset(name, train, test, len(classes), Normalisation(tuple(mean.tolist()), tuple(std.tolist()), 1.0))
+    return Normalisation(tuple(mean.tolist()), tuple(std.tolist()), 1.0)
 
 
-def _parted(samples: Any, labels: Any, share: int = TEST_SHARE) -> tuple[Split, Split]:
+def parted(samples: Any, labels: Any, share: int = TEST_SHARE) -> tuple[Split, Split]:
     """Shuffle, always in the same way, and set one in ``share`` samples apart."""
     order = np.random.default_rng(0).permutation(len(labels))
     samples, labels = np.asarray(samples, np.float32)[order], as_labels(labels)[order]

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...numerics.checks import meant
 from .bundled import BUNDLED, openml
 from .cifar import CIFAR10, CIFAR100, read_cifar
 from .dataset import Dataset, Normalisation, Split
 from .mnist import IDX_PARTS, read_mnist
+from .own import SUFFIXES, is_own, read_own
 from .pictures import read_cifar10_jpeg, read_tiny_imagenet
 
 OPENML = "openml:"
@@ -77,7 +79,7 @@ is in neither, has MNIST's."""
 
 def names() -> tuple[str, ...]:
     """The names that `load_dataset` knows."""
-    return *BUNDLED, *SOURCES, f"{OPENML}NAME"
+    return *BUNDLED, *SOURCES, f"{OPENML}NAME", *(f"FILE{suffix}" for suffix in SUFFIXES)
 
 
 def check_name(name: Any, folder: Any) -> None:
@@ -86,13 +88,18 @@ def check_name(name: Any, folder: Any) -> None:
     Raises:
         TypeError: for something that is no name.
         ValueError: for an unknown name, and for a data set in files without its folder.
+        FileNotFoundError: for a file of one's own that is not there.
     """
     if not isinstance(name, str):
         raise TypeError(f"`data` is {name!r}; wanted a data set's name.")
     if name in BUNDLED or (name.startswith(OPENML) and name != OPENML):
         return
+    if is_own(name):
+        if not Path(name).is_file():
+            raise FileNotFoundError(f"`data` is {name}, and there is no such file.")
+        return
     if name not in SOURCES:
-        raise ValueError(f"`data` is {name!r}; wanted one of {', '.join(names())}.")
+        raise ValueError(f"`data` is {name!r}; wanted one of {', '.join(names())}.{meant(name, names())}")
     if folder is None:
         raise ValueError(f"`data_dir` is missing: {name} is read from a folder. To get it into data/{name}:\n"
                          + command(name, Path("data") / name))  # fmt: skip
@@ -126,6 +133,8 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
         return BUNDLED[name]()
     if name.startswith(OPENML):
         return openml(name.removeprefix(OPENML))
+    if is_own(name):
+        return read_own(name)
     source, folder = SOURCES[name], Path(str(folder))
     with telling_how_to_get(name, folder):
         train, test = source.read(folder)

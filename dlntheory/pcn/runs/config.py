@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from ..choices.updates import Backpropagation
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
 from ..data.dataset import Dataset
+from ..data.own import is_own
 from .options import Options
 from .precision import STORED, with_mixed_layers
 
@@ -125,6 +127,11 @@ class TrainingConfig(Options):
         demanded = algorithms.norm_of(self.algorithm)
         if demanded and self.norm not in (None, demanded):
             raise ValueError(f"`norm` is {self.norm!r}, but {self.algorithm} needs {demanded!r}.")
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data set; of a file, without its folder and ending."""
+        return Path(self.data).stem if is_own(self.data) else self.data
 
     @property
     def reconstructs(self) -> bool:

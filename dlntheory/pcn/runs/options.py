@@ -21,7 +21,7 @@ class Options:
 
     data: str = option(
         "digits", DATA, "Data set: digits, moons, circles, iris, mnist, fashion-mnist, kmnist, cifar10, "
-        "cifar10-jpeg, cifar100, tiny-imagenet or openml:NAME.",
+        "cifar10-jpeg, cifar100, tiny-imagenet or openml:NAME; or a file of yours, .npz with x and y, or .csv.",
     )  # fmt: skip
     data_dir: str | None = option(None, DATA, "Folder of its files.")
     train_samples: int | None = option(None, DATA, "Keep so many training samples, classes in proportion.", "all")

@@ -1,6 +1,7 @@
 """The compiled steps of a run: batches prepared on the device, trained on, and tested on."""
 
 import math
+import warnings
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +33,7 @@ class Trainer:
     Every method is a pure function of its arguments: a step depends on the state, on its number and on the seed.
 
     Raises:
-        ValueError: if the model or the augmentation does not fit the data, or a batch is larger than the data set.
+        ValueError: if the model or the augmentation does not fit the data, or there are fewer samples than devices.
     """
 
     def __init__(self, config: TrainingConfig, data: Dataset):
@@ -75,15 +76,28 @@ class Trainer:
         """The devices that share each batch."""
         return jax.sharding.Mesh(jax.devices()[: self.config.devices], ("batch",))
 
+    @cached_property
+    def batch_size(self) -> int:
+        """Samples a step: those of the configuration, or all that the devices can share where there are fewer."""
+        wanted, there = self.config.batch_size, len(self.data.train)
+        if wanted <= there:
+            return wanted
+        size = there - there % self.config.devices
+        if size == 0:
+            raise ValueError(f"there are {there} training samples for {self.config.devices} devices; wanted one each.")
+        warnings.warn(f"batch_size is {wanted}, and there are {there} training samples: each step takes {size}.",
+                      stacklevel=2)  # fmt: skip
+        return size
+
     def start(self) -> TrainingState:
         """The state before the first step."""
-        size, seed = self.config.batch_size, self.config.seed
+        size, seed = self.batch_size, self.config.seed
         return self._replicated(start_training(self.network, self.algorithm, self.optimiser, seed, size))
 
     def batches(self, epoch: int) -> np.ndarray:
         """The samples of every batch of an epoch, ``(steps, batch)``."""
         config = self.config
-        return epoch_batches(self.data.train.labels, config.batch_size, config.seed, epoch, config.order)
+        return epoch_batches(self.data.train.labels, self.batch_size, config.seed, epoch, config.order)
 
     def train(self, state: Any, epoch: int, first: int, batches: np.ndarray) -> tuple[Any, Metrics]:
         """Train on several batches, the first of which is that number of the whole run, and wait for the end."""
