@@ -16,10 +16,11 @@ class House(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **options: Any) -> None:
         """Give classes without a constructor the one that their fields make."""
-        for cls in _classes(pkg):
-            if "__init__" not in cls.all_members and (fields := _fields(cls)):
-                itself = griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
-                cls.set_member("__init__", griffe.Function("__init__", parameters=griffe.Parameters(itself, *fields)))
+        without = [cls for cls in _classes(pkg) if "__init__" not in cls.all_members]
+        for cls in without:
+            itself = griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
+            parameters = griffe.Parameters(itself, *_fields(cls))
+            cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
 
 
 def _classes(module: griffe.Module) -> list[griffe.Class]:
