@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 SYNC := $(BIN)/uv sync --frozen --inexact
 
 .DEFAULT_GOAL := help
-.PHONY: help demo env test lint format types pytest daily formal prove mutants bench lock clean
+.PHONY: help demo env test lint format types pytest daily formal prove mutants bench site notebooks pictures lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,16 @@ mutants: .venv/dev.stamp  ## change the formulas one by one and check that the t
 bench: .venv/dev.stamp  ## time the library against its bars
 	$(BIN)/python -m experiments.benchmarks
 
+site: .venv/site.stamp  ## build the documentation as pages that open offline, in .cache/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file website/mkdocs.yml
+	@echo .cache/site/index.html
+
+notebooks: .venv/dev.stamp  ## run the notebooks, and store what they show
+	$(BIN)/uv run --inexact --frozen --with ipykernel --with nbclient python website/run_notebooks.py
+
+pictures: .venv/dev.stamp  ## draw the pictures of README and docs anew
+	$(BIN)/python -m experiments.pictures
+
 lock: .venv/uv.stamp  ## resolve the dependencies again into uv.lock
 	$(BIN)/uv lock --upgrade
 
@@ -74,3 +84,7 @@ clean:  ## remove the environment, caches and builds
 .venv/dev.stamp: .venv/uv.stamp pyproject.toml uv.lock
 	$(SYNC)
 	touch $@ .venv/run.stamp
+
+.venv/site.stamp: .venv/dev.stamp
+	$(SYNC) --group site
+	touch $@

@@ -9,9 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import dlntheory
 from dlntheory.files.provenance import provenance
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+"""The repository, in a checkout."""
 PACKAGES = ("scipy", "matplotlib", "python-flint")
 """What experiments depend on beside what all numbers do."""
 
@@ -35,7 +38,9 @@ def choices(config: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def commit() -> str | None:
-    """The commit of the code, with ``-dirty`` where files differ from it; ``None`` outside of a repository."""
+    """The commit of the code, with ``-dirty`` where files differ from it; ``None`` where the code is installed."""
+    if not (ROOT / ".git").exists():
+        return None
     asked = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
         return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
@@ -47,9 +52,16 @@ def commit() -> str | None:
 def source_digest() -> str:
     """A digest of the code of the library and of the experiments, and of the versions of what they stand on."""
     total = hashlib.sha256(repr(provenance(*PACKAGES)["versions"]).encode())
-    for path in sorted([*(ROOT / "dlntheory").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]):
+    library = Path(dlntheory.__file__).parent
+    for path in sorted({*library.rglob("*.py"), *HERE.rglob("*.py")}):
         total.update(path.read_bytes())
     return total.hexdigest()[:24]
+
+
+def published() -> Path:
+    """The folder of the results that docs show: an installed package has their data beside this file."""
+    installed = HERE / "published"
+    return installed if installed.exists() else ROOT / "docs" / "results" / "figures"
 
 
 def _processor() -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -44,8 +45,10 @@ def theorems() -> dict[str, dict[str, str]]:
 
 
 def formal_results() -> dict[str, bool]:
-    """Whether Coq accepts each theorem, without axioms; empty where Coq is not installed."""
-    if shutil.which("coqc") is None:
+    """Whether Coq accepts each theorem, without axioms; empty where Coq, or make, is not installed."""
+    if shutil.which("coqc") is None or shutil.which("make") is None:
         return {}
-    done = subprocess.run(["make", "-C", str(FOLDER)], capture_output=True, check=False)
+    with tempfile.TemporaryDirectory() as scratch:  # an installed package's folder may not be written to
+        build = [] if (FOLDER.parents[1] / "Makefile").exists() else [f"BUILD={scratch}"]
+        done = subprocess.run(["make", "-C", str(FOLDER), *build], capture_output=True, check=False)
     return dict.fromkeys(theorems(), done.returncode == 0)

@@ -10,7 +10,7 @@ from .inputs import Json, refusals, use_double_precision, use_one_lapack_thread
 from .output import print_json, print_tables, track
 
 RESULTS = "docs/results/figures"
-"""Where the figures' data stand in a checkout."""
+"""Where the figures' data stand, in a checkout and in the help."""
 
 
 def claims(
@@ -33,7 +33,7 @@ def claims(
     A claim holds, fails, or holds in part. Of all claims the table has the cases that speak least and most for each;
     with the name of one it has every case. Where a figure's data are missing, its claims say which command makes them.
 
-    Exit code 0: decided; 2: bad usage or input, or no source checkout.
+    Exit code 0: decided; 2: bad usage or input.
     """
     use_one_lapack_thread()
     use_double_precision()
@@ -41,7 +41,7 @@ def claims(
     with refusals("CLAIM"):
         chosen = package.named(name) if name else package.CLAIMS
     with refusals("--results"):
-        data = package.Results.load(results or source("provenance").ROOT / RESULTS)
+        data = package.Results.load(results or source("provenance").published())
     records: list[dict[str, Any]] = [claim.record(data) for claim in track(chosen, "Deciding")]
     with refusals("--page" if page else "--write"):
         files = pages.write(records, write, page)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from .beside import load_beside
 from .inputs import (
     Json,
     Seed,
@@ -21,7 +22,7 @@ from .inputs import (
 from .output import print_json, track
 
 EXPERIMENTS = "experiments"
-"""The package of the figures: beside the library, not in it, since they stand on it."""
+"""The package of the figures."""
 STORE = ".parts"
 """The folder, among the results, of what has been computed until everything is saved."""
 
@@ -64,7 +65,7 @@ def figure(
     Writes config.json, arrays.npz, and the figure as PNG and PDF: all or none. A figure that was interrupted goes on
     with what it had computed.
 
-    Exit code 0: drawn; 2: bad usage or input, or no source checkout.
+    Exit code 0: drawn; 2: bad usage or input.
     """
     use_one_lapack_thread()
     if not full:
@@ -105,15 +106,8 @@ def load(number: int | str) -> Any:
 
 
 def source(module: str) -> Any:
-    """A module of the experiments, which are no part of the installed package."""
-    from importlib import import_module
-
-    try:
-        return import_module(f"{EXPERIMENTS}.{module}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != EXPERIMENTS:
-            raise
-        refuse("figures need the source: clone the repository, and run `make env` there.", error)
+    """A module of the experiments."""
+    return load_beside(f"{EXPERIMENTS}.{module}")
 
 
 def configure(module: Any, number: int | str, choices: Choices) -> dict[str, Any]:

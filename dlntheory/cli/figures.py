@@ -59,7 +59,7 @@ def figures(
 
     What was interrupted goes on with what it had computed.
 
-    Exit code 0: drawn; 2: bad usage or input, or no source checkout.
+    Exit code 0: drawn; 2: bad usage or input.
     """
     if every == bool(names):
         refuse("wanted the figures' numbers and names, or --all.")

@@ -5,11 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from .beside import load_beside
 from .inputs import Json, refusals, refuse
 from .output import print_json, print_tables, track
-
-PROOFS = "proofs"
-"""Where the proofs are: beside the library, not in it, since they are about it."""
 
 
 def prove(
@@ -28,9 +26,9 @@ def prove(
     (Coq, where it is installed). Then the exact counterexamples to what the papers print wrongly, and to the theorems
     without their hypotheses. With NAME, one derivation, step by step.
 
-    Exit code 0: everything holds; 1: something does not; 2: bad usage, or no source checkout.
+    Exit code 0: everything holds; 1: something does not; 2: bad usage.
     """
-    proofs = _load()
+    proofs = load_beside("proofs")
     if name is None:
         record = _prove_all(proofs, quick)
     else:
@@ -45,17 +43,6 @@ def prove(
 
         print_tables(proofs_report(record) if name is None else derivation_report(record, latex))
     raise typer.Exit(0 if record["passed"] else 1)
-
-
-def _load() -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(PROOFS)
-    except ModuleNotFoundError as error:
-        if error.name != PROOFS:
-            raise
-        refuse("proofs need the source: clone the repository, and run `make env` there.", error)
 
 
 def _prove_all(proofs: Any, quick: bool) -> dict[str, Any]:
