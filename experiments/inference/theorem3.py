@@ -55,6 +55,7 @@ def measure(config: dict[str, Any], init: str, hidden: tuple[int, ...]) -> np.nd
     rows = []
     for seed in config["seeds"]:
         net = LinearNetwork.random([config["square"], *hidden, config["square"]], init, key=jax.random.key(seed))
+        net = net.to_numpy()  # drawn by a key of JAX, and computed with at once
         x, y = normal_data(net, config["samples"], seed)
         result = interference_free_covariances(net, x, y)
         for index, found in enumerate(np.asarray(result.found)):

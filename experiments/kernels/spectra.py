@@ -80,6 +80,7 @@ def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetw
     hidden = int(value) if config["axis"] == "depth" else config["hidden"]
     condition = value if config["axis"] == "condition_number" else None
     net = LinearNetwork.random([config["width"]] * (hidden + 2), config["init"], jax.random.key(seed), condition)
+    net = net.to_numpy()  # drawn by a key of JAX, and computed with at once
     x, y = normal_data(net, 1, seed, linear=False)
     return net, x[0], y[0]
 
