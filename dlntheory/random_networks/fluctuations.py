@@ -148,7 +148,7 @@ def _differentiable_moments() -> Any:
     jax = sys.modules["jax"]
     moments = jax.custom_jvp(_moments)
 
-    @moments.defjvp  # type: ignore[untyped-decorator]
+    @moments.defjvp
     def derivative(primals: Any, tangents: Any) -> Any:
         return moments(*primals), jax.jvp(_moments_by_solves, primals, tangents)[1]
 
