@@ -74,7 +74,7 @@ def finished(study: Study, config: dict[str, Any], track: Track, store: Path | N
     if store is None:
         return _timed(study, config, track, None)
     path, checkpoints = store / f"{key}.npz", store / key
-    with _alone(store / f"{key}.lock"):
+    with alone(store / f"{key}.lock"):
         with suppress(OSError, ValueError):  # not there, or damaged
             return read_arrays(path)
         arrays, seconds = _timed(study, config, track, checkpoints)
@@ -84,7 +84,7 @@ def finished(study: Study, config: dict[str, Any], track: Track, store: Path | N
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Wait for another process that has the same part under way; one that dies leaves it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:

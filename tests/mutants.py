@@ -768,6 +768,31 @@ MUTANTS = (
         training("test_nudging_scales_the_residual"),
     ),
     Mutant(
+        "pcn/engine/multiplications.py", "a backward pass as long as the forward pass",
+        "both_ways = 2 * layers - 1", "both_ways = 2 * layers",
+        _tests("test_training_options", "test_sequential_multiplications"),
+    ),
+    Mutant(
+        "pcn/engine/training.py", "one too many among the largest",
+        "min(count, prediction.shape[-1])", "min(count + 1, prediction.shape[-1])",
+        _tests("test_training_options", "test_the_right_class_is_among_the_five_largest"),
+    ),
+    Mutant(
+        "pcn/engine/learning.py", "a batch's sign that is the epoch's",
+        "jax.random.fold_in(self.run, DRAWN) if output.by_batch else self.epoch", "self.epoch",
+        _tests("test_training_options", "test_the_sign_of_centred_nudging_is_drawn_by_epoch_or_batch"),
+    ),
+    Mutant(
+        "pcn/data/augmentation.py", "images that are sheared",
+        "down * cos + right * sin", "down * cos - right * sin",
+        _tests("test_training_options", "test_quarter_turns_are_those_of_numpy"),
+    ),
+    Mutant(
+        "pcn/choices/optimisers.py", "SGD without its momentum",
+        "optax.sgd(rate, self.momentum)", "optax.sgd(rate)",
+        _tests("test_training_options", "test_optimisers_step_as_their_papers_say"),
+    ),
+    Mutant(
         "pcn/engine/slopes.py", "blocks skipped for a step too long",
         "active = time >= network.waits[k]", "active = time > network.waits[k]",
         training("test_linear_inference_follows_the_theory_at_every_time"),

@@ -18,6 +18,7 @@ from .prove import prove
 from .report import report
 from .search import search
 from .streams import OutputError, protect_streams
+from .study import study
 from .train import train
 from .train_linear import train_linear
 from .verify import verify
@@ -62,6 +63,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     claims: "dlntheory claims --results figures",
     train_linear: "dlntheory train-linear --widths 20,40,20 --inputs x.npy --targets y.npy --rule pc --out trained.npz",
     train: "dlntheory train --data digits --algorithm PC-SE --epochs 10 --out runs/digits",
+    study: "dlntheory study 002-table-1 --only MLP,mnist,PC-SE",
     search: "dlntheory search --data digits --algorithm PC-SE --trials 20 --epochs 5 --out search/digits",
     prove: "dlntheory prove theorem-1 --latex",
 }

@@ -16,12 +16,17 @@ FIGURE = "importances.png"
 
 
 @takes_options(
-    "data", "data_dir", "train_samples", "test_samples", "model", "hidden", "algorithm", "initial", "normalise",
-    "epochs", "batch_size", "seed", "precision",
+    "data", "data_dir", "train_samples", "test_samples", "flip", "crop", "padding", "rotation", "normalise",
+    "model", "hidden", "norm", "skip", "auxiliary", "algorithm", "initial", "nudging", "precisions",
+    "epochs", "batch_size", "optimiser", "weight_momentum", "rate", "seed", "precision",
 )  # fmt: skip
 def search(
     space: Annotated[
-        str, typer.Option(help="benchmarking (its Table 7), deeper (its Table 5) or autoencoders (Tables 8 and 9).")
+        str,
+        typer.Option(
+            help="benchmarking (Table 7), autoencoders (8, 9), sampling (10) or skips (11), all of Benchmarking PCNs, "
+            "or deeper (Table 5 of Deeper PCNs)."
+        ),
     ] = "benchmarking",
     trials: Annotated[int, typer.Option(help="Trials, of all processes together.", min=1)] = 500,
     sampler_seed: Annotated[int | None, typer.Option(help="Of the search itself.", show_default="drawn")] = None,

@@ -268,6 +268,8 @@ MODELS: dict[str, Callable[..., Network]] = {
     **AUTOENCODERS,
 }
 """A function for every name that `build` takes."""
+NORMS = (None, "none", "standard", "frozen")
+"""What `build` takes as batch normalisation; ``None`` is the model's own."""
 
 
 def build(
@@ -286,7 +288,8 @@ def build(
         input_shape: the shape of one sample, ``(n,)`` or ``(channels, height, width)``.
         classes: the number of outputs; an autoencoder or a decoder has the sample's shape instead.
         activation: a name from `ACTIVATIONS`.
-        norm: batch normalisation: ``None``, ``"standard"`` or ``"frozen"``.
+        norm: batch normalisation: ``"standard"``, ``"frozen"`` or ``"none"``; ``None`` for the model's own, which is
+            standard for a ResNet and none elsewhere.
         key: an integer seed or a JAX random key.
         **options: those of the model: ``hidden`` widths of an MLP, AE or Decoder, ``channels`` and ``kernel`` of a
             Conv-AE or Conv-Decoder, ``variance`` of the latent of a decoder, ``skip`` of a VGG, ``auxiliary`` of a
@@ -305,4 +308,6 @@ def build(
         ((64,), (32,), (10,))
     """
     make = MODELS[one_of("name", name, MODELS)]
-    return make(input_shape=input_shape, classes=classes, activation=activation, norm=norm, key=key, **options)
+    if one_of("norm", norm, NORMS) is not None:
+        options["norm"] = None if norm == "none" else norm
+    return make(input_shape=input_shape, classes=classes, activation=activation, key=key, **options)

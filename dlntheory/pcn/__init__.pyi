@@ -15,7 +15,9 @@ from .choices.losses import Loss as Loss
 from .choices.losses import SquaredError as SquaredError
 from .choices.optimisers import AdamW as AdamW
 from .choices.optimisers import Descent as Descent
+from .choices.optimisers import adam as adam
 from .choices.optimisers import adamw as adamw
+from .choices.optimisers import sgd as sgd
 from .choices.outputs import AveragedNudge as AveragedNudge
 from .choices.outputs import CentredNudge as CentredNudge
 from .choices.outputs import Clamp as Clamp
@@ -42,6 +44,7 @@ from .engine.generation import reconstruct as reconstruct
 from .engine.generation import score as score
 from .engine.inference import Inference as Inference
 from .engine.inference import relax as relax
+from .engine.multiplications import sequential_multiplications as sequential_multiplications
 from .engine.training import TrainingState as TrainingState
 from .engine.training import evaluate as evaluate
 from .engine.training import predict as predict

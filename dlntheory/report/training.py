@@ -71,10 +71,22 @@ def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"Mean squared error of a test pixel {record['epochs'][-1]['test_mse']:.3e} in the last epoch.")
     best, measure = record["summary"], record["measure"]
     line = (
-        f"Best test {measure} {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}. "
-        f"Results in {record['folder']}."
+        f"Best test {measure} {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}"
+        f"{top5(record['epochs'], best['best_epoch'])}. {cost(record['epochs'][-1])}Results in {record['folder']}."
     )
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))
+
+
+def top5(epochs: Sequence[dict[str, Any]], number: int) -> str:
+    """The share of samples whose class is among the five largest outputs after an epoch, if it was measured."""
+    found = [each["test_top5"] for each in epochs if each["epoch"] == number and "test_top5" in each]
+    return f" ({found[0]:.2%} among the five largest)" if found else ""
+
+
+def cost(epoch: dict[str, Any]) -> str:
+    """What a run took until an epoch, in sequential matrix multiplications."""
+    count = epoch.get("multiplications")
+    return "" if count is None else f"{count} sequential matrix multiplications, {count // epoch['step']} a step. "
 
 
 def algorithms_report(records: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:

@@ -121,6 +121,15 @@ def test_spaces_are_those_of_the_papers():
     assert ipc["step_size"] == Range(1e-2, 1.0, log=True)
     assert ipc["inference_steps"] == Choice((8, 9, 10, 11, 12))
     bp = search_space("deeper", TrainingConfig(algorithm="BP-SE"))
+    skips = search_space("skips", TrainingConfig(model="VGG-19", skip=True))
+    assert (skips["inference_steps"], skips["momentum"]) == (Choice((24, 36)), Choice((0.0, 0.5, 0.9, 0.99)))
+    sampling = search_space("sampling", TrainingConfig(algorithm="MCPC"))
+    assert [round(noise**2, 12) for noise in sampling["noise"].values] == [1.0, 0.3, 0.01, 0.001]
+    assert sampling["output_variance"] == Range(0.03, 1.0, log=True)
+    assert search_space("autoencoders", TrainingConfig(model="Conv-AE"))["kernel"] == Choice((3, 4, 5, 7))
+    decoders = search_space("autoencoders", TrainingConfig(model="AE", algorithm="iPC"))
+    assert "kernel" not in decoders
+    assert (decoders["inference_steps"], decoders["weight_decay"]) == (Choice((20,)), Range(1e-5, 1e-1, log=True))
     assert set(bp) == {"activation", "learning_rate", "weight_decay"}
     assert search_space("deeper", TrainingConfig(algorithm="D+F+BF"))["decay"] == Choice((1.0, 1.5, 2.0))
     ipc = search_space("autoencoders", TrainingConfig(algorithm="iPC", model="Decoder"))
@@ -162,9 +171,9 @@ def test_an_interrupted_trial_is_taken_up_again(tmp_path, monkeypatch):
     def interrupted(*arguments):
         if not tested:
             signal.raise_signal(signal.SIGINT)
-        loss, accuracy = original(*arguments)
-        tested.append(accuracy)
-        return loss, accuracy
+        found = original(*arguments)
+        tested.append(found["test_accuracy"])
+        return found
 
     monkeypatch.setattr(Trainer, "test", interrupted)
     first = dlntheory(*SEARCH, "--trials", "1", "--out", tmp_path)

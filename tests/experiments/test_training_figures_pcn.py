@@ -1,9 +1,7 @@
-"""The figures and the table of nonlinear training at toy size: what is drawn, and the linear theory beside it.
+"""The figures of nonlinear training at toy size: what is drawn, and the linear theory beside it.
 
 Oracle: a linear network, on which the prediction is exact.
 """
-
-import json
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +14,7 @@ from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 from experiments import results
-from experiments.benchmarking_pcns import inference_energy, table1
+from experiments.benchmarking_pcns import inference_energy
 from experiments.deeper_pcns import training_energy
 from experiments.figures import load_figure
 from tests.checkpointing import LEFTOVERS
@@ -73,27 +71,6 @@ def test_energy_over_training(tmp_path, monkeypatch):
     assert result.arrays["BP-SE/accuracy"].shape == (1, 2)
     assert len(training_energy.summarise(result.config, result.arrays)) == 2
     assert load_figure("training-energy") is training_energy
-
-
-@pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
-def test_table(tmp_path, monkeypatch, capsys):
-    write_mnist(tmp_path)
-    monkeypatch.setattr(table1, "BASE", {"hidden": (4,), "batch_size": 3})
-    arguments = ["table1", "--mnist", str(tmp_path), "--algorithms", "BP-SE", "PN", "--seeds", "2", "--epochs", "1"]
-    monkeypatch.setattr("sys.argv", [*arguments, "--out", str(tmp_path / "out")])
-    table1.main()
-    rows = json.loads((tmp_path / "out" / "table1.json").read_text())["rows"]
-    assert [row["algorithm"] for row in rows] == ["BP-SE", "PN"]
-    last = np.mean([run["last"] for run in rows[0]["runs"]])
-    assert f"| mnist | BP-SE | 2 | {last:.2f} ± " in (tmp_path / "out" / "README.md").read_text()
-    assert "epoch 1" in capsys.readouterr().out
-    table1.main()
-    assert "epoch 1" not in capsys.readouterr().out
-
-
-def test_every_row_of_the_table_can_be_run(tmp_path):
-    for algorithm in table1.ALGORITHMS:
-        table1.configure("mnist", tmp_path, algorithm, 0, 25).check()
 
 
 def test_every_algorithm_of_the_figure_can_be_run():

@@ -161,6 +161,13 @@ INITIALS: dict[str, Initial] = {
     "class_average": ClassAverage(),
     "hopfield": HopfieldMemory(),
 }
+NUDGES: dict[str, Output] = {
+    "positive": Nudge(1, 0.5), "negative": Nudge(-1, 0.5), "centred": CentredNudge(0.5), "averaged": AveragedNudge(0.5)
+}  # fmt: skip
+"""Output conditions that nudge, by name."""
+SIGNS = ("epoch", "batch")
+PRECISIONS: dict[str, Schedule] = {"decaying": Decaying(1.0), "spiking": Spiking()}
+"""Schedules of precisions, by name."""
 
 
 def algorithm(
@@ -177,6 +184,10 @@ def algorithm(
     rescaling: str | None = None,
     variance: float | None = None,
     average_from: int | None = None,
+    nudging: str | None = None,
+    sign_by: str | None = None,
+    precisions: str | None = None,
+    noise: float | None = None,
 ) -> Algorithm:
     """A preset, with other hyperparameters where they are given.
 
@@ -193,6 +204,10 @@ def algorithm(
         rescaling: of the weights' updates, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
         variance: ``σ²`` of the output's squared error.
         average_from: learn the mean over the states from this time on (`Averaged`), instead of at the last.
+        nudging: an output condition from `NUDGES` instead of the preset's.
+        sign_by: whether centred nudging draws its sign by ``"epoch"`` or by ``"batch"``.
+        precisions: a schedule from `PRECISIONS` instead of the preset's.
+        noise: the standard deviation of Langevin dynamics.
 
     Returns:
         The algorithm.
@@ -205,31 +220,30 @@ def algorithm(
         >>> from dlntheory import pcn
         >>> pcn.algorithm("PC-SE", steps=5, step_size=0.1).steps
         5
+        >>> pcn.algorithm("D+F", nudging="centred", beta=0.3).output.beta
+        0.3
     """
     chosen = PRESETS[one_of("name", name, PRESETS)].algorithm
     if isinstance(chosen.update, Backpropagation):
-        _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial, variance=variance)
+        _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial, variance=variance,
+                nudging=nudging, precisions=precisions)  # fmt: skip
+    if precisions is not None:
+        chosen = _with_precisions(chosen, one_of("precisions", precisions, PRECISIONS))
     if isinstance(chosen.relaxation, Newton):
         _refuse(name, step_size=step_size, momentum=momentum, variance=variance)
     if not isinstance(chosen.loss, SquaredError):
         _refuse(name, variance=variance)
     if not isinstance(chosen.update, AtEquilibrium) or rescaling is not None:
         _refuse(name if rescaling is None else f"{name} with a rescaling", average_from=average_from)
-    if not hasattr(chosen.output, "beta"):
-        _refuse(name, beta=beta, beta_rate=beta_rate)
-    if not hasattr(chosen.output, "end"):
-        _refuse(name, beta_end=beta_end)
     if not isinstance(chosen.schedule, Decaying):
         _refuse(name, decay=decay)
-    changes: dict[str, Any] = {}
+    if not isinstance(chosen.relaxation, Langevin):
+        _refuse(name, noise=noise)
+    changes: dict[str, Any] = {"output": _nudged(name, chosen.output, nudging, beta, beta_rate, beta_end, sign_by)}
     if steps is not None:
         changes["steps"] = as_count("steps", steps)
-    if step_size is not None or momentum is not None:
-        changes["relaxation"] = _moved(chosen.relaxation, step_size, momentum)
-    nudge = _given({"beta": _fraction("beta", beta, 1.0), "rate": _fraction("beta_rate", beta_rate, 1.0)})
-    nudge |= _given({"end": beta_end})
-    if nudge:
-        changes["output"] = dataclasses.replace(chosen.output, **nudge)
+    if _given({"step_size": step_size, "momentum": momentum, "noise": noise}):
+        changes["relaxation"] = _moved(chosen.relaxation, step_size, momentum, noise)
     if decay is not None:
         changes["schedule"] = Decaying(decay)
     if initial is not None:
@@ -258,9 +272,43 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _moved(relaxation: Relaxation, step_size: float | None, momentum: float | None) -> Relaxation:
-    """The rule with another step size and momentum."""
-    given = {"step_size": _positive("step_size", step_size), "momentum": _fraction("momentum", momentum, 1.0)}
+def _with_precisions(chosen: Algorithm, name: str) -> Algorithm:
+    """The algorithm with a schedule; where states descend, spikes come with the last state's decaying step."""
+    relaxation = chosen.relaxation
+    if isinstance(relaxation, Gradient):
+        relaxation = dataclasses.replace(relaxation, decay_last=name == "spiking")
+    return _with(chosen, schedule=PRECISIONS[name], relaxation=relaxation)
+
+
+def _nudged(
+    name: str,
+    output: Output,
+    nudging: str | None,
+    beta: float | None,
+    rate: float | None,
+    end: End | None,
+    sign_by: str | None,
+) -> Output:
+    """The output condition with another strength, or another one."""
+    if nudging is not None:
+        output = NUDGES[one_of("nudging", nudging, NUDGES)]
+    if not hasattr(output, "beta"):
+        _refuse(name, beta=beta, beta_rate=rate)
+    if not hasattr(output, "end"):
+        _refuse(name, beta_end=end)
+    if not isinstance(output, CentredNudge):
+        _refuse(name, sign_by=sign_by)
+    given = {"beta": _fraction("beta", beta, 1.0), "rate": _fraction("beta_rate", rate, 1.0), "end": end}
+    by_batch = {} if sign_by is None else {"by_batch": one_of("sign_by", sign_by, SIGNS) == "batch"}
+    return dataclasses.replace(output, **_given(given), **by_batch)
+
+
+def _moved(relaxation: Relaxation, step_size: float | None, momentum: float | None, noise: float | None) -> Relaxation:
+    """The rule with another step size, momentum and noise."""
+    given = {
+        "step_size": _positive("step_size", step_size), "momentum": _fraction("momentum", momentum, 1.0),
+        "noise": None if noise is None else _not_negative("noise", noise),
+    }  # fmt: skip
     return dataclasses.replace(relaxation, **_given(given))
 
 
@@ -270,6 +318,13 @@ def _positive(name: str, value: Any) -> float | None:
     number = as_number(name, value)
     if number <= 0:
         raise ValueError(f"`{name}` is {number}; wanted a positive number.")
+    return number
+
+
+def _not_negative(name: str, value: Any) -> float:
+    number = as_number(name, value)
+    if number < 0:
+        raise ValueError(f"`{name}` is {number}; wanted a number that is not negative.")
     return number
 
 

@@ -1,5 +1,7 @@
-"""The weights' optimiser: AdamW with the papers' learning-rate schedule, from Optax."""
+"""The weights' optimisers: AdamW, Adam and SGD of Optax, with the papers' learning-rate schedule or a constant rate."""
 
+import abc
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -14,15 +16,20 @@ PEAK, END, WARM_UP = 1.1, 0.1, 0.1
 """The schedule: its largest and its last value, relative to the learning rate, and the share of the warm-up."""
 
 
-class AdamW(eqx.Module):
-    """AdamW with warm-up and cosine decay; it has the interface of an Optax optimiser.
+class Scheduled(eqx.Module):
+    """An optimiser of Optax whose rate follows the papers' schedule, with the interface of Optax.
 
     Its numbers are traced, so that other numbers need no new program.
+
+    Args:
+        learning_rate: before the schedule.
+        weight_decay: what of the weights is added to the gradient; of `AdamW`, decoupled from it.
+        total_steps: weight updates that the warm-up and the cosine last; ``None`` for a constant rate.
     """
 
-    learning_rate: float
-    weight_decay: float
-    total_steps: int
+    learning_rate: Any
+    weight_decay: Any
+    total_steps: Any
 
     def init(self, parameters: Any) -> Any:
         """The first state."""
@@ -32,12 +39,44 @@ class AdamW(eqx.Module):
         """The change of the parameters, and the new state."""
         return self._transformation(parameters).update(gradients, state, parameters)
 
+    @abc.abstractmethod
+    def chain(self, optax: Any, rate: Callable[[Any], jax.Array], decay: jax.Array) -> Any:
+        """Optax's transformation, with a rate by step."""
+
     def _transformation(self, parameters: Any) -> Any:
         dtype = jax.tree.leaves(parameters)[0].dtype
         rate, decay = jnp.asarray(self.learning_rate, dtype), jnp.asarray(self.weight_decay, dtype)
-        return require("optax", "training").adamw(
-            lambda count: rate * warm_up_cosine(count, self.total_steps, dtype), weight_decay=decay
-        )
+
+        def scheduled(count: Any) -> jax.Array:
+            return rate if self.total_steps is None else rate * warm_up_cosine(count, self.total_steps, dtype)
+
+        return self.chain(require("optax", "training"), scheduled, decay)
+
+
+class AdamW(Scheduled):
+    """Adam with decoupled weight decay."""
+
+    def chain(self, optax: Any, rate: Callable[[Any], jax.Array], decay: jax.Array) -> Any:
+        """Optax's ``adamw``."""
+        return optax.adamw(rate, weight_decay=decay)
+
+
+class PlainAdam(Scheduled):
+    """Adam, which sees the decay as a part of the gradient."""
+
+    def chain(self, optax: Any, rate: Callable[[Any], jax.Array], decay: jax.Array) -> Any:
+        """Optax's ``adam`` after the decay."""
+        return optax.chain(optax.add_decayed_weights(decay), optax.adam(rate))
+
+
+class SGD(Scheduled):
+    """Gradient descent with heavy-ball momentum, ``v ← m v + g``, ``W ← W − η v``."""
+
+    momentum: Any = 0.0
+
+    def chain(self, optax: Any, rate: Callable[[Any], jax.Array], decay: jax.Array) -> Any:
+        """Optax's ``sgd`` after the decay."""
+        return optax.chain(optax.add_decayed_weights(decay), optax.sgd(rate, self.momentum))
 
 
 class Descent(eqx.Module):
@@ -58,7 +97,7 @@ class Descent(eqx.Module):
         return jax.tree.map(lambda slope: -self.learning_rate * slope, gradients), state
 
 
-def adamw(learning_rate: float, weight_decay: float = 1e-4, total_steps: int = 1000) -> AdamW:
+def adamw(learning_rate: float, weight_decay: float = 1e-4, total_steps: int | None = 1000) -> AdamW:
     """AdamW, whose rate rises for a tenth of the steps and then falls along a cosine.
 
     From ``learning_rate`` it rises to 1.1 of it, falls to 0.1 of it at ``total_steps``, and stays there.
@@ -66,7 +105,7 @@ def adamw(learning_rate: float, weight_decay: float = 1e-4, total_steps: int = 1
     Args:
         learning_rate: the initial rate.
         weight_decay: decoupled, times the rate.
-        total_steps: weight updates that the schedule lasts.
+        total_steps: weight updates that the schedule lasts; ``None`` for a constant rate.
 
     Returns:
         An optimiser with ``init`` and ``update``, as Optax has them.
@@ -83,12 +122,62 @@ def adamw(learning_rate: float, weight_decay: float = 1e-4, total_steps: int = 1
         >>> pcn.adamw(1e-3, total_steps=200).weight_decay
         0.0001
     """
+    return AdamW(*_checked(learning_rate, weight_decay, total_steps))
+
+
+def adam(learning_rate: float, weight_decay: float = 0.0, total_steps: int | None = None) -> PlainAdam:
+    """Adam; arguments as for `adamw`, the decay being a part of the gradient.
+
+    Raises:
+        ValueError: for numbers that are not positive; the decay may be zero.
+        TypeError: for something that is not a number.
+
+    Source:
+        Benchmarking PCNs, appendix D.2.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.adam(1e-2).learning_rate
+        0.01
+    """
+    return PlainAdam(*_checked(learning_rate, weight_decay, total_steps))
+
+
+def sgd(learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0, total_steps: int | None = None) -> SGD:
+    """Gradient descent with momentum; the other arguments as for `adam`.
+
+    Args:
+        learning_rate: the initial rate.
+        momentum: ``m``, from 0 to below 1.
+        weight_decay: added to the gradient, times the weights.
+        total_steps: weight updates that the schedule lasts; ``None`` for a constant rate.
+
+    Raises:
+        ValueError: for numbers out of their range.
+        TypeError: for something that is not a number.
+
+    Source:
+        Benchmarking PCNs, appendices D and F.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.sgd(1e-2, momentum=0.9).momentum
+        0.9
+    """
+    m = as_number("momentum", momentum)
+    if not 0 <= m < 1:
+        raise ValueError(f"`momentum` is {m}; wanted a number from 0 to below 1.")
+    return SGD(*_checked(learning_rate, weight_decay, total_steps), m)
+
+
+def _checked(learning_rate: Any, weight_decay: Any, total_steps: Any) -> tuple[float, float, int | None]:
+    """The numbers of a schedule."""
     rate, decay = as_number("learning_rate", learning_rate), as_number("weight_decay", weight_decay)
     if rate <= 0:
         raise ValueError(f"`learning_rate` is {rate}; wanted a positive number.")
     if decay < 0:
         raise ValueError(f"`weight_decay` is {decay}; wanted a number that is not negative.")
-    return AdamW(rate, decay, as_count("total_steps", total_steps))
+    return rate, decay, None if total_steps is None else as_count("total_steps", total_steps)
 
 
 def step_weights(optimiser: Any, gradients: Any, state: Any, weights: Any) -> tuple[Any, Any]:

@@ -29,10 +29,12 @@ class Output(eqx.Module):
 
     clamped = True
     """Whether the output stays where the condition puts it; otherwise it relaxes with the hidden states."""
+    by_batch = False
+    """Whether what is drawn is drawn for every batch; otherwise it is the same for a whole epoch."""
 
     @abc.abstractmethod
     def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
-        """The runs in an epoch; ``key`` is the same for the whole epoch."""
+        """The runs in an epoch; ``key`` is the epoch's, or the batch's."""
 
 
 class Clamp(Output):
@@ -73,26 +75,28 @@ class Nudge(Output):
 
 
 class CentredNudge(Output):
-    r"""Positive and negative nudging in turn: which one an epoch gets is drawn at random.
+    r"""Positive and negative nudging in turn: which one an epoch or a batch gets is drawn at random.
 
     Args:
         beta: the strength ``β`` in the first epoch.
         rate: by how much ``β`` grows with every epoch, up to 1.
         end: where negative nudging ends, as in `Nudge`.
+        by_batch: whether the sign is drawn for every batch, and not for every epoch.
 
     Source:
-        Benchmarking PCNs, appendix B (CN).
+        Benchmarking PCNs, appendix B (CN), by epoch; Deeper PCNs, by epoch and batch.
     """
 
     beta: Scalar
     rate: Scalar = 0.0
     end: End = eqx.field(static=True, default="reflection")
+    by_batch: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         one_of("end", self.end, ENDS)
 
     def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:
-        """One run, whose sign is the epoch's."""
+        """One run, whose sign is drawn."""
         beta = strength(self.beta, self.rate, epoch)
         sign = jnp.where(jax.random.bernoulli(key), jnp.ones_like(beta), -jnp.ones_like(beta))
         return (signed(sign, beta, self.end),)

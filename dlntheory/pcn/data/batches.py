@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...numerics.checks import one_of
-from .augmentation import centre_crop, random_crop, random_flip
+from .augmentation import centre_crop, random_crop, random_flip, random_rotation
 from .dataset import Dataset, Split
 
 ORDERS = ("shuffled", "aligned")
@@ -20,12 +20,14 @@ ORDERS = ("shuffled", "aligned")
 class Augmentation:
     """Random changes of training images. Test images are cut to ``crop`` around their middle.
 
-    ``crop`` is a side in pixels, ``None`` for no crop; ``padding`` black pixels are put around before.
+    ``crop`` is a side in pixels, ``None`` for no crop; ``padding`` black pixels are put around before. ``rotation`` is
+    the largest angle in degrees.
     """
 
     flip: bool = False
     crop: int | None = None
     padding: int = 0
+    rotation: float = 0.0
 
     def check(self, shape: Sequence[int]) -> None:
         """Refuse what cannot be done to samples of that shape."""
@@ -83,6 +85,8 @@ class Preparation(eqx.Module):
             flip, place = jax.random.split(key)
             if self.augmentation.flip:
                 samples = random_flip(flip, samples)
+            if self.augmentation.rotation:
+                samples = random_rotation(jax.random.fold_in(key, 2), samples, self.augmentation.rotation)
             if crop is not None:
                 samples = random_crop(place, samples, crop, self.augmentation.padding)
         elif crop is not None:

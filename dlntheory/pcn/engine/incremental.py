@@ -36,7 +36,7 @@ def study_incrementally(
     first = first_pass(network, x, algorithm.initial.forward)
     states = starting_states(network, algorithm, x, y, first, memory, keys.start)
     prediction = output_prediction(network, x, first, states)
-    (phase,) = algorithm.output.phases(epoch, keys.output)
+    (phase,) = algorithm.output.phases(epoch, keys.of(algorithm.output))
     problem, states = prepare(network, algorithm, x, y, first, states, phase, observed)
     relaxation = algorithm.relaxation
     free = network.depth if problem.output_moves else network.depth - 1

@@ -13,11 +13,15 @@ from ...nonlinear.equilibrium import NonlinearEquilibrium
 from ...nonlinear.network import Gradients, Network, States, running, split
 from ...nonlinear.updates import block_update
 from ..choices.algorithms import Algorithm
+from ..choices.outputs import Output
 from ..choices.updates import Backpropagation
 from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
 from .inference import Run, averages, infer, output_prediction, prepare, starting_states
 from .rescaling import rescaled
 from .slopes import Problem
+
+DRAWN = 2**31
+"""The number of the output's key among a batch's, which no inference step or phase has."""
 
 
 class Lesson(NamedTuple):
@@ -35,11 +39,15 @@ class Lesson(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """Randomness of a batch; that of the output is the epoch's."""
+    """Randomness of a batch, and of its epoch."""
 
     start: jax.Array
     run: jax.Array
-    output: jax.Array
+    epoch: jax.Array
+
+    def of(self, output: Output) -> jax.Array:
+        """The key of what an output condition draws."""
+        return jax.random.fold_in(self.run, DRAWN) if output.by_batch else self.epoch
 
 
 def study(
@@ -66,7 +74,7 @@ def study(
     if algorithm.initial.forward:
         moments = averages(network, moments, first.statistics, learning=False)
     lessons = []
-    for number, phase in enumerate(algorithm.output.phases(epoch, keys.output)):
+    for number, phase in enumerate(algorithm.output.phases(epoch, keys.of(algorithm.output))):
         problem, states = prepare(network, algorithm, x, y, first, start, phase, observed)
         run = infer(problem, states, moments, jax.random.fold_in(keys.run, number))
         gradients, energy, statistics = after_inference(problem, run)

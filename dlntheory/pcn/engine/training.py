@@ -209,6 +209,12 @@ def hits(prediction: Array, y: Array) -> Array:
     return prediction.reshape(axes).argmax(axis=1) == y.reshape(axes).argmax(axis=1)
 
 
+def among_largest(prediction: Array, y: Array, count: int) -> Array:
+    """Whether one of the largest outputs stands where the target's largest does; ``(batch, classes)``."""
+    _, places = jax.lax.top_k(prediction, min(count, prediction.shape[-1]))
+    return (places == y.argmax(axis=-1, keepdims=True).astype(places.dtype)).any(axis=1)
+
+
 _predict = eqx.filter_jit(lambda network, x: network(x))
 
 

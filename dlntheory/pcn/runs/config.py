@@ -1,7 +1,7 @@
 """The configuration of a run: everything that its numbers depend on, refused where it makes no sense."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from ...nonlinear import models
 from ...nonlinear.activations import ACTIVATIONS
 from ...numerics.checks import as_count, as_number, one_of
 from ..choices import algorithms
-from ..choices.initial_states import ClassAverage
+from ..choices.hopfield import HopfieldMemory
+from ..choices.initial_states import ClassAverage, Initial
 from ..choices.losses import SquaredError
-from ..choices.optimisers import adamw
+from ..choices.optimisers import adam, adamw, sgd
 from ..choices.updates import Backpropagation
 from ..data.batches import ORDERS, Augmentation
 from ..data.catalogue import check_name
@@ -23,8 +24,9 @@ from .options import Options
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
-          "patience", "inference_steps", "crop", "kernel")  # fmt: skip
-NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate")
+          "patience", "inference_steps", "crop", "kernel", "average_layer", "patterns", "memory_width")  # fmt: skip
+NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate", "rotation")
+OPTIMISERS, RATES = ("adamw", "adam", "sgd"), ("cosine", "constant")
 OWNERS = {
     "hidden": ("MLP", "AE", "Decoder"), "channels": ("Conv-AE", "Conv-Decoder"), "kernel": ("Conv-AE", "Conv-Decoder"),
     "prior": tuple(models.DECODERS), "rescaling": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",),
@@ -32,10 +34,16 @@ OWNERS = {
 """Options that only some models have."""
 HYPERPARAMETERS = {
     "inference_steps": "steps", "step_size": "step_size", "momentum": "momentum", "beta": "beta",
-    "beta_rate": "beta_rate", "decay": "decay", "initial": "initial", "rescaling": "rescaling",
+    "beta_rate": "beta_rate", "beta_end": "beta_end", "decay": "decay", "initial": "initial", "rescaling": "rescaling",
+    "nudging": "nudging", "sign_by": "sign_by", "precisions": "precisions", "noise": "noise",
     "output_variance": "variance", "average_from": "average_from",
 }  # fmt: skip
 """The algorithm's fields, by their names in `dlntheory.pcn.algorithm`."""
+OF_INITIAL: dict[str, tuple[type[Initial], str]] = {
+    "average_layer": (ClassAverage, "first"), "patterns": (HopfieldMemory, "patterns"),
+    "memory_width": (HopfieldMemory, "width"), "memory_rate": (HopfieldMemory, "rate"),
+}  # fmt: skip
+"""Options of an initial state: whose they are, and what they are called there."""
 CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
 """Fields that no number depends on."""
 
@@ -97,6 +105,7 @@ class TrainingConfig(Options):
                 raise ValueError(f"`{name}` is {getattr(self, name)}; wanted no negative number.")
         one_of("order", self.order, ORDERS)
         one_of("precision", self.precision, STORED)
+        self._check_optimiser()
         if self.batch_size % self.devices:
             raise ValueError(f"`batch_size` is {self.batch_size}; wanted a multiple of {self.devices} devices.")
         if self.devices > 1 and self.devices > jax.device_count():
@@ -112,10 +121,20 @@ class TrainingConfig(Options):
         if self.model in models.DECODERS and self.alignment:
             raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
+    def _check_optimiser(self) -> None:
+        one_of("optimiser", self.optimiser, OPTIMISERS)
+        one_of("rate", self.rate, RATES)
+        if self.weight_momentum and self.optimiser != "sgd":
+            raise ValueError(f"`weight_momentum` is an option of sgd, and `optimiser` is {self.optimiser!r}.")
+        if not 0 <= as_number("weight_momentum", self.weight_momentum) < 1:
+            raise ValueError(f"`weight_momentum` is {self.weight_momentum}; wanted a number from 0 to below 1.")
+        if self.schedule_epochs is not None and self.rate == "constant":
+            raise ValueError(f"`schedule_epochs` is {self.schedule_epochs} with a constant rate; wanted None.")
+
     def _check_model(self) -> None:
         one_of("model", self.model, models.MODELS)
         one_of("activation", self.activation, ACTIVATIONS)
-        one_of("norm", self.norm, (None, "standard", "frozen"))
+        one_of("norm", self.norm, models.NORMS)
         for name, owners in OWNERS.items():
             if getattr(self, name) and self.model not in owners:
                 raise ValueError(f"`{name}` is an option of {' and '.join(owners)}, and `model` is {self.model!r}.")
@@ -146,12 +165,25 @@ class TrainingConfig(Options):
     @property
     def augmentation(self) -> Augmentation:
         """The changes of training images."""
-        return Augmentation(self.flip, self.crop, self.padding)
+        return Augmentation(self.flip, self.crop, self.padding, self.rotation)
 
     def make_algorithm(self) -> algorithms.Algorithm:
         """The preset with its hyperparameters."""
         given = {name: getattr(self, option) for option, name in HYPERPARAMETERS.items()}
-        return algorithms.algorithm(self.algorithm, **{name: each for name, each in given.items() if each is not None})
+        chosen = algorithms.algorithm(
+            self.algorithm, **{name: each for name, each in given.items() if each is not None}
+        )
+        return replace(chosen, initial=self._initial(chosen.initial))
+
+    def _initial(self, initial: Initial) -> Initial:
+        """The initial state with its options."""
+        options = {option: getattr(self, option) for option in OF_INITIAL if getattr(self, option) is not None}
+        for option in options:
+            owner, _ = OF_INITIAL[option]
+            if not isinstance(initial, owner):
+                kind = type(initial).__name__
+                raise ValueError(f"`{option}` is an option of {owner.__name__}, and inference starts at {kind}.")
+        return replace(initial, **{OF_INITIAL[option][1]: value for option, value in options.items()})
 
     def make_network(self, data: Dataset) -> Any:
         """The network, with random weights, for a data set.
@@ -172,6 +204,9 @@ class TrainingConfig(Options):
         return with_mixed_layers(network) if self.precision == "bfloat16" else network
 
     def make_optimiser(self, steps_per_epoch: int) -> Any:
-        """AdamW with the papers' schedule, over all of its steps."""
+        """The optimiser, with the papers' schedule over all of its steps or a constant rate."""
         batches = (self.schedule_epochs or self.epochs) * steps_per_epoch
-        return adamw(self.learning_rate, self.weight_decay, batches * self.make_algorithm().weight_steps)
+        steps = None if self.rate == "constant" else batches * self.make_algorithm().weight_steps
+        if self.optimiser == "sgd":
+            return sgd(self.learning_rate, self.weight_momentum, self.weight_decay, steps)
+        return {"adamw": adamw, "adam": adam}[self.optimiser](self.learning_rate, self.weight_decay, steps)

@@ -20,7 +20,7 @@ class Options:
     """What a training is run with."""
 
     data: str = option(
-        "digits", DATA, "Data set: digits, moons, circles, iris, mnist, fashion-mnist, kmnist, cifar10, "
+        "digits", DATA, "Data set: digits, digits-32, moons, circles, iris, mnist, fashion-mnist, kmnist, cifar10, "
         "cifar10-jpeg, cifar100, tiny-imagenet or openml:NAME; or a file of yours, .npz with x and y, or .csv.",
     )  # fmt: skip
     data_dir: str | None = option(None, DATA, "Folder of its files.")
@@ -29,6 +29,7 @@ class Options:
     flip: bool = option(False, DATA, "Mirror training images at random.")
     crop: int | None = option(None, DATA, "Crop training images at random to this side, test images in the middle.")
     padding: int = option(0, DATA, "Black pixels around training images before they are cropped.")
+    rotation: float = option(0.0, DATA, "Turn training images at random, by so many degrees at most.")
     order: str = option("shuffled", DATA, "Order of the samples: shuffled, or aligned by class.")
     normalise: bool = option(True, DATA, "Shift and scale samples to a mean of 0 and a deviation of 1, or keep 0 to 1.")
     model: str = option(
@@ -44,7 +45,7 @@ class Options:
     kernel: int | None = option(None, MODEL, "The side of their kernels.", "3")
     prior: float | None = option(None, MODEL, "Variance of a decoder's latent.", "infinite")
     activation: str = option("gelu", MODEL, "Between the layers: gelu, relu, leaky_relu, hard_tanh, …")
-    norm: str | None = option(None, MODEL, "Batch normalisation: standard or frozen.")
+    norm: str | None = option(None, MODEL, "Batch normalisation: standard, frozen or none.", "the model's")
     skip: bool = option(False, MODEL, "The skip connection of VGG-19.")
     auxiliary: bool = option(False, MODEL, "Auxiliary neurons in the skips of ResNet-18.")
     algorithm: str = option("PC-SE", ALGORITHM, "A name that --list-algorithms prints.")
@@ -53,8 +54,17 @@ class Options:
     momentum: float | None = _of_preset("Momentum of the states.")
     beta: float | None = _of_preset("Strength of nudging.")
     beta_rate: float | None = _of_preset("Growth of beta per epoch.")
+    beta_end: str | None = option(None, ALGORITHM, "End of negative nudging: reflection or target.", "reflection")
     decay: float | None = _of_preset("k of decaying precisions.")
     initial: str | None = _of_preset("Initial state: forward, zero, random, null, class_average or hopfield.")
+    average_layer: int | None = option(None, ALGORITHM, "First layer that starts at a class average.", "1")
+    patterns: int | None = option(None, ALGORITHM, "Memorised patterns of each state's Hopfield memory.", "32")
+    memory_width: int | None = option(None, ALGORITHM, "Width of its queries and keys.", "16")
+    memory_rate: float | None = option(None, ALGORITHM, "Its learning rate.", "0.01")
+    nudging: str | None = _of_preset("positive, negative, centred or averaged, with any algorithm that infers.")
+    sign_by: str | None = option(None, ALGORITHM, "Draw centred nudging's sign by epoch or by batch.", "epoch")
+    precisions: str | None = _of_preset("decaying or spiking, with any algorithm that infers.")
+    noise: float | None = option(None, ALGORITHM, "Standard deviation of Langevin dynamics.", "1")
     rescaling: str | None = option(
         None, ALGORITHM, "Of the MLP's or AE's weight updates: adaptive, adaptive_positive or decorrelated."
     )
@@ -64,8 +74,11 @@ class Options:
     )
     epochs: int = option(25, LOOP, "Epochs, at most.")
     batch_size: int = option(128, LOOP, "Samples per step.")
-    learning_rate: float = option(3e-4, LOOP, "Learning rate of AdamW, before its warm-up and cosine.")
-    weight_decay: float = option(1e-4, LOOP, "Weight decay of AdamW.")
+    optimiser: str = option("adamw", LOOP, "Of the weights: adamw, adam or sgd.")
+    learning_rate: float = option(3e-4, LOOP, "Learning rate of the weights, before its warm-up and cosine.")
+    weight_momentum: float = option(0.0, LOOP, "Momentum of sgd.")
+    weight_decay: float = option(1e-4, LOOP, "Weight decay: decoupled with adamw, otherwise added to the gradient.")
+    rate: str = option("cosine", LOOP, "Of the weights: cosine, after a warm-up, or constant.")
     schedule_epochs: int | None = option(None, LOOP, "Epochs of the warm-up and the cosine.", "epochs")
     patience: int | None = option(None, LOOP, "Stop after so many epochs without a better test accuracy.", "never")
     seed: int = option(0, LOOP, "Seed of the weights, the order of the samples, augmentation and inference.")

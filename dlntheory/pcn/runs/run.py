@@ -65,10 +65,11 @@ def run_training(
     Yields:
         Records as in ``metrics.jsonl``. ``kind`` is ``"steps"`` (``step``, ``epoch``, ``loss``, ``accuracy``,
         ``energy`` and ``update`` by layer, and ``alignment`` if it is measured, all of the last of these steps), or
-        ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``seconds``). The accuracy of an
-        autoencoder is the share of the samples' variance that its reconstruction explains, and ``test_mse`` the mean
-        squared error of a pixel between 0 and 1. A decoder finds its latents by inference, in tests too; its loss in
-        training is the output's energy when inference has ended.
+        ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``test_top5`` where there are more
+        than five classes, ``seconds``, and the sequential ``multiplications`` since the start, which
+        `sequential_multiplications` counts). The accuracy of an autoencoder is the share of the samples' variance that
+        its reconstruction explains, and ``test_mse`` the mean squared error of a pixel between 0 and 1. A decoder finds
+        its latents by inference, in tests too; its loss in training is the output's energy when inference has ended.
 
     Raises:
         ValueError: for a configuration that cannot be run, or a folder that holds another run.
@@ -185,10 +186,10 @@ class Run:
 
     def _end_epoch(self, now: Standing, step: int, start: float) -> tuple[Standing, Record]:
         means = {name: (np.asarray(each) / now.progress.batch).tolist() for name, each in now.progress.sums.items()}
-        test = self.trainer.test(now.state.network)
+        test, each = self.trainer.test(now.state.network), self.trainer.multiplications
         progress = now.progress.after_epoch(test["test_accuracy"], self.config)
         record = {
-            "kind": "epoch", "step": step, "epoch": progress.epoch, **means,
-            **test, "seconds": round(time.monotonic() - start, 3),
+            "kind": "epoch", "step": step, "epoch": progress.epoch, **means, **test,
+            "multiplications": None if each is None else each * step, "seconds": round(time.monotonic() - start, 3),
         }  # fmt: skip
         return Standing(now.state, progress), record

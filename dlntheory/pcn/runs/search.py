@@ -33,7 +33,7 @@ class Search:
 
     Args:
         config: everything that is not searched.
-        paper: ``"benchmarking"`` or ``"deeper"``.
+        paper: a space's name from `SPACES`.
         folder: of the trials' runs, and of the storage if none is given.
         storage: a database's URL, which several machines may share; ``None`` for a file in the folder.
         seed: of the sampler; ``None`` to draw one, so that processes side by side differ.

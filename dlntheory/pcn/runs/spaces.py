@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...numerics.checks import one_of
-from .config import HYPERPARAMETERS, TrainingConfig
+from .config import HYPERPARAMETERS, OWNERS, TrainingConfig
 
 
 class Choice(NamedTuple):
@@ -25,13 +25,19 @@ class Range(NamedTuple):
 
 Dimension = Choice | Range
 
+DEPTHS = {"MLP": 4, "AE": 4, "Decoder": 3, "Conv-AE": 6, "Conv-Decoder": 3, "AlexNet": 8}
+"""Layers with weights of the models that are not named by them, as they are without options."""
+
 ACTIVATIONS = Choice(("leaky_relu", "gelu", "hard_tanh"))
 BP_ACTIVATIONS = Choice((*ACTIVATIONS.values, "relu"))
 DECAY = Range(1e-5, 1e-2, log=True)
 
 
 class Space(NamedTuple):
-    """A paper's table: what is searched for predictive coding, iPC and BP, and inference steps by model."""
+    """A paper's table: what is searched for predictive coding, iPC and BP, and inference steps by model.
+
+    A model without a row has steps from its depth on, in twos, as the rows of Deeper PCNs have.
+    """
 
     pc: Mapping[str, Dimension]
     ipc: Mapping[str, Dimension]
@@ -57,12 +63,31 @@ _DEEPER: dict[str, Dimension] = {
     "momentum": Range(0.0, 1.0, step=0.1),
     "weight_decay": DECAY,
 }
+AUTOENCODER_ACTIVATIONS = Choice(("relu", "leaky_relu", "gelu", "tanh", "hard_tanh"))
 _AUTOENCODERS: dict[str, Dimension] = {
-    "activation": Choice(("relu", "leaky_relu", "gelu", "tanh", "hard_tanh")),
+    "kernel": Choice((3, 4, 5, 7)),
+    "activation": AUTOENCODER_ACTIVATIONS,
     "step_size": Range(1e-2, 5e-1, log=True),
     "momentum": Range(0.0, 0.95, step=0.05),
     "learning_rate": Range(3e-5, 1e-3, log=True),
     "weight_decay": DECAY,
+}
+_SAMPLING: dict[str, Dimension] = {
+    "activation": Choice(("relu", "silu", "tanh", "leaky_relu", "hard_tanh")),
+    "step_size": Range(1e-4, 5e-2, log=True),
+    "momentum": Choice((0.0, 0.9)),
+    "noise": Choice((1.0, 0.3**0.5, 0.1, 0.001**0.5)),
+    "output_variance": Range(0.03, 1.0, log=True),
+    "learning_rate": Range(1e-4, 1e-1, log=True),
+    "weight_decay": Choice((0.0, 0.1, 0.01, 0.001, 0.0001)),
+    "batch_size": Choice((150, 300, 600, 900)),
+}
+_SKIPS: dict[str, Dimension] = {
+    "activation": Choice(("gelu", "leaky_relu")),
+    "step_size": Choice((5e-2, 1e-1, 5e-1)),
+    "momentum": Choice((0.0, 0.5, 0.9, 0.99)),
+    "learning_rate": Choice((1e-4,)),
+    "weight_decay": Choice((5e-4, 1e-4, 5e-5)),
 }
 
 SPACES = {
@@ -84,15 +109,26 @@ SPACES = {
     "autoencoders": Space(
         pc=_AUTOENCODERS,
         ipc={**_AUTOENCODERS, "step_size": Range(1e-2, 1.0, log=True), "weight_decay": Range(1e-5, 1e-1, log=True)},
-        bp={name: _AUTOENCODERS[name] for name in ("activation", "learning_rate", "weight_decay")},
-        steps={"Decoder": (20,)},
+        bp={name: _AUTOENCODERS[name] for name in ("kernel", "activation", "learning_rate", "weight_decay")},
+        steps=dict.fromkeys(("AE", "Conv-AE", "Decoder", "Conv-Decoder"), (20,)),
+    ),
+    "sampling": Space(
+        pc=_SAMPLING,
+        ipc=_SAMPLING,
+        bp={name: _SAMPLING[name] for name in ("activation", "learning_rate", "weight_decay", "batch_size")},
+        steps={},
+    ),
+    "skips": Space(
+        pc=_SKIPS,
+        ipc=_SKIPS,
+        bp={name: _SKIPS[name] for name in ("activation", "learning_rate", "weight_decay")},
+        steps={"VGG-19": (24, 36)},
     ),
 }  # fmt: skip
-"""By paper: Table 7 of Benchmarking PCNs, Table 5 of Deeper PCNs, and Tables 8 and 9 of Benchmarking PCNs.
+"""By name: Table 7 of Benchmarking PCNs, Table 5 of Deeper PCNs, and Tables 8 and 9, 10 and 11 of Benchmarking PCNs.
 
 Table 7's rate of the weights has two entries for three columns; the first is read as that of PC and of iPC. In steps of
-0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Inference steps are those of the smallest model where a table has no row
-for a model.
+0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Table 10 gives variances of the noise.
 """
 
 
@@ -100,7 +136,7 @@ def search_space(paper: str, config: TrainingConfig) -> dict[str, Dimension]:
     """A paper's search space for a model and an algorithm.
 
     Args:
-        paper: ``"benchmarking"`` or ``"deeper"``.
+        paper: a name from `SPACES`.
         config: has the model and the algorithm.
 
     Returns:
@@ -116,13 +152,23 @@ def search_space(paper: str, config: TrainingConfig) -> dict[str, Dimension]:
     space = SPACES[one_of("space", paper, SPACES)]
     kind = config.algorithm.removesuffix("+BF").partition("-")[0]
     table = {"BP": space.bp, "iPC": space.ipc}.get(kind, space.pc)
-    steps = Choice(space.steps.get(config.model, next(iter(space.steps.values()))))
-    dimensions = {**table, "inference_steps": steps}
-    return {name: each for name, each in dimensions.items() if name not in HYPERPARAMETERS or has_use(config, name)}
+    steps = space.steps.get(config.model) or near_depth(config)
+    dimensions = {**table, "inference_steps": Choice(steps)}
+    return {name: each for name, each in dimensions.items() if has_use(config, name)}
+
+
+def near_depth(config: TrainingConfig) -> tuple[int, ...]:
+    """Inference steps from a model's depth on, so that the output's error reaches every layer."""
+    depth = DEPTHS.get(config.model) or int(config.model.partition("-")[2])
+    if config.hidden is not None:
+        depth = {"MLP": len(config.hidden) + 1, "AE": 2 * len(config.hidden)}.get(config.model, len(config.hidden))
+    return tuple(range(depth, depth + 8, 2))
 
 
 def has_use(config: TrainingConfig, option: str) -> bool:
-    """Whether the algorithm has a use for a hyperparameter."""
+    """Whether the model and the algorithm have a use for an option."""
+    if option not in HYPERPARAMETERS:
+        return config.model in OWNERS.get(option, (config.model,))
     example: dict[str, Any] = {option: 1 if option == "inference_steps" else 0.5}
     try:
         replace(config, **example).make_algorithm()

@@ -1,0 +1,175 @@
+"""`dlntheory study`: any table or figure of the papers, at the scale of the machine at hand."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .figure import STORE, Choices, as_number, computed, configure, label, load, source
+from .inputs import (
+    Json,
+    file_refusals,
+    refusals,
+    refuse,
+    use_all_cores,
+    use_double_precision,
+    use_one_lapack_thread,
+    use_quick_compilation,
+)
+from .output import print_json, print_tables, track
+
+PACKAGE = "papers"
+"""Where the registry and the runner are, among the experiments."""
+
+
+def study(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A study, or a file with one of your own; without, all are listed.", metavar="[NAME]"),
+    ] = None,
+    scale: Annotated[str, typer.Option(help="quick (seconds), cpu (two cores) or paper.")] = "quick",
+    data_dir: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder with the data sets' folders; may be given again.", show_default="none"),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Cells with these values, such as VGG-5,PC-SE; may be given again.", show_default="all"),
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Run the i-th of n parts, such as 1/2.", metavar="I/N", show_default="all")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="studies/NAME-SCALE")] = None,
+    json: Json = False,
+) -> None:
+    """Run a table or a figure of the papers, and show what came out beside what the paper prints.
+
+    Each training that is finished is a file in OUT: a study that is killed goes on where it stopped, and processes
+    that share OUT share its trainings, by --shard. OUT also has study.json, a table as CSV and as a page, and a
+    picture.
+
+    Exit code 0: done; 2: bad usage or input, or no source checkout.
+    """
+    rows = source(f"{PACKAGE}.rows")
+    if name is None:
+        with refusals():
+            show_list(rows.registry(), rows.SCALES, json)
+        return
+    with refusals():
+        row = rows.find(name)
+        from ..numerics.checks import one_of
+
+        one_of("--scale", scale, rows.SCALES)
+    folder = out or Path("studies") / f"{row.name}-{scale}"
+    if row.kind == "needs":
+        refuse(f"{row.name} cannot be run yet: it needs {row.needs}.")
+    if row.kind == "see":
+        refuse(f"{row.name} is no experiment: {row.see}.")
+    use_one_lapack_thread()
+    if scale == "quick":
+        use_quick_compilation()
+    if row.kind == "figure":
+        if only or shard:
+            refuse(f"--{'only' if only else 'shard'}: {row.name} is one figure, and has no cells.")
+        draw_figure(row, scale, data_dir or [], folder, json)
+    else:
+        run_study(row, scale, data_dir or [], only or [], as_shard(shard), folder, json)
+
+
+def show_list(rows: dict[str, Any], scales: Sequence[str], json: bool) -> None:
+    """Print every study: what it is, and how large."""
+    records = [
+        {
+            "name": row.name, "item": row.item, "title": row.title, "kind": row.kind,
+            "figure": row.figure, "needs": row.needs, "see": row.see, "cost": row.cost,
+            "trainings": {each: len(row.places(each)) * row.count(each) for each in scales if row.has(each)}
+            if row.kind == "axes" else None,
+        }
+        for row in rows.values()
+    ]  # fmt: skip
+    if json:
+        print_json(records)
+    else:
+        from ..report.study import list_report
+
+        print_tables(list_report(records))
+
+
+def as_shard(text: str | None) -> tuple[int, int]:
+    """The number of a part, from 1, and how many parts there are."""
+    number, _, count = (text or "1/1").partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        refuse(f"--shard is {text!r}; wanted I/N with I from 1 to N, such as 1/2.")
+    return int(number), int(count)
+
+
+def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, json: bool) -> None:
+    """Draw a study that is a figure of `dlntheory figure`."""
+    use_double_precision()
+    use_all_cores()
+    number = as_number(str(row.figure))
+    module = load(number)
+    wanted = row.options.get("data", "mnist")
+    reads = getattr(module, "needs_data", False)
+    data = source(f"{PACKAGE}.runner").data_folder(wanted, folders) if reads else None
+    if data is None and getattr(module, "only_data", False):
+        refuse(f"the data of {wanted} are missing; wanted a folder of this name in --data-dir.")
+    config = configure(module, number, Choices(scale != "quick", None, 0, data))
+    _, files = computed(module, number, config, folder, folder / STORE)
+    if json:
+        print_json({"study": row.name, "figure": label(number), "files": list(map(str, files))})
+    else:
+        typer.echo("\n".join(map(str, files)))
+
+
+def run_study(
+    row: Any, scale: str, folders: Sequence[Path], only: Sequence[str], shard: tuple[int, int], folder: Path, json: bool
+) -> None:
+    """Run the trainings of a study, and write and print its table."""
+    from ..pcn.runs.interruptions import end_as_if_interrupted
+
+    cells, runner = source(f"{PACKAGE}.cells"), source(f"{PACKAGE}.runner")
+    end_as_if_interrupted()
+    with refusals():
+        wanted = cells.make_cells(row, scale, only)
+        if any(each.config.precision == "float64" for each in wanted):
+            use_double_precision()
+        there, missing = runner.with_data(wanted, folders)
+        if not there:
+            raise ValueError(
+                f"the data of {', '.join(missing)} are missing; wanted folders of these names in --data-dir."
+            )
+        if missing:
+            typer.echo(f"Left out, as their data are missing: {', '.join(missing)}.", err=True)
+        runner.claim(folder, row.name, scale)
+        try:
+            runner.run(runner.shared(there, shard), folder, lambda mine: announced(mine, row.name))
+        except KeyboardInterrupt:
+            typer.echo("Interrupted; the same command goes on.", err=True)
+            raise
+        record = written(row, scale, there, missing, folder)
+    if json:
+        print_json(record)
+    else:
+        from ..report.study import study_report
+
+        print_tables(study_report(record, folder))
+
+
+def announced(cells: Sequence[Any], name: str) -> Iterator[Any]:
+    """The cells, with progress on the standard error."""
+    for number, cell in enumerate(track(cells, f"Running {name}"), start=1):
+        typer.echo(f"{number}/{len(cells)}: {cell.label}", err=True)
+        yield cell
+
+
+def written(row: Any, scale: str, cells: Sequence[Any], missing: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Write the table and the picture of what is finished; the record."""
+    table, results = source(f"{PACKAGE}.table"), source("results")
+    outcomes = source(f"{PACKAGE}.runner").finished(cells, folder)
+    record: dict[str, Any] = table.record(row, scale, cells, outcomes, missing)
+    figure = source(f"{PACKAGE}.picture").draw(row, record, cells, outcomes)
+    with file_refusals("--out"):
+        results.save_files(folder, table.files(row, record) | results.pictures(row.name, figure))
+    return record

@@ -1,0 +1,60 @@
+"""The studies on the terminal: the list of all, and what one of them came to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+
+def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Every study, and what running it means."""
+    table = _table("study", "what it shows", "how")
+    for each in records:
+        table.add_row(Text(each["name"], no_wrap=True), each["title"], Text(_how(each), "dim"))
+    yield table
+    runnable = sum(each["kind"] in ("axes", "figure") for each in records)
+    yield Padding(Text(f"{runnable} of {len(records)} can be run.", "bold"), (1, 0, 0, 0))
+
+
+def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[RenderableType]:
+    """A line for every cell and measure, beside the paper's number."""
+    table = _table(*record["axes"], "measure", "mean", "paper", "difference", "seeds")
+    for each in record["lines"]:
+        mean = _shown(each["mean"], each["deviation"]) + (f" ({each['diverged']} diverged)" if each["diverged"] else "")
+        table.add_row(
+            *(each[axis] for axis in record["axes"]), f"{each['measure']}, {each['unit']}", mean,
+            _shown(each["published"], each["published_deviation"]), _shown(each["difference"], None),
+            str(each["seeds"]),
+        )  # fmt: skip
+    yield table
+    for each in record["differs"]:
+        yield Text(f"differs: {each}", "dim")
+    line = f"{record['finished']} of {record['cells']} trainings are finished. Results in {folder}."
+    yield Padding(Text(line, "bold"), (1, 0, 0, 0))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, header_style="dim")
+    return table
+
+
+def _how(record: Mapping[str, Any]) -> str:
+    """How a study is run, or why it is not."""
+    if record["kind"] == "axes":
+        counts = ", ".join(f"{count} {scale}" for scale, count in record["trainings"].items())
+        return f"trainings: {counts}" + (f"; {record['cost']}" if record["cost"] else "")
+    if record["kind"] == "figure":
+        return f"dlntheory figure {record['figure']}" + (f"; {record['cost']}" if record["cost"] else "")
+    return f"needs {record['needs']}" if record["kind"] == "needs" else f"see: {record['see']}"
+
+
+def _shown(value: float | None, spread: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if spread is None else f"{value:.4g} ± {spread:.2g}"

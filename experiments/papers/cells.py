@@ -1,0 +1,103 @@
+"""The trainings of a row: one for every cell and seed, each with its configuration and a fingerprint of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlntheory.pcn.runs.config import CIRCUMSTANCES, HYPERPARAMETERS, OF_INITIAL, TrainingConfig
+
+from .rows import Place, Row
+
+CROPPED = {"flip": False, "crop": None, "padding": 0}
+STAND_INS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "quick": {
+        **{name: {"data": "digits"} for name in ("mnist", "fashion-mnist", "kmnist")},
+        **{name: {"data": "digits-32", **CROPPED} for name in ("cifar10", "cifar100", "tiny-imagenet")},
+    },
+    "cpu": {"cifar10": {"data": "cifar10-jpeg"}},
+}
+"""By scale, the data that stand in for others."""
+SIZES: Mapping[str, Mapping[str, Any]] = {
+    "quick": {"train_samples": 64, "test_samples": 30, "batch_size": 16, "epochs": 1, "schedule_epochs": None},
+}
+"""By scale, options of every cell."""
+OF_IMAGES = {"train_samples": 8, "test_samples": 10, "batch_size": 4}
+"""What a convolutional network sees at the quick scale."""
+DENSE = ("MLP", "AE", "Decoder")
+INFERENCE = {*HYPERPARAMETERS, *OF_INITIAL} - {"rescaling"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A training of a row."""
+
+    place: dict[str, str]
+    config: TrainingConfig
+    paper: TrainingConfig
+    """The configuration at the paper's scale."""
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        return self.config.seed
+
+    @property
+    def label(self) -> str:
+        """A name for people."""
+        return f"{' '.join(self.place.values())}, seed {self.seed}"
+
+    @property
+    def key(self) -> str:
+        """A name for files: what is trained, with a fingerprint of everything that its numbers depend on."""
+        depends = {name: each for name, each in self.config.as_json().items() if name not in CIRCUMSTANCES}
+        fingerprint = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
+        return f"{'-'.join([*self.place.values(), str(self.seed)])}-{fingerprint}".replace("/", "-")
+
+
+def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
+    """The trainings of a scale, seed by seed for every cell; of those cells alone that have all the words of one entry.
+
+    Args:
+        row: with axes.
+        scale: ``"quick"``, ``"cpu"`` or ``"paper"``.
+        only: entries of words with commas between them; none for every cell.
+
+    Raises:
+        ValueError: for a scale that the row does not have, a word on no axis, words that no cell has together, or
+            options that a training refuses.
+    """
+    if not row.has(scale):
+        raise ValueError(f"`{row.name}` has no {scale} scale; wanted quick, or paper with an accelerator.")
+    wanted = [set(entry.split(",")) for entry in only]
+    if unknown := set().union(*wanted) - row.words:
+        raise ValueError(f"{', '.join(sorted(unknown))} is on no axis; wanted of {', '.join(sorted(row.words))}.")
+    places = row.places(scale)
+    if wanted:
+        chosen = [place for place in row.places() if any(words <= set(place.values()) for words in wanted)]
+        places = [place for place in chosen if place in places] or chosen
+    if not places:
+        raise ValueError(f"no cell has {' or '.join(only)} together.")
+    return [_cell(row, scale, place, seed) for place in places for seed in range(row.count(scale))]
+
+
+def _cell(row: Row, scale: str, place: Place, seed: int) -> Cell:
+    paper = {**row.options_of(place), "seed": seed}
+    changed = paper | STAND_INS.get(scale, {}).get(paper.get("data", "digits"), {}) | SIZES.get(scale, {})
+    if scale == "quick" and paper.get("model", "MLP") not in DENSE:
+        changed |= OF_IMAGES
+    own = row.scales.get(scale, {})
+    changed |= own.get("options", {})
+    for value in place.values():
+        changed |= own.get("of", {}).get(value, {})
+    try:
+        return Cell(dict(place), configured(changed), configured(paper))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"`{row.name}`, {' '.join(place.values())}: {error}") from error
+
+
+def configured(options: Mapping[str, Any]) -> TrainingConfig:
+    """The configuration; with backpropagation, without the inference that other axes bring, such as a model's steps."""
+    without = INFERENCE if str(options.get("algorithm", "")).startswith("BP") else ()
+    return TrainingConfig.from_json({name: value for name, value in options.items() if name not in without})

@@ -1,0 +1,74 @@
+"""What a training is told by: numbers from the records of its epochs."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+STEADY = 4
+"""Epochs before the clock counts, as in appendix A.1 of Deeper PCNs; all but one, of a run that is as short."""
+
+
+class Measure(NamedTuple):
+    """A number from what a training came to; NaN where there is none."""
+
+    value: Callable[[Mapping[str, Any]], float]
+    unit: str
+    meaning: str
+
+
+def _best(outcome: Mapping[str, Any]) -> float:
+    return 100 * max((each["test_accuracy"] for each in outcome["epochs"]), default=math.nan)
+
+
+def _last(outcome: Mapping[str, Any]) -> float:
+    return 100 * outcome["epochs"][-1]["test_accuracy"] if outcome["epochs"] else math.nan
+
+
+def _top5(outcome: Mapping[str, Any]) -> float:
+    return 100 * max((each.get("test_top5", math.nan) for each in outcome["epochs"]), default=math.nan)
+
+
+def _error(outcome: Mapping[str, Any]) -> float:
+    return 1000 * min((each.get("test_mse", math.nan) for each in outcome["epochs"]), default=math.nan)
+
+
+def _seconds(outcome: Mapping[str, Any]) -> float:
+    seconds = [each["seconds"] for each in outcome["epochs"]]
+    steady = seconds[STEADY:] or seconds[-1:]
+    return float(np.mean(steady)) if steady else math.nan
+
+
+def _multiplications(outcome: Mapping[str, Any]) -> float:
+    counted = [each.get("multiplications") for each in outcome["epochs"]]
+    return float(counted[-1]) if counted and counted[-1] is not None else math.nan
+
+
+def _energy(layer: int) -> Callable[[Mapping[str, Any]], float]:
+    """The energy of a layer, relative to the next, in the last epoch."""
+
+    def ratio(outcome: Mapping[str, Any]) -> float:
+        energy = outcome["epochs"][-1]["energy"] if outcome["epochs"] else []
+        return energy[layer - 1] / energy[layer] if len(energy) > layer and energy[layer] else math.nan
+
+    return ratio
+
+
+def _share(outcome: Mapping[str, Any]) -> float:
+    energy = outcome["epochs"][-1]["energy"] if outcome["epochs"] else []
+    return energy[0] / energy[-1] if energy and energy[-1] else math.nan
+
+
+MEASURES: dict[str, Measure] = {
+    "best": Measure(_best, "%", "the test accuracy of the best epoch, which is chosen on the test set"),
+    "last": Measure(_last, "%", "the test accuracy of the last epoch"),
+    "top5": Measure(_top5, "%", "the best share of test samples whose class is among the five largest outputs"),
+    "error": Measure(_error, "10⁻³", "the mean squared error of a pixel between 0 and 1 in the best epoch's test"),
+    "seconds": Measure(_seconds, "s", "seconds of an epoch with its test, from the fifth on"),
+    "multiplications": Measure(_multiplications, "SMM", "sequential matrix multiplications of the training"),
+    "first_ratio": Measure(_energy(1), "1", "energy of the first layer over the second's, in the last epoch"),
+    "second_ratio": Measure(_energy(2), "1", "energy of the second layer over the third's, in the last epoch"),
+    "first_to_last": Measure(_share, "1", "energy of the first layer over the last's, in the last epoch"),
+}
+"""By name."""

@@ -1,0 +1,127 @@
+"""The picture of a study: bars, lines along an axis, energies by layer over training, or curves over training."""
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dlntheory.report.training_pictures import draw_energies
+
+from .cells import Cell
+from .measures import MEASURES
+from .rows import Row
+from .runner import Finished
+
+PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D"}
+
+
+def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
+    """The picture that a row asks for."""
+    if row.picture in ("bars", "lines"):
+        lines = [each for each in study["lines"] if each["measure"] == row.measures[0]]
+        figure = Figure(figsize=(max(5.0, min(16.0, 0.5 * len(lines))), 4.2), layout="constrained")
+        {"bars": draw_bars, "lines": draw_lines}[row.picture](figure.subplots(), row, lines)
+    else:
+        figure = _by_cell(row, cells, outcomes)
+    title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
+    figure.suptitle(textwrap.fill(title, int(14 * figure.get_figwidth())), fontsize=9)
+    return figure
+
+
+def draw_bars(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
+    """A bar a cell, with the deviation over seeds; diamonds are the paper's."""
+    names = [" ".join(each[axis] for axis in row.axes) for each in lines]
+    places = np.arange(len(lines))
+    axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="tab:blue", alpha=0.7)
+    _draw_published(axes, places, lines)
+    axes.set_xticks(places, names, rotation=90, fontsize=7)
+    axes.set_ylabel(_label(row))
+
+
+def draw_lines(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
+    """A line along the axis ``x`` for every combination of the others."""
+    others = [axis for axis in row.axes if axis != row.x]
+    series: dict[str, list[Mapping[str, Any]]] = {}
+    for each in lines:
+        series.setdefault(" ".join(each[axis] for axis in others), []).append(each)
+    for name, points in series.items():
+        places = _positions([each[str(row.x)] for each in points])
+        axes.errorbar(
+            places, _column(points, "mean"), _column(points, "deviation"), marker="o", markersize=3, label=name
+        )
+        _draw_published(axes, places, points)
+    values = list(dict.fromkeys(each[str(row.x)] for each in lines))
+    if min(_positions(values), default=0) > 0:
+        axes.set_xscale("log")
+    else:
+        axes.set_xticks(_positions(values), values)
+    axes.set(xlabel=str(row.x).replace("_", " "), ylabel=_label(row))
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _column(lines: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    """The numbers of a column, NaN where there is none."""
+    return np.array([each[name] for each in lines], float)
+
+
+def _positions(values: Sequence[str]) -> list[float]:
+    """Numbers where they are, and words in their order."""
+    try:
+        return [float(value) for value in values]
+    except ValueError:
+        return list(range(len(values)))
+
+
+def _draw_published(axes: Axes, places: Sequence[float], lines: Sequence[Mapping[str, Any]]) -> None:
+    pairs = [(x, each["published"]) for x, each in zip(places, lines, strict=True) if each["published"] is not None]
+    if pairs:
+        axes.plot(*zip(*pairs, strict=True), markersize=4, **PAPER)
+
+
+def _label(row: Row) -> str:
+    measure = MEASURES[row.measures[0]]
+    return f"{row.measures[0].replace('_', ' ')}, {measure.unit}"
+
+
+def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
+    """What happened over training, of the first seed of every cell."""
+    done = [(cell, each) for cell, each in zip(cells, outcomes, strict=True) if each and each["epochs"]]
+    firsts = {tuple(cell.place.values()): (cell, each) for cell, each in reversed(done)}
+    shown = [firsts[key] for key in dict.fromkeys(tuple(cell.place.values()) for cell, _ in done)]
+    if row.picture == "curves":
+        return _curves(row, shown)
+    figure = Figure(figsize=(3.2 * max(1, len(shown)), 3.6), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, max(1, len(shown)), sharey=True))
+    for axes, (cell, outcome) in zip(panels, shown, strict=False):
+        draw_energies(axes, outcome["epochs"])
+        axes.set_title(" ".join(cell.place.values()), fontsize=8)
+        _accuracies(axes.twinx(), outcome["epochs"])
+    return figure
+
+
+def _curves(row: Row, shown: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Figure:
+    """Test accuracy against a record of the epochs, such as the sequential matrix multiplications."""
+    x = row.x or "epoch"
+    figure = Figure(figsize=(6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for cell, outcome in shown:
+        points = [(each[x], 100 * each["test_accuracy"]) for each in outcome["epochs"] if each.get(x) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker=".", label=" ".join(cell.place.values()))
+    axes.set(xlabel={"multiplications": "sequential matrix multiplications"}.get(x, x), ylabel="test accuracy, %")
+    if shown:
+        axes.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def _accuracies(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
+    numbers = [each["epoch"] for each in epochs]
+    styles: dict[str, Callable[[Mapping[str, Any]], float]] = {
+        ":": lambda each: each["accuracy"], "-": lambda each: each["test_accuracy"],
+    }  # fmt: skip
+    for style, value in styles.items():
+        axes.plot(numbers, [100 * value(each) for each in epochs], style, color="tab:red", alpha=0.6)
+    axes.set(ylim=(0, 100), ylabel="accuracy, %; dotted: training")

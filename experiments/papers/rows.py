@@ -1,0 +1,243 @@
+"""The registry: a row for every table and figure of the papers, from TOML files, checked and with nothing computed.
+
+A row has ``axes``, whose combinations are its cells, or says which ``figure`` draws it, what it ``needs`` before it can
+be run, or what to ``see`` instead. docs/studies.md describes every key.
+"""
+
+import dataclasses
+import functools
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initialization", "library")
+SCALES = ("quick", "cpu", "paper")
+PICTURES = ("bars", "lines", "energies", "curves")
+KINDS = ("axes", "figure", "needs", "see")
+Options = Mapping[str, Any]
+Place = Mapping[str, str]
+"""The value of a cell on every axis."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number in the paper, with its deviation if there is one."""
+
+    mean: float
+    deviation: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A table or a figure.
+
+    Args:
+        name: by which the command knows it.
+        item: what the paper calls it.
+        title: what it shows.
+        figure: the figure of `dlntheory figure` that draws it.
+        needs: what has to be built before it can be run.
+        see: where its content is, if it is no experiment.
+        axes: by axis, its values, and the options that each brings.
+        cells: parts of the product of the axes; without them, all of it.
+        options: of every cell.
+        tuned: options of single cells, as a table.
+        source: of the hyperparameters.
+        differs: what differs from the paper at every scale.
+        seeds: how many.
+        measures: what of a training is told; the first is drawn.
+        published: the paper's numbers, a table by measure.
+        picture: how the first measure is drawn.
+        x: the axis along which lines are drawn, or the record along which curves are.
+        scales: by scale, its ``seeds``, ``options`` and ``cells``.
+        cost: how long it took, and on what.
+    """
+
+    name: str
+    item: str = ""
+    title: str = ""
+    figure: int | str | None = None
+    needs: str | None = None
+    see: str | None = None
+    axes: Mapping[str, Mapping[str, Options]] = field(default_factory=dict)
+    cells: Sequence[Mapping[str, Sequence[Any]]] = ()
+    options: Options = field(default_factory=dict)
+    tuned: str = ""
+    source: str = ""
+    differs: Sequence[str] = ()
+    seeds: int = 1
+    measures: Sequence[str] = ("best",)
+    published: str = ""
+    picture: str = "bars"
+    x: str | None = None
+    scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cost: str = ""
+
+    @property
+    def kind(self) -> str:
+        """How it is run: ``"axes"``, ``"figure"``, ``"needs"`` or ``"see"``."""
+        return next(kind for kind in KINDS if getattr(self, kind))
+
+    @property
+    def words(self) -> set[str]:
+        """The values of all axes."""
+        return {value for values in self.axes.values() for value in values}
+
+    def places(self, scale: str = "paper") -> list[dict[str, str]]:
+        """The cells of a scale, in the order of the axes."""
+        parts = self.scales.get(scale, {}).get("cells", self.cells) or [{}]
+        found: dict[tuple[str, ...], None] = {}
+        for part in parts:
+            chosen = (map(str, part.get(axis, values)) for axis, values in self.axes.items())
+            found |= dict.fromkeys(itertools.product(*chosen))
+        return [dict(zip(self.axes, values, strict=True)) for values in found]
+
+    def has(self, scale: str) -> bool:
+        """Whether there is such a scale; what two cores can do is not known of every row."""
+        return scale != "cpu" or scale in self.scales
+
+    def count(self, scale: str) -> int:
+        """The seeds of a scale."""
+        default = {"quick": 1, "cpu": min(3, self.seeds)}.get(scale, self.seeds)
+        return int(self.scales.get(scale, {}).get("seeds", default))
+
+    @functools.cached_property
+    def printed(self) -> dict[str, dict[frozenset[str], Printed]]:
+        """By measure, the paper's numbers by the words of their row and column."""
+        found: dict[str, dict[frozenset[str], Printed]] = {}
+        for header, *lines in blocks(self.published):
+            measure, *columns = header
+            by_cell = found.setdefault(measure, {})
+            for words, *numbers in lines:
+                pairs = zip(columns, numbers, strict=True)
+                by_cell |= {
+                    frozenset([*words.split(), *column.split()]): _printed(text) for column, text in pairs if text
+                }
+        return found
+
+    def published_value(self, measure: str, place: Place) -> Printed | None:
+        """The paper's number for a cell."""
+        values = set(place.values())
+        return next((number for words, number in self.printed.get(measure, {}).items() if words <= values), None)
+
+    @functools.cached_property
+    def tunings(self) -> list[tuple[frozenset[str], dict[str, Any]]]:
+        """Options of single cells, by the words that they have in common."""
+        return [
+            (frozenset(words.split()), {name: _value(text) for name, text in zip(names, texts, strict=True) if text})
+            for (_, *names), *lines in blocks(self.tuned)
+            for words, *texts in lines
+        ]
+
+    def options_of(self, place: Place) -> dict[str, Any]:
+        """The options of a cell at the paper's scale: the row's, the axes', and its own."""
+        chosen = dict(self.options)
+        for axis, value in place.items():
+            chosen |= self.axes[axis][value]
+        for words, tuned in self.tunings:
+            if words <= set(place.values()):
+                chosen |= tuned
+        return chosen
+
+
+def registry() -> dict[str, Row]:
+    """Every row, by name."""
+    return {name: row for file in FILES for name, row in read_rows(FOLDER / f"{file}.toml").items()}
+
+
+def find(name: str) -> Row:
+    """The row of that name, or the one row of a file.
+
+    Raises:
+        ValueError: for an unknown name, or a file without exactly one row.
+        FileNotFoundError: for a file that is not there.
+    """
+    if not name.endswith(".toml"):
+        rows = registry()
+        if name not in rows:
+            raise ValueError(f"study {name!r} is not here; `dlntheory study` lists all.")
+        return rows[name]
+    found = list(read_rows(Path(name)).values())
+    if len(found) != 1:
+        raise ValueError(f"{name} has {len(found)} rows; wanted one.")
+    return found[0]
+
+
+def read_rows(path: Path) -> dict[str, Row]:
+    """The rows of a file.
+
+    Raises:
+        ValueError: for a file that is no TOML, or a row that makes no sense.
+    """
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+        return {name: as_row(name, table, tables) for name, table in tables.items()}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def as_row(name: str, table: Any, tables: Mapping[str, Any]) -> Row:
+    """A row of a file; one that is ``like`` another takes what it does not say from there."""
+    if not isinstance(table, dict):
+        raise ValueError(f"`{name}` is {table!r}; wanted a table.")
+    table = dict(table)
+    while (model := table.pop("like", None)) is not None:
+        if model not in tables:
+            raise ValueError(f"`{name}` is like `{model}`, which is not in the file.")
+        table = {**tables[model], **table}
+    unknown = table.keys() - {each.name for each in dataclasses.fields(Row)}
+    if unknown:
+        raise ValueError(f"`{name}` has {', '.join(sorted(unknown))}; wanted keys that a row has.")
+    axes = {axis: as_values(axis, values) for axis, values in table.pop("axes", {}).items()}
+    row = Row(name=name, axes=axes, **table)
+    _check(row)
+    return row
+
+
+def as_values(axis: str, values: Any) -> dict[str, dict[str, Any]]:
+    """The values of an axis with their options: a list of an option's values, or a table."""
+    if isinstance(values, list):
+        return {str(value): {axis: value} for value in values}
+    named = axis in ("data", "model", "algorithm")
+    return {value: {**({axis: value} if named else {}), **options} for value, options in values.items()}
+
+
+def _check(row: Row) -> None:
+    kinds = [kind for kind in KINDS if getattr(row, kind)]
+    if len(kinds) != 1:
+        raise ValueError(f"`{row.name}` has {' and '.join(kinds) or 'none'} of {', '.join(KINDS)}; wanted one.")
+    if row.picture not in PICTURES:
+        raise ValueError(f"`{row.name}` has the picture {row.picture!r}; wanted one of {', '.join(PICTURES)}.")
+    if row.picture == "lines" and row.x not in row.axes:
+        raise ValueError(f"`{row.name}` has lines along {row.x!r}; wanted one of its axes.")
+    if unknown := row.scales.keys() - set(SCALES):
+        raise ValueError(f"`{row.name}` has the scales {', '.join(sorted(unknown))}; wanted {', '.join(SCALES)}.")
+    for part in itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values())):
+        for axis, values in part.items():
+            if wrong := set(map(str, values)) - set(row.axes.get(axis, ())):
+                raise ValueError(f"`{row.name}` has no {axis} {', '.join(sorted(wrong))}.")
+    mentioned = [words for numbers in row.printed.values() for words in numbers] + [words for words, _ in row.tunings]
+    if wrong := set().union(*mentioned) - row.words:
+        raise ValueError(f"`{row.name}` has numbers of {', '.join(sorted(wrong))}, which are on no axis.")
+
+
+def blocks(text: str) -> Iterator[list[list[str]]]:
+    """Tables of cells between bars, with an empty line between two tables."""
+    for block in text.strip().split("\n\n"):
+        if block.strip():
+            yield [[cell.strip() for cell in line.split("|")] for line in block.strip().splitlines()]
+
+
+def _printed(text: str) -> Printed:
+    return Printed(*map(float, text.split()))
+
+
+def _value(text: str) -> Any:
+    try:
+        return int(text) if text.lstrip("-").isdecimal() else float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,134 @@
+"""Run the trainings of a row: each that is finished is a file, so that a study resumes and processes share it."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dlntheory.files.arrays import write_atomically
+from dlntheory.pcn.data.catalogue import SOURCES
+from dlntheory.pcn.data.dataset import Dataset
+from dlntheory.pcn.runs.divergence import DivergedError
+from dlntheory.pcn.runs.folder import METRICS
+from dlntheory.pcn.runs.metrics import read_metrics
+from dlntheory.pcn.runs.run import read_data, run_training
+
+from ..parts import alone
+from ..provenance import configuration
+from .cells import Cell
+
+STUDY, CELLS, RUNS = "study.json", "cells", "runs"
+Track = Callable[[Sequence[Cell]], Iterable[Cell]]
+Finished = dict[str, Any]
+"""What a training came to: ``place``, ``seed``, ``config``, ``epochs``, ``diverged``, and where it was computed."""
+
+
+def claim(folder: Path, name: str, scale: str) -> None:
+    """Make the folder the study's, unless it is another's.
+
+    Raises:
+        ValueError: for the folder of another study, or of another scale.
+    """
+    own = {"study": name, "scale": scale}
+    path = folder / STUDY
+    if path.is_file() and (found := read_json(path)) != own:
+        raise ValueError(f"{folder} holds {describe(found)}; wanted {describe(own)}.")
+    (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    write_atomically(path, encode(own))
+
+
+def describe(record: Any) -> str:
+    """A study's name and scale."""
+    known = isinstance(record, dict)
+    return f"study {record.get('study')} at {record.get('scale')} scale" if known else f"a damaged {STUDY}"
+
+
+def shared(cells: Sequence[Cell], shard: tuple[int, int]) -> list[Cell]:
+    """The cells of one of several shards: every so many."""
+    number, count = shard
+    return list(cells[number - 1 :: count])
+
+
+def with_data(cells: Sequence[Cell], folders: Sequence[Path]) -> tuple[list[Cell], list[str]]:
+    """The cells whose data are there, with the folder of each; and the names of the data that are missing.
+
+    A data set lies in a folder of its name within one of the folders given, or in one that has that name.
+    """
+    places = {name: data_folder(name, folders) for name in SOURCES}
+    missing = sorted({cell.config.data for cell in cells if places.get(cell.config.data, Path()) is None})
+    found = [
+        replace(cell, config=replace(cell.config, data_dir=place and str(place)))
+        for cell in cells
+        if cell.config.data not in missing
+        for place in (places.get(cell.config.data),)
+    ]
+    return found, missing
+
+
+def data_folder(name: str, folders: Sequence[Path]) -> Path | None:
+    """Where a data set is."""
+    candidates = [*(each / name for each in folders), *(each for each in folders if each.resolve().name == name)]
+    return next((each for each in candidates if each.is_dir()), None)
+
+
+def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
+    """Train what is not finished yet, and wait for what another process has under way.
+
+    Raises:
+        ValueError: for a configuration that cannot be run.
+        FileNotFoundError: for data that are not where they were.
+    """
+    for cell in cells:
+        cell.config.check()
+    data: dict[Any, Dataset] = {}
+    for cell in track(cells):
+        path = folder / CELLS / f"{cell.key}.json"
+        with alone(folder / RUNS / f"{cell.key}.lock"):
+            if read_finished(path) is None:
+                write_atomically(path, encode(train(cell, folder / RUNS / cell.key, data)))
+                shutil.rmtree(folder / RUNS / cell.key, ignore_errors=True)
+
+
+def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
+    """Train a cell, or go on with its run."""
+    which = tuple(getattr(cell.config, name) for name in ("data", "data_dir", "train_samples", "test_samples"))
+    if which not in known:
+        known.clear()
+        known[which] = read_data(cell.config)
+    diverged = None
+    try:
+        with closing(run_training(cell.config, folder, resume=True, data=known[which])) as records:
+            for _ in records:
+                pass
+    except DivergedError as error:
+        diverged = str(error).partition("\n")[0]
+    epochs = [record for record in read_metrics(folder / METRICS) if record["kind"] == "epoch"]
+    return configuration("", place=cell.place, seed=cell.seed, config=cell.config.as_json(), epochs=epochs,
+                         diverged=diverged)  # fmt: skip
+
+
+def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
+    """What every cell came to, so far."""
+    return [read_finished(folder / CELLS / f"{cell.key}.json") for cell in cells]
+
+
+def read_finished(path: Path) -> Finished | None:
+    """A cell's file, if it is there and whole."""
+    record = read_json(path)
+    return record if isinstance(record, dict) and "epochs" in record else None
+
+
+def read_json(path: Path) -> Any:
+    """The record of a file; ``None`` where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def encode(record: Mapping[str, Any]) -> bytes:
+    """A record as a file."""
+    return f"{json.dumps(record, indent=1)}\n".encode()

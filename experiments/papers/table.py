@@ -1,0 +1,136 @@
+"""What a study came to, beside what the paper prints: a record, and the same as CSV and as a page."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..provenance import configuration
+from ..results import deviation
+from .cells import Cell
+from .measures import MEASURES
+from .rows import Place, Row
+from .runner import Finished, encode
+
+COLUMNS = (
+    "measure",
+    "unit",
+    "seeds",
+    "mean",
+    "deviation",
+    "published",
+    "published_deviation",
+    "difference",
+    "diverged",
+)
+
+
+def record(
+    row: Row, scale: str, cells: Sequence[Cell], outcomes: Sequence[Finished | None], missing: Sequence[str]
+) -> dict[str, Any]:
+    """The study as JSON: a line for every cell and measure, and how it differs from the paper.
+
+    Args:
+        row: what was run.
+        scale: at which scale.
+        cells: that were asked for, and whose data are there.
+        outcomes: what each came to; ``None`` if it is not finished.
+        missing: the data sets that are not there.
+    """
+    done = [pair for pair in zip(cells, outcomes, strict=True) if pair[1] is not None]
+    places = {tuple(cell.place.items()): cell.place for cell in cells}
+    lines = [line(row, measure, place, done) for place in places.values() for measure in row.measures]
+    return configuration(
+        f"dlntheory study {row.name} --scale {scale}",
+        study=row.name, item=row.item, title=row.title, scale=scale, source=row.source,
+        cells=len(cells), finished=len(done), left_out=list(missing),
+        differs=[*row.differs, *differences(row, scale, cells)], axes=list(row.axes), lines=lines,
+    )  # fmt: skip
+
+
+def line(row: Row, measure: str, place: Place, done: Iterable[tuple[Cell, Any]]) -> dict[str, Any]:
+    """A measure of a cell over its seeds, beside the paper's number."""
+    outcomes = [outcome for cell, outcome in done if cell.place == place]
+    values = np.array([MEASURES[measure].value(outcome) for outcome in outcomes])
+    mean = number(values.mean()) if len(values) else None
+    printed = row.published_value(measure, place)
+    return {
+        **place, "measure": measure, "unit": MEASURES[measure].unit, "seeds": len(values),
+        "mean": mean, "deviation": number(deviation(values)) if len(values) else None,
+        "published": printed and printed.mean, "published_deviation": printed and printed.deviation,
+        "difference": None if printed is None or mean is None else mean - printed.mean,
+        "diverged": sum(outcome["diverged"] is not None for outcome in outcomes),
+    }  # fmt: skip
+
+
+def number(value: Any) -> float | None:
+    """A number that JSON has; ``None`` for NaN and infinity."""
+    return float(value) if np.isfinite(value) else None
+
+
+def differences(row: Row, scale: str, cells: Sequence[Cell]) -> list[str]:
+    """What differs from the paper's scale, option by option."""
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for cell in cells:
+        for name in cell.config.differences(cell.paper):
+            own, paper = (str(getattr(each, name)) for each in (cell.config, cell.paper))
+            found.setdefault(name, {}).setdefault(own, {})[paper] = None
+    seeds = [] if row.count(scale) == row.seeds else [f"seeds: {row.count(scale)} (paper: {row.seeds})"]
+    return seeds + [f"{name}: {'; '.join(map(_instead, pairs.items()))}" for name, pairs in found.items()]
+
+
+def _instead(pair: tuple[str, Iterable[str]]) -> str:
+    own, papers = pair
+    return f"{own} (paper: {', '.join(papers)})"
+
+
+def files(row: Row, study: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a study, by name."""
+    return {
+        "results.json": encode(study),
+        f"{row.name}.csv": as_csv(study).encode(),
+        "README.md": as_page(study, f"{row.name}.png").encode(),
+    }
+
+
+def as_csv(study: Mapping[str, Any]) -> str:
+    """The lines as comma-separated values."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*study["axes"], *COLUMNS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(study["lines"])
+    return text.getvalue()
+
+
+def as_page(study: Mapping[str, Any], picture: str | None) -> str:
+    """The lines as a page in Markdown."""
+    measures = dict.fromkeys(each["measure"] for each in study["lines"])
+    header = [*study["axes"], "measure", "mean ± deviation", "paper", "difference", "seeds", "diverged"]
+    rows = [
+        [*(each[axis] for axis in study["axes"]), f"{each['measure']}, {each['unit']}",
+         *(shown(each[name], each[f"{other}deviation"]) for name, other in (("mean", ""), ("published", "published_"))),
+         shown(each["difference"], None), str(each["seeds"]), str(each["diverged"])]
+        for each in study["lines"]
+    ]  # fmt: skip
+    parts = [
+        f"# {study['study']}: {study['title']}",
+        f"{study['item']}. `{study['command']}`, {study['finished']} of {study['cells']} trainings are finished. "
+        "Means, and sample standard deviations (n − 1), over seeds. "
+        + " ".join(f"{name}: {MEASURES[name].meaning}." for name in measures),
+        f"Hyperparameters: {study['source']}." if study["source"] else "",
+        "\n".join(["What differs from the paper:", "", *(f"- {each}" for each in study["differs"])])
+        if study["differs"] else "",
+        f"Left out, as their data are not there: {', '.join(study['left_out'])}." if study["left_out"] else "",
+        "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)),
+        f"![{study['study']}]({picture})" if picture else "",
+    ]  # fmt: skip
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def shown(value: float | None, spread: float | None) -> str:
+    """A number with its deviation, to four digits; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if spread is None else f"{value:.4g} ± {spread:.2g}"

@@ -1,0 +1,300 @@
+"""The registry and the runner of studies: every table and figure has a row; what is killed or shared out ends alike.
+
+Oracles: the papers' own counts of tables and figures, an undisturbed run, and NumPy.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import re
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dlntheory.cli import app
+from dlntheory.pcn.data.catalogue import SOURCES
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.trainer import Trainer
+from experiments.figures import FIGURES
+from experiments.papers import cells, rows, table
+from experiments.papers.measures import MEASURES
+from tests.checkpointing import LEFTOVERS
+
+pytestmark = LEFTOVERS
+
+REGISTRY = rows.registry()
+TRAININGS = [row for row in REGISTRY.values() if row.kind == "axes"]
+ITEMS = {
+    "Deeper PCNs": (6, 7),
+    "Benchmarking PCNs": (11, 26),
+    "Better Initialization": (3, 10),
+    "Sample Efficiency": (0, 10),
+}
+"""By paper, how many tables and figures it has."""
+OWN = """
+[mine]
+title = "two rates, two seeds"
+seeds = 2
+measures = ["best", "multiplications"]
+differs = ["nothing that matters"]
+options = { data = "iris", hidden = [3], algorithm = "BP-SE", batch_size = 40, epochs = 2 }
+published = \"\"\"
+best | 0.001 | 0.01
+all | 50 1.5 | 60
+\"\"\"
+
+[mine.axes]
+learning_rate = [0.001, 0.01]
+part = { all = {} }
+"""
+
+
+def dlntheory(*arguments):
+    return CliRunner().invoke(app, ["study", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    path = tmp_path_factory.mktemp("own") / "mine.toml"
+    path.write_text(OWN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(own, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    done = dlntheory(own, "--scale", "paper", "--out", folder)
+    assert done.exit_code == 0, done.stderr
+    return folder
+
+
+def numbers(folder):
+    """What was computed, without when and where."""
+    found = {}
+    for path in (folder / "cells").iterdir():
+        record = json.loads(path.read_text())
+        epochs = [{**each, "seconds": None} for each in record["epochs"]]
+        found[path.name] = (record["place"], record["config"], epochs, record["diverged"])
+    return found
+
+
+# -- The registry -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paper", ITEMS)
+def test_every_table_and_figure_has_a_row(paper):
+    items = " ".join(row.item for row in REGISTRY.values() if row.item.startswith(paper)).replace(paper, "")
+    tables = set(map(int, re.findall(r"Table (\d+)", items)))
+    figures = {
+        int(number) for text in re.findall(r"figures? ([\d a-z]+)", items) for number in re.findall(r"\d+", text)
+    }
+    assert (tables, figures) == tuple(set(range(1, 1 + count)) for count in ITEMS[paper])
+
+
+def test_every_figure_of_the_figure_command_is_a_study():
+    drawn = {row.figure for row in REGISTRY.values() if row.kind == "figure"}
+    assert drawn == set(FIGURES)
+
+
+def test_the_list_says_how_each_is_run_or_why_not():
+    listed = json.loads(dlntheory("--json").stdout)
+    assert [each["name"] for each in listed] == list(REGISTRY)
+    for each in listed:
+        assert each["title"]
+        assert each["trainings"] or each["figure"] or each["needs"] or each["see"]
+    shown = dlntheory().stdout
+    assert all(name in shown for name in REGISTRY)
+
+
+@pytest.mark.parametrize("row", TRAININGS, ids=lambda row: row.name)
+def test_every_training_can_be_configured(row):
+    assert set(row.measures) <= MEASURES.keys()
+    assert row.source or row.cost
+    for scale in filter(row.has, rows.SCALES):
+        made = cells.make_cells(row, scale)
+        assert len({cell.key for cell in made}) == len(made)
+        for cell in made[:: 1 + len(made) // 20]:
+            dataclasses.replace(cell.config, data_dir="there").check()
+
+
+def test_published_numbers_are_those_of_the_papers():
+    benchmarking = REGISTRY["002-table-1"]
+    assert [len(benchmarking.printed[measure]) for measure in ("best", "top5")] == [14 * 8, 8 * 8]
+    place = {"model": "VGG-5", "data": "cifar100", "algorithm": "CN"}
+    assert benchmarking.published_value("best", place) == rows.Printed(67.19, 0.24)
+    assert benchmarking.published_value("top5", place) == rows.Printed(86.60, 0.18)
+    deeper = REGISTRY["000-table-1"]
+    assert [len(deeper.printed[measure]) for measure in ("best", "top5")] == [7 * 12, 7 * 6]
+    place = {"norm": "frozen", "data": "cifar10", "model": "VGG-10", "algorithm": "S+F"}
+    assert deeper.published_value("best", place) == rows.Printed(93.27, 0.10)
+    assert deeper.published_value("best", {**place, "norm": "standard"}) is None
+
+
+def test_options_of_one_cell_reach_it_alone():
+    row = REGISTRY["002-table-1"]
+    tuned = row.options_of({"model": "MLP", "data": "mnist", "algorithm": "PC-SE"})
+    assert (tuned["inference_steps"], tuned["step_size"], tuned["momentum"]) == (8, 0.01053, 0.65)
+    assert row.options_of({"model": "MLP", "data": "mnist", "algorithm": "PN"})["beta"] == 0.55
+    assert row.options_of({"model": "VGG-7", "data": "cifar10", "algorithm": "PN"})["inference_steps"] == 10
+
+
+def test_backpropagation_leaves_the_inference_of_its_model():
+    config = cells.configured({"model": "VGG-5", "inference_steps": 7, "algorithm": "BP-CE", "momentum": 0.5})
+    assert config == TrainingConfig(model="VGG-5", algorithm="BP-CE")
+
+
+# -- The runner -------------------------------------------------------------------------------------------------------
+
+
+def test_a_study_has_a_table_and_a_picture(whole, own):
+    record = json.loads((whole / "results.json").read_text())
+    assert (record["finished"], record["cells"]) == (4, 4)
+    runs = numbers(whole).values()
+    accuracies = [
+        [100 * max(each["test_accuracy"] for each in epochs) for place, _, epochs, _ in runs if place["learning_rate"] == rate]
+        for rate in ("0.001", "0.01")
+    ]  # fmt: skip
+    lines = list(csv.DictReader(io.StringIO((whole / "mine.csv").read_text())))
+    best = [line for line in lines if line["measure"] == "best"]
+    np.testing.assert_allclose([float(line["mean"]) for line in best], np.mean(accuracies, axis=1))
+    np.testing.assert_allclose([float(line["deviation"]) for line in best], np.std(accuracies, axis=1, ddof=1))
+    assert [line["published"] for line in best] == ["50.0", "60.0"]
+    np.testing.assert_allclose([float(line["difference"]) for line in best], np.mean(accuracies, axis=1) - [50, 60])
+    assert [line["mean"] for line in lines if line["measure"] == "multiplications"] == ["18.0", "18.0"]  # 6 × (2 L − 1)
+    page = (whole / "README.md").read_text()
+    assert "50 ± 1.5" in page
+    assert "- nothing that matters" in page
+    assert (whole / "mine.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_study_that_is_killed_resumes_to_the_same_numbers(whole, own, tmp_path, monkeypatch):
+    original, tested = Trainer.test, []
+
+    def dying(*arguments):
+        tested.append(None)
+        if len(tested) == 4:  # within the second training, after its first epoch
+            raise MemoryError
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "test", dying)
+        assert isinstance(dlntheory(own, "--scale", "paper", "--out", tmp_path).exception, MemoryError)
+    (finished,) = (tmp_path / "cells").iterdir()
+    finished.write_bytes(finished.read_bytes()[:100])  # and a file that the disk has lost in part
+    again = dlntheory(own, "--scale", "paper", "--out", tmp_path)
+    assert again.exit_code == 0, again.stderr
+    assert numbers(tmp_path) == numbers(whole)
+
+
+def test_two_shards_give_what_one_gives(whole, own, tmp_path):
+    for number, finished in ((1, 2), (2, 4)):
+        done = dlntheory(own, "--scale", "paper", "--out", tmp_path, "--shard", f"{number}/2", "--json")
+        assert json.loads(done.stdout)["finished"] == finished
+    assert numbers(tmp_path) == numbers(whole)
+    lines = [json.loads((each / "results.json").read_text())["lines"] for each in (tmp_path, whole)]
+    assert lines[0] == lines[1]
+
+
+def test_a_finished_study_is_not_trained_again(whole, own, monkeypatch):
+    monkeypatch.setattr(Trainer, "train", None)
+    assert dlntheory(own, "--scale", "paper", "--out", whole).exit_code == 0
+
+
+def test_a_training_that_diverges_is_counted(own, tmp_path):
+    path = tmp_path / "wild.toml"
+    path.write_text(OWN.replace("[0.001, 0.01]", "[1e20]").replace("best | 0.001 | 0.01\nall | 50 1.5 | 60\n", ""))
+    record = json.loads(dlntheory(path, "--scale", "paper", "--out", tmp_path / "out", "--json").stdout)
+    best = record["lines"][0]
+    assert (best["seeds"], best["diverged"], best["mean"]) == (2, 2, None)
+
+
+def test_what_differs_from_the_paper_is_said():
+    row = REGISTRY["002-table-1"]
+    found = table.differences(row, "quick", cells.make_cells(row, "quick"))
+    assert "seeds: 1 (paper: 5)" in found
+    assert "epochs: 1 (paper: 25, 50)" in found
+    assert "data: digits (paper: mnist); digits-32 (paper: cifar10)" in found
+    assert table.differences(row, "paper", cells.make_cells(row, "paper")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fantasy"], "study 'fantasy' is not here"),
+        (["nowhere.toml"], "No such file"),
+        (["002-table-1", "--scale", "huge"], "wanted one of"),
+        (["002-table-1", "--scale", "paper"], "the data of cifar10, cifar100, fashion-mnist, mnist, tiny-imagenet are"),
+        (["002-table-1", "--only", "VGG-8"], "VGG-8 is on no axis"),
+        (["002-table-1", "--only", "MLP,cifar10"], "no cell has MLP,cifar10 together"),
+        (["002-table-1", "--shard", "3/2"], "--shard is '3/2'"),
+        (["002-figure-9", "--scale", "cpu"], "has no cpu scale"),
+        (["002-table-3"], "needs a run that memorises pictures"),
+        (["002-table-6"], "is no experiment"),
+        (["modes", "--only", "PC-SE"], "--only: modes is one figure"),
+        (["modes", "--shard", "1/2"], "--shard: modes is one figure"),
+        (["004-figure-9"], "the data of mnist are missing"),
+    ],
+)
+def test_refusals_are_one_line(arguments, message, tmp_path):
+    done = dlntheory(*arguments, "--out", tmp_path / "out")
+    assert done.exit_code == 2, done.stdout
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_of_another_study_is_refused(whole):
+    done = dlntheory("002-table-1", "--out", whole)
+    assert done.exit_code == 2
+    assert done.stderr == f"Error: {whole} holds study mine at paper scale; wanted study 002-table-1 at quick scale.\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("[mine.y]\n", "has y; wanted keys"),
+        ('[other]\ntitle = "?"\n', "has none of axes"),
+        ('[other]\nlike = "yours"\n', "is like `yours`"),
+        ("[[mine.cells]]\npart = [1]\n", "has no part 1"),
+        ('[other]\nneeds = "time"\n', "has 2 rows"),
+        ("[mine.scales.huge]\n", "has the scales huge"),
+        ("[mine", "mine.toml"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(change, message, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN + change)
+    done = dlntheory(path, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_data_are_found_by_their_names(tmp_path):
+    from experiments.papers.runner import data_folder
+
+    (tmp_path / "all" / "mnist").mkdir(parents=True)
+    (tmp_path / "kmnist").mkdir()
+    folders = [tmp_path / "all", tmp_path / "kmnist"]
+    assert {name: data_folder(name, folders) for name in SOURCES if data_folder(name, folders)} == {
+        "mnist": tmp_path / "all" / "mnist",
+        "kmnist": tmp_path / "kmnist",
+    }
+
+
+QUICK = [row.name for row in TRAININGS]
+TODAY = int(time.time() // 86_400) % len(QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK if os.environ.get("EVERY_STUDY") else QUICK[TODAY : TODAY + 1])
+def test_a_study_a_day_runs_at_quick_scale(name, tmp_path):
+    """Another one every day; all of them with EVERY_STUDY=1."""
+    done = dlntheory(name, "--out", tmp_path, "--json")
+    assert done.exit_code == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["finished"] == record["cells"] > 0
+    assert (tmp_path / f"{name}.png").is_file()
