@@ -26,7 +26,7 @@ def layer_records(net: Any, x: Any, y: Any, equilibrium: Any) -> list[dict[str, 
     plain = [np.asarray(each) for each in feedforward(net.layers, as_columns(flat(np.asarray(x), net.shapes[0])))]
     energies = [float(np.mean(np.sum(np.square(each.reshape(len(x), -1)), axis=1)) / 2) for each in equilibrium.errors]
     shared = not all(layer.has_features for layer in net.layers)
-    rates: Any = [None] * net.depth if shared else adaptive_learning_rates(net, x, y)
+    products = [None] * net.depth if shared else [float(1 / rate) for rate in adaptive_learning_rates(net, x, y)]
     alignments = {rule: np.asarray(target_alignment(net, x, y, rule, by_layer=True)) for rule in ("bp", "pc")}
     total, records = sum(energies), []
     for index, layer in enumerate(net.layers):
@@ -41,7 +41,7 @@ def layer_records(net: Any, x: Any, y: Any, equilibrium: Any) -> list[dict[str, 
             "condition_number": float(np.linalg.cond(weight)),
             "feedforward_norm": float(np.mean(np.linalg.norm(plain[index], axis=0))),
             "equilibrium_norm": float(np.mean(np.linalg.norm(own, axis=1))),
-            "product": None if rates[index] is None else float(1 / rates[index]),
+            "product": products[index],
             "energy": energies[index],
             "energy_share": energies[index] / total if total else None,
             **{f"{rule}_alignment": _mean(values[:, index]) for rule, values in alignments.items()},

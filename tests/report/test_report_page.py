@@ -20,9 +20,10 @@ import dlntheory as dln
 from dlntheory.cli import app
 from dlntheory.networks.layer import Dense
 from dlntheory.report.comparison import draw_batches
+from dlntheory.report.diagnosis import random_alignments
 from dlntheory.report.html import charts, random_draws, report
 from dlntheory.report.html.distributions import RULES, bootstrap_interval
-from dlntheory.report.html.findings import THEOREMS, fingerprint
+from dlntheory.report.html.findings import THEOREMS
 from dlntheory.report.html.random_draws import DRAWS, probability
 from dlntheory.report.html.report import find, write_page
 
@@ -111,6 +112,7 @@ def test_a_rule_that_is_refused_says_why():
 def test_other_numbers_are_the_library_s(found):
     settled, spectrum = dln.equilibrium(NET, X, Y), dln.inference_spectrum(NET)
     assert found["energy"] == pytest.approx(settled.energy.mean())
+    assert found["fingerprint"] != find(NET, X, 2 * Y, seed=3)["fingerprint"]
     assert sum(each["energy"] for each in found["layers"]) == pytest.approx(found["energy"])
     assert found["inference"]["steps"][1]["plain"] == spectrum.steps_to(1e-3)
     assert max(found["inference"]["eigenvalues"]) == pytest.approx(float(spectrum.largest))
@@ -130,6 +132,7 @@ def test_the_random_networks_and_the_formula(found):
     )
     assert rows["PC", 1]["expected"] == pytest.approx(float(expected.mean))
     assert rows["PC", 12]["value"] == pytest.approx(dln.target_alignment(NET, X, Y, "pc").mean())
+    assert rows["BP", 12]["expected"] == pytest.approx(random_alignments(NET, X, Y, [12])[0]["alignment"])
     own = dln.LinearNetwork.random(NET.widths, key=np.random.default_rng(3))
     assert rows["BP", 12]["drawn"][0] == pytest.approx(dln.target_alignment(own, X, Y, "bp").mean())
 
@@ -146,10 +149,6 @@ def test_the_interval_is_the_normal_one_for_many_values():
     error = 1.96 * values.std() / 20
     assert (low, high) == pytest.approx((values.mean() - error, values.mean() + error), abs=0.1 * error)
     assert bootstrap_interval(values[:1], seed=0) is None
-
-
-def test_fingerprints_tell_data_apart():
-    assert fingerprint(X) == fingerprint(X.copy()) != fingerprint(X.T)
 
 
 @pytest.mark.parametrize(
@@ -203,12 +202,12 @@ def asked(found, monkeypatch):
     return questions
 
 
-def test_the_page_says_how_to_make_it_again(asked, tmp_path):
+def test_the_page_says_how_to_make_it_again(asked, found, tmp_path):
     dln.write_report(NET, X, Y, tmp_path / "again.html", seed=7)
     text = Page((tmp_path / "again.html").read_text(encoding="utf-8")).text
     assert "dln.write_report(net, x, y, 'again.html', seed=7)" in text
     assert asked == [(NET, X, Y, 7)]
-    assert fingerprint(*NET.weights, X, Y) in text
+    assert found["fingerprint"] in text
     assert dln.__version__ in text
 
 
@@ -248,7 +247,7 @@ def test_the_command_writes_a_page_and_says_what_it_found(asked, found, tmp_path
     assert seed == 3
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(y, Y)
-    assert "Theorem 1 applies here and holds" in done.stdout
+    assert "On single samples adaptive PC is exact (Theorem 1)" in done.stdout
     text = Page((tmp_path / "page.html").read_text(encoding="utf-8")).text
     assert " ".join(["dlntheory", *arguments, "page.html"]) in text
     record = json.loads(CliRunner().invoke(app, [*arguments, "page.html", "--json"]).stdout)

@@ -1,17 +1,17 @@
 """Everything that a report says of a network and its data, as one record of plain numbers."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
 
 from ...equilibria.equilibrium import equilibrium
+from ...files.arrays import digest
 from ...files.provenance import provenance
 from ...learning.kernel import update_kernel
-from ...learning.updates import adaptive_learning_rates
 from ...networks.network import LinearNetwork
 from ...theorems.verify import verify
 from ..comparison import as_rule
+from ..diagnosis import diagnose
 from ..layers import layer_records
 from ..words import rule_name
 from .distributions import alignment_records
@@ -20,7 +20,7 @@ from .settling import settling
 
 THEOREMS: tuple[int | str, ...] = (1, 2, 3, "spike", "nudging")
 KERNELS = ("bp", "pc", "pc:decorrelated")
-KERNEL_ROWS = 100
+KERNEL_ROWS = 80
 """Rows of the kernels' matrices, where that many hold a sample."""
 KERNEL_VALUES = 64
 """Singular values of a kernel that is too large for its matrix."""
@@ -43,6 +43,9 @@ def findings(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dic
         PrecisionError: as `equilibrium`.
     """
     settled = equilibrium(net, x, y)
+    layers = layer_records(net, x, y, settled)
+    negative = [each["layer"] for each in layers if (each["product"] or 0) < 0]
+    arrays = dict(enumerate([*net.weights, *(bias for bias in net.biases if bias is not None), x, y]))
     return {
         "widths": list(net.widths),
         "parameters": sum(int(np.size(layer.like)) for layer in net.layers),
@@ -52,12 +55,13 @@ def findings(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dic
         "solver": settled.solver,
         "accuracy": float(np.max(settled.accuracy)),
         "alignment": alignment_records(net, x, y, seed),
-        "layers": layer_records(net, x, settled, adaptive_learning_rates(net, x, y)),
+        "layers": layers,
+        "diagnosis": [each._asdict() for each in diagnose(net, x, y, negative, seed)],
         "theorems": [_theorem(net, x, y, each) for each in THEOREMS],
         "inference": settling(net, x, y),
         "kernels": _kernels(net, x, y),
         "random": against_random(net, x, y, seed),
-        "fingerprint": fingerprint(*net.weights, x, y),
+        "fingerprint": digest({str(name): np.asarray(array) for name, array in arrays.items()}, None)[:16],
         "provenance": provenance("scipy"),
     }
 
@@ -98,13 +102,3 @@ def _kernel(net: LinearNetwork, x: np.ndarray, y: np.ndarray, name: str) -> dict
     except (ValueError, ArithmeticError) as error:
         return {**own, "refused": str(error)}
     return {**own, "values": values, "identity_alignment": straight}
-
-
-def fingerprint(*arrays: Any) -> str:
-    """The first digits of a SHA-256 of the arrays, by which a reader knows that he has the same ones."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        own = np.ascontiguousarray(array, np.float64)
-        digest.update(repr(own.shape).encode())
-        digest.update(own.tobytes())
-    return digest.hexdigest()[:16]

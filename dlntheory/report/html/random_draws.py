@@ -1,4 +1,4 @@
-"""Whether a network's alignment differs from a random network's: by formula, and against networks that are drawn."""
+"""Whether a network's alignment differs from that of random networks on the same samples; and the formula's."""
 
 from typing import Any
 
@@ -7,9 +7,8 @@ import numpy as np
 from ...learning.alignment import target_alignment
 from ...networks.layer import Dense
 from ...networks.network import LinearNetwork
-from ...networks.samples import flat
 from ...random_networks.arguments import RandomInit
-from ...random_networks.expected import expected_alignment
+from ..diagnosis import random_alignments
 from ..words import rule_name
 
 INIT: RandomInit = "kaiming_uniform"
@@ -31,8 +30,15 @@ def against_random(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) 
         return {"refused": "Formulas and draws are of dense layers without biases; this network has others."}
     generator = np.random.default_rng(seed)
     networks = [LinearNetwork.random(net.widths, INIT, key=generator) for _ in range(DRAWS)]
-    batches = dict.fromkeys((1, min(len(x), LARGEST)))
-    rows = [_compare(net, networks, x, y, rule, batch) for batch in batches for rule in RULES]
+    batches = list(dict.fromkeys((1, min(len(x), LARGEST))))
+    expected = {
+        (each["rule"], each["batch"]): each["alignment"] for each in random_alignments(net, x, y, batches, seed)
+    }
+    rows = [
+        _compare(net, networks, x, y, rule, batch) | {"expected": expected.get((rule, batch))}
+        for batch in batches
+        for rule in RULES
+    ]
     return {"init": INIT, "draws": DRAWS, "rows": rows}
 
 
@@ -50,7 +56,6 @@ def _compare(
         "high": max(drawn),
         "probability": share,
         "differs": share <= 0.05,
-        **_by_formula(net, x, y, rule, batch),
     }
 
 
@@ -70,18 +75,3 @@ def probability(own: float, drawn: list[float]) -> float:
     """
     below, above = sum(each <= own for each in drawn), sum(each >= own for each in drawn)
     return min(1.0, 2 * (1 + min(below, above)) / (len(drawn) + 1))
-
-
-def _by_formula(net: LinearNetwork, x: np.ndarray, y: np.ndarray, rule: Any, batch: int) -> dict[str, Any]:
-    """What `expected_alignment` says of Gaussian samples with these norms; PC with a batch has no formula."""
-    if rule == "pc" and batch > 1:
-        return {"expected": None, "spread": None}
-    input_norm, target_norm = (_root_mean_square(each) for each in (flat(x, net.shapes[0]), flat(y, net.shapes[-1])))
-    if not input_norm or not target_norm:
-        return {"expected": None, "spread": None}
-    found = expected_alignment(net.widths, INIT, rule, batch, input_norm=input_norm, target_norm=target_norm)
-    return {"expected": float(found.mean), "spread": None if found.spread is None else float(found.spread)}
-
-
-def _root_mean_square(rows: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.sum(np.square(rows), axis=1))))

@@ -13,8 +13,8 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
         "1 is straight at the target, 0 sideways, below 0 away from it."
     )
     yield from _alignment(found)
-    yield from _theorems(found["theorems"])
-    yield from _rates(found["layers"])
+    for each in found["diagnosis"]:
+        yield " ".join(filter(None, (each["text"], each["advice"] and f"To try: {each['advice']}")))
     yield from _inference(found["inference"])
     yield from _random(found["random"])
 
@@ -26,29 +26,6 @@ def _alignment(found: dict[str, Any]) -> Iterator[str]:
         if of_size:
             listed = "; ".join(f"{each['label']} {fixed(each['mean'])}" for each in of_size)
             yield f"{'One sample at a time' if batch == 1 else f'All {batch} samples together'}: {listed}."
-
-
-def _theorems(theorems: list[dict[str, Any]]) -> Iterator[str]:
-    for each in theorems:
-        if each["theorem"] not in (1, 2) or "refused" in each:
-            continue
-        if each["applicable"]:
-            outcome = "holds" if each["holds"] else "should hold, and does not"
-            yield f"Theorem {each['theorem']} applies here and {outcome}: error {each['error']:.1e}."
-            continue
-        failed = [hypothesis for hypothesis in each["hypotheses"] if not hypothesis["holds"]]
-        first, more = failed[0], f" ({len(failed) - 1} more fail)" if len(failed) > 1 else ""
-        yield (
-            f"Theorem {each['theorem']} does not apply: “{first['name']}” fails with {number(first['value'])}, where "
-            f"{number(first['threshold'])} decides{more}."
-        )
-
-
-def _rates(layers: list[dict[str, Any]]) -> Iterator[str]:
-    negative = [str(each["layer"]) for each in layers if each["product"] < 0]
-    if negative:
-        listed = ", ".join(negative)
-        yield f"The adaptive learning rate is negative in layer {listed}: there, adaptive PC climbs its energy."
 
 
 def _inference(inference: dict[str, Any]) -> Iterator[str]:
