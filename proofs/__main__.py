@@ -31,7 +31,8 @@ def table() -> str:
 def _row(name: str, text: str, functions: list[Callable[..., Any]], source: str) -> str:
     where = ", ".join(dict.fromkeys(f"`{each.__module__.split('.')[-1]}.{each.__name__}`" for each in functions))
     formal = ", ".join(_formal(name)) or "—"
-    return f"| `{name}` | {text.replace('|', '∣')} | {where} | {formal} | {source} |"
+    plain = text.replace("|", "∣").replace("*", r"\*").replace("_", r"\_")  # formulas, which are no Markdown
+    return f"| `{name}` | {plain} | {where} | {formal} | {source} |"
 
 
 def _formal(name: str) -> Iterator[str]:

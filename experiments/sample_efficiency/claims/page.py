@@ -40,19 +40,24 @@ def table(records: Sequence[Record], details: str = "") -> str:
     """Every claim in a line, linked to its cases on the page ``details``."""
     rows = [line(["claim", "section", "test", "verdict", "noise", "least for it", "most for it"]), "|---" * 7 + "|"]
     for record in records:
-        claim = f"[{record['claim']}]({details}#{record['id']})"
+        claim = f"[{plain(record['claim'])}]({details}#{record['id']})"
         ends = extremes(record) if record["cases"] else ("", "")
         verdict = f"**{record['verdict']}**"
-        rows.append(line([claim, record["section"], record["test"], verdict, str(record["noise"]), *ends]))
+        rows.append(line([claim, record["section"], plain(record["test"]), verdict, str(record["noise"]), *ends]))
     return "\n".join([summary(records), "", *rows])
 
 
 def detail(record: Record) -> str:
     """A claim with all its cases."""
     found = grid(record)
-    head = [f"### {record['id']}", "", f"{record['claim']} ({record['section']}): **{record['verdict']}**."]
+    head = [f"### {record['id']}", "", f"{plain(record['claim'])} ({record['section']}): **{record['verdict']}**."]
     cells = [line(found.heads), "|---" * len(found.heads) + "|", *map(line, found.rows)]
-    return "\n".join([*head, "", f"Test: {record['test']}.", "", *(cells if record["cases"] else [])])
+    return "\n".join([*head, "", f"Test: {plain(record['test'])}.", "", *(cells if record["cases"] else [])])
+
+
+def plain(text: str) -> str:
+    """Text with formulas, whose stars are no Markdown."""
+    return text.replace("*", r"\*")
 
 
 def line(cells: Sequence[str]) -> str:
