@@ -78,7 +78,7 @@ def test_every_initialisation(init):
     [
         ({"deep": "1"}, "`deep` is no setting"),
         ({"depth": "1.5"}, "`depth` is '1.5'; wanted a number"),
-        ({"width": "100000"}, "wanted 4 to 48"),
+        ({"width": "100000"}, "wanted 4 to 40"),
         ({"step_size": "nan"}, "wanted 0.001 to 2"),
         ({"init": "zeros"}, "`init` is 'zeros'"),
     ],

@@ -17,7 +17,7 @@ from ...equilibria.problem import SoftOutput
 from ...files.builtin import normal_data
 from ...inference.eigenmodes import InferenceModes
 from ...inference.propagation import energy_propagation
-from ...inference.spectrum import inference_spectrum
+from ...inference.spectrum import Spectrum
 from ...learning.alignment import target_alignment
 from ...learning.before_equilibrium import relaxed_alignment
 from ...networks.network import LinearNetwork
@@ -28,14 +28,14 @@ ENDS = 32
 """Width of the inputs and of the outputs."""
 INITS = ("kaiming_uniform", "norm_preserving", "lecun_normal", "orthogonal", "pc_aligned")
 BOUNDS: dict[str, tuple[float, float]] = {
-    "depth": (1, 6), "width": (4, 48), "batch": (1, 64), "beta": (0, 1000), "step_size": (0.001, 2),
+    "depth": (1, 6), "width": (4, 40), "batch": (1, 64), "beta": (0, 1000), "step_size": (0.001, 2),
     "steps": (0, 10_000), "seed": (0, 2**31 - 1),
 }  # fmt: skip
 """Of the settings that are numbers; what lies beyond is refused."""
 CURVES: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "depth": ((1, 2, 4, 6), ("bp", "pc")),
-    "width": ((4, 8, 16, 32, 48), ("bp", "pc")),
-    "batch": ((1, 4, 8, 16, 32, 64), ("bp", "pc", "pc:decorrelated")),
+    "width": ((4, 8, 16, 32, 40), ("bp", "pc")),
+    "batch": ((1, 4, 16, 32, 64), ("bp", "pc", "pc:decorrelated")),
 }
 """By setting, the values at which alignment is shown, besides the setting's own, and the rules."""
 
@@ -144,8 +144,9 @@ def network(depth: int, width: int, init: Any, seed: int) -> LinearNetwork:
 def _inference(settings: Settings) -> dict[str, Any]:
     """Energies by layer and alignment after so many steps, and at equilibrium."""
     net, x, y = settings.problem
-    spectrum, modes = _spectrum(_without_inference(settings)), _modes(replace(settings, steps=Settings.steps))
-    limit, diverges = spectrum["stability_limit"], settings.step_size > spectrum["stability_limit"]
+    modes = _modes(replace(settings, steps=Settings.steps))
+    spectrum = Spectrum(modes.eigenvalues[0], modes.eigenvalues[-1])
+    diverges = bool(settings.step_size > spectrum.stability_limit)
     settled = equilibrium(net, x, y, nudge=settings.nudge)
     relaxed = modes.at(settings.steps)
     with np.errstate(all="ignore"):
@@ -165,18 +166,11 @@ def _inference(settings: Settings) -> dict[str, Any]:
     ]
     return {
         "energies": rows,
-        "stability_limit": limit,
+        "stability_limit": float(spectrum.stability_limit),
         "diverges": diverges,
-        "steps_to": spectrum["steps_to"],
+        "steps_to": spectrum.steps_to(1e-3),
         "relaxed": float(np.nanmean(found)) if np.isfinite(found).any() else None,
     }
-
-
-@lru_cache(256)
-def _spectrum(settings: Settings) -> dict[str, Any]:
-    net, _, _ = settings.problem
-    spectrum = inference_spectrum(net, nudge=settings.nudge)
-    return {"stability_limit": float(spectrum.stability_limit), "steps_to": spectrum.steps_to(1e-3)}
 
 
 @lru_cache(16)
