@@ -55,17 +55,19 @@ def shared(cells: Sequence[Cell], shard: tuple[int, int]) -> list[Cell]:
 def with_data(cells: Sequence[Cell], folders: Sequence[Path]) -> tuple[list[Cell], list[str]]:
     """The cells whose data are there, with the folder of each; and the names of the data that are missing.
 
-    A data set lies in a folder of its name within one of the folders given, or in one that has that name.
+    A data set lies in a folder of its name within one of the folders given, or in one that has that name; a row may
+    also say its ``data_dir``.
     """
-    places = {name: data_folder(name, folders) for name in SOURCES}
-    missing = sorted({cell.config.data for cell in cells if places.get(cell.config.data, Path()) is None})
-    found = [
-        replace(cell, config=replace(cell.config, data_dir=place and str(place)))
-        for cell in cells
-        if cell.config.data not in missing
-        for place in (places.get(cell.config.data),)
-    ]
-    return found, missing
+    found, missing = [], set()
+    for cell in cells:
+        name = cell.config.data
+        if name not in SOURCES or cell.config.data_dir is not None:
+            found.append(cell)
+        elif (place := data_folder(name, folders)) is None:
+            missing.add(name)
+        else:
+            found.append(replace(cell, config=replace(cell.config, data_dir=str(place))))
+    return found, sorted(missing)
 
 
 def data_folder(name: str, folders: Sequence[Path]) -> Path | None:

@@ -20,7 +20,7 @@ from dlntheory.pcn.data.catalogue import SOURCES
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.trainer import Trainer
 from experiments.figures import FIGURES
-from experiments.papers import cells, rows, table
+from experiments.papers import cells, rows, runner, table
 from experiments.papers.measures import MEASURES
 from tests.checkpointing import LEFTOVERS
 
@@ -274,15 +274,22 @@ def test_rows_that_make_no_sense_are_refused(change, message, tmp_path):
 
 
 def test_data_are_found_by_their_names(tmp_path):
-    from experiments.papers.runner import data_folder
-
     (tmp_path / "all" / "mnist").mkdir(parents=True)
     (tmp_path / "kmnist").mkdir()
     folders = [tmp_path / "all", tmp_path / "kmnist"]
-    assert {name: data_folder(name, folders) for name in SOURCES if data_folder(name, folders)} == {
-        "mnist": tmp_path / "all" / "mnist",
-        "kmnist": tmp_path / "kmnist",
+    own = {"fashion-mnist": "mine"}
+    made = [
+        cells.Cell({}, config, config)
+        for config in (TrainingConfig(data=name, data_dir=own.get(name)) for name in ("iris", *SOURCES))
+    ]
+    found, missing = runner.with_data(made, folders)
+    assert {each.config.data: each.config.data_dir for each in found} == {
+        "iris": None,
+        "mnist": str(tmp_path / "all" / "mnist"),
+        "fashion-mnist": "mine",
+        "kmnist": str(tmp_path / "kmnist"),
     }
+    assert missing == sorted(SOURCES.keys() - {"mnist", "fashion-mnist", "kmnist"})
 
 
 QUICK = [row.name for row in TRAININGS]
