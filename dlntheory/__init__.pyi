@@ -38,9 +38,9 @@ from .equilibria.sampling import sample_activities as sample_activities
 
 # How does inference get there?
 from .inference.energy import energy as energy
-from .inference.schedules import Decaying as Decaying
-from .inference.schedules import Schedule as Schedule
-from .inference.schedules import Spiking as Spiking
+from .inference.precision_schedules import Decaying as Decaying
+from .inference.precision_schedules import Schedule as Schedule
+from .inference.precision_schedules import Spiking as Spiking
 from .inference.relaxation import Relaxation as Relaxation
 from .inference.simulation import simulate_inference as simulate_inference
 from .inference.spectrum import Spectrum as Spectrum
@@ -56,7 +56,7 @@ from .learning.updates import adaptive_learning_rates as adaptive_learning_rates
 from .learning.updates import bias_updates as bias_updates
 from .learning.updates import decorrelation_matrices as decorrelation_matrices
 from .learning.updates import weight_updates as weight_updates
-from .learning.rescaling import SpectralRegularisation as SpectralRegularisation
+from .learning.regularisation import SpectralRegularisation as SpectralRegularisation
 from .learning.alignment import prediction_change as prediction_change
 from .learning.alignment import target_alignment as target_alignment
 from .learning.before_equilibrium import relaxed_alignment as relaxed_alignment

@@ -409,7 +409,7 @@ MUTANTS = (
         _tests("test_rescaling", "test_learning_rates_are_one_over_the_mean_product", ["bp-square-3-dense-B3-float64"]),
     ),
     Mutant(
-        "learning/rescaling.py", "regularisation: the smallest eigenvalue with the wrong sign",
+        "learning/regularisation.py", "regularisation: the smallest eigenvalue with the wrong sign",
         "values.max() - values.min()", "values.max() + values.min()",
         _tests("test_rescaling", SPECTRUM, ["symmetric-0.1"]),
     ),
@@ -589,12 +589,12 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "inference/schedules.py", "spikes that count from one",
+        "inference/precision_schedules.py", "spikes that count from one",
         "== depth - time", "== depth - time - 1",
         _tests("test_inference_schedules", "test_spikes_come_when_the_error_does"),
     ),
     Mutant(
-        "inference/schedules.py", "decaying precisions that leave out the last time",
+        "inference/precision_schedules.py", "decaying precisions that leave out the last time",
         "steps - missing + 1, 1)", "steps - missing, 1)",
         _tests("test_inference_schedules", "test_decaying_precisions_sum_to_one_while_they_are_active", ("0.3",)),
     ),

@@ -14,8 +14,8 @@ from ..numerics.algebra import Array, column_products, ratio
 from ..numerics.kinds import choose, is_jax, loop, namespace
 from ..numerics.record import Record
 from .energy import COORDINATES, Coordinates, Hidden, Precisions
+from .precision_schedules import Schedule, schedule_at
 from .relaxation import Inference, reference_norm, relative_norm
-from .schedules import Schedule, schedule_at
 
 ADAM = (0.9, 0.999, 1e-8)
 """Kingma and Ba's decay rates of the two moments, and what is added to the root of the second."""

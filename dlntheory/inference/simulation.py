@@ -11,8 +11,8 @@ from ..numerics.kinds import agree, by_jax, compiled, is_concrete, namespace
 from ..numerics.record import with_fields
 from .energy import precision
 from .methods import CONJUGATE, METHODS, MethodName, Settings, precisions_at, run_method
+from .precision_schedules import as_schedule
 from .relaxation import Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
-from .schedules import as_schedule
 from .settings import as_momentum, as_step_size, warn_unstable
 
 LONGEST = 2**31

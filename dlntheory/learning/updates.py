@@ -17,7 +17,8 @@ from ..numerics.checks import as_number, one_of
 from ..numerics.kinds import compiled, is_concrete, leaves, namespace
 from ..numerics.options import refuse_others, takes
 from ..numerics.record import Record, static
-from .rescaling import RESCALINGS, Rescaling, SpectralRegularisation, decorrelations, learning_rates, rescale
+from .regularisation import SpectralRegularisation
+from .rescaling import RESCALINGS, Rescaling, decorrelations, learning_rates, rescale
 from .rules import (
     EVERY_RULE,
     FISHERS,

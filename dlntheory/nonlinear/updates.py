@@ -15,7 +15,8 @@ import jax
 from jaxtyping import Array, Float
 
 from ..learning.alignment import cosine
-from ..learning.rescaling import Rescaling, SpectralRegularisation, decorrelations, learning_rates, rescale
+from ..learning.regularisation import SpectralRegularisation
+from ..learning.rescaling import Rescaling, decorrelations, learning_rates, rescale
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.checks import as_real, one_of

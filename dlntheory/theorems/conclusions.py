@@ -14,8 +14,8 @@ from ..equilibria.equilibrium import SOLVERS, settle_problem
 from ..equilibria.problem import SoftOutput, as_problem
 from ..equilibria.routes import scale_all
 from ..inference.energy import precision
+from ..inference.precision_schedules import Spiking
 from ..inference.propagation import arriving_errors
-from ..inference.schedules import Spiking
 from ..learning.rescaling import rescale
 from ..learning.rules import Signals, backpropagation_signals, local_updates
 from ..learning.updates import prepare, signals_of

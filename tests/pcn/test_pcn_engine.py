@@ -11,7 +11,7 @@ import pytest
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.inference.schedules import Decaying, Prescribed, Spiking
+from dlntheory.inference.precision_schedules import Decaying, Prescribed, Spiking
 from dlntheory.nonlinear.network import channels_last
 from dlntheory.pcn.engine import inference, learning
 from tests import pcn_naive as naive

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dlntheory import pcn
-from dlntheory.inference.schedules import Decaying, Spiking
+from dlntheory.inference.precision_schedules import Decaying, Spiking
 from dlntheory.pcn.choices.optimisers import warm_up_cosine
 from dlntheory.pcn.data.augmentation import random_rotation, turned
 from dlntheory.pcn.data.catalogue import load_dataset

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 
-from ...inference.schedules import Decaying, Schedule, Spiking
+from ...inference.precision_schedules import Decaying, Schedule, Spiking
 from ...learning.rescaling import RESCALINGS
 from ...numerics.checks import as_count, as_number, one_of
 from .hopfield import HopfieldMemory

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ...inference.schedules import schedule_at
+from ...inference.precision_schedules import schedule_at
 from ...nonlinear.blocks import Statistics, output
 from ...nonlinear.network import Network, States
 from ..choices.algorithms import Algorithm
