@@ -72,7 +72,7 @@ def network(depth: int, widths: Any = None, kind: str = "dense", bias: str = "no
 
 
 def data(net: LinearNetwork, samples: Any = None) -> tuple[Matrix, Matrix]:
-    """Inputs and targets for a symbolic network, one column a sample.
+    """Inputs and targets for a symbolic network, one column per sample.
 
     Args:
         net: the network.
@@ -100,7 +100,7 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Matrix:
 
     Args:
         net: a symbolic network.
-        covariances: ``None``, or one entry a layer: ``None``, a scalar expression, or a symmetric matrix.
+        covariances: ``None``, or one entry per layer: ``None``, a scalar expression, or a symmetric matrix.
 
     Returns:
         ``S``, ``(n_L, n_L)``.

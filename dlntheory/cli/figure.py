@@ -34,7 +34,7 @@ DataDir = Annotated[
 
 
 class Choices(NamedTuple):
-    """What a figure is run with."""
+    """The options of a figure."""
 
     full: bool
     setting: str | None
@@ -94,7 +94,7 @@ def as_number(name: str) -> int | str:
 
 
 def label(number: int | str) -> str:
-    """What a figure's files and folder are called."""
+    """The name of a figure's files and folder."""
     return f"figure{number}" if isinstance(number, int) else number
 
 

@@ -1,4 +1,4 @@
-"""What the commands take: a file of weights and two of data, and their refusal in terms of the command line."""
+"""The input of the commands: a file of weights and two of data, and their refusal in terms of the command line."""
 
 import os
 from collections.abc import Iterator

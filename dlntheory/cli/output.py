@@ -1,4 +1,4 @@
-"""What the commands print: JSON, or Rich tables."""
+"""The output of the commands: JSON, or Rich tables."""
 
 import json
 import sys

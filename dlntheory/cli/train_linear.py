@@ -191,7 +191,7 @@ def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:
 def measure(
     net: "LinearNetwork", x: Any, y: Any, record: dict[str, Any], every: int
 ) -> tuple["Training", list[dict[str, Any]]]:
-    """Train, and gather every so-manieth step; the last line is what is left in the end."""
+    """Train, and gather a row after each ``every`` steps; the last row is the end."""
     import numpy as np
 
     from ..training.train import train

@@ -1,4 +1,4 @@
-"""The options of a training on the command line: those of its configuration."""
+"""The options of a training on the command line, made from the fields of its configuration."""
 
 from collections.abc import Callable
 from dataclasses import Field, fields

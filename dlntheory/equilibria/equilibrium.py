@@ -187,7 +187,7 @@ def _settle(problem: Problem, solver: str) -> "Settled":
 
 
 def cheapest_route(layers: tuple[Layer, ...], samples: int | None = None) -> str:
-    """Compare multiplications; LAPACK does about a third as many a second as plain products do.
+    """Compare multiplications; LAPACK does about a third as many per second as plain products do.
 
     Conjugate gradients is compared for a number of samples only: its steps, unlike a factorisation, are taken for each.
     """

@@ -83,7 +83,7 @@ def log_determinant(layers: Sequence[Layer], covariances: Covariances) -> Float[
     r"""``log det S``; where ``S`` is too ill-conditioned for its own factor, ``log det H + Σ_l log det Σ_l``.
 
     The joint precision of all layers has the determinant ``Π_l det Σ_l⁻¹``, since every layer given the one before it
-    is independent noise; and it is that of ``S⁻¹`` times that of ``H``, the hidden layers' given the output.
+    is independent noise; and it is ``det S⁻¹ det H``, with ``H`` the precision of the hidden layers given the output.
     """
     inverse = inverse_cholesky(raw_output_covariance(layers, covariances))
     pivots, xp = inverse.diagonal(), namespace(inverse)

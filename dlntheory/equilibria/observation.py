@@ -176,9 +176,9 @@ def masked_matrix(matrix: Matrix, known: Array) -> Matrix:
 
 
 def by_pattern(function: Callable[[Problem, Any], tuple[Own, Shared]], observation: Observation) -> tuple[Own, Shared]:
-    """What a function finds for each sample, and what samples of one mask share; of a mask each, for each sample.
+    """Evaluate a function once for each mask: its results per sample, and its results per mask, one for each sample.
 
-    The function takes a problem and a mask ``(n_L,)`` or ``None``.
+    The function takes a problem and a mask ``(n_L,)`` or ``None``; with one mask for all, its results come as they are.
     """
     problem, observed = observation.problem, observation.observed
     if observed is None or observed.ndim == 1:

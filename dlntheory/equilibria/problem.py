@@ -1,4 +1,4 @@
-r"""The checked problem of inference: a network, clamped data, covariances, and what holds the output."""
+r"""The checked problem of inference: a network, clamped data, covariances, and how the output is held."""
 
 import math
 from typing import Any

@@ -87,7 +87,7 @@ def _drift(layers: Sequence[Layer], covariances: Covariances, offsets: Columns, 
 def covariance_route(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
 ) -> Solution:
-    """Solve through ``S``; the clamp measures the error, and where rounding does not explain it corrects it once."""
+    """Solve through ``S``; the clamp measures the error, and one step corrects an error beyond rounding."""
     through = ThroughCovariance(layers, covariances)
 
     def at(multiplier: Matrix) -> tuple[Solution, Matrix]:
@@ -117,8 +117,8 @@ def conjugate_gradient_route(
 ) -> Solution:
     r"""Solve ``S λ = −z_L`` without forming ``S``, in units of ``Σ_L``; the clamp measures the error.
 
-    ``P S Pᵀ = I + P D Dᵀ Pᵀ`` with ``Σ_L⁻¹ = Pᵀ P``, so at most as many eigenvalues as ``D Dᵀ`` has are not one. They
-    are those of ``I + DᵀD``, the Hessian in error coordinates: both take the same steps, this one on shorter vectors.
+    ``P S Pᵀ = I + P D Dᵀ Pᵀ`` with ``Σ_L⁻¹ = Pᵀ P``, so at most as many eigenvalues as ``D Dᵀ`` has are not one.
+    ``I + DᵀD``, the Hessian in error coordinates, shares them: both take the same steps, this one on shorter vectors.
     """
     whitener = hessian.whiteners(layers[-1:], covariances[-1:])[0]
 

@@ -11,7 +11,7 @@ PACKAGES = ("dlntheory", "jax", "jaxlib", "equinox", "numpy")
 
 
 def provenance(*others: str) -> dict[str, Any]:
-    """The date, Python's version, and those of what numbers depend on, as JSON.
+    """The date, and the versions of Python and of the packages that numbers depend on, as JSON.
 
     Args:
         others: packages that these numbers depend on too.

@@ -1,7 +1,7 @@
 r"""The energy of inference and its gradient, in two coordinates, and one step down it.
 
-`energy` is of given activities. Inference itself keeps, of each hidden layer, the deviation from the feedforward pass,
-``u_l = x_l − x̂_l``. That pass has no errors, so those of the state are ``ε_l = u_l − T_l u_{l−1}`` with ``u_0 = 0``:
+`energy` takes activities. Inference itself keeps the deviation of each hidden layer from the feedforward pass,
+``u_l = x_l − x̂_l``. That pass has no errors, so the errors are ``ε_l = u_l − T_l u_{l−1}`` with ``u_0 = 0``:
 they keep their digits however small they are, and biases drop out. The output's deviation is clamped at ``u_L``.
 
 - In the activities, the energy's gradient is ``g_l = Σ_l⁻¹ ε_l − T_{l+1}ᵀ Σ_{l+1}⁻¹ ε_{l+1}``: a local rule.
@@ -196,7 +196,7 @@ def local_gradient(layers: Sequence[Layer], gradient: Hidden) -> list[Matrix]:
 
 
 class Coordinates(NamedTuple):
-    """The coordinates that inference moves: the gradient, and the way there and back."""
+    """Coordinates in which inference moves: the energy's gradient, and conversions from and to activities."""
 
     gradient: Callable[..., list[Matrix]]
     from_hidden: Callable[..., Hidden]

@@ -1,4 +1,4 @@
-r"""The law that Langevin dynamics of the activities settles at, with its bias, in closed form."""
+r"""The stationary law of Langevin dynamics of the activities, with its bias, in closed form."""
 
 from typing import Any
 

@@ -33,7 +33,7 @@ class Settings(Record):
 
 
 class Method(NamedTuple):
-    """A rule, ``(settings, gradient, memory, time) → moves, memory``; what it remembers at first; its coordinates."""
+    """A rule, ``(settings, gradient, memory, time) → moves, memory``, its first memory, and its coordinates."""
 
     move: Callable[..., tuple[list[Array], Memory]]
     remember: Callable[..., Memory]
@@ -104,7 +104,7 @@ MethodName = Literal["gradient", "nesterov", "adam", "error_coordinates", "newto
 
 
 class Iterate(NamedTuple):
-    """Where a loop stands."""
+    """The state of a loop."""
 
     time: Any
     state: list[Array]
@@ -187,7 +187,7 @@ def _unfinished(
 
 
 class Conjugate(NamedTuple):
-    """Where conjugate gradients stands: what is left of the gradient, the preconditioned one, and the direction."""
+    """The state of conjugate gradients: the residual gradient, the preconditioned one, and the direction."""
 
     time: Any
     state: list[Array]

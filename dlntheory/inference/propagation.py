@@ -1,4 +1,4 @@
-r"""The way of the output's error down the network, to leading order in the step size, and under spiking precision.
+r"""How the output's error travels down the network, to leading order in the step size, and under spiking precision.
 
 From a forward start only the output has an error. Each step of gradient descent carries a share ``γ`` of every error
 one layer down, so it reaches layer ``l`` at time ``L − l``, and after ``T`` steps ``ε_l ≈ γ^{L−l} C(T, L−l) D_lᵀ r``,
@@ -105,7 +105,7 @@ def _arrivals(depth: int, bits: Array, momentum: Array, step_size: Array) -> Flo
 
 
 def _product(one: Float[Array, "2 2 n"], other: Float[Array, "2 2 n"]) -> Float[Array, "2 2 n"]:
-    """Of matrices of polynomials, without the powers that lead out of the network."""
+    """The product of matrices of polynomials, without the powers that lead out of the network."""
     depth = one.shape[-1]
     if not is_jax(one):
         pairs = [
@@ -140,10 +140,10 @@ def arriving_errors(
 ) -> list[Matrix]:
     r"""``ε_l`` at time ``L − l``, for ``l = 1 … L``, in inference by gradient descent from a forward start.
 
-    That is when the output's error first reaches layer ``l``. ``precisions`` gives those of a time. If they spike,
-    every arriving error is backpropagation's, ``D_lᵀ r``:
+    That is when the output's error first reaches layer ``l``. ``precisions`` maps a time to its precisions. If they
+    spike, every arriving error is backpropagation's, ``D_lᵀ r``.
 
-    layer ``l`` and all below it have not moved before time ``L − l``, so ``ε_l`` is the deviation that the layer's
+    Layer ``l`` and all below it have not moved before time ``L − l``, so ``ε_l`` is the deviation that the layer's
     first step gives it, ``γ T_{l+1}ᵀ ε_{l+1} / Σ_{l+1}``; and then ``Σ_{l+1} = γ``, while ``ε_{l+1}`` has just arrived.
     """
     hidden = [0 * below for below in backward_sweep(layers, residual)[:-1]]

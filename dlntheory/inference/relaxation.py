@@ -63,7 +63,7 @@ def as_inference(problem: Problem) -> Inference:
 
 
 class Relaxation(Record):
-    r"""Where inference stands after a number of steps, for every sample of a batch.
+    r"""The state of inference after a number of steps, for every sample of a batch.
 
     Without a batch dimension in the data there is none here.
 
@@ -145,9 +145,9 @@ def measure(inference: Inference, precisions: Precisions, hidden: Sequence[Matri
 
 
 def residual_norm(inference: Inference, hidden: Sequence[Matrix]) -> Array:
-    """The norm of the energy's gradient, relative to that of the feedforward pass.
+    """The norm of the energy's gradient, relative to its norm at the feedforward pass.
 
-    With the constant precisions: under those of a schedule that decays, every state would look stationary.
+    With the constant precisions: with decaying ones, every state would look stationary in the end.
     """
     gradient = energy_gradient(inference.layers, inference.precisions, hidden, inference.output)
     return relative_norm(gradient, reference_norm(inference))
@@ -201,7 +201,7 @@ def as_start(start: Any, problem: Problem, key: Any) -> Any:
 
 
 def _random_start(problem: Problem, key: Any) -> list[Array]:
-    """Of a NumPy network, NumPy arrays where the key is an integer, and JAX's where it is a random key."""
+    """Random activities: NumPy arrays for a NumPy network and an integer key, JAX arrays otherwise."""
     import jax
 
     if is_jax(problem.x) or is_jax(key):

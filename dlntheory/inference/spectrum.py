@@ -1,7 +1,7 @@
 r"""The spectrum of inference: extreme eigenvalues of the energy's Hessian, and the speeds that follow from them.
 
 Extreme eigenvectors come from SciPy's Lanczos method (ARPACK) without forming the Hessian: the largest from its
-products, the smallest from those of its inverse, which ``S`` gives in both coordinates.
+products, the smallest from products of its inverse, which ``S`` gives in both coordinates.
 The eigenvalues are Rayleigh quotients of these vectors, held fixed; so their derivatives are right, and an error of the
 vector enters squared. Small Hessians are decomposed whole.
 """
@@ -43,7 +43,7 @@ Operator = Callable[[np.ndarray], np.ndarray]
 
 
 class Spectrum(Record):
-    r"""The extreme eigenvalues of the energy's Hessian in the free activities, and what they say of gradient descent.
+    r"""The extreme eigenvalues of the energy's Hessian in the free activities, and the step sizes that follow.
 
     Attributes:
         smallest: ``λ_min``.
@@ -69,12 +69,12 @@ class Spectrum(Record):
 
     @property
     def best_step(self) -> Float[Array, ""]:
-        """``2 / (λ_min + λ_max)``, the fixed step of fastest gradient descent: ``(κ − 1)/(κ + 1)`` a step is left."""
+        """``2 / (λ_min + λ_max)``, the fixed step of fastest gradient descent: each leaves ``(κ − 1)/(κ + 1)``."""
         return 2 / (self.smallest + self.largest)
 
     @property
     def best_momentum(self) -> Float[Array, ""]:
-        """``((√κ − 1)/(√κ + 1))²``, that of fastest heavy-ball descent, with `momentum_step`."""
+        """``((√κ − 1)/(√κ + 1))²``, the momentum of fastest heavy-ball descent, with `momentum_step`."""
         root = namespace(self.largest).sqrt(self.condition_number)
         return ((root - 1) / (root + 1)) ** 2
 
@@ -85,7 +85,7 @@ class Spectrum(Record):
         return 4 / (sqrt(self.smallest) + sqrt(self.largest)) ** 2
 
     def rate(self, step_size: Any = None, momentum: Any = 0.0) -> Float[Array, ""]:
-        """The share of a mode that a late step leaves, of the slowest mode; at least 1 where inference diverges.
+        """The share of the slowest mode that a late step leaves; at least 1 where inference diverges.
 
         Args:
             step_size: `best_step` if ``None``.
@@ -230,7 +230,7 @@ def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> 
 
 
 def largest_eigenvalue(inference: Inference, coordinates: str, missed: float = RESIDUAL) -> float:
-    """``λ_max`` as a number, by NumPy in double precision; from below, of which a share may be missed."""
+    """``λ_max`` as a number, by NumPy in double precision: a lower bound that may miss the share ``missed``."""
     layers, precisions = _in_numpy((inference.layers, inference.precisions))
     multiply = partial(hessian_product, layers, precisions, coordinates)
     size = sum(inference.sizes)

@@ -44,7 +44,7 @@ def change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[
 
 @compiled
 def _alignment_by_layer(learning: Learning) -> Float[Array, "*B L"]:
-    """Each sample's alignment with what a layer's own update does to its prediction."""
+    """Each sample's alignment with the prediction change by each layer's own update."""
     signals, xp = signals_of(learning), namespace(learning.problem.x)
     moved = changes_by_layer(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
     alignment = xp.stack([cosine(signals.residual, each) for each in moved], axis=-1)

@@ -1,4 +1,4 @@
-r"""Learning from inference that has not quite settled: local updates from the state that a relaxation ended in.
+r"""Learning before equilibrium: local updates from the state in which a relaxation ended.
 
 The weight of layer ``l`` moves by the batch mean of ``Σ_l⁻¹ ε_l φ_l(x_{l−1})ᵀ``, with errors and activities as the
 relaxation left them, and precisions of its last time; at equilibrium that is ``weight_updates(net, x, y, "pc")``.

@@ -2,7 +2,7 @@ r"""The best target alignment that matrices on the right of the weight updates c
 
 With ``ΔW_l A_l`` in the place of ``ΔW_l`` the prediction change is ``Σ_l D_l ΔW_l A_l φ_l(X̂_{l-1})``, linear in the
 ``A_l``. Alignment does not depend on the change's size. So over all ``A_l`` the cosine with the batch's residual is
-largest at the projection of the residual on what can be reached, which is a problem of least squares.
+largest at the projection of the residual onto the changes that can be reached: a problem of least squares.
 """
 
 import math
@@ -33,12 +33,12 @@ PASSES = 10_000
 
 
 class BestAlignment(Record):
-    r"""The best that matrices on the right of the updates can do.
+    r"""The best alignment that matrices on the right of the updates can reach.
 
     Attributes:
         alignment: the cosine between the whole batch's residual and its prediction change, the largest possible.
         sample_alignment: the cosine of each sample there, ``(B,)``. Their mean is not what is maximised.
-        factors: the ``A_l``, of all that reach it those of least norm; shaped like `decorrelation_matrices`.
+        factors: the ``A_l`` of least norm that reach it; shaped like `decorrelation_matrices`.
         exact: whether the alignment is one to the precision of the arithmetic: what is left of the residual is at
             most the root of machine epsilon of it.
         converged: whether the least-squares problem was solved; if not, ``alignment`` is a lower bound.
@@ -71,7 +71,7 @@ def best_alignment(
 ) -> BestAlignment:
     r"""The best target alignment of a batch over all factors ``A_l`` in ``ΔW_l A_l``, one per layer.
 
-    What Theorem 2 reaches with its own factors is never better. One is reached if and only if the residual lies in the
+    Theorem 2's own factors never reach more. An alignment of one is reached if and only if the residual lies in the
     sum over layers of ``{D_l ΔW_l A φ_l(X̂_{l-1})}``; Theorem 2 needs more, a share of the residual from every layer.
 
     Args:
@@ -127,7 +127,7 @@ class Span(Record):
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of each factor: as large as the extended weight has columns, one for each group."""
+        """The shape of each factor: square, as large as the extended weight has columns, one for each group."""
         return [(*change.shape[:-2], change.shape[-1], change.shape[-1]) for change in self.changes]
 
     @property
@@ -205,7 +205,7 @@ _pulled = compiled(Span.pulled)
 
 @compiled
 def _judged(span: Span, flat: Array, converged: Array) -> BestAlignment:
-    """What the factors reach."""
+    """The alignment that the factors reach."""
     moved, residual = span.change(flat), span.residual
     norm = namespace(moved).linalg.norm
     left = norm(residual - moved) <= math.sqrt(epsilon(moved.dtype)) * norm(residual)

@@ -4,9 +4,9 @@ r"""Update kernels: the linear map from a batch's residuals to the change of its
 - Predictive coding: ``K[V] = (1/B) Σ_l D_l D_lᵀ S⁻¹ V φ_l(X*_{l-1})ᵀ φ_l(X̂_{l-1})``.
 - Natural gradient: ``K[V] = (1/L) Σ_l D_l D_l⁺ V φ_l(X̂_{l-1})⁺ φ_l(X̂_{l-1})``, a mean of projections.
 
-A rescaling stands between the two factors of features. Activities and rescalings are held at those of the data: so the
-kernel is linear, and at the data's own residual it is the prediction change. Alignment is how near the kernel is to a
-multiple of the identity there.
+A rescaling stands between the two factors of features. Activities and rescalings are held at their values for
+the data: so the kernel is linear, and it maps the data's own residual to the prediction change. Alignment is how near
+the kernel is to a multiple of the identity there.
 """
 
 from collections.abc import Callable
@@ -121,8 +121,8 @@ class UpdateKernel(Record):
     def spectrum(self, count: Any = None, part: Part = "singular") -> Float[Array, " k"]:
         r"""The largest singular values, or eigenvalues of the symmetric part, in descending order.
 
-        The kernel of backpropagation is symmetric and positive semidefinite, and its two spectra are one. That of
-        predictive coding is not symmetric.
+        The kernel of backpropagation is symmetric and positive semidefinite, so its two spectra are the same. The
+        kernel of predictive coding is not symmetric.
 
         Args:
             count: how many, by Lanczos's iteration with products alone; ``None`` for all, from the matrix.
@@ -216,7 +216,7 @@ def update_kernel(
         net: the network.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``. The kernels of backpropagation and the natural gradient do not depend
-            on them; that of predictive coding does, by the activities at equilibrium.
+            on them; the kernel of predictive coding does, by the activities at equilibrium.
         rule: as in `weight_updates`.
         rescaling: as in `weight_updates`.
         **options: as in `weight_updates`.

@@ -6,8 +6,8 @@ r"""Rescalings that remove the interference of activities: one scalar or one mat
 ``a`` is ``x*`` for predictive coding and ``x̂`` for backpropagation. The papers print the transposed ``A_l`` for
 predictive coding; with it the theorem is false (see the errata).
 
-Where a weight is used several times a sample, as a kernel is at every position, means over the batch are of sums over
-the uses. (With means, layers with different numbers of positions would be weighted differently.)
+Where a weight is used several times per sample, as a kernel is at every position, the uses are summed before the mean
+over the batch is taken. (With means, layers with different numbers of positions would be weighted differently.)
 """
 
 from collections.abc import Callable, Sequence

@@ -29,7 +29,7 @@ FISHERS: tuple[str, ...] = get_args(Fisher)
 
 
 class Signals(NamedTuple):
-    """What a local rule needs: each layer's error, and the activity that enters it; and the feedforward pass."""
+    """The factors of a local rule, each layer's error and the activity that enters it; and the feedforward pass."""
 
     errors: Sequence[Matrix]
     activities: Sequence[Matrix]
@@ -66,7 +66,7 @@ def local_updates(layers: Sequence[Layer], signals: Signals) -> list[Matrix]:
 def evidence_updates(
     layers: Sequence[Layer], covariances: Covariances, energy_updates: Sequence[Matrix]
 ) -> list[Matrix]:
-    r"""``∂ log p/∂W_l`` from predictive coding's updates ``−∂E*/∂W_l``: the log-determinant's derivative goes off."""
+    r"""``∂ log p/∂W_l`` from predictive coding's updates ``−∂E*/∂W_l``, less the log-determinant's derivative."""
     determinant = log_determinant_updates(layers, covariances)
     pairs = zip(energy_updates[1:], determinant, strict=True)
     return [energy_updates[0], *(update - other for update, other in pairs)]
@@ -75,8 +75,8 @@ def evidence_updates(
 def log_determinant_updates(layers: Sequence[Layer], covariances: Covariances) -> list[Matrix]:
     r"""``½ ∂ log det S/∂W_l = D_lᵀ S⁻¹ D_l W_l S_{l-1}`` of layers ``2 … L``; the first sees no noise, and has none.
 
-    It is the local update of ``n_L`` samples: of errors ``D_lᵀ S⁻¹``, a column for each output, and of the activities
-    ``S_{l-1} D_{l-1}ᵀ`` that the noises ``Σ_l D_lᵀ`` add up to on their way through the layers.
+    It is the local update of ``n_L`` samples, one for each output: their errors are the columns of ``D_lᵀ S⁻¹``, and
+    their activities ``S_{l-1} D_{l-1}ᵀ``, the sum of the noises ``Σ_l D_lᵀ`` carried through the layers.
     """
     unit = identity(layers[-1].out_size, layers[-1].like)
     errors = backward_sweep(layers, solve(raw_output_covariance(layers, covariances), unit))
@@ -98,7 +98,7 @@ def log_variance_slopes(layers: Sequence[Layer], covariances: Covariances, multi
 
 
 def _without_bias(layer: Layer, error: Matrix, activity: Matrix) -> Matrix:
-    """The local update without what biases add to it, of which ``S`` knows nothing."""
+    """The local update without the biases' contribution, which ``S`` does not have."""
     update = layer.weight_update(error, activity)
     return update - layer.weight_update(error, 0 * activity) if layer.bias is not None else update
 
@@ -108,7 +108,7 @@ def natural_updates(
 ) -> list[Matrix]:
     r"""The natural gradient with the block-diagonal Fisher: ``(1/L) D_l⁺ R φ_l(X̂_{l-1})⁺``.
 
-    A weight that is used several times a sample has no such factors: ``(1/L) J_l⁺ vec R``, with its Jacobian.
+    A weight that is used several times per sample has no such factors: ``(1/L) J_l⁺ vec R``, with its Jacobian.
     """
     updates = []
     for layer, downstream, activity in zip(layers, downstream_maps(layers), predicted[:-1], strict=True):

@@ -45,7 +45,7 @@ class Options(Record):
 
 
 class State(NamedTuple):
-    """What a local rule multiplies, as columns, and the feedforward pass."""
+    """The factors of a local rule as columns, and the feedforward pass."""
 
     weighted_errors: Sequence[Matrix]
     activities: Sequence[Matrix]
@@ -64,7 +64,7 @@ class Learning(NamedTuple):
 
 
 class UpdateOptions(TypedDict, total=False):
-    """The options of `weight_updates` and its kin."""
+    """The options of `weight_updates` and the functions like it."""
 
     covariances: Any
     nudge: Any
@@ -176,7 +176,7 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
 
 @compiled
 def split_changes(learning: Learning) -> list[tuple[Any, Any]]:
-    """Of each layer, the update of its weight and that of its bias, ``None`` if the bias is not learned."""
+    """The updates of each layer's weight and of its bias, ``None`` if the bias is not learned."""
     changes = changes_of(learning, signals_of(learning))
     return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
 
@@ -373,7 +373,7 @@ def decorrelation_matrices(
 
 
 def refuse_overflow(name: str, values: Any) -> Any:
-    """Raise where finite data gave results that are not; under tracing they stay as they are."""
+    """Raise where finite data gave results that are not finite; under tracing they stay as they are."""
     for leaf in leaves(values):
         if is_concrete(leaf) and not np.isfinite(np.asarray(leaf)).all():
             raise PrecisionError(

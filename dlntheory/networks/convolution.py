@@ -137,7 +137,7 @@ class Convolution(Layer):
         return namespace(x).einsum("gcpo,gfpb->obgcf", maps, seen).reshape(outputs * samples, -1)
 
     def split(self, change: Matrix) -> tuple[Matrix, Matrix | None]:
-        """Split a change of the extended weight into that of the kernel and that of the bias."""
+        """Split a change of the extended weight into the changes of the kernel and of the bias."""
         filters, bias = self._filters_of(change)
         return self._kernel_of(filters), bias
 

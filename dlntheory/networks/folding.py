@@ -24,7 +24,7 @@ class Folded(Wrapper):
 
     @property
     def work(self) -> Size:
-        """How many multiplications `apply` takes for one column; an addition a number for each map."""
+        """How many multiplications `apply` takes for one column; each map counts one addition per number."""
         return self.inner.work + sum(math.prod(each.in_shape or ()) for each in self.maps)
 
     def bind(self, shape: Shape) -> "Folded":

@@ -1,4 +1,4 @@
-r"""Convolutions of images that are columns: the windows that a kernel sees, and what it makes of them.
+r"""Convolutions of images stored as columns: the windows that a kernel sees, and their product with the filters.
 
 Images are arrays ``(channels, height, width, samples)``, a reshaped matrix of columns. Filters are arrays
 ``(C_out, C_in / groups, k_h, k_w)``, and the output is ``W φ(x)``: filters as rows, windows as columns. Everything runs
@@ -16,7 +16,7 @@ Pair: TypeAlias = tuple[int, int]
 
 
 class Axis(NamedTuple):
-    """Along one axis of an image: its size, that of the window and its stride, zeros around, and pixels apart.
+    """One axis of an image: its size, the window and its stride, the zeros around, and the gaps between pixels.
 
     ``spread`` is how far apart pixels are put before the window moves over them; a negative border cuts off.
     """

@@ -2,7 +2,7 @@ r"""Linear layers, each ``x_l = T_l x_{l-1} + b_l`` with a trainable weight insi
 
 The protocol (`Layer`) is what the theory needs of a layer, and all it needs: the linear map and its
 transpose, the features ``phi_l`` that the weight multiplies, and the update and the effect of a change of the
-weight. Everything here takes and returns columns (one column a sample; an image is one column too), so that the same
+weight. Everything here takes and returns columns (one column per sample; an image is one column too), so that the same
 lines run on JAX arrays and on SymPy matrices.
 """
 
@@ -23,9 +23,9 @@ class Layer(Record):
     r"""A linear layer whose trainable part is ``W phi(x)``, with ``phi`` a fixed linear feature map.
 
     A learned bias is the weight of a constant feature: ``features`` then ends with a row of ones, and
-    updates are those of the extended weight ``[W b]`` (see `split`).
+    updates belong to the extended weight ``[W b]`` (see `split`).
 
-    A weight may be used more than once a sample, as a kernel is at every position of an image. Features then have a
+    A weight may be used more than once per sample, as a kernel is at every position of an image. Features then have a
     column for each use of each sample, the samples fastest; and a leading axis, if groups of outputs see features of
     their own.
     """
@@ -158,7 +158,7 @@ class Layer(Record):
         return namespace(x).kron(downstream.T, self.features(x).T)
 
     def split(self, change: Matrix) -> tuple[Any, Any]:
-        """Split a change of the extended weight into that of the weight and that of the bias, or ``None``."""
+        """Split a change of the extended weight into the changes of the weight and of the bias, or ``None``."""
         if not self.learn_bias:
             return change, None
         return change[:, :-1], change[:, -1]

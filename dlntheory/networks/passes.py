@@ -67,7 +67,7 @@ def first_order_change(layers: Sequence[Layer], changes: Sequence[Matrix], predi
 
 
 def changes_by_layer(layers: Sequence[Layer], changes: Sequence[Matrix], predicted: Sequence[Matrix]) -> list[Matrix]:
-    r"""``D_l ΔW_l φ_l(X̂_{l-1})`` for each layer: what its own update does to the prediction."""
+    r"""``D_l ΔW_l φ_l(X̂_{l-1})`` for each layer: the prediction change by its own update."""
     triples = zip(layers, changes, predicted, strict=False)
     moved = [layer.output_change(change, activity) for layer, change, activity in triples]
     return [downstream.T @ each for downstream, each in zip(downstream_maps(layers), moved, strict=True)]

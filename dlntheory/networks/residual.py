@@ -1,4 +1,4 @@
-"""Layers around a layer: residual layers, and what else leaves a layer's weight as it is and changes its map."""
+"""Layers around another layer, whose weight they keep and whose map they change: residual layers, for one."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .layer import Dense, Layer, Shape, as_weight, shown
 
 
 class Wrapper(Layer):
-    """A layer that is another one but for what it overrides."""
+    """A layer around another one: every method is the inner layer's unless it is overridden."""
 
     inner: Layer
 
@@ -62,7 +62,7 @@ class Wrapper(Layer):
         return x
 
     def felt(self, effect: Matrix) -> Matrix:
-        """A change of the inner layer's output as the output moves; and an error of the output as the inner one's."""
+        """A change of the inner layer's output as a change of the output, and an output error as the inner layer's."""
         return effect
 
     def weight_features(self, x: Matrix) -> Matrix:
@@ -143,7 +143,7 @@ class Residual(Wrapper):
         self.inner = Dense(matrix, bias, learn_bias)
 
     def bind(self, shape: Shape) -> "Residual":
-        """The layer for inputs of that shape, which must be that of its outputs."""
+        """The layer for inputs of that shape, which its outputs must have too."""
         inner = self.inner.bind(shape)
         if inner.out_shape != shape:
             raise ValueError(f"adds outputs of {shown(inner.out_shape)} to its inputs")

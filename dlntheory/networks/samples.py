@@ -1,4 +1,4 @@
-"""Samples are columns inside, and rows or images at the door: the way in and the way out."""
+"""Samples are rows or images in the interface and columns in the kernels: the conversions between them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def shaped(rows: Array, shape: Shape) -> Array:
 
 
 def flat(samples: Array, shape: Shape) -> Array:
-    """The way back."""
+    """Samples of a shape as rows ``(B, n)`` or ``(n,)``: the inverse of `shaped`."""
     return samples if len(shape) == 1 else samples.reshape(*samples.shape[: -len(shape)], -1)
 
 

@@ -1,4 +1,4 @@
-"""Layers times a constant, from which parameterisations are made."""
+"""Layers times a constant: parameterisations are made of them."""
 
 from typing import Any
 

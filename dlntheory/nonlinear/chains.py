@@ -83,7 +83,7 @@ class NonlinearNetwork(Network):
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of the activities, that of the input first."""
+        """The shapes of the activities, from the input on."""
         return (self.input_shape, *self.state_shapes)
 
     def __call__(self, x: Any) -> Float[Array, "..."]:

@@ -39,7 +39,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 
 
 class NonlinearEquilibrium(eqx.Module):
-    r"""Where inference in a nonlinear network ended, for every sample of a batch.
+    r"""The equilibrium of inference in a nonlinear network, or where it ended, for every sample of a batch.
 
     Without a batch dimension in the data there is none here.
 
@@ -192,7 +192,7 @@ def settle_from(
 def clamp(
     blocks: tuple[Any, ...], first: Array, start: Hidden, target: Array, exact: bool = True
 ) -> tuple[Clamped, Hidden]:
-    """What relaxes between ``f_1(x)`` and the target, and where it starts; without ``exact``, as if nothing had kinks.
+    """The problem between ``f_1(x)`` and the target, and its start; without ``exact``, as if nothing had kinks.
 
     A block with a kink behind its layer becomes two: the input of its activation is a unit that is tied.
     """

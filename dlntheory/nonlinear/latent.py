@@ -28,5 +28,5 @@ class Latent(eqx.Module):
 
 
 def prior_variance(block: Any) -> float:
-    """The variance of the error of a hidden state: that of its prior if it is a latent, and 1 otherwise."""
+    """The variance of a hidden state's error: its prior's if it is a latent, and 1 otherwise."""
     return block.variance if isinstance(block, Latent) else 1.0

@@ -154,7 +154,7 @@ class BatchNorm(eqx.Module):
         )
 
     def average(self, running: Moments, moments: Moments) -> Moments:
-        """Move the running moments towards those of a batch."""
+        """Move the running moments towards a batch's moments."""
         return jax.tree.map(lambda old, new: self.keep * old + (1 - self.keep) * new, running, moments)
 
 

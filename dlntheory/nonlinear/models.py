@@ -269,7 +269,7 @@ MODELS: dict[str, Callable[..., Network]] = {
 }
 """A function for every name that `build` takes."""
 NORMS = (None, "none", "standard", "frozen")
-"""What `build` takes as batch normalisation; ``None`` is the model's own."""
+"""The batch normalisations that `build` takes; ``None`` is the model's own."""
 
 
 def build(

@@ -17,7 +17,7 @@ from .latent import Latent
 from .layers import Moments
 
 States = tuple[Array, ...]
-"""One array a block, ``(batch, ...)``; of images with channels last."""
+"""One array per block, ``(batch, ...)``; images have their channels last."""
 Gradients = tuple[Any, ...]
 """One a block, with its structure: the trainable parameters, and ``None`` elsewhere."""
 

@@ -91,7 +91,7 @@ class Settings(NamedTuple):
 
 
 class Minimisation(NamedTuple):
-    """Where the minimisation stands: of every sample, and how many steps and passes through the network it took.
+    """The state of the minimisation, of every sample, and how many steps and passes through the network it took.
 
     ``failed`` counts the line searches in a row that a sample gained nothing by: after one it goes down the gradient,
     after two it is given up.
@@ -184,7 +184,7 @@ def steepest(clamped: Clamped, hidden: Hidden) -> Slope:
 
 
 def beside(clamped: Clamped, hidden: Hidden, sides: Hidden) -> Hidden:
-    """The activities, those at a kink moved to one side by next to nothing, so that derivatives are that side's."""
+    """The activities, those at a kink moved to one side by a tiny amount, so that derivatives are that side's."""
     return [
         jnp.where(z == 0, side * 1e3 * float(jnp.finfo(z.dtype).tiny), z) if kink else z
         for kink, z, side in zip(clamped.kinks, hidden, sides, strict=True)
@@ -249,7 +249,7 @@ def _bends(clamped: Clamped, hidden: Hidden) -> list[Callable[[jax.Array], jax.A
 
 
 class Conjugate(NamedTuple):
-    """Where conjugate gradients stands: the activities' step, what is left, the direction, and which samples go on."""
+    """The state of conjugate gradients: the activities' step, the residual, the direction, and which samples go on."""
 
     step: Hidden
     left: Hidden
@@ -286,7 +286,7 @@ def conjugate_gradients(
 
 
 class Search(NamedTuple):
-    """Where a line search stands: the activities found so far, the length to try next, and who has found a length."""
+    """The state of a line search: the activities found so far, the length to try next, and which samples are done."""
 
     hidden: Hidden
     length: jax.Array
@@ -296,7 +296,7 @@ class Search(NamedTuple):
 
 
 def search(clamped: Clamped, now: Minimisation, step: Hidden, active: jax.Array) -> tuple[Hidden, jax.Array, jax.Array]:
-    """Halve the step of each sample until its energy falls enough: the activities, whose energy fell, the trials."""
+    """Halve each sample's step until its energy falls enough: the activities, which samples gained, and the trials."""
     energy, promise = clamped.energy(now.hidden), dot(step, now.slope.gradient)
     rounding = 8 * float(jnp.finfo(energy.dtype).eps) * energy
 

@@ -93,8 +93,8 @@ class Sloped(Wrapper):
 def linearised(net: Network, x: Any) -> LinearNetwork:
     r"""The linear network with the prediction of a nonlinear one for a sample, and its Jacobians there.
 
-    What the linear theory says of the nonlinear network is what it says of this one. Every sample has its own; what is
-    computed from it goes over a batch by ``jax.vmap`` or ``jax.lax.map``.
+    The linear theory of the nonlinear network is the theory of this one. Every sample has its own; for a batch, use
+    ``jax.vmap`` or ``jax.lax.map``.
 
     Args:
         net: a network of `Activated` layers, or of dense `pcn.Block` objects; activations are elementwise.

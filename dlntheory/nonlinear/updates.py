@@ -1,6 +1,6 @@
 r"""Updates by backpropagation and predictive coding in a nonlinear network, and how they move the predictions.
 
-The rules are those of linear networks, with Jacobians for maps. A layer ``x_l = T_l φ(x_{l-1}) + b_l`` is updated by
+The rules are the linear networks' rules, with Jacobians for maps. A layer ``x_l = T_l φ(x_{l-1}) + b_l`` is updated by
 ``(1/B) Σ_b e_l φ(a_{l-1})ᵀ``. Backpropagation takes errors and activities from the feedforward pass,
 ``e_l = J_{l+1}ᵀ … J_Lᵀ r`` and ``a = x̂``; predictive coding takes both from the equilibrium, ``e_l = ε*_l`` and
 ``a = x*``, and as the energy is stationary there, this is minus its gradient in the weights. Rescalings are those of
@@ -32,7 +32,7 @@ INFERENCE = ("tolerance", "steps", "method")
 
 
 class NonlinearOptions(TypedDict, total=False):
-    """The options of `nonlinear_updates` and its kin."""
+    """The options of `nonlinear_updates` and the functions like it."""
 
     tolerance: Any
     steps: int
@@ -324,5 +324,5 @@ def change_and_alignment(
 
 
 def as_columns(batch: Array) -> Array:
-    """``(B, …)`` as one column a sample."""
+    """``(B, …)`` as one column per sample."""
     return batch.reshape(len(batch), -1).T

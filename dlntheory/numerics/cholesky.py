@@ -71,7 +71,7 @@ def triangular_inverse(lower: Float[Array, "n n"]) -> Float[Array, "n n"]:
 
 
 def _join(lower: Float[Array, "n n"], inverses: Float[Array, "k m m"], start: int) -> Float[Array, "s s"]:
-    """The inverse of the part of ``lower`` from ``start``, from those of the blocks of its diagonal."""
+    """The inverse of the part of ``lower`` from ``start``, from the inverses of its diagonal blocks."""
     count = len(inverses)
     if count == 1:
         return inverses[0]

@@ -25,7 +25,7 @@ LIMIT = 1000
 
 
 class Conjugate(NamedTuple):
-    """Where a run stands: how many steps it took, its solution, what is left, the direction, and ``leftᵀ P⁻¹ left``."""
+    """The state of a run: how many steps it took, its solution, what is left, the direction, and ``leftᵀ P⁻¹ left``."""
 
     steps: Array
     solution: Float[Array, "n B"]

@@ -191,7 +191,7 @@ def by_jax(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def choose(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
-    """One of two results, of the same structure; of a condition that JAX traces, within its program."""
+    """One of two results of the same structure, chosen within JAX's program if it traces the condition."""
     if is_jax(condition) and not is_concrete(condition):
         import jax
 

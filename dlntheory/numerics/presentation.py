@@ -1,4 +1,4 @@
-"""How objects show themselves: a class says its facts and the rows of its table, and all else follows.
+"""How objects show themselves: a class gives its facts and the rows of its table.
 
 `Presented` makes of them a short ``repr``, a summary in text and one in HTML, a dictionary and a frame.
 """
@@ -16,13 +16,13 @@ SHOWN = 12
 
 
 class Presented:
-    """The base of what shows itself.
+    """The base of objects that show themselves.
 
     A class gives `_facts`, and `_columns` if it has a table; both may cost no more than a look at its arrays.
     """
 
     def _facts(self) -> dict[str, Any]:
-        """By name, what is said in a line each; numbers, words and tuples of them."""
+        """The facts by name, one line each: numbers, words and tuples of them."""
         return {}
 
     def _columns(self) -> dict[str, Any]:

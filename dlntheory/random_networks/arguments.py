@@ -1,4 +1,4 @@
-"""What the functions of this room accept; every message names the argument, what came and what was wanted."""
+"""The arguments of this room's functions, checked; messages name the argument, what came and what was wanted."""
 
 from itertools import pairwise
 from typing import Any, Literal

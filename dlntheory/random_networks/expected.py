@@ -1,4 +1,4 @@
-"""What alignment and energies to expect of a random network, by formula: no weights are drawn."""
+"""The alignment and energies to expect of a random network, by formula: no weights are drawn."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -191,7 +191,7 @@ def expected_alignment(
         target: ``"independent"`` of the inputs, or ``"linear"``, a random map of them; for one sample the same.
         input_norm: ``|x|``; ``√n_0`` if left out.
         target_norm: ``|y|``; ``√n_L`` if left out.
-        variances: variance of the weights of each layer, ``(L,)``, or a grid ``(…, L)``; replaces those of ``init``.
+        variances: variance of the weights of each layer, ``(L,)``, or a grid ``(…, L)``; in place of ``init``'s.
             With ``init="orthogonal"``, of the entries of layers that are multiples of semi-orthogonal ones.
         layers: ``(kind, n_in, n_out, variance)`` for each layer, to mix kinds: ``"dense"``, ``"residual"`` (``I + W``)
             or ``"orthogonal"``. A variance may be an array.

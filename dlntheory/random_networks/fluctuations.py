@@ -32,7 +32,7 @@ _REACH = 4.6  # of t = exp(2 sinh u): from e^-99 to e^99 times the scale of β�
 
 @dataclass(frozen=True)
 class Fluctuation:
-    """What fluctuates, layer by layer.
+    """The law of the fluctuation ``δ`` of the layers' products, and the cosine as its function.
 
     Attributes:
         covariance: of ``δ = β/β_∞ − 1``, shape ``(…, L, L)``; eigenvalues are not negative.

@@ -52,7 +52,7 @@ def expected_spectrum(
         widths: ``(n_0, …, n_L)``.
         init: as in `expected_alignment`, but not ``"orthogonal"``, whose spectra may have atoms anywhere.
         grid: where to give the density, ``(K,)``; 400 points between the edges, denser near them, if left out.
-        variances: variance of the weights of each layer, ``(L,)``; replaces that of ``init``.
+        variances: variance of the weights of each layer, ``(L,)``; in place of ``init``'s.
         covariances: scalar covariances ``c_l``, ``(L,)``; ones if left out.
 
     Returns:

@@ -71,7 +71,7 @@ def _findings(record: dict[str, Any]) -> Iterator[RenderableType]:
 
 
 def _expected(record: dict[str, Any]) -> Iterator[str]:
-    """What random weights would have in the smallest batch, beside what these have."""
+    """The alignment of random weights in the smallest batch, beside the alignment of these weights."""
     sizes = sorted({each["batch"] for each in record["random_network"]})
     own = {(row["rule"], row["batch"]): row["mean"] for row in record["batches"] if row["rescaling"] is None}
     for size in sizes[:1]:

@@ -22,7 +22,7 @@ WIDEST = 1024
 
 
 class Finding(NamedTuple):
-    """What was found, in words, with its number, and what to try; ``advice`` may be empty."""
+    """A finding in words, its number, and what to try; ``advice`` may be empty."""
 
     name: str
     value: float | None

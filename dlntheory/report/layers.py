@@ -1,4 +1,4 @@
-"""What each layer has to do with the alignment, as records."""
+"""Each layer's part in the alignment, as records."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-r"""What each theorem claims, and what happens: two sets of columns, which agree where the claim is true.
+r"""Each theorem's claim beside the outcome: two sets of columns, which agree where the claim is true.
 
 A function for each kind of statement evaluates its hypotheses and both sides on a network and data, and says by how
 much rounding grows on the way. `dlntheory.theorems.verify` has the statements, and decides.

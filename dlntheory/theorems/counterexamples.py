@@ -1,4 +1,4 @@
-r"""Networks on which what the papers print is false: small whole numbers, to be redone by hand.
+r"""Counterexamples to statements as the papers print them: small whole numbers, to be redone by hand.
 
 Every hypothesis that is printed holds on them. Where the statement is about predictions, each one moves away from
 its target; where it is about inference, what happens is far from what is claimed.

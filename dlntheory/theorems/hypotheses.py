@@ -87,8 +87,8 @@ def nonzero_means(layers: Sequence[Layer], signals: Signals, rcond: float | None
 def ranks_and_rows(layers: Sequence[Layer], signals: Signals, rcond: float | None) -> tuple[Hypotheses, float]:
     """``rank(X̂ X*ᵀ) = rank X̂`` and the rows of ``R`` in the row space of ``X̂``, in every layer (Theorem 2, sharp).
 
-    Where a weight meets several patches per sample, ``X̂`` and ``X*`` are those patches, and the rows of the layer's own
-    errors take the place of those of ``R``: an error at every position.
+    Where a weight meets several patches per sample, ``X̂`` and ``X*`` are those patches, and the rows of ``R`` are
+    replaced by the rows of the layer's own errors: one error at every position.
     """
     hypotheses, condition = {}, 1.0
     noise = _noise(layers, np.asarray(signals.residual), rcond)
@@ -233,7 +233,7 @@ def norms(columns: Array) -> np.ndarray:
 
 
 def _product_sizes(own: np.ndarray, plain: np.ndarray) -> np.ndarray:
-    """What the rounding of ``x*ᵀx̂`` is relative to: ``x*`` is ``x̂`` plus a correction, and may cancel it."""
+    """The scale of the rounding of ``x*ᵀx̂``: ``x*`` is ``x̂`` plus a correction, which may cancel it."""
     return (norms(own) + norms(plain)) * norms(plain)
 
 

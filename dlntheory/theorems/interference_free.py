@@ -33,7 +33,7 @@ OUTCOMES = ("no positive solution found", "converged")
 
 
 class InterferenceFree(Record):
-    r"""What `interference_free_covariances` found, for each sample.
+    r"""The result of `interference_free_covariances`, for each sample.
 
     Attributes:
         covariances: ``Σ_1 … Σ_L``, ``(B, L)``; NaN where no positive solution was found.
@@ -112,7 +112,7 @@ def interference_free_covariances(
 
 
 def search(problem: Problem, start: Array | None, solver: str) -> tuple[InterferenceFree, Signals]:
-    """The covariances, and what predictive coding learns from where each sample's search ended, as columns."""
+    """The covariances, and predictive coding's factors where each sample's search ended, as columns."""
     if solver != "auto":
         return _find(problem, start, solver)[:2]
     result, signals, accuracy = _find(problem, start, cheapest_route(problem.layers))

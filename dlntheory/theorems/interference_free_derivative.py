@@ -1,4 +1,4 @@
-"""The derivative of interference-free precisions under JAX: that of a root of their equations."""
+"""The derivative of interference-free precisions under JAX, by the implicit function theorem."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ inside of loops, can come to a standstill."""
 
 
 def find_logs_differentiably(reduced: Reduced, start: jax.Array) -> jax.Array:
-    """What `find_logs` finds; differentiable in the problem, not in where the search starts."""
+    """The result of `find_logs`, differentiable in the problem, not in where the search starts."""
     return jax.lax.custom_root(reduced.excess, start, lambda _, logs: _one_by_one(reduced, logs), _solve_tangent)
 
 

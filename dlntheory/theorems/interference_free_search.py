@@ -22,7 +22,7 @@ from ..numerics.record import Record
 ATTEMPTS, SHIFTS = 6, (-8.0, 3.0)
 """From how many starts the search begins at most, and how far from the first the logarithms of the others may lie."""
 TURNS, STRIDE, DAMPING = 250, 0.5, 0.5
-"""Of the fixed-point iteration: how many steps at most, the longest step of a logarithm, and the share taken of it."""
+"""The fixed-point iteration: how many steps at most, the longest step of a logarithm, and the share taken of it."""
 NEAR = 1e-2
 """The mismatch at which Newton's method takes over."""
 LOST = 40.0
@@ -77,7 +77,7 @@ class Reduced(Record):
         return (slopes * covariances[None] - xp.diag(products)) / covariances[:, None]
 
     def is_located(self, logs: Array) -> Array:
-        """Whether the logarithms are those of a solution to the cube root of the machine epsilon.
+        """Whether the logarithms solve the equations to the cube root of the machine epsilon.
 
         Where covariances tend to zero and never get there, ``p_l / Σ_l`` comes as near to one as a search likes. But
         Newton's next step, and all that rounding makes of it, then stays as long as a logarithm's unit.
@@ -93,7 +93,7 @@ class Reduced(Record):
 
 
 class Maps(NamedTuple):
-    """What all samples share: the downstream maps ``D_lᵀ``, and ``D_l D_lᵀ``."""
+    """The maps that all samples share: the downstream maps ``D_lᵀ``, and ``D_l D_lᵀ``."""
 
     downstream: Sequence[Array]
     grams: Float[Array, "L n n"]
@@ -128,7 +128,7 @@ def reduce_problem(problem: Problem, maps: Maps) -> Reduced:
 
 
 def _pulled_features(layer: Layer, activity: Array) -> Array:
-    """``φᵀ φ(x)`` of a column: the inner product of its features with those of every unit vector."""
+    """``φᵀ φ(x)`` of a column: the inner products of its features with the features of the unit vectors."""
     units = layer.weight_features(identity(layer.in_size, activity))
     return units.reshape(-1, layer.in_size).T @ layer.weight_features(activity).reshape(-1, 1)
 

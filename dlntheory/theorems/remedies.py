@@ -87,7 +87,7 @@ def _smaller_batch(samples: int, applies: Callable[[slice], bool]) -> Iterator[s
 
 
 def _more_directions(hypotheses: Hypotheses, samples: int) -> Iterator[str]:
-    """Of Theorem 2: what the ranks would have to be."""
+    """The ranks that Theorem 2 would need."""
     outside = _layers({name: each for name, each in hypotheses.items() if not each.holds}, "rows of R in")
     ranks = dict(by_layer(hypotheses, "rank("))
     short = [(layer, int(ranks[layer].threshold)) for layer in outside if ranks[layer].threshold < samples]

@@ -36,7 +36,7 @@ from .remedies import remedies
 
 
 class Verdict(Record):
-    """What `verify` found; ``print`` shows it, and `explain` says what would make the theorem apply.
+    """The result of `verify`; ``print`` shows it, and `explain` says what would make the theorem apply.
 
     Attributes:
         theorem: which statement.

@@ -117,7 +117,7 @@ def stacked(weights: Any) -> Array:
 
 
 def weights_of(net: LinearNetwork, vectors: Array) -> tuple[Any, ...]:
-    """The way back, for one vector or for a row of them: arrays like the weights, with leading axes if any."""
+    """The inverse of `stacked`, for one vector or for rows of them: arrays like the weights."""
     return _apart(net.layers, vectors)
 
 
@@ -198,7 +198,7 @@ def time_until(
 ) -> float:
     """The first time at which ``reached`` is not negative; infinity if not by ``horizon``, or if nothing moves.
 
-    Where states are differences, ``rounding`` is that of what they are differences of: it cannot be resolved.
+    Where states are differences, ``rounding`` is the rounding of the two sides: smaller changes cannot be resolved.
     """
     if reached(start) >= 0:
         return 0.0

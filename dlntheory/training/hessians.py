@@ -1,4 +1,4 @@
-r"""The Hessians of the loss and of the equilibrated energy in closed form: what every update does along every weight.
+r"""The Hessians of the loss and of the equilibrated energy in closed form.
 
 A direction ``V_l`` of the weight of layer ``l`` adds ``V_l x_{l-1}`` to the layer's output and ``V_lᵀ e_l`` to what it
 pulls back. The loss's activities and errors follow in a sweep up and a sweep down. The energy's follow in the system

@@ -47,8 +47,8 @@ class Sweep(Record):
             without inference.
         layers: the layers at the end, for each algorithm, with leading axes ``(R, S)``; not finite where a run
             diverged.
-        output_variances: for each algorithm, those of the output's noise at the end, ``(R, S)`` or ``(R, S, n_L)``;
-            ``None`` where they were not learned.
+        output_variances: for each algorithm, the variances of the output's noise at the end, ``(R, S)`` or
+            ``(R, S, n_L)``; ``None`` where they were not learned.
     """
 
     algorithms: tuple[str, ...] = static()

@@ -1,6 +1,6 @@
 """Many runs in one compiled program: blocks of runs one after another on every device, all runs of a block at once.
 
-The runs of a block share a seed, hence their minibatches: what depends on those alone is computed once a block. On
+The runs of a block share a seed, hence their minibatches: what depends on those alone is computed once per block. On
 processors a block is small enough for the cache; other devices take several blocks at once.
 
 JAX's calls of LAPACK may wait for each other for ever if they split a batch among the threads that they run on. They
@@ -158,7 +158,7 @@ def place(tree: Any, mesh: Mesh, *, own: bool) -> Any:
 
 
 def fetch(tree: Any) -> Any:
-    """Arrays from all devices, those of other processes too, as NumPy arrays."""
+    """Arrays from all devices, other processes' too, as NumPy arrays."""
 
     def get(array: jax.Array) -> np.ndarray:
         if array.is_fully_addressable:

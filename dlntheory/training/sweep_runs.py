@@ -33,7 +33,7 @@ def share_out(devices: int, at_once: int, rates: int, seeds: int) -> Shape:
 
 
 class Runs:
-    """The runs of one algorithm, by learning rate and seed; all arrays have one row a run.
+    """The runs of one algorithm, by learning rate and seed; all arrays have one row per run.
 
     Attributes:
         models: the models now.
@@ -113,5 +113,5 @@ def load_checkpoint(path: Path, key: str, runs: Sequence[Runs]) -> int:
 
 
 def _by_name(runs: Sequence[Runs]) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint, which are those of the runs."""
+    """The arrays of a checkpoint, which are the runs' own."""
     return {f"{index}/{place}": each for index, own in enumerate(runs) for place, each in enumerate(own.state())}

@@ -23,7 +23,7 @@ from ..numerics.record import Record
 from .flow import as_times
 
 _LARGEST = 300.0
-"""Of ``t f``, with an eigenvalue ``f`` of ``F``: ``e^{2tf}`` still is a number."""
+"""The largest ``t f``, with an eigenvalue ``f`` of ``F``, for which ``e^{2tf}`` is a number."""
 
 
 class TwoLayerTrajectories(Record):

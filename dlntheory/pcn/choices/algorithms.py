@@ -1,4 +1,4 @@
-"""An algorithm is five choices; a table names those of the papers."""
+"""An algorithm is five choices; a table names the papers' algorithms."""
 
 import dataclasses
 from typing import Any, NamedTuple

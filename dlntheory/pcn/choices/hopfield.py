@@ -29,7 +29,7 @@ class Recollections(eqx.Module):
 
 
 class HopfieldMemory(Initial):
-    r"""States recalled from a modern Hopfield network, one a state, ``softmax(β (o W_Q + b) W_K') W_V``.
+    r"""States recalled from modern Hopfield networks, one per state, ``softmax(β (o W_Q + b) W_K') W_V``.
 
     The observation ``o`` is the input and the target, side by side. The first batch starts with the forward pass, and
     sets ``W_V`` so that the memory recalls the states that it ended with, by least squares; later batches move all

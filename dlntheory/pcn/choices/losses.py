@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 
 class Loss(eqx.Module):
-    """The energy between a state and its prediction, one number a sample.
+    """The energy between a state and its prediction, one number per sample.
 
     It has the form ``energy(state, prediction)``; its gradient with respect to the prediction is minus the error.
     """

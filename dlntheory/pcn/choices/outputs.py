@@ -1,4 +1,4 @@
-"""Output conditions: what inference holds the output at, and in which direction the weights then learn."""
+"""Output conditions: where inference holds the output, and in which direction the weights then learn."""
 
 import abc
 from typing import Any, Literal, NamedTuple
@@ -75,7 +75,7 @@ class Nudge(Output):
 
 
 class CentredNudge(Output):
-    r"""Positive and negative nudging in turn: which one an epoch or a batch gets is drawn at random.
+    r"""Positive and negative nudging in turn: the sign is drawn at random for each epoch or batch.
 
     Args:
         beta: the strength ``β`` in the first epoch.

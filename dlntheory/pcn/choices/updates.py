@@ -10,8 +10,8 @@ class Update(eqx.Module):
     """A weight update. All but `Incremental`, `Averaged` and `Backpropagation` come once, after inference.
 
     Args:
-        rescaling: ``None``, or for dense blocks ``"adaptive"``, ``"adaptive_positive"`` (Theorem 1: one rate a layer,
-            which may be negative, or never is) or ``"decorrelated"`` (Theorem 2: one matrix a layer). Not of
+        rescaling: ``None``, or for dense blocks ``"adaptive"``, ``"adaptive_positive"`` (Theorem 1: one rate per layer,
+            which may be negative, or never is) or ``"decorrelated"`` (Theorem 2: one matrix per layer). Not of
             `Incremental`, `Averaged` and `AtArrival`.
         regularisation: a `SpectralRegularisation` of what ``"decorrelated"`` inverts.
     """
@@ -20,7 +20,7 @@ class Update(eqx.Module):
     regularisation: SpectralRegularisation | None = None
 
     at_forward = False
-    """Whether predictions are those of the forward pass, as `ForwardUpdate` explains."""
+    """Whether predictions come from the forward pass, as `ForwardUpdate` explains."""
     at_arrival = False
     """Whether a layer's error is taken when it first stands there, as `AtArrival` explains."""
 

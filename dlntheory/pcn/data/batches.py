@@ -111,7 +111,7 @@ def epoch_batches(labels: np.ndarray, size: int, seed: int, epoch: int, order: s
 
     Args:
         labels: the classes of all samples, ``(N,)``.
-        size: samples a batch, at most ``N``.
+        size: samples per batch, at most ``N``.
         seed: of the order; every epoch has its own.
         epoch: its number, from 0.
         order: ``"shuffled"``, or ``"aligned"``: every batch has about as many samples of each class, sorted by class.

@@ -1,4 +1,4 @@
-"""Data sets that come with scikit-learn or are drawn by it, and those of OpenML: they need no folder."""
+"""Data sets that need no folder: scikit-learn has or draws them, or they come from OpenML."""
 
 from collections.abc import Callable
 from dataclasses import replace

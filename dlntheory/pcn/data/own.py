@@ -17,7 +17,7 @@ WANTED = f"wanted arrays {' and '.join(WHOLE)}, or {', '.join(SPLIT)}"
 
 
 def is_own(name: str) -> bool:
-    """Whether a data set's name is that of a file."""
+    """Whether a data set's name names a file."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
@@ -73,7 +73,7 @@ def read_own(name: str) -> Dataset:
 
 
 def _normalisation(samples: np.ndarray) -> Normalisation:
-    """Of vectors, by feature; of images, by channel."""
+    """The normalisation of the samples: vectors by feature, images by channel."""
     if samples.ndim == 2:
         return standard(samples)
     return standard(np.moveaxis(samples, 1, -1).reshape(-1, samples.shape[1]))
@@ -92,7 +92,7 @@ def _as_samples(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _as_words(name: str, labels: np.ndarray) -> np.ndarray:
-    """One label a sample: whole numbers or words; rows with a single one become numbers."""
+    """One label per sample: whole numbers or words; rows with a single one become numbers."""
     if labels.ndim == 2 and labels.dtype.kind in "biuf" and labels.shape[1] > 1:
         if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
             raise ValueError(

@@ -189,7 +189,7 @@ class Inference(eqx.Module):
     """Inference on a batch: its last states, and the energy on the way.
 
     Attributes:
-        states: one array a block, ``(batch, ...)``; images with channels last.
+        states: one array per block, ``(batch, ...)``; images with channels last.
         energy: ``(T + 1, N)``, by time and block, the mean over the batch; of Newton's method ``(2, N)``, before and
             after.
         energy_by_sample: ``(2, batch, N)``, of every sample by block, before and after.
@@ -260,7 +260,7 @@ def _relax(
 def starting_states(
     network: Network, algorithm: Algorithm, x: Array, y: Array, first: First, memory: Any, key: jax.Array
 ) -> States:
-    """The states at time 0; those of a forward start are there already."""
+    """The states at time 0; a forward start's are there already."""
     if algorithm.initial.forward:
         return first.predictions
     return algorithm.initial.states(memory, network, x, y, key)

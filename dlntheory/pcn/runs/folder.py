@@ -13,7 +13,7 @@ from .metrics import Metrics
 
 CONFIG, METRICS, SUMMARY, CHECKPOINTS = "config.json", "metrics.jsonl", "summary.json", "checkpoints"
 PACKAGES = ("optax", "orbax-checkpoint")
-"""Packages that a run's numbers depend on, beside those of every number."""
+"""Packages that a run's numbers depend on, beside the packages that all numbers depend on."""
 
 
 class RunFolder:

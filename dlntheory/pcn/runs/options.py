@@ -17,7 +17,7 @@ def _of_preset(help: str) -> Any:
 
 @dataclass(frozen=True)
 class Options:
-    """What a training is run with."""
+    """The options of a training."""
 
     data: str = option(
         "digits", DATA, "Data set: digits, digits-32, moons, circles, iris, mnist, fashion-mnist, kmnist, cifar10, "

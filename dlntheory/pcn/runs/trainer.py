@@ -81,7 +81,7 @@ class Trainer:
 
     @cached_property
     def batch_size(self) -> int:
-        """Samples a step: those of the configuration, or all that the devices can share where there are fewer."""
+        """Samples per step: the configuration's, or all that the devices can share where there are fewer."""
         wanted, there = self.config.batch_size, len(self.data.train)
         if wanted <= there:
             return wanted
@@ -272,6 +272,6 @@ def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: 
 
 @eqx.filter_jit
 def _mean_squares(network: Any, x: Array) -> Float[Array, " N"]:
-    """Of every layer's prediction in a forward pass."""
+    """The mean square of every layer's prediction in a forward pass."""
     states, _ = network.forward(network.inside(x), training=True)
     return jnp.stack([jnp.square(state).mean() for state in states])

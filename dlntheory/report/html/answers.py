@@ -31,7 +31,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "depth": (1, 6), "width": (4, 40), "batch": (1, 64), "beta": (0, 1000), "step_size": (0.001, 2),
     "steps": (0, 10_000), "seed": (0, 2**31 - 1),
 }  # fmt: skip
-"""Of the settings that are numbers; what lies beyond is refused."""
+"""The bounds of the settings that are numbers; others are refused."""
 CURVES: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "depth": ((1, 2, 4, 6), ("bp", "pc")),
     "width": ((4, 8, 16, 32, 40), ("bp", "pc")),
@@ -42,7 +42,7 @@ CURVES: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What the sliders say: ``depth`` counts hidden layers; a ``beta`` of zero clamps the output."""
+    """The sliders' settings: ``depth`` counts hidden layers; a ``beta`` of zero clamps the output."""
 
     depth: int = 3
     width: int = 32

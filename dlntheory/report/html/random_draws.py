@@ -1,4 +1,4 @@
-"""Whether a network's alignment differs from that of random networks on the same samples; and the formula's."""
+"""A network's alignment beside the alignments of random networks on the same samples, and the formula's."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ RULES = ("bp", "pc")
 
 
 def against_random(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, Any]:
-    """The alignment of BP and PC beside that of random networks of the same widths, on the same samples.
+    """The alignment of BP and PC, here and in random networks of the same widths, on the same samples.
 
     Returns:
         ``rows``, one for each rule and batch; or, where the layers have no random counterpart, ``refused``.

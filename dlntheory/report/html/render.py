@@ -11,7 +11,7 @@ from ...numerics.extras import require
 from ..words import chain, fixed, number
 
 LIBRARIES = ("altair", "jinja2", "vl_convert")
-"""What the extra ``report`` installs."""
+"""Libraries that the extra ``report`` installs."""
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("common.js",)
 
@@ -57,7 +57,7 @@ def render(template: str, scripts: tuple[str, ...] = (), connect: bool = False, 
 
 
 def _hash(source: str) -> str:
-    """What a policy calls a script."""
+    """The name of a script in a policy: its hash."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 

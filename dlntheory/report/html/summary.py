@@ -7,7 +7,7 @@ from ..words import fixed, number
 
 
 def sentences(found: dict[str, Any]) -> Iterator[str]:
-    """What a reader should know before the charts, each with its number."""
+    """Sentences to read before the charts, each with its number."""
     yield (
         "Alignment is the cosine between a sample's residual and the change of its prediction when an update begins: "
         "1 is straight at the target, 0 sideways, below 0 away from it."
