@@ -106,7 +106,7 @@ def compare_all(net: Any, x: Any, y: Any, sizes: list[Any] | None, seed: int) ->
 
 
 def explain(net: Any, x: Any, y: Any, record: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Findings in words with their numbers, and what a random network would have, as a record."""
+    """Findings in words with their numbers, and the alignment of a random network, as a record."""
     from ..report.diagnosis import diagnose, random_alignments
 
     sizes = list(dict.fromkeys(row["batch"] for row in record["batches"]))

@@ -1,4 +1,4 @@
-"""`dlntheory claims`: what the paper Sample Efficiency says in its text, decided by data."""
+"""`dlntheory claims`: the claims in the text of the paper Sample Efficiency, decided by data."""
 
 from pathlib import Path
 from typing import Annotated, Any

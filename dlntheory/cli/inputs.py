@@ -74,7 +74,7 @@ def use_one_lapack_thread() -> None:
 
 @contextmanager
 def refusals(name: str = "") -> Iterator[None]:
-    """Turn what the library refuses into one line on the standard error, and exit code 2."""
+    """Turn the library's refusals into one line on the standard error, and exit code 2."""
     try:
         yield
     except (ValueError, TypeError, ArithmeticError, ImportError, OSError) as error:
@@ -83,7 +83,7 @@ def refusals(name: str = "") -> Iterator[None]:
 
 @contextmanager
 def file_refusals(name: str = "") -> Iterator[None]:
-    """Turn what the file system refuses into one line, and exit code 2; anything else is an error of ours."""
+    """Turn the file system's refusals into one line, and exit code 2; anything else is an error of ours."""
     try:
         yield
     except OSError as error:
@@ -91,7 +91,7 @@ def file_refusals(name: str = "") -> Iterator[None]:
 
 
 def refuse(message: str, cause: BaseException | None = None) -> NoReturn:
-    """Say what is wrong with the arguments, and end with exit code 2."""
+    """Print the error in the arguments, and end with exit code 2."""
     typer.echo(f"Error: {message}", err=True)
     raise typer.Exit(2) from cause
 

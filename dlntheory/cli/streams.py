@@ -23,7 +23,7 @@ class OutputError(Exception):
 
 
 class Pipe(io.RawIOBase):
-    """A stream whose reader may go away: what is written then is dropped, as nobody wants it.
+    """A stream whose reader may go away: output is then dropped.
 
     Args:
         raw: the stream.

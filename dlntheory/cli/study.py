@@ -165,7 +165,7 @@ def announced(cells: Sequence[Any], name: str) -> Iterator[Any]:
 
 
 def written(row: Any, scale: str, cells: Sequence[Any], missing: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Write the table and the picture of what is finished; the record."""
+    """Write the table and the picture of the finished cells; the record."""
     table, results = source(f"{PACKAGE}.table"), source("results")
     outcomes = source(f"{PACKAGE}.runner").finished(cells, folder)
     record: dict[str, Any] = table.record(row, scale, cells, outcomes, missing)

@@ -55,7 +55,7 @@ def train(
 
 
 def configure(given: dict[str, Any], out: Path | None, resume: bool) -> "TrainingConfig":
-    """The configuration, checked: that of the run to resume, or the defaults, with what is given."""
+    """The configuration, checked: the resumed run's or the default one, with the given options."""
     from ..pcn.runs.config import TrainingConfig
     from ..pcn.runs.folder import CONFIG, read_config
 
@@ -107,7 +107,7 @@ def shown(records: Iterable[dict[str, Any]], display: Any) -> Iterator[dict[str,
 
 
 def finished(folder: Path, config: "TrainingConfig", records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Draw the run, and gather what came out of it."""
+    """Draw the run, and gather its results."""
     import json
 
     from ..pcn.runs.folder import METRICS, SUMMARY

@@ -173,7 +173,7 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
 
 
 def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:
-    """Refuse now what could not be written later."""
+    """Refuse now the paths that could not be written later."""
     from ..files.arrays import ENCODERS, as_path
     from ..report.pictures import UNDATED
 

@@ -63,7 +63,7 @@ def verify(
 
 
 def _built_in(names: Sequence[str] | None) -> dict[str, Any]:
-    """The built-in networks, or those of the given names."""
+    """The built-in networks, or the ones with the given names."""
     from ..files.builtin import networks
 
     found = networks()

@@ -158,5 +158,5 @@ def raw_output_covariance(layers: Sequence[Layer], covariances: Covariances) -> 
 
 
 def symmetrised(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
-    """Remove what rounding leaves of asymmetry."""
+    """Remove the asymmetry that rounding leaves."""
     return (matrix + matrix.T) / 2

@@ -66,7 +66,7 @@ class Equilibrium(Record):
 
     @property
     def converged(self) -> Bool[Array, "*B"]:
-        """Whether rounding alone explains what ``accuracy`` says of a sample."""
+        """Whether rounding alone explains a sample's ``accuracy``."""
         return is_safe(self.accuracy, len(self.errors))
 
     @property

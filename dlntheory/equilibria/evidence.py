@@ -37,7 +37,7 @@ def log_likelihood(
         y: outputs, ``(B, n_L)`` or ``(n_L,)``.
         covariances: ``None`` for identities, or ``L`` entries, each a positive scalar or a symmetric positive
             definite ``(n_l, n_l)`` matrix.
-        observed: which outputs are known, booleans ``(n_L,)`` or ``(B, n_L)``: the density is that of the known ones,
+        observed: which outputs are known, booleans ``(n_L,)`` or ``(B, n_L)``: the density is of the known ones,
             and the entries of an array ``y`` elsewhere are ignored. ``None``: all are known.
         prior: `Prior` of an input that is not given: the density is ``p(y)``, and ``S`` gains ``D_0 Σ_0 D_0ᵀ``.
 

@@ -1,4 +1,4 @@
-r"""Memory: what a network recalls of an output of which a part is known."""
+r"""Memory: a network recalls the missing part of an output from the known part."""
 
 from typing import Any
 

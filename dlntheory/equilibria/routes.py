@@ -206,7 +206,7 @@ def _resolved(
     r"""The errors, of each layer and sample the more accurate of two: by subtraction, or swept down from the next.
 
     A subtraction loses the digits of an error far smaller than its activity; a sweep amplifies what rounding left
-    of the error above. Both losses are estimated on the way down, the amplification by that of a random vector.
+    of the error above. Both losses are estimated on the way down, the amplification by a random vector's.
     """
     by_subtraction = errors_by_subtraction(layers, whitening, offsets, hidden)
     losses = _subtraction_losses(layers, whitening, offsets, hidden)

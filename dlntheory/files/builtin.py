@@ -21,7 +21,7 @@ DIGITS_SAMPLES = FOLDER / "digits_samples.npz"
 
 
 class Embedded(NamedTuple):
-    """A network, a batch of inputs and targets, and what they show."""
+    """A network, a batch of inputs and targets, and a line that describes them."""
 
     net: LinearNetwork
     x: np.ndarray

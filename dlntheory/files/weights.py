@@ -215,7 +215,7 @@ def _entries_by_name(names: Iterable[str], order: list[str] | None) -> list[dict
 
 
 def _biases_by_weight(names: Iterable[str]) -> dict[str, str]:
-    """The weights by the first convention that finds any, and what their biases would be called."""
+    """The weights by the first convention that finds any, and the names that their biases would have."""
     for weight, bias in CONVENTIONS:
         matches = [match for match in map(weight.fullmatch, names) if match]
         if matches:

@@ -29,7 +29,7 @@ GROWTH = 1e3
 
 
 class Inference(NamedTuple):
-    """A problem as columns: a chain, its feedforward pass ``x̂_0 … x̂_L``, and what its end is clamped to.
+    """A problem as columns: a chain, its feedforward pass ``x̂_0 … x̂_L``, and the clamp of its end.
 
     ``output`` is the clamp as a deviation from the feedforward pass.
     """
@@ -73,9 +73,9 @@ class Relaxation(Record):
         weighted_errors: ``Σ_l⁻¹ ε_l``, each ``(B, n_l)``; under a schedule, with the precisions of the last time.
         energy_by_layer: ``½ ε_lᵀ Σ_l⁻¹ ε_l``, ``(B, L)``.
         energy: their sum, and the soft output's term, ``(B,)``.
-        residual_norm: the norm of the energy's gradient in the free activities, over the whole batch, relative to that
-            of the feedforward pass: 1 at a forward start, 0 at equilibrium. Whatever the schedule, with the constant
-            precisions: those of the equilibrium.
+        residual_norm: the norm of the energy's gradient in the free activities, over the whole batch, relative to its
+            value at the feedforward pass: 1 at a forward start, 0 at equilibrium. With every schedule it is measured
+            with the constant precisions, as the equilibrium is.
         count: the number of steps taken, as an array.
         status: index of the outcome among converged, step limit, diverged, not finite.
         truncation: an estimate of the share of the activities' movement that a truncated series leaves out; 0 where

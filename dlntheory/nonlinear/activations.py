@@ -17,7 +17,7 @@ Activation = Callable[[Any], Any]
 
 
 def identity(x: Array) -> Array:
-    """Return what comes in."""
+    """Return the argument."""
     return x
 
 

@@ -129,7 +129,7 @@ def decoder(
         TypeError: for numbers that are not whole.
 
     Source:
-        Benchmarking PCNs, appendix C.1 and table 9; the hidden widths and the flat prior are those of its code, PCX.
+        Benchmarking PCNs, appendix C.1 and table 9; the hidden widths and the flat prior are from its code, PCX.
 
     Example:
         >>> from dlntheory import pcn
@@ -178,7 +178,7 @@ def deconvolutional_decoder(
         TypeError: for numbers that are not whole.
 
     Source:
-        Benchmarking PCNs, appendix C.1 and table 8; the channels and the flat prior are those of its code, PCX.
+        Benchmarking PCNs, appendix C.1 and table 8; the channels and the flat prior are from its code, PCX.
 
     Example:
         >>> from dlntheory import pcn

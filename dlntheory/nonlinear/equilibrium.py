@@ -45,14 +45,14 @@ class NonlinearEquilibrium(eqx.Module):
 
     Attributes:
         activities: ``x*_0 … x*_L``, each ``(B, *shapes[l])``.
-        errors: ``ε*_1 … ε*_L``, ``ε*_l = x*_l − f_l(x*_{l-1})``; of ``"linearised"``, those of the linearised network.
+        errors: ``ε*_1 … ε*_L``, ``ε*_l = x*_l − f_l(x*_{l-1})``; of ``"linearised"``, the linearised network's.
         signals: ``e_1 … e_L``, the errors as each layer's parameters receive them, ``Δθ_l ∝ (∂T_l/∂θ_l)ᵀ e_l``: the
             errors themselves, but ``f'(z_l) ⊙ ε*_l`` in a `pcn.Block` with an activation ``f`` behind its layer, where
             at a kink a subgradient stands for the slope.
         residual: ``r = y − ŷ``, like the targets.
         energy: ``½ Σ_l ‖ε*_l‖²``, ``(B,)``.
-        residual_norm: the norm of the smallest subgradient of the energy in the hidden activities, relative to that of
-            the feedforward pass (absolute where that is zero), ``(B,)``.
+        residual_norm: the norm of the smallest subgradient of the energy in the hidden activities, relative to its
+            value at the feedforward pass (absolute where that is zero), ``(B,)``.
         pinned: how many units rest on a kink, relative to the number of hidden units, ``(B,)``.
         steps: Newton steps taken, as an array.
         passes: passes through the network, forward or backward, as an array: a step of gradient descent takes two.

@@ -128,7 +128,7 @@ class BatchNorm(eqx.Module):
     evaluation of the network, inference included; or, if ``frozen``, of those in the learning phase only.
 
     Source:
-        Ioffe and Szegedy 2015; the freezing is that of Deeper PCNs, section 4.
+        Ioffe and Szegedy 2015; the freezing is from Deeper PCNs, section 4.
     """
 
     scale: Float[Array, " channels"]

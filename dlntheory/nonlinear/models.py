@@ -147,7 +147,7 @@ def alexnet(
     """AlexNet for small images: five convolutions and three linear layers; arguments as for `vgg`.
 
     Source:
-        Better Initialization, appendix C.1; the sizes are those of PCX.
+        Better Initialization, appendix C.1; the sizes are from PCX.
     """
     return vgg("AlexNet", input_shape, classes, activation, norm, False, key, dtype)
 
@@ -180,12 +180,12 @@ def resnet18(
         The network.
 
     Raises:
-        ValueError: for an unknown activation or norm, or a shape that is not that of an image.
+        ValueError: for an unknown activation or norm, or a shape that no image has.
         TypeError: for numbers that are not whole.
 
     Source:
         Benchmarking PCNs, table 1; the later version of Deeper PCNs for auxiliary neurons. No paper gives more than the
-        name; the sizes are those of He et al. 2016 with a first convolution of 3 × 3 and no pooling before the end.
+        name; the sizes are from He et al. 2016, with a first convolution of 3 × 3 and no pooling before the end.
 
     Example:
         >>> from dlntheory import pcn
@@ -291,7 +291,7 @@ def build(
         norm: batch normalisation: ``"standard"``, ``"frozen"`` or ``"none"``; ``None`` for the model's own, which is
             standard for a ResNet and none elsewhere.
         key: an integer seed or a JAX random key.
-        **options: those of the model: ``hidden`` widths of an MLP, AE or Decoder, ``channels`` and ``kernel`` of a
+        **options: the model's own: ``hidden`` widths of an MLP, AE or Decoder, ``channels`` and ``kernel`` of a
             Conv-AE or Conv-Decoder, ``variance`` of the latent of a decoder, ``skip`` of a VGG, ``auxiliary`` of a
             ResNet.
 

@@ -29,7 +29,7 @@ Hidden: TypeAlias = list[Any]
 """One array ``(B, …)`` for each hidden layer."""
 
 SUFFICIENT = 1e-4
-"""The share of what the slope promises by which a step must lower the energy (Armijo)."""
+"""The share of the decrease predicted by the slope that a step must reach (Armijo)."""
 ITERATIONS = 500
 """The most iterations of conjugate gradients in one step."""
 HALVINGS = 30
@@ -37,7 +37,7 @@ HALVINGS = 30
 STIFFNESS = 3.0
 """``ρ``, relative to the precisions of the errors, which are one."""
 LOOSE = 1.0
-"""A multiplier moves when the residual is at most this share of what is missing at the ties."""
+"""A multiplier moves when the residual is at most this share of the mismatch at the ties."""
 
 
 class Clamped(NamedTuple):
@@ -151,7 +151,7 @@ def start_of(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisatio
 
 
 def tighten(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Settings) -> Minimisation:
-    """Let the multipliers of samples that have settled take what is missing at their ties."""
+    """Move the multipliers of samples that have settled by the mismatch at their ties."""
     errors = clamped.errors(now.hidden)
     gaps = [errors[place] - each for place, each in zip(clamped.tied, now.multipliers, strict=True)]
     missing = norm(gaps) / STIFFNESS**0.5 / settings.reference

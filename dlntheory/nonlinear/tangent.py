@@ -66,7 +66,7 @@ class Sloped(Wrapper):
 
     @property
     def has_features(self) -> bool:
-        """No: what the weight makes of its features is scaled."""
+        """No: the weight's output is scaled."""
         return False
 
     def bind(self, shape: Shape) -> "Sloped":

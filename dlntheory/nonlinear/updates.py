@@ -3,8 +3,8 @@ r"""Updates by backpropagation and predictive coding in a nonlinear network, and
 The rules are the linear networks' rules, with Jacobians for maps. A layer ``x_l = T_l φ(x_{l-1}) + b_l`` is updated by
 ``(1/B) Σ_b e_l φ(a_{l-1})ᵀ``. Backpropagation takes errors and activities from the feedforward pass,
 ``e_l = J_{l+1}ᵀ … J_Lᵀ r`` and ``a = x̂``; predictive coding takes both from the equilibrium, ``e_l = ε*_l`` and
-``a = x*``, and as the energy is stationary there, this is minus its gradient in the weights. Rescalings are those of
-linear networks too, of the features ``φ(x*)`` and ``φ(x̂)``.
+``a = x*``, and as the energy is stationary there, this is minus its gradient in the weights. Rescalings are the
+linear networks' too, with the features ``φ(x*)`` and ``φ(x̂)``.
 """
 
 from functools import partial
@@ -205,7 +205,7 @@ def _evaluate(
 def _prepare(
     net: Network, x: Any, y: Any, rule: str, rescaling: str | None, options: NonlinearOptions
 ) -> tuple[Network, Traces, str | None, Options, bool]:
-    """Check everything, and find what the rule multiplies."""
+    """Check everything, and find the rule's factors."""
     as_chain("net", net)
     one_of("rule", rule, get_args(Rule))
     inference: Any = {name: each for name, each in options.items() if name in INFERENCE}
@@ -272,7 +272,7 @@ def block_update(block: Any, signals: Array, inputs: Array) -> Any:
 
 
 def _layer_updates(net: Network, traces: Traces, rescaling: str, options: Options) -> list[Any]:
-    """Rescaled updates of layers: what linear networks do, with features for activities."""
+    """Rescaled updates of layers, as in linear networks, with features for activities."""
     layers = [linear_layer(block) for block in net.blocks]
     columns = [as_columns(each) for each in traces.signals]
     inputs, predicted = (

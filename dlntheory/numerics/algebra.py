@@ -174,7 +174,7 @@ def pinv_product(left: Matrix, right: Matrix, rcond: float | None = None) -> Mat
 
 
 def _scaled(matrix: Matrix) -> tuple[Matrix, Any]:
-    """The matrix with largest entry one, and that entry; what is zero stays."""
+    """The matrix divided by its largest entry, and that entry; zero stays zero."""
     xp = namespace(matrix)
     size = stop_gradient(xp.max(xp.abs(matrix)))
     size = xp.where(size > 0, size, xp.ones_like(size))[()]

@@ -24,7 +24,7 @@ SMALL_LEAF = 8
 def inverse_cholesky(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
     r"""The lower-triangular ``X = C⁻¹`` with ``matrix = C Cᵀ``; NaN where ``matrix`` is not positive definite.
 
-    With ``matrix = [[A, Bᵀ], [B, D]]`` and ``X_A`` known, ``C_21 = B X_Aᵀ`` and the rest is that of
+    With ``matrix = [[A, Bᵀ], [B, D]]`` and ``X_A`` known, ``C_21 = B X_Aᵀ``, and ``C_22`` is the factor of
     ``D − C_21 C_21ᵀ``.
     """
     first = _first_block(matrix)

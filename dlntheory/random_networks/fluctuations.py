@@ -141,7 +141,7 @@ def _root(matrix: Any, xp: Any) -> Any:
 
 @cache
 def _differentiable_moments() -> Any:
-    """`_moments` with derivatives that need no decomposition: those of `_moments_by_solves`.
+    """`_moments` with derivatives that need no decomposition: it is differentiated as `_moments_by_solves`.
 
     Eigenvectors have no derivative where eigenvalues coincide, and roots none at zero; the moments have both.
     """

@@ -12,7 +12,7 @@ _SCANNED = (DenseKind, ResidualKind)  # their formulas take widths that are arra
 def through_layers(
     step: Callable[..., tuple[Any, Any]], state: Any, layers: Sequence[LayerKind], *numbers: Sequence[Any]
 ) -> tuple[Any, list[Any]]:
-    """Carry a state from layer to layer; also return what each step gives, a tuple of arrays per layer.
+    """Carry a state from layer to layer; also return each step's results, a tuple of arrays per layer.
 
     Args:
         step: takes the state, a layer, and one entry of each of ``numbers``; returns the next state and a tuple.

@@ -30,7 +30,7 @@ def align_report(record: dict[str, Any]) -> Iterator[RenderableType]:
 
 
 def _by_batch(record: dict[str, Any]) -> RenderableType:
-    """The mean over batches of every rule, and what a random network would have."""
+    """The mean over batches of every rule, and the alignment of a random network."""
     rows, samples = record["batches"], record["samples"]
     sizes = list(dict.fromkeys(row["batch"] for row in rows))
     table = titled_table("By batch size, ± standard error", "rule", *(

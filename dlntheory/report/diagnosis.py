@@ -1,4 +1,4 @@
-"""Why the alignment is what it is: findings in words, each with the number that decided it, and what to try."""
+"""Why the alignment is high or low: findings in words, each with its deciding number, and what to try."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

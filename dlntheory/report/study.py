@@ -1,4 +1,4 @@
-"""The studies on the terminal: the list of all, and what one of them came to."""
+"""The studies on the terminal: the list of all, and the results of one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.text import Text
 
 
 def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
-    """Every study, and what running it means."""
+    """Every study, and how it is run."""
     table = _table("study", "what it shows", "how")
     for each in records:
         table.add_row(Text(each["name"], no_wrap=True), each["title"], Text(_how(each), "dim"))

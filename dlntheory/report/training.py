@@ -1,4 +1,4 @@
-"""A training run on the terminal: how it goes, what came out, and the table of algorithms."""
+"""A training run on the terminal: its progress, its outcome, and the table of algorithms."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -206,7 +206,7 @@ def _sample_by_sample(change: Callable[[Signals], Array], signals: Signals) -> A
 
 
 class Rounding(NamedTuple):
-    """The residuals as far as rounding leaves any, and what it makes of the way to the output.
+    """The residuals beyond rounding, and the growth of rounding on the way to the output.
 
     Attributes:
         residual: ``(n, B)``, zero for samples that are fitted: their residual is nothing but rounding.

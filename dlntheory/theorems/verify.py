@@ -102,7 +102,7 @@ class Verdict(Record):
 
 
 class Statement(NamedTuple):
-    """A statement in words, how both sides of its claim are found, what they are, and the options of `verify`."""
+    """A statement in words, the function that finds both sides of its claim, the name of their quantity, and its options."""
 
     text: str
     conclude: Callable[..., Conclusion]
@@ -136,10 +136,11 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: 
     - ``1``: with the adaptive learning rates, a predictive-coding update of one sample moves its prediction by
       exactly the residual, if ``x*_{l-1}ᵀ x̂_{l-1} ≠ 0`` in every layer. Every sample of the batch is taken on its own.
     - ``2``: with the decorrelation matrices, an update of the batch moves every prediction by exactly its residual, if
-      in every layer ``rank(X̂_{l-1} X*_{l-1}ᵀ) = rank X̂_{l-1}`` and the rows of ``R`` lie in those of ``X̂_{l-1}``.
+      in every layer ``rank(X̂_{l-1} X*_{l-1}ᵀ) = rank X̂_{l-1}``, and the rows of ``R`` lie in the row space of
+      ``X̂_{l-1}``.
     - ``3``: with covariances ``Σ_l ∝ x*_{l-1}ᵀ x̂_{l-1}``, a plain update of one sample moves its prediction straight
-      towards the target. With ``covariances=``, of those; otherwise of those that `interference_free_covariances`
-      finds for each sample, and where it finds none, a hypothesis says so.
+      towards the target. The covariances are ``covariances=``, or the result of `interference_free_covariances` for
+      each sample; where it finds none, a hypothesis says so.
     - ``"spike"``: in inference with spiking precision, the error that stands at layer ``l`` at time ``L − l`` is
       backpropagation's ``D_lᵀ r``.
     - ``"nudging"``: an output precision of ``β`` is a soft output of strength ``β / (1 − β)``.

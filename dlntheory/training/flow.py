@@ -1,4 +1,4 @@
-r"""Training in continuous time: ``dW_l/dt = ΔW_l``, with unit learning rate, and what it does to the balance of layers.
+r"""Training in continuous time: ``dW_l/dt = ΔW_l``, with unit learning rate, and its effect on the balance of layers.
 
 Backpropagation conserves ``W_lW_lᵀ − W_{l+1}ᵀW_{l+1}``. Predictive coding does not; by its local rule
 

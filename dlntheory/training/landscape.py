@@ -221,7 +221,7 @@ def lowest_curvature(
 def spectrum(
     net: LinearNetwork, x: Any, y: Any, rule: str, options: HessianOptions
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Eigenvalues from the lowest up, eigenvectors, and what rounding explains of an eigenvalue."""
+    """Eigenvalues from the lowest up, eigenvectors, and the part of an eigenvalue that rounding explains."""
     one_of("rule", rule, GRADIENTS)
     refuse_others(options, HESSIAN_OPTIONS)
     matrix = loss_hessian(net, x, y) if rule == "bp" else energy_hessian(net, x, y, **options)

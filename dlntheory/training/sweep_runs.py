@@ -1,4 +1,4 @@
-"""The runs of a sweep while they go on: dealing them out to devices, taking in what comes back, and checkpoints."""
+"""The runs of a sweep while they go on: dealing them out to devices, collecting results, and checkpoints."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -70,7 +70,7 @@ class Algorithm(eqx.Module):
             raise ValueError("`update` is Averaged with error coordinates; wanted another, or a relaxation of states.")
 
     def _check_timeless(self) -> None:
-        """Refuse what a relaxation without steps in time cannot have."""
+        """Refuse options that a relaxation without steps in time cannot have."""
         kind = type(self.relaxation).__name__
         if self.schedule is not None:
             raise ValueError(
@@ -94,7 +94,7 @@ class Algorithm(eqx.Module):
 
 
 class Preset(NamedTuple):
-    """A row of the table: an algorithm, what it is, and where it is described."""
+    """A row of the table: an algorithm, its description, and its source."""
 
     algorithm: Algorithm
     description: str

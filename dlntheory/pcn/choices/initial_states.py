@@ -12,7 +12,7 @@ from ...nonlinear.network import Network, States
 
 
 class Initial(eqx.Module):
-    """The states at time 0, from what earlier batches left in a memory."""
+    """The states at time 0, from a memory that earlier batches left."""
 
     forward = False
     """Whether every state starts at its prediction, so that only the output has an error."""

@@ -30,7 +30,7 @@ class Output(eqx.Module):
     clamped = True
     """Whether the output stays where the condition puts it; otherwise it relaxes with the hidden states."""
     by_batch = False
-    """Whether what is drawn is drawn for every batch; otherwise it is the same for a whole epoch."""
+    """Whether the output condition draws for every batch; otherwise it draws for a whole epoch."""
 
     @abc.abstractmethod
     def phases(self, epoch: Scalar, key: jax.Array) -> tuple[Phase, ...]:

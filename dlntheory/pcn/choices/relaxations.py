@@ -1,7 +1,7 @@
 """How the variables of inference move down the energy.
 
-Time counts from 0, and the step from time ``t`` to ``t + 1`` uses the gradient at time ``t``. Gradients are those of
-one sample's energy; under batch normalisation, of the batch's summed energy.
+Time counts from 0, and the step from time ``t`` to ``t + 1`` uses the gradient at time ``t``. Gradients are
+taken of one sample's energy; under batch normalisation, of the batch's summed energy.
 """
 
 import abc

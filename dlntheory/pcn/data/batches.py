@@ -30,7 +30,7 @@ class Augmentation:
     rotation: float = 0.0
 
     def check(self, shape: Sequence[int]) -> None:
-        """Refuse what cannot be done to samples of that shape."""
+        """Refuse changes that samples of that shape do not allow."""
         if self == Augmentation():
             return
         if len(shape) != 3:

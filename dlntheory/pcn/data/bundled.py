@@ -102,4 +102,4 @@ def parted(samples: Any, labels: Any, share: int = TEST_SHARE) -> tuple[Split, S
 BUNDLED: dict[str, Callable[[], Dataset]] = {
     "digits": digits, "digits-32": digits_32, "moons": moons, "circles": circles, "iris": iris,
 }  # fmt: skip
-"""By name, what makes each."""
+"""The function that makes each data set, by name."""

@@ -149,7 +149,7 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
 
 @contextmanager
 def telling_how_to_get(name: str, folder: Path) -> Iterator[None]:
-    """Add the command that gets a data set to what is said of its missing files."""
+    """Add the command that gets a data set to the message about its missing files."""
     try:
         yield
     except FileNotFoundError as error:

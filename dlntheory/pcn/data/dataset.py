@@ -1,4 +1,4 @@
-"""A labelled data set in memory: as it stands in its files, with what turns a batch of it into inputs and targets."""
+"""A labelled data set in memory: as it stands in its files, with the normalisation of its batches."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -18,7 +18,7 @@ RELATIVES = {
     "fashion-mnist": ("FashionMNIST", "fashion-mnist", "Fashion-MNIST", "fashion_mnist"),
     "kmnist": ("KMNIST", "kmnist"),
 }
-"""By data set, what a folder of its own is called."""
+"""The names that each data set's own folder may have."""
 
 
 class Images(NamedTuple):

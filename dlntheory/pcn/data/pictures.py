@@ -53,8 +53,8 @@ def read_tiny_imagenet(folder: Path) -> tuple[Split, Split]:
 
     Args:
         folder: ``tiny-imagenet-200``, or the folder that holds it. Pictures are in ``train/<class>/images`` or in
-            ``train/<class>``; those of the validation set in ``val/images``, by ``val_annotations.txt``, or by class as
-            those of the training set.
+            ``train/<class>``; validation pictures in ``val/images``, by ``val_annotations.txt``, or by class like the
+            training set.
 
     Returns:
         The training and the test set, images as bytes ``(N, 3, 64, 64)``; classes are numbered as in ``wnids.txt``.

@@ -22,7 +22,7 @@ from .inference import relax
 def reconstruct(
     network: Network, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None
 ) -> Float[Array, "batch ..."]:
-    """Find the latents of outputs by inference, and decode them: what is left of an output in its compressed form.
+    """Reconstruct outputs from their latents: inference finds the latents, and the network decodes them.
 
     Args:
         network: a network with a latent input (`with_latent`).

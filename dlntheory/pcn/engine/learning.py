@@ -25,7 +25,7 @@ DRAWN = 2**31
 
 
 class Lesson(NamedTuple):
-    """The gradients of the batch's mean energy, and what the batch leaves behind."""
+    """The gradients of the batch's mean energy, and the state that the batch leaves behind."""
 
     gradients: Gradients
     energy: Float[Array, " N"]

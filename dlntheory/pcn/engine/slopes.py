@@ -97,7 +97,7 @@ def slopes(problem: Problem, states: States, time: Any) -> Slopes:
 def _block_terms(
     problem: Problem, states: States, precision: Array, k: int
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """A block's share of everything: computed, and what it is while the block has no error."""
+    """A block's share of the energy and its slopes: computed, and as it is while the block has no error."""
     network, first = problem.network, problem.first
     sources, loss = network.read(problem.x, states, k), loss_of(network, problem.algorithm.loss, k)
     movable = [source > 0 for source in network.sources[k]]

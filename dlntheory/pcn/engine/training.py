@@ -188,7 +188,7 @@ def evaluate(
 
     Returns:
         ``loss``, the sum over samples, ``correct``, how many have their largest output where the target has, and
-        ``count``, how many there are: sums of them over batches give those of a data set.
+        ``count``, the number of samples: summed over batches, they are the numbers of a data set.
 
     Raises:
         ValueError: for data that does not fit the network, an unknown loss, or a latent without an algorithm.

@@ -43,7 +43,7 @@ OF_INITIAL: dict[str, tuple[type[Initial], str]] = {
     "average_layer": (ClassAverage, "first"), "patterns": (HopfieldMemory, "patterns"),
     "memory_width": (HopfieldMemory, "width"), "memory_rate": (HopfieldMemory, "rate"),
 }  # fmt: skip
-"""Options of an initial state: whose they are, and what they are called there."""
+"""Options of initial states: the class that has each, and its name there."""
 CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
 """Fields that no number depends on."""
 
@@ -88,7 +88,7 @@ class TrainingConfig(Options):
         return [name for name, own, others in pairs if own != others and name not in CIRCUMSTANCES]
 
     def check(self) -> None:
-        """Refuse what cannot be run, before data are read or anything is compiled.
+        """Refuse configurations that cannot be run, before data are read or anything is compiled.
 
         Raises:
             ValueError: for a value out of range, an unknown name, or options that exclude each other.

@@ -32,7 +32,7 @@ def first_bad(metrics: dict[str, np.ndarray]) -> int | None:
 
 
 def explain(where: Position, loss: float, states: np.ndarray, energies: np.ndarray, updates: np.ndarray) -> str:
-    """Say what diverged.
+    """Name the loss, energy or update that diverged.
 
     Args:
         where: the step that diverged.

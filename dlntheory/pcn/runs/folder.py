@@ -33,7 +33,7 @@ class RunFolder:
         self.metrics = Metrics(path / METRICS)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write what came out."""
+        """Write the summary of the run."""
         write_atomically(self.path / SUMMARY, _encode(summary))
 
 

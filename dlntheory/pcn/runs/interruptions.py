@@ -1,4 +1,4 @@
-"""Interruptions that wait for the end of what must not be cut in two."""
+"""Interruptions that wait for the end of a block of code."""
 
 import signal
 import threading

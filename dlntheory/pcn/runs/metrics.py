@@ -38,7 +38,7 @@ class Metrics:
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file, none if it is not there; what follows a damaged line is left out."""
+    """The records of a file, none if it is not there; lines from a damaged one on are left out."""
     if not path.is_file():
         return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -117,7 +117,7 @@ def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
 
 
 class Standing(NamedTuple):
-    """Where a run stands: the state of training, and what else has to be known to go on."""
+    """The state of a run: of its training, and of its progress, which a resumed run needs too."""
 
     state: Any
     progress: Progress
@@ -160,7 +160,7 @@ class Run:
             self.save(0.0 if self.now.progress.finished else self.config.checkpoint_seconds)
 
     def finish(self) -> None:
-        """Write what came out."""
+        """Write the summary."""
         summary = {**asdict(self.now.progress), "step": self.step}
         self.folder.write_summary({name: each for name, each in summary.items() if name not in ("batch", "sums")})
 

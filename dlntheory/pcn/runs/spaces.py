@@ -34,7 +34,7 @@ DECAY = Range(1e-5, 1e-2, log=True)
 
 
 class Space(NamedTuple):
-    """A paper's table: what is searched for predictive coding, iPC and BP, and inference steps by model.
+    """A paper's table: the dimensions searched for predictive coding, iPC and BP, and inference steps by model.
 
     A model without a row has steps from its depth on, in twos, as the rows of Deeper PCNs have.
     """
@@ -127,8 +127,8 @@ SPACES = {
 }  # fmt: skip
 """By name: Table 7 of Benchmarking PCNs, Table 5 of Deeper PCNs, and Tables 8 and 9, 10 and 11 of Benchmarking PCNs.
 
-Table 7's rate of the weights has two entries for three columns; the first is read as that of PC and of iPC. In steps of
-0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Table 10 gives variances of the noise.
+Table 7's rate of the weights has two entries for three columns; the first is read as the rate of PC and of iPC. In
+steps of 0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Table 10 gives variances of the noise.
 """
 
 

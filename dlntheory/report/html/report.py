@@ -1,4 +1,4 @@
-"""`write_report`: what the library finds of a network and its data, as one page that can be mailed."""
+"""`write_report`: the findings about a network and its data, as one page that can be mailed."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +30,7 @@ def write_report(
     command: str | None = None,
     seed: int = 0,
 ) -> Path:
-    r"""Write what there is to say of a network and its data as one HTML page.
+    r"""Write everything that the library finds about a network and its data as one HTML page.
 
     Alignment by rule and batch size, with distributions and bootstrap intervals; energies and conditioning by layer;
     the theorems with their deciding numbers; the spectrum and the course of inference; update kernels; random networks
