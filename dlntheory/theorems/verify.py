@@ -102,7 +102,7 @@ class Verdict(Record):
 
 
 class Statement(NamedTuple):
-    """A statement in words, the function that finds both sides of its claim, the name of their quantity, and its options."""
+    """A statement in words, the function for both sides of its claim, the name of their quantity, and its options."""
 
     text: str
     conclude: Callable[..., Conclusion]
