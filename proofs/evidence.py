@@ -97,7 +97,7 @@ PROOFS = (
     Proof(
         "evidence-gradient",
         '½ ∂ log det S/∂W_l = D_lᵀ S⁻¹ D_l W_l S_{l-1}, and 0 for l = 1: with pc-gradient, rule "evidence" is ∂ log p/∂W_l.',
-        'docs/generative.md, "Learning the evidence"',
+        "docs/theory.md, statement 7.4",
         determinant_gradient,
         determinant_step,
         INSIDE,
@@ -105,7 +105,7 @@ PROOFS = (
     Proof(
         "fisher-identity",
         "The posterior mean of Σ_l⁻¹ ε_l x_{l-1}ᵀ is ∂ log p/∂W_l: the posterior covariance is what predictive coding leaves out.",
-        'docs/generative.md, "Learning the evidence"; Oliviers et al. 2024',
+        "docs/theory.md, statement 7.5; Oliviers et al. 2024",
         fisher,
         fisher_step,
         INSIDE,

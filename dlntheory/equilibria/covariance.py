@@ -157,6 +157,6 @@ def raw_output_covariance(layers: Sequence[Layer], covariances: Covariances) -> 
     return symmetrised(forward_covariance(layers, covariances))
 
 
-def symmetrised(matrix: Float[Array, "n n"]) -> Float[Array, "n n"]:
+def symmetrised(matrix: Matrix) -> Matrix:
     """Remove the asymmetry that rounding leaves."""
     return (matrix + matrix.T) / 2

@@ -199,7 +199,7 @@ def lowest_curvature(
         **options: of `energy_hessian`.
 
     Returns:
-        The `Curvature`.
+        The `Curvature`; the largest entry of its direction is positive.
 
     Raises:
         ValueError: as `energy_hessian`, or for an unknown rule.
@@ -214,7 +214,8 @@ def lowest_curvature(
         [0.0, -9.0]
     """
     values, vectors, rounding = spectrum(net, x, y, rule, options)
-    direction = namespace(stacked(net.weights)).asarray(vectors[:, 0], net.dtype)
+    lowest = vectors[:, 0] * np.sign(vectors[np.abs(vectors[:, 0]).argmax(), 0])
+    direction = namespace(stacked(net.weights)).asarray(lowest, net.dtype)
     return Curvature(float(values[0]), weights_of(net, direction), rounding)
 
 
