@@ -154,11 +154,14 @@ class UpdateKernel(Record):
     def effective_rank(self) -> Float[Array, ""]:
         r"""``exp(−Σ p_i log p_i)``, with ``p`` the singular values divided by their sum: from 1 to ``N``.
 
+        NaN where ``K`` is zero.
+
         Source:
             Roy and Vetterli 2007.
         """
         values = self.spectrum()
-        xp, shares = namespace(values), values / values.sum()
+        with np.errstate(invalid="ignore"):
+            xp, shares = namespace(values), values / values.sum()
         logarithms = xp.log(xp.where(shares > 0, shares, xp.ones_like(shares)))
         return xp.exp(-(shares * logarithms).sum())
 
@@ -166,10 +169,11 @@ class UpdateKernel(Record):
         r"""The cosine between ``K`` and the identity, ``tr K / (√N ‖K‖_F)``; one for multiples of the identity.
 
         Of a residual in a uniformly random direction it is the mean of ``⟨V, K[V]⟩`` over the root of the mean of
-        ``‖V‖² ‖K[V]‖²``: the alignment to expect of the whole batch.
+        ``‖V‖² ‖K[V]‖²``: for large ``N`` the alignment to expect of the whole batch. NaN where ``K`` is zero.
         """
         matrix = self.matrix()
-        return matrix.trace() / (len(matrix) ** 0.5 * namespace(matrix).linalg.norm(matrix))
+        with np.errstate(invalid="ignore"):
+            return matrix.trace() / (len(matrix) ** 0.5 * namespace(matrix).linalg.norm(matrix))
 
     def target_alignment(self, residual: Any = None) -> Float[Array, "*B"]:
         """The cosine between each sample's residual and the change of its prediction.

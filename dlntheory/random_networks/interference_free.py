@@ -5,7 +5,8 @@ for dense layers is ``1/v_l``. So ``N_l = n_L V_l/V_L`` with ``V_l = Σ_{k≤l} 
 
 ``c_{l+1}/c_l = T_{l+1}/T_l = v_l (n_l − n_L V_l/V_L)``:
 
-covariances exist if and only if ``n_l > n_L V_l/V_L`` for all ``l < L``, always in square networks.
+covariances exist if and only if ``n_l > n_L V_l/V_L`` for all ``l < L``, always in square networks. Where they do not,
+the fluctuation of the target may still give single draws a solution.
 """
 
 from dataclasses import dataclass

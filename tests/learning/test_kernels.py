@@ -186,6 +186,16 @@ def test_backpropagation_is_never_worse_than_its_condition_number_allows(seed):
     assert kernel.target_alignment([attained])[0] == pytest.approx(worst, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rule", ["bp", "pc", "natural"])
+def test_a_kernel_of_zeros_has_no_rank_and_no_alignment_and_warns_of_nothing(rule):
+    net = dln.LinearNetwork.from_weights([np.eye(2), np.ones((2, 2))])
+    kernel = dln.update_kernel(net, np.zeros(2), np.ones(2), rule=rule)
+    assert not np.any(kernel.matrix())
+    assert np.isnan(kernel.effective_rank())
+    assert np.isnan(kernel.identity_alignment())
+
+
 def test_identity_alignment_is_what_random_residuals_have_on_average():
     kernel = dln.update_kernel(*dense())
     residuals = draws(4).normal(size=(4000, kernel.size))
