@@ -674,7 +674,7 @@ MUTANTS = (
     Mutant(
         "training/sweep_runs.py", "diverged runs that are dealt out",
         "(self.seeds == seed) & (self.steps == done)", "(self.seeds == seed) & (self.steps >= 0)",
-        sweeping("test_diverged_runs_are_retired_and_change_nothing"),
+        sweeping("test_diverged_runs_are_not_dealt_out"),
     ),
     Mutant(
         "training/sweep_runs.py", "blocks that are too few",

@@ -18,7 +18,7 @@ from closeness import assert_close
 
 import dlntheory as dln
 from dlntheory.training.sweep_program import condense
-from dlntheory.training.sweep_runs import share_out
+from dlntheory.training.sweep_runs import Runs, share_out
 
 ROOT = Path(__file__).parents[2]
 STEPS, BATCH, CHUNK = 12, 16, 5
@@ -117,6 +117,14 @@ def test_diverged_runs_are_retired_and_change_nothing(alone):
     assert_close(sweep(rates=RATES[:3]).error, alone.error[:, :3])
     one = dln.train(problem()[0][0], *(each[0] for each in problem()[1:3]), RATES[3], "bp", target=problem()[3][0])
     assert int(one.steps) == int(alone.steps[0, 3, 0])
+
+
+def test_diverged_runs_are_not_dealt_out():
+    runs = Runs((), errors=np.zeros(2), rates=np.array([0.1, 1.0, 10.0]), steps=4)
+    runs.steps[:] = [3, 1, 3, 3, 0, 2]
+    places, work = runs.deal(3, share_out(1, 2, 3, 2))
+    assert sorted(places[places >= 0]) == [0, 2, 3]
+    assert work.used.tolist() == [True, True, False, False]
 
 
 def test_retired_runs_are_not_computed_again():
