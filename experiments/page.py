@@ -41,7 +41,7 @@ def section(folder: Path) -> str:
 
 
 def title(number: int | str) -> str:
-    """What the page calls a figure."""
+    """The name of a figure on the page."""
     return f"Figure {number}" if isinstance(number, int) else number.capitalize().replace("-", " ")
 
 

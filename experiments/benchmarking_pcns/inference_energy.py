@@ -46,7 +46,7 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
 
 
 def found(folder: Path) -> dict[str, Any]:
-    """What the folder holds: the data set's name, by which the figure is labelled, where it is, and a digest."""
+    """The data in the folder: the data set's name, by which the figure is labelled, where it is, and a digest."""
     with telling_how_to_get("fashion-mnist", folder):
         place = find_any(folder)
     return {"data": place.name, "files": fingerprint(place.files), "data_dir": str(place.folder)}

@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .plain import plain_alignment
 from .report import number, table
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = 5
 
 Row = dict[str, Any]
-Weights = Sequence[np.ndarray]
 
 
 class Bar(NamedTuple):
@@ -56,44 +56,6 @@ COMMANDS = {
 FASTER_THAN_JPC = 50
 
 
-# The plain script: the same formulas for dense layers, unchecked.
-
-
-def plain_passes(weights: Weights, x: np.ndarray, y: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """The feedforward activities, the residual and ``S``."""
-    predicted = [x.T]
-    for weight in weights:
-        predicted.append(weight @ predicted[-1])
-    covariance = np.eye(len(weights[0]))
-    for weight in weights[1:]:
-        covariance = np.eye(len(weight)) + weight @ covariance @ weight.T
-    return predicted, y.T - predicted[-1], covariance
-
-
-def plain_equilibrium(weights: Weights, predicted: Weights, residual: Any, covariance: Any) -> tuple[Any, Any]:
-    """The errors and the activities, by Cholesky's factorisation of ``S``."""
-    from scipy.linalg import cho_factor, cho_solve
-
-    errors = [cho_solve(cho_factor(covariance), residual)]
-    for weight in reversed(weights[1:]):
-        errors.append(weight.T @ errors[-1])
-    activities = [predicted[0]]
-    for weight, error in zip(weights, reversed(errors), strict=True):
-        activities.append(weight @ activities[-1] + error)
-    return errors[::-1], activities
-
-
-def plain_alignment(weights: Weights, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The target alignment of predictive coding's updates."""
-    predicted, residual, covariance = plain_passes(weights, x, y)
-    errors, activities = plain_equilibrium(weights, predicted, residual, covariance)
-    updates = [error @ activity.T / len(x) for error, activity in zip(errors, activities, strict=False)]
-    moved = updates[0] @ predicted[0]
-    for weight, update, activity in zip(weights[1:], updates[1:], predicted[1:], strict=False):
-        moved = weight @ moved + update @ activity
-    return (moved * residual).sum(axis=0) / np.linalg.norm(moved, axis=0) / np.linalg.norm(residual, axis=0)
-
-
 # What a fresh process measures.
 
 
@@ -119,7 +81,7 @@ def import_others() -> None:
 
 
 def imports() -> list[Row]:
-    """What `import dlntheory` leaves for the first use of a name: SciPy, and the library's own modules."""
+    """Time the imports that `import dlntheory` leaves for the first use of a name: SciPy, and modules of its own."""
     import dlntheory as dln
 
     theirs = timed(import_others)
@@ -191,7 +153,7 @@ def deep(name: str, depth: int) -> list[Row]:
 
 
 def thousand(depth: int) -> list[Row]:
-    """What other answers cost, one after the other; Kaiming activities would underflow when squared."""
+    """Time other answers, one after the other; Kaiming activities would underflow when squared."""
     import_others()
     import dlntheory as dln
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def in_fresh_process(module: str, case: str, quick: bool, **environment: str) -> Any:
-    """What a module of this package prints of a case, by `answer`."""
+    """Return the answer that a module of this package prints for a case, by `answer`."""
     command = [sys.executable, "-m", module, case, *(["--quick"] if quick else [])]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True

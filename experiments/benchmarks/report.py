@@ -24,7 +24,7 @@ def number(value: float | None) -> str:
 
 
 def verdict(kept: bool, judged: bool = True) -> str:
-    """What a row says of its bar."""
+    """Say whether a row keeps its bar."""
     return ("pass" if kept else "FAIL") if judged else "not judged"
 
 

@@ -70,7 +70,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 
 def name(what: str, depth: int, saddle: str, rule: str) -> str:
-    """What an array is called."""
+    """The name of an array."""
     return f"{what}_{saddle.replace(' ', '_')}_{rule}_{depth}"
 
 

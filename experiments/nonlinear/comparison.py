@@ -76,7 +76,7 @@ def predicted(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> jax.Array:
 
 
 def by_curve(found: list[dict[str, np.ndarray]], *shape: int) -> dict[str, np.ndarray]:
-    """What `compare` found in several networks, ``(*shape, sample)``, alignments with a leading axis of curves."""
+    """The results of `compare` for several networks, ``(*shape, sample)``, alignments with a leading axis of curves."""
     stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
     whole = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
     return {name: np.moveaxis(each, -2, 0) if name != "pinned" else each for name, each in whole.items()}

@@ -44,7 +44,7 @@ AXES = {
     "residual": "standard deviation of the residual",
     "convolutions": "number of convolutions",
 }
-"""What may vary, and how the axis is labelled."""
+"""The properties that may vary, and the labels of their axes."""
 
 
 @dataclass(frozen=True)

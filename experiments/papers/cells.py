@@ -24,7 +24,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
 }
 """By scale, options of every cell."""
 OF_IMAGES = {"train_samples": 8, "test_samples": 10, "batch_size": 4}
-"""What a convolutional network sees at the quick scale."""
+"""The data of a convolutional network at the quick scale."""
 DENSE = ("MLP", "AE", "Decoder")
 INFERENCE = {*HYPERPARAMETERS, *OF_INITIAL} - {"rescaling"}
 

@@ -1,4 +1,4 @@
-"""What a training is told by: numbers from the records of its epochs."""
+"""Measures of a training: numbers from the records of its epochs."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -87,7 +87,7 @@ def _label(row: Row) -> str:
 
 
 def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
-    """What happened over training, of the first seed of every cell."""
+    """Draw the curves of training, for the first seed of every cell."""
     done = [(cell, each) for cell, each in zip(cells, outcomes, strict=True) if each and each["epochs"]]
     firsts = {tuple(cell.place.values()): (cell, each) for cell, each in reversed(done)}
     shown = [firsts[key] for key in dict.fromkeys(tuple(cell.place.values()) for cell, _ in done)]

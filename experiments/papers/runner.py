@@ -113,7 +113,7 @@ def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
 
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
-    """What every cell came to, so far."""
+    """The results of every cell so far."""
     return [read_finished(folder / CELLS / f"{cell.key}.json") for cell in cells]
 
 
