@@ -87,7 +87,7 @@ from .theorems.interference_free import InterferenceFree as InterferenceFree
 from .theorems.interference_free import interference_free_covariances as interference_free_covariances
 
 # How does training go?
-from .training.train import Algorithm as Algorithm
+from .training.algorithm import Algorithm as Algorithm
 from .training.train import Training as Training
 from .training.train import train as train
 from .training.sweep import Sweep as Sweep

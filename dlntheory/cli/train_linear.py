@@ -114,7 +114,7 @@ def train_each(
 ) -> list["Run"]:
     """Train by every rule with the same settings and the same draws."""
     from ..report.linear_training import Run, advise
-    from ..training.train import Algorithm
+    from ..training.algorithm import Algorithm
 
     for rule, rescaling in wanted:  # before the first one trains
         Algorithm(rule, rescaling, **_options(record))

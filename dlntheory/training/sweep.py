@@ -22,9 +22,10 @@ from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_count, as_list
 from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, to_jax, widest
 from ..numerics.record import Record, static
+from .algorithm import Algorithm, Learner, Model
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
-from .train import Algorithm, Learner, Model, map_error
+from .train import map_error
 
 Notify = Callable[[int, int, int], None]
 """Called with how many steps are done, how many there are, and how many runs still go on."""

@@ -20,7 +20,8 @@ from jaxtyping import Float
 from ..numerics.cholesky import BLOCK
 from ..numerics.kinds import map_leaves
 from ..numerics.record import Record, with_fields
-from .train import Learner, Model, after_every, map_error, take_step
+from .algorithm import Learner, Model
+from .train import after_every, map_error, take_step
 
 AXIS = "runs"
 AT_ONCE = 64

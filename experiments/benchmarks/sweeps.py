@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.training.train import Feed, Learner, trained
+from dlntheory.training.algorithm import Learner
+from dlntheory.training.train import Feed, trained
 
 from . import timing
 from .processes import answer, in_fresh_process
