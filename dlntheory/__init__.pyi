@@ -56,8 +56,8 @@ from .learning.updates import adaptive_learning_rates as adaptive_learning_rates
 from .learning.updates import bias_updates as bias_updates
 from .learning.updates import decorrelation_matrices as decorrelation_matrices
 from .learning.updates import weight_updates as weight_updates
-from .learning.regularisation import SpectralRegularisation as SpectralRegularisation
-from .learning.alignment import prediction_change as prediction_change
+from .learning.decorrelation import SpectralRegularisation as SpectralRegularisation
+from .learning.prediction_change import prediction_change as prediction_change
 from .learning.alignment import target_alignment as target_alignment
 from .learning.before_equilibrium import relaxed_alignment as relaxed_alignment
 from .learning.before_equilibrium import relaxed_bias_updates as relaxed_bias_updates

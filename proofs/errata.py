@@ -7,7 +7,8 @@ from sympy import Matrix, Rational, eye
 
 from dlntheory import symbolic
 from dlntheory.inference.energy import descend, prediction_errors
-from dlntheory.learning.rescaling import decorrelations, learning_rates
+from dlntheory.learning.adaptive_rates import learning_rates
+from dlntheory.learning.decorrelation import decorrelations
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
 from dlntheory.networks.residual import Residual

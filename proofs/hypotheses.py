@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sympy import Matrix, Rational, eye, zeros
 
 from dlntheory import symbolic
-from dlntheory.learning.rescaling import decorrelations
+from dlntheory.learning.decorrelation import decorrelations
 from dlntheory.networks.layer import Dense
 from dlntheory.networks.network import LinearNetwork
 

@@ -10,7 +10,9 @@ from typing import Any
 import sympy
 
 from dlntheory.equilibria.covariance import forward_covariance
-from dlntheory.learning.rescaling import decorrelations, learning_rates, rescale
+from dlntheory.learning.adaptive_rates import learning_rates
+from dlntheory.learning.decorrelation import decorrelations
+from dlntheory.learning.rescaling import rescale
 from dlntheory.learning.rules import Signals, local_updates
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import backward_sweep, first_order_change

@@ -126,12 +126,12 @@ MUTANTS = (
         proof("natural-gradient", "at_fixed_depth"),
     ),
     Mutant(
-        "learning/rescaling.py", "a proof: transpose A_l",
+        "learning/decorrelation.py", "a proof: transpose A_l",
         "return samples * pinv_product(left, right, rcond)", "return samples * pinv_product(right, left, rcond)",
         proof("theorem-2", "at_fixed_depth"),
     ),
     Mutant(
-        "learning/rescaling.py", "a proof: the rates of x* alone",
+        "learning/adaptive_rates.py", "a proof: the rates of x* alone",
         "others = signals.activities if positive else signals.feedforward[:-1]", "others = signals.activities",
         proof("theorem-1"),
     ),
@@ -386,30 +386,30 @@ MUTANTS = (
         learning(NATURAL, "square-3-dense-B3-float64"),
     ),
     Mutant(
-        "learning/rescaling.py", "transpose A_l",
+        "learning/decorrelation.py", "transpose A_l",
         "samples * pinv_product(left, right, rcond)", "samples * pinv_product(right, left, rcond)", THEOREM_2,
     ),
     Mutant(
-        "learning/rescaling.py", "A_l of the feedforward activities alone",
+        "learning/decorrelation.py", "A_l of the feedforward activities alone",
         "left, right = layer.features(plain), layer.features(own)",
         "left, right = layer.features(plain), layer.features(plain)", THEOREM_2,
     ),
     Mutant(
-        "learning/rescaling.py", "A_l: forget the mean over the batch",
+        "learning/decorrelation.py", "A_l: forget the mean over the batch",
         "samples * pinv_product(left, right, rcond)", "pinv_product(left, right, rcond)", THEOREM_2,
     ),
     Mutant(
-        "learning/rescaling.py", "learning rates: x* and x̂ swapped",
+        "learning/adaptive_rates.py", "learning rates: x* and x̂ swapped",
         "signals.activities if positive else signals.feedforward[:-1]",
         "signals.feedforward[:-1] if positive else signals.activities", THEOREM_1,
     ),
     Mutant(
-        "learning/rescaling.py", "learning rates: forget the mean over the batch",
+        "learning/adaptive_rates.py", "learning rates: forget the mean over the batch",
         "return [signals.residual.shape[1] / product", "return [1 / product",
         _tests("test_rescaling", "test_learning_rates_are_one_over_the_mean_product", ["bp-square-3-dense-B3-float64"]),
     ),
     Mutant(
-        "learning/regularisation.py", "regularisation: the smallest eigenvalue with the wrong sign",
+        "learning/decorrelation.py", "regularisation: the smallest eigenvalue with the wrong sign",
         "values.max() - values.min()", "values.max() + values.min()",
         _tests("test_rescaling", SPECTRUM, ["symmetric-0.1"]),
     ),

@@ -1,16 +1,16 @@
-r"""How an update changes the prediction, and how well that change is aligned with the residual."""
+"""How well the prediction change by an update is aligned with the residual."""
 
 from typing import Any, Unpack
 
 from jaxtyping import Float
 
 from ..networks.network import LinearNetwork
-from ..networks.passes import change_of, changes_by_layer
-from ..networks.samples import as_rows, shaped
+from ..networks.passes import changes_by_layer
+from ..networks.samples import as_rows
 from ..numerics.algebra import Array
-from ..numerics.checks import as_real
 from ..numerics.kinds import compiled, namespace, stop_gradient
 from ..numerics.options import takes
+from .prediction_change import as_learning_rate, moved_by
 from .rescaling import Rescaling
 from .rules import EVERY_RULE, Rule
 from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
@@ -37,7 +37,7 @@ def _to_scale(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
 def change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
     """The prediction change as the caller's rows, and each sample's alignment."""
     single, signals = learning.problem.x.ndim == 1, signals_of(learning)
-    moved = change_of(learning.problem.layers, changes_of(learning, signals), signals.feedforward, learning_rate)
+    moved = moved_by(learning, signals, learning_rate)
     alignment = cosine(signals.residual, moved)
     return as_rows(moved, single), alignment[0] if single else alignment
 
@@ -49,71 +49,6 @@ def _alignment_by_layer(learning: Learning) -> Float[Array, "*B L"]:
     moved = changes_by_layer(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
     alignment = xp.stack([cosine(signals.residual, each) for each in moved], axis=-1)
     return alignment[0] if learning.problem.x.ndim == 1 else alignment
-
-
-def as_learning_rate(learning_rate: Any, dtype: Any) -> Any:
-    """Check: ``None``, or a real number."""
-    return None if learning_rate is None else as_real("learning_rate", learning_rate, dtype)
-
-
-def _evaluate(
-    net: LinearNetwork,
-    x: Any,
-    y: Any,
-    rule: str,
-    rescaling: str | None,
-    learning_rate: Any,
-    options: UpdateOptions,
-) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
-    learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
-    learning_rate = as_learning_rate(learning_rate, learning.problem.x.dtype)
-    moved, alignment = change_and_alignment(learning, learning_rate)
-    return shaped(refuse_overflow("prediction change", moved), net.shapes[-1]), alignment
-
-
-@takes(UpdateOptions, OPTIONS)
-def prediction_change(
-    net: LinearNetwork,
-    x: Any,
-    y: Any,
-    rule: Rule = "pc",
-    rescaling: Rescaling | None = None,
-    learning_rate: Any = None,
-    **options: Unpack[UpdateOptions],
-) -> Float[Array, "..."]:
-    r"""How the predictions for the batch's own inputs change under the batch's weight update.
-
-    In continuous time ``dŶ = Σ_l D_l ΔW_l X̂_{l-1}``, the derivative of the prediction along the update; for a
-    learning rate ``η``, ``ΔŶ = (Π_l (W_l + η ΔW_l) − Π_l W_l) X``. Learned biases move too.
-
-    Args:
-        net: the network.
-        x: inputs, ``(B, n_0)`` or ``(n_0,)``.
-        y: targets, ``(B, n_L)`` or ``(n_L,)``.
-        rule: as in `weight_updates`.
-        rescaling: as in `weight_updates`.
-        learning_rate: ``None`` for continuous time, or the learning rate ``η`` of a finite step.
-        **options: as in `weight_updates`.
-
-    Returns:
-        ``(B, n_L)``, or images.
-
-    Raises:
-        ValueError: as `weight_updates`.
-        TypeError: as `weight_updates`.
-        PrecisionError: as `weight_updates`.
-
-    Source:
-        Sample Efficiency, equations 6, 8, 43 and 45.
-
-    Example:
-        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
-        >>> prediction_change(net, [1.0], [3.0], rule="pc", rescaling="adaptive").round(6).tolist()
-        [2.0]
-        >>> prediction_change(net, [1.0], [3.0], rule="bp", learning_rate=0.5).tolist()
-        [3.0]
-    """
-    return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0]
 
 
 @takes(UpdateOptions, OPTIONS)
@@ -162,8 +97,11 @@ def target_alignment(
         >>> round(float(target_alignment(net, [1.0, 1.0], [0.0, 0.0], rule="pc", rescaling="adaptive")), 12)
         1.0
     """
-    if not by_layer:
-        return _evaluate(net, x, y, rule, rescaling, learning_rate, options)[1]
-    if learning_rate is not None:
-        raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
-    return _alignment_by_layer(prepare(net, x, y, rule, rescaling, options, EVERY_RULE))
+    learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
+    if by_layer:
+        if learning_rate is not None:
+            raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
+        return _alignment_by_layer(learning)
+    moved, alignment = change_and_alignment(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
+    refuse_overflow("prediction change", moved)
+    return alignment

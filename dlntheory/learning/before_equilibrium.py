@@ -20,7 +20,8 @@ from ..numerics.algebra import Array
 from ..numerics.checks import one_of
 from ..numerics.kinds import agree, compiled
 from ..numerics.record import with_fields
-from .alignment import as_learning_rate, change_and_alignment
+from .alignment import change_and_alignment
+from .prediction_change import as_learning_rate
 from .rescaling import RESCALINGS
 from .updates import Learning, Options, State, check_rescalable, refuse_overflow, split_changes
 

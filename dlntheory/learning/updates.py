@@ -17,8 +17,9 @@ from ..numerics.checks import as_number, one_of
 from ..numerics.kinds import compiled, is_concrete, leaves, namespace
 from ..numerics.options import refuse_others, takes
 from ..numerics.record import Record, static
-from .regularisation import SpectralRegularisation
-from .rescaling import RESCALINGS, Rescaling, decorrelations, learning_rates, rescale
+from .adaptive_rates import learning_rates
+from .decorrelation import SpectralRegularisation, decorrelations
+from .rescaling import RESCALINGS, Rescaling, rescale
 from .rules import (
     EVERY_RULE,
     FISHERS,

@@ -14,9 +14,10 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from ..learning.adaptive_rates import learning_rates
 from ..learning.alignment import cosine
-from ..learning.regularisation import SpectralRegularisation
-from ..learning.rescaling import Rescaling, decorrelations, learning_rates, rescale
+from ..learning.decorrelation import SpectralRegularisation, decorrelations
+from ..learning.rescaling import Rescaling, rescale
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.checks import as_real, one_of

@@ -11,8 +11,8 @@ from ..networks.network import LinearNetwork
 from ..networks.residual import Residual
 from ..random_networks.batch_alignment import batch_alignment
 from ..random_networks.expected import expected_alignment
+from ..theorems.explanation import longest_start
 from ..theorems.hypotheses import by_layer
-from ..theorems.remedies import longest_start
 from ..theorems.verify import Verdict, verify
 
 TRIED = 20

@@ -19,7 +19,7 @@ from ..equilibria.equilibrium import REFUSED, SOLVERS, Solver, cheapest_route, s
 from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
 from ..equilibria.routes import is_safe
 from ..equilibria.solve import solve_system
-from ..learning.rescaling import products
+from ..learning.adaptive_rates import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns

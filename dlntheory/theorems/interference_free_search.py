@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.problem import Problem
-from ..learning.rescaling import products
+from ..learning.adaptive_rates import products
 from ..learning.rules import backpropagation_signals
 from ..networks.layer import Layer
 from ..networks.passes import backward_sweep, downstream_maps

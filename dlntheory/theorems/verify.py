@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 import numpy as np
 
 from ..equilibria.equilibrium import Solver
+from ..learning.adaptive_rates import learning_rates
 from ..learning.alignment import cosine
-from ..learning.rescaling import decorrelations, learning_rates
+from ..learning.decorrelation import decorrelations
 from ..learning.rules import Signals
 from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
@@ -22,6 +23,7 @@ from ..numerics.checks import one_of
 from ..numerics.options import takes
 from ..numerics.record import Record, static, with_fields
 from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
+from .explanation import remedies
 from .hypotheses import (
     DECIDABLE,
     Hypotheses,
@@ -32,7 +34,6 @@ from .hypotheses import (
     ranks_and_rows,
     small_batch,
 )
-from .remedies import remedies
 
 
 class Verdict(Record):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import dlntheory as dln
 from dlntheory.cli import app
 from dlntheory.report.diagnosis import diagnose, random_alignments
-from dlntheory.theorems.remedies import longest_start
+from dlntheory.theorems.explanation import longest_start
 
 DRAW = np.random.default_rng(0)
 NET = dln.LinearNetwork.random([6, 4, 5], "norm_preserving", key=0)

@@ -14,7 +14,9 @@ import dlntheory as dln
 from dlntheory import symbolic
 from dlntheory.equilibria.covariance import backward_covariance, backward_is_cheaper, forward_covariance
 from dlntheory.equilibria.routes import solve_by_covariance
-from dlntheory.learning.rescaling import decorrelations, learning_rates, rescale
+from dlntheory.learning.adaptive_rates import learning_rates
+from dlntheory.learning.decorrelation import decorrelations
+from dlntheory.learning.rescaling import rescale
 from dlntheory.learning.rules import backpropagation_signals, equilibrium_signals, local_updates
 from dlntheory.networks.passes import downstream_maps, feedforward, finite_change, first_order_change
 

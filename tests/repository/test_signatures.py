@@ -16,7 +16,7 @@ from dlntheory.equilibria.routes import ROUTES
 from dlntheory.inference.energy import COORDINATES
 from dlntheory.inference.methods import METHODS, MethodName
 from dlntheory.learning import updates
-from dlntheory.learning.regularisation import SPECTRA
+from dlntheory.learning.decorrelation import SPECTRA
 from dlntheory.networks.initialisation import INITIALISERS, Init
 from dlntheory.random_networks.arguments import INITIAL_VARIANCES, RandomInit
 from dlntheory.theorems.verify import STATEMENTS, Theorem

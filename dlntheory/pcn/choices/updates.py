@@ -2,7 +2,7 @@
 
 import equinox as eqx
 
-from ...learning.regularisation import SpectralRegularisation
+from ...learning.decorrelation import SpectralRegularisation
 from ...numerics.checks import as_count
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...learning.rescaling import decorrelations, learning_rates, rescale
+from ...learning.adaptive_rates import learning_rates
+from ...learning.decorrelation import decorrelations
+from ...learning.rescaling import rescale
 from ...learning.rules import Signals
 from ...networks.layer import Layer
 from ...nonlinear.blocks import Block

@@ -1,11 +1,21 @@
-"""Regularisation of the pseudoinverse in Theorem 2: ``ε I`` is added to a correlation matrix before it is inverted."""
+r"""Decorrelation matrices (Theorem 2), on the right of ``ΔW_l``: ``A_l = (mean_b φ_l(x̂_{l-1}) φ_l(a_{l-1})ᵀ)⁺``.
 
-from typing import Literal
+``a`` is ``x*`` for predictive coding and ``x̂`` for backpropagation. The papers print the transposed ``A_l`` for
+predictive coding; with it the theorem is false (see the errata). Uses of a weight are summed, as in `adaptive_rates`.
+"""
 
-from ..numerics.algebra import Array, default_rcond, identity, pinv
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from ..networks.layer import Layer
+from ..numerics.algebra import Array, Matrix, default_rcond, identity, pinv, pinv_product
 from ..numerics.checks import as_number, one_of
-from ..numerics.kinds import namespace
+from ..numerics.kinds import is_jax, namespace
 from ..numerics.record import Record, static
+from .rules import Signals
 
 SPECTRA = ("symmetric", "singular", "eigen")
 
@@ -73,3 +83,35 @@ class SpectralRegularisation(Record):
         if self.spectrum == "singular":
             return linalg.svd(correlation, compute_uv=False)
         return linalg.eigvals(correlation).real
+
+
+def decorrelations(
+    layers: Sequence[Layer],
+    signals: Signals,
+    regularise: Any = None,
+    rcond: float | None = None,
+) -> list[Matrix]:
+    r"""``A_l = (mean_b φ_l(x̂_{l-1}) φ_l(a_{l-1})ᵀ)⁺``, of a regularised mean if asked."""
+    samples = signals.residual.shape[1]
+    factors = []
+    for layer, plain, own in zip(layers, signals.feedforward[:-1], signals.activities, strict=True):
+        left, right = layer.features(plain), layer.features(own)
+        factors.append(by_group(partial(_decorrelation, samples, regularise, rcond), left, right))
+    return factors
+
+
+def _decorrelation(samples: Any, regularise: Any, rcond: float | None, left: Matrix, right: Matrix) -> Matrix:
+    if regularise is None:
+        return samples * pinv_product(left, right, rcond)
+    return regularise.inverse(left @ right.T / samples, rcond)
+
+
+def by_group(function: Callable[..., Matrix], *features: Matrix) -> Matrix:
+    """A function of features, for each group where they have a leading axis of groups."""
+    if len(features[0].shape) < 3:
+        return function(*features)
+    if is_jax(features[0]):
+        import jax
+
+        return jax.vmap(function)(*features)
+    return np.stack([function(*group) for group in zip(*features, strict=True)])
