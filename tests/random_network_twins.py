@@ -80,12 +80,15 @@ def fluctuation(second, widths, variances, target_norm2, input_norm2):
 
 
 def draw_layer(rng, kind, n_in, n_out, variance):
-    """The map of one random layer."""
+    """The map of one random layer; of given singular values, they stand in the variance's place."""
     if kind == "orthogonal":
         size = max(n_in, n_out)
         basis, triangle = np.linalg.qr(rng.normal(size=(size, min(n_in, n_out))))
         basis = np.sqrt(variance * size) * basis * np.sign(np.diagonal(triangle))
         return basis if n_out >= n_in else basis.T
+    if kind == "singular_values":
+        left, right = (draw_layer(rng, "orthogonal", n, n, 1 / n) for n in (n_out, n_in))
+        return (left[:, : len(variance)] * variance) @ right[: len(variance)]
     weight = np.sqrt(variance) * rng.normal(size=(n_out, n_in))
     return weight + np.eye(n_in) if kind == "residual" else weight
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..numerics.checks import as_array, as_count, as_list, one_of
 from ..numerics.kinds import is_concrete, is_jax
+from .given_singular_values import SingularValuesKind
 from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
 
 # The variance of a weight, from the widths that the layer leads from and to.
@@ -84,10 +85,20 @@ def _listed_layer(name: str, layer: Any) -> LayerKind:
     if not isinstance(layer, tuple | list) or len(layer) != 4:
         raise ValueError(f"`{name}` is {layer!r}; wanted (kind, n_in, n_out, variance).")
     kind, n_in, n_out, variance = layer
-    one_of(f"{name}[0]", kind, KINDS)
+    one_of(f"{name}[0]", kind, (*KINDS, "singular_values"))
     n_in, n_out = as_count(f"{name}[1]", n_in), as_count(f"{name}[2]", n_out)
+    if kind == "singular_values":
+        return _with_singular_values(f"{name}[3]", n_in, n_out, variance)
     if kind == "residual" and n_in != n_out:
         raise ValueError(f"`{name}` is residual and leads from {n_in} to {n_out} units; wanted equal widths.")
     if variance is None and kind == "orthogonal":
         variance = 1 / max(n_in, n_out)
     return KINDS[kind](n_in, n_out, as_positive(f"{name}[3]", variance))
+
+
+def _with_singular_values(name: str, n_in: int, n_out: int, values: Any) -> SingularValuesKind:
+    squares = np.square(as_positive(name, values), dtype=np.float64)
+    if squares.shape != (min(n_in, n_out),):
+        raise ValueError(f"`{name}` has shape {squares.shape}; wanted ({min(n_in, n_out)},), all singular values.")
+    gain = squares.sum() / n_in
+    return SingularValuesKind(n_in, n_out, gain / n_out, squares / gain)

@@ -17,16 +17,17 @@ from ..numerics.kinds import namespace
 from .layer_kinds import LayerKind
 
 
-def limit(layers: Sequence[LayerKind], share_of_target: Any) -> Any:
+def limit(layers: Sequence[LayerKind], share_of_target: Any, adaptive: bool = False) -> Any:
     """Alignment of BP with one sample at infinite width.
 
     Args:
         layers: kinds of the layers.
         share_of_target: ``Y/(Y + q_L)``, the share of the target in the squared norm of ``r``.
+        adaptive: with learning rates ``1/|x̂_{l-1}|²``, so that every ``G_l`` counts alike.
     """
     target, own = share_of_target, 1 - share_of_target
     s1 = s2 = p1 = p2 = 0 * share_of_target
-    for layer, own_entry in zip(layers, own_entries(layers), strict=True):
+    for layer, own_entry in zip(layers, _equal_entries(layers) if adaptive else own_entries(layers), strict=True):
         n = layer.n_in
         k2, k3 = layer.cumulants()
         between = p1 + k2 * s1 / n
@@ -44,3 +45,13 @@ def own_entries(layers: Sequence[LayerKind]) -> list[Any]:
     xp = namespace(*(layer.gain for layer in layers))
     smallest = reduce(xp.minimum, (layer.gain for layer in layers))
     return [smallest / layer.gain for layer in layers]
+
+
+def _equal_entries(layers: Sequence[LayerKind]) -> list[Any]:
+    """``1/q_l`` of every layer, over the largest: ``G_l`` before it grows, without the norm of its input."""
+    xp, logarithms, total = namespace(*(layer.gain for layer in layers)), [], 0.0
+    for layer in layers:
+        total = total - xp.log(layer.gain)
+        logarithms.append(total)
+    largest = reduce(xp.maximum, logarithms)
+    return [xp.exp(each - largest) for each in logarithms]

@@ -15,7 +15,7 @@ The traces give ``T_l = (n_l − N_{l-1})/(a_l R_l)`` with the meaning ``D_lᵀS
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def _by_jax(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[A
     """Narrow the bracket to the last bit, then take Newton's steps, whose derivative is the solution's."""
     jax = _jax()
     stop = jax.lax.stop_gradient
-    fixed = tuple(type(each)(each.n_in, each.n_out, stop(each.variance)) for each in layers)
+    fixed = tuple(replace(each, variance=stop(each.variance)) for each in layers)
     logarithms = [stop(each) for each in log_covariances]
     low, width, rounds = _bracket(fixed, logarithms, jax.numpy)
 
@@ -123,7 +123,7 @@ def _jax() -> Any:
 def _section(layers: tuple[LayerKind, ...], log_covariances: list[Any], low: Any, step: Any, xp: Any) -> Any:
     """Move the lower end of a bracket up, by as many steps as stay below the solution."""
     points = xp.arange(1, _SECTIONS).astype(low.dtype).reshape((-1,) + (1,) * low.ndim)
-    raised = tuple(type(layer)(layer.n_in, layer.n_out, layer.variance[None]) for layer in layers)
+    raised = tuple(replace(layer, variance=layer.variance[None]) for layer in layers)
     too_large = _traces_from(raised, [each[None] for each in log_covariances], low[None] + points * step, xp)[1]
     return low + (_SECTIONS - 1 - too_large.sum(axis=0)).astype(low.dtype) * step
 

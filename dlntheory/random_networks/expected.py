@@ -1,6 +1,6 @@
 """The alignment and energies to expect of a random network, by formula: no weights are drawn."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -194,7 +194,8 @@ def expected_alignment(
         variances: variance of the weights of each layer, ``(L,)``, or a grid ``(…, L)``; in place of ``init``'s.
             With ``init="orthogonal"``, of the entries of layers that are multiples of semi-orthogonal ones.
         layers: ``(kind, n_in, n_out, variance)`` for each layer, to mix kinds: ``"dense"``, ``"residual"`` (``I + W``)
-            or ``"orthogonal"``. A variance may be an array.
+            or ``"orthogonal"``. A variance may be an array. With ``"singular_values"``, directions are uniformly
+            distributed, and the layer's ``min(n_in, n_out)`` singular values stand in the variance's place.
         covariances: scalar covariances ``c_l`` of the energy, ``(L,)`` or ``(…, L)``; ones if left out.
 
     Returns:
@@ -253,9 +254,7 @@ def as_setting(layers: tuple[LayerKind, ...], covariances: Any, input_norm: Any,
         ) from error
     dtype = xp.result_type(*(number.dtype for number in numbers if is_jax(number) == (xp is not np)))
     grid = [xp.broadcast_to(xp.asarray(number, dtype=dtype), shape) for number in numbers]
-    kinds = tuple(
-        type(layer)(layer.n_in, layer.n_out, variance) for layer, variance in zip(layers, grid[:depth], strict=True)
-    )
+    kinds = tuple(replace(layer, variance=variance) for layer, variance in zip(layers, grid[:depth], strict=True))
     return Setting(kinds, tuple(grid[depth:-2]), *grid[-2:])
 
 

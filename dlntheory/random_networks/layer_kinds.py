@@ -12,6 +12,7 @@ the layers below have taken. As a function of ``C``, and relative to the gain ``
 | dense | ``W``, independent entries of variance ``v`` | ``n/n_out`` |
 | residual | ``I + W`` | ``(g−1)(1 + 2/h)/g``, ``g = 1 + n v``, ``h = g + √(g² + 4(g−1)C)`` |
 | orthogonal | semi-orthogonal, singular values ``√(v max(n, n_out))`` | ``(1−p)/(p(1+C))``, ``p = min(1, n_out/n)`` |
+| singular_values | any singular values, uniformly distributed directions | `given_singular_values` |
 
 No form has a difference of nearly equal numbers in it, and none is 0/0 at ``C = 0``.
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..numerics.kinds import namespace
+from .given_singular_values import SingularValuesKind
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,9 @@ class OrthogonalKind:
         return -1 / (max(self.n_in, self.n_out) - occupied)
 
 
-LayerKind = DenseKind | ResidualKind | OrthogonalKind
+LayerKind = DenseKind | ResidualKind | OrthogonalKind | SingularValuesKind
 
+# Kinds that a variance describes.
 KINDS: dict[str, type[DenseKind] | type[ResidualKind] | type[OrthogonalKind]] = {
     "dense": DenseKind,
     "residual": ResidualKind,

@@ -1,6 +1,7 @@
 """A recursion over the layers: a loop, or one compiled step where JAX arrays pass layers of one kind."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..numerics.kinds import holds_jax
@@ -33,13 +34,13 @@ def through_layers(
 def _scanned(step: Any, state: Any, layers: Sequence[LayerKind], *numbers: Sequence[Any]) -> tuple[Any, list[Any]]:
     import jax
 
-    kind, like = type(layers[0]), state[0]
+    first, like = layers[0], state[0]
     widths = [jax.numpy.asarray([getattr(layer, name) for layer in layers], like.dtype) for name in ("n_in", "n_out")]
     stacked = [jax.numpy.stack(list(each)) for each in ([layer.variance for layer in layers], *numbers)]
 
     def body(state: Any, entries: Any) -> tuple[Any, Any]:
         n_in, n_out, variance, *rest = entries
-        return step(state, kind(n_in, n_out, variance), *rest)
+        return step(state, replace(first, n_in=n_in, n_out=n_out, variance=variance), *rest)
 
     state, gathered = jax.lax.scan(body, state, (*widths, *stacked))
     return state, [tuple(each[index] for each in gathered) for index in range(len(layers))]

@@ -2,7 +2,7 @@
 
 From a forward start the energy of layer l is about γ^{2(L−l)} C(T, L−l)² |D_lᵀ r|²/2. The panels vary the number of
 steps, the step size, the momentum and the depth; dots are simulated, full lines the closed form, dashed lines the
-leading order, and the dotted line is the equilibrium.
+leading order, the dotted line is the equilibrium, and crosses the equilibrium to expect of a random network.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from dlntheory import LinearNetwork, energy_propagation, equilibrium, finite_tim
 from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
+from ..random_networks import lines
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 PANELS = ("steps", "step_size", "momentum", "depth")
@@ -92,13 +93,17 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
         colours = colormaps["viridis"](np.linspace(0, 0.85, len(values)))
         for value, colour in zip(values, colours, strict=True):
             draw_profile(axes, arrays[f"{panel}_{value}"], f"{value:g}", colour)
+        for depth in values if panel == "depth" else [config["base"]["depth"]]:
+            heights = lines.energy_by_layer([config["width"]] * (depth + 1), config["initialisation"])
+            axes.plot(np.arange(1, depth + 1), heights, "k+", markersize=7)
         axes.set_title(letter, loc="left", fontweight="bold")
         axes.set(yscale="log", xlabel="layer", ylabel="mean energy", ylim=(FLOOR, CEILING))
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(title=TITLES[panel], frameon=False, loc="lower right", fontsize=8)
     base = ", ".join(f"{TITLES[name].split()[-1]} = {value:g}" for name, value in config["base"].items())
     figure.suptitle(
-        f"Energy by layer: simulated (dots), closed form (lines), leading order (dashed), equilibrium (dotted); {base}",
+        "Energy by layer: simulated (dots), closed form (lines), leading order (dashed), equilibrium (dotted),\n"
+        f"equilibrium to expect of a random network (crosses); {base}",
         fontsize=10,
     )
     return figure

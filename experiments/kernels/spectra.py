@@ -2,7 +2,8 @@
 
 They explain figures 2 and 3A of *Sample Efficiency*: an update is aligned where its kernel is near a multiple of the
 identity. Marks are alignments of the sample's own residual; lines are the cosines between kernel and identity, which
-are those to expect of a residual in a random direction. The settings are initialisations.
+are those to expect of a residual in a random direction. Dashed black lines are the theory of random networks. The
+settings are initialisations.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from dlntheory import LinearNetwork, update_kernel
 from dlntheory.files.builtin import normal_data
 
 from ..parts import Track
+from ..random_networks import lines
 from ..results import deviation
 from ..sample_efficiency.panels import Panel, PanelFigure
 from ..sample_efficiency.single_step import AXES, colour_of
@@ -77,12 +79,31 @@ class Spectra:
 
 def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetwork, Any, Any]:
     """A square network, an input and an independent target, where the property has that value."""
-    hidden = int(value) if config["axis"] == "depth" else config["hidden"]
-    condition = value if config["axis"] == "condition_number" else None
-    net = LinearNetwork.random([config["width"]] * (hidden + 2), config["init"], jax.random.key(seed), condition)
+    widths, condition = shape(config, value)
+    net = LinearNetwork.random(widths, config["init"], jax.random.key(seed), condition)
     net = net.to_numpy()  # drawn by a key of JAX, and computed with at once
     x, y = normal_data(net, 1, seed, linear=False)
     return net, x[0], y[0]
+
+
+def shape(config: dict[str, Any], value: float) -> tuple[list[int], float | None]:
+    """The widths and the weights' condition number, where the property has that value."""
+    hidden = int(value) if config["axis"] == "depth" else config["hidden"]
+    return [config["width"]] * (hidden + 2), value if config["axis"] == "condition_number" else None
+
+
+def theory(config: dict[str, Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Alignments to expect, along the property, of every curve that has a formula."""
+    positions, found = lines.positions(config["axis"], config["values"]), []
+    networks = []
+    for value in positions:
+        widths, condition = shape(config, value)
+        networks.append(lines.random_layers(widths, config["init"], condition))
+    for curve in CURVES.values():
+        heights = [lines.expected(layers, curve.rule, curve.rescaling) for layers in networks]
+        if None not in heights:
+            found.append((positions, np.array(heights, float)))
+    return found
 
 
 def study(net: LinearNetwork, x: Any, y: Any) -> dict[str, np.ndarray]:
@@ -109,6 +130,9 @@ def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.nda
         for c, curve in enumerate(("bp", "pc")):
             label = f"{CURVES[curve].label}, {name} {arrays['values'][index]:g}"
             axes.plot(means[c, index], style, color=colour_of(curve), label=label)
+        if config["axis"] == "depth":
+            heights = lines.kernel_spectrum(shape(config, arrays["values"][index])[0], config["init"])
+            lines.draw_lines(axes, [(np.arange(len(heights)), heights)], "theory (of BP)" if index == 0 else "_")
     axes.set(xlabel="singular value of the kernel, in order", ylabel="by the largest", yscale="log")
     axes.set_title("spectra", fontsize=10)
     axes.legend(frameon=False, fontsize=7)
@@ -123,6 +147,9 @@ def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
         axes.fill_between(
             arrays["values"], 10 ** (middle - side), 10 ** (middle + side), color=colour_of(name), alpha=0.15
         )
+    if config["axis"] == "depth":
+        heights = [lines.kernel_condition(shape(config, value)[0], config["init"]) for value in arrays["values"]]
+        lines.draw_lines(axes, [(arrays["values"], heights)])
     axes.set(ylabel="condition number of the kernel", yscale="log")
     axes.set_title("conditioning", fontsize=10)
     label_axis(axes, config, arrays)
@@ -138,6 +165,7 @@ def draw_alignments(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
         axes.errorbar(
             arrays["values"], marks, spread, fmt="o", color=colour_of(name), markersize=4, markerfacecolor=face
         )
+    lines.draw_lines(axes, theory(config))
     axes.set(ylabel="target alignment", ylim=(0, 1.03))
     axes.set_title("alignment", fontsize=10)
     axes.legend(frameon=False, fontsize=7, loc="lower left")

@@ -21,6 +21,7 @@ from dlntheory.networks.passes import feedforward, finite_change, first_order_ch
 from dlntheory.report.pictures import COLOURS
 
 from ..parts import Track
+from ..random_networks import lines
 from ..results import deviation
 
 FULL: dict[str, Any] = {
@@ -142,6 +143,7 @@ class SingleStep:
         for name, points in zip(config["curves"], arrays["alignment"], strict=True):
             curve = CURVES[name]
             draw_curve(axes, arrays["values"], points, curve.label, curve.style, colour_of(name))
+        lines.draw_lines(axes, list(theory(config).values()), theory_label(config))
         label_axis(axes, config, arrays["values"])
         lowest = min(0.0, float(np.nanmin(arrays["alignment"].mean(axis=-1))) - 0.05)
         axes.set(ylabel="target alignment", ylim=(lowest, 1.03))
@@ -165,17 +167,45 @@ def alignments(config: dict[str, Any], value: float, seed: int) -> list[float]:
 
 def problem(config: dict[str, Any], value: float, seed: int) -> tuple[LinearNetwork, np.ndarray, np.ndarray]:
     """The network, the inputs and the targets, where the property has that value."""
+    widths, condition, samples = shape(config, value)
+    net = LinearNetwork.random(widths, config["init"], key=jax.random.key(seed), condition_number=condition)
+    net = net.to_numpy()  # drawn by a key of JAX, and computed with at once
+    return net, *normal_data(net, samples, seed, linear=config["linear_targets"])
+
+
+def shape(config: dict[str, Any], value: float) -> tuple[list[int], float | None, int]:
+    """The widths, the weights' condition number and the batch, where the property has that value."""
     hidden = [config["square"]]
     if config["axis"] == "depth":
         hidden *= int(value)
     elif config["axis"] == "width":
         hidden = [int(value)]
-    widths = [config["square"], *hidden, config["square"]]
     condition = value if config["axis"] == "condition_number" else None
-    net = LinearNetwork.random(widths, config["init"], key=jax.random.key(seed), condition_number=condition)
-    net = net.to_numpy()  # drawn by a key of JAX, and computed with at once
-    samples = int(value) if config["axis"] == "batch_size" else config["batch"]
-    return net, *normal_data(net, samples, seed, linear=config["linear_targets"])
+    batch = int(value) if config["axis"] == "batch_size" else config["batch"]
+    return [config["square"], *hidden, config["square"]], condition, batch
+
+
+def theory(config: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Positions and alignments of every curve that has a formula."""
+    positions = lines.positions(config["axis"], config["values"])
+    found = {}
+    for name in config["curves"]:
+        heights = [expected(config, CURVES[name], value) for value in positions]
+        if None not in heights:
+            found[name] = positions, np.array(heights, float)
+    return found
+
+
+def expected(config: dict[str, Any], curve: Curve, value: float) -> float | None:
+    """The alignment to expect where the property has that value, or ``None`` without a formula."""
+    widths, condition, batch = shape(config, value)
+    layers = lines.random_layers(widths, config["init"], condition, curve.residual)
+    return lines.expected(layers, curve.rule, curve.rescaling, batch, config["linear_targets"])
+
+
+def theory_label(config: dict[str, Any]) -> str:
+    """What the legend calls the lines: of BP alone where batches leave PC without a formula."""
+    return "theory" if config["axis"] != "batch_size" and config["batch"] == 1 else "theory (of BP)"
 
 
 def residual(config: dict[str, Any]) -> bool:

@@ -163,6 +163,22 @@ def test_square_orthogonal_layers_are_aligned(rule, gain):
     assert_allclose(limit, 1, rtol=1e-12)
 
 
+@given(st.lists(st.sampled_from([12, 20, 30]), min_size=2, max_size=6), st.floats(0, 12))
+@settings(max_examples=30, deadline=None)
+def test_given_singular_values(widths, decades):
+    """Equal ones are those of semi-orthogonal layers; spread over decades they obey the identities."""
+    equal = chain("singular_values", widths, lambda a, b: np.ones(min(a, b)))
+    same = chain("orthogonal", widths, lambda a, b: 1 / max(a, b))
+    for rule in ("bp", "pc"):
+        found, wanted = (expected_alignment(layers=layers, rule=rule) for layers in (equal, same))
+        assert_allclose(found.limit, wanted.limit, rtol=1e-12)
+    assert_allclose(found.energy_by_layer, wanted.energy_by_layer, rtol=1e-11)
+    spread = chain("singular_values", widths, lambda a, b: np.logspace(0, -decades, min(a, b)))
+    found = expected_alignment(layers=spread)
+    assert_allclose(found.traces.sum(), widths[-1], rtol=1e-12)
+    assert_allclose(found.energy_by_layer.sum(), found.energy, rtol=1e-11)
+
+
 @pytest.mark.parametrize("depth", [1, 2, 5, 9])
 def test_small_weights_make_rules_agree(depth):
     """As ``σ² → 0``, ``S → I``: PC's updates are BP's."""
@@ -407,6 +423,8 @@ def test_initialisations_and_defaults():
         ({"layers": [("dense", 4, 5, 1), ("dense", 4, 5, 1)], "widths": None}, ValueError, "layers that chain"),
         ({"layers": [("dense", 4, 5, 0)], "widths": None}, ValueError, r"`layers\[0\]\[3\]` is 0"),
         ({"layers": [("dense", 4, 5, None)], "widths": None}, TypeError, r"`layers\[0\]\[3\]` is a NoneType"),
+        ({"layers": [("singular_values", 4, 3, [1, 1])], "widths": None}, ValueError, r"shape \(2,\); wanted \(3,\)"),
+        ({"layers": [("singular_values", 4, 2, [1, 0])], "widths": None}, ValueError, r"`layers\[0\]\[3\]` is \[1, 0\]"),
         ({"layers": [("dense", 4, 4, 1)] * 3, "variances": [1, 1, 1]}, ValueError, "`variances` came with `layers`"),
     ],
 )  # fmt: skip

@@ -9,8 +9,10 @@ from numpy.testing import assert_allclose
 from random_network_twins import draw_layer, draw_vector, measure, measure_batch
 
 from dlntheory.networks.aligned_variances import aligned_variances
+from dlntheory.random_networks import backpropagation
+from dlntheory.random_networks.arguments import as_layers
 from dlntheory.random_networks.batch_alignment import batch_alignment
-from dlntheory.random_networks.expected import expected_alignment
+from dlntheory.random_networks.expected import as_setting, expected_alignment
 from dlntheory.random_networks.interference_free import expected_covariances
 from dlntheory.random_networks.spectrum import expected_spectrum
 
@@ -39,8 +41,12 @@ def dense(n, depth, scale):
 
 
 def scaled(layers, factor):
-    """The same ratios of widths at another size; entry variances shrink as the widths grow."""
-    return [(kind, a * factor, b * factor, v / factor) for kind, a, b, v in layers]
+    """The same ratios of widths at another size; entry variances shrink as the widths grow, spectra keep their law."""
+
+    def entry(kind, v):
+        return np.repeat(v, factor) if kind == "singular_values" else v / factor
+
+    return [(kind, a * factor, b * factor, entry(kind, v)) for kind, a, b, v in layers]
 
 
 MIXED = [  # small widths, to be scaled
@@ -61,6 +67,14 @@ NETWORKS = {
     ),
     "residual": ([("residual", 10, 10, 0.03)] * 5, {"covariances": [1, 0.3, 2, 1, 0.5], "input_norm": 1.4}),
     "residual, large gain": ([("residual", 10, 10, 0.25)] * 3, {}),
+    "given singular values": (
+        [
+            ("singular_values", 10, 10, np.linspace(1.5, 0.1, 10)),
+            ("singular_values", 10, 7, np.linspace(1.0, 0.6, 7)),
+            ("singular_values", 7, 9, np.linspace(1.2, 1e-3, 7)),
+        ],
+        {"covariances": [1, 0.6, 1.4]},
+    ),
     "mixed kinds": (MIXED, {"covariances": [1, 0.3, 2, 1, 0.7], "input_norm": 1.4, "target_norm": 0.6}),
 }
 
@@ -110,6 +124,32 @@ def test_drawn_networks(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_drawn_networks_at_larger_widths(name):
     check_sizes(name, (4, 8, 16), 200)
+
+
+def test_adaptive_backpropagation_when_drawn():
+    """With rates 1/|x̂|² every layer's G_l counts alike; the term c/n is fitted on half the width."""
+    layers, found = [(10, 15, 0.05), (15, 9, 0.1), (9, 12, 0.08)], {}
+    for factor in (4, 8):
+        widths = [layers[0][0] * factor, *(b * factor for _, b, _ in layers)]
+        rng, cosines = np.random.default_rng(factor), []
+        for _ in range(400):
+            maps = [draw_layer(rng, "dense", a * factor, b * factor, v / factor) for a, b, v in layers]
+            y = draw_vector(rng, widths[-1], sqrt(widths[-1]))
+            r = y - np.linalg.multi_dot([*maps[::-1], draw_vector(rng, widths[0], sqrt(widths[0]))])
+            change, down = r.copy(), np.eye(len(y))
+            for each in reversed(maps[1:]):
+                down = down @ each
+                change += down @ (down.T @ r)
+            cosines.append(change @ r / np.linalg.norm(change) / np.linalg.norm(r))
+        listed = as_layers(
+            None, "kaiming_uniform", None, [("dense", a * factor, b * factor, v / factor) for a, b, v in layers]
+        )
+        setting = as_setting(listed, None, None, None)
+        mean, error = mean_and_error(np.array(cosines))
+        found[factor] = mean - backpropagation.limit(setting.layers, setting.share_of_target, adaptive=True), error
+    (small, small_error), (large, error) = found[4], found[8]
+    assert abs(large - small / 2) < 3 * np.hypot(error, small_error / 2)
+    assert abs(large) < 0.01
 
 
 def test_kaiming_networks_are_below_their_limit():
