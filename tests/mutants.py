@@ -718,7 +718,7 @@ MUTANTS = (
     ),
     Mutant(
         "numerics/conjugate_gradients.py", "directions that are not conjugate",
-        "direction = downhill + ratio(decrease, run.decrease) * run.direction", "direction = downhill",
+        "direction = _plus(downhill, ratio(decrease, run.decrease), run.direction)", "direction = downhill",
         _tests("test_matrix_free", "test_eight_hidden_layers_of_512_take_at_most_thirty_steps"),
     ),
     Mutant(

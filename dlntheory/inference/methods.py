@@ -6,11 +6,13 @@ and differentiable in both modes; otherwise it is a while loop. On NumPy arrays 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from ..equilibria import hessian
 from ..equilibria.routes import scale_all
-from ..numerics.algebra import Array, column_products, ratio
+from ..numerics import conjugate_gradients
+from ..numerics.algebra import Array
 from ..numerics.kinds import choose, is_jax, loop, namespace
 from ..numerics.record import Record
 from .energy import COORDINATES, Coordinates, Hidden, Precisions
@@ -186,17 +188,7 @@ def _unfinished(
     return unfinished
 
 
-class Conjugate(NamedTuple):
-    """The state of conjugate gradients: the residual gradient, the preconditioned one, and the direction."""
-
-    time: Any
-    state: list[Array]
-    left: list[Array]
-    direction: list[Array]
-    decrease: Array
-
-
-def conjugate_gradients(
+def descend_conjugately(
     method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """The same by conjugate gradients, every sample on its own, preconditioned by the covariances.
@@ -206,36 +198,22 @@ def conjugate_gradients(
     layers, precisions = inference.layers, inference.precisions
     coordinates = COORDINATES[CONJUGATE[method]]
 
-    def prepared(left: Hidden) -> list[Array]:
-        return scale_all(inference.covariances[: len(left)], left)
+    def multiply(columns: Hidden) -> list[Array]:
+        return coordinates.gradient(layers, precisions, columns, None)
 
-    def advance(run: Conjugate) -> Conjugate:
-        curved = coordinates.gradient(layers, precisions, run.direction, None)
-        length = ratio(run.decrease, _dot(run.direction, curved))
-        state = [each + length * along for each, along in zip(run.state, run.direction, strict=True)]
-        left = [each + length * bent for each, bent in zip(run.left, curved, strict=True)]
-        downhill = prepared(left)
-        decrease = _dot(left, downhill)
-        turn = ratio(decrease, run.decrease)
-        direction = [turn * along - down for along, down in zip(run.direction, downhill, strict=True)]
-        return Conjugate(run.time + 1, state, left, direction, decrease)
+    def divide(columns: Hidden) -> list[Array]:
+        return scale_all(inference.covariances[: len(columns)], columns)
 
     state = list(coordinates.from_hidden(layers, start))
-    left = coordinates.gradient(layers, precisions, state, inference.output)
-    downhill = prepared(left)
-    zero = namespace(inference.output).asarray(0)
-    run = Conjugate(zero, state, left, [-each for each in downhill], _dot(left, downhill))
+    slope = coordinates.gradient(layers, precisions, state, inference.output)
+    run = conjugate_gradients.begin(state, [-each for each in slope], divide)
+    step = partial(conjugate_gradients.advance, multiply=multiply, divide=divide)
     if settings.tolerance is None:
-        run = repeat(steps, lambda _, run: advance(run), run, inference.output)
+        run = repeat(steps, lambda _, run: step(run), run, inference.output)
     else:
         unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = loop(lambda run: unfinished(run.time, run.left), advance, run, inference.output)
-    return list(coordinates.to_hidden(layers, run.state)), run.time
-
-
-def _dot(left: Hidden, right: Hidden) -> Array:
-    """The inner product of every sample, as a row."""
-    return sum(column_products(*pair) for pair in zip(left, right, strict=True))[None]
+        run = loop(lambda run: unfinished(run.steps, run.left), step, run, inference.output)
+    return list(coordinates.to_hidden(layers, run.solution)), run.steps
 
 
 def run_method(
@@ -244,5 +222,5 @@ def run_method(
     """Relax from a start in deviations; a chain of one layer has nothing to move."""
     if not start:
         return start, namespace(inference.output).asarray(steps)
-    chosen = descend_by if method in STEPWISE else conjugate_gradients
+    chosen = descend_by if method in STEPWISE else descend_conjugately
     return chosen(method, inference, settings, start, steps)
