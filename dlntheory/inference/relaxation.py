@@ -16,9 +16,9 @@ from ..equilibria.routes import scale_all
 from ..networks.layer import Dense, Layer, Shape
 from ..networks.passes import feedforward
 from ..networks.samples import activity_shapes, as_columns, as_rows, shaped
-from ..numerics.algebra import Array, Matrix, column_products, identity
+from ..numerics.algebra import Array, Matrix, column_products, identity, magnitude
 from ..numerics.checks import as_key
-from ..numerics.kinds import in_double_precision, is_concrete, is_jax, namespace, to_jax, to_numpy
+from ..numerics.kinds import in_double_precision, is_concrete, is_jax, namespace, to_jax, to_numpy, told
 from ..numerics.record import Record
 from .energy import Precisions, as_activities, energy_gradient, precision, prediction_errors
 from .outcomes import Outcome
@@ -113,18 +113,12 @@ class Relaxation(Record):
     @property
     def outcome(self) -> Any:
         """``"converged"``, ``"step limit"``, ``"diverged"`` or ``"not finite"``; after vmap, an array of them."""
-        return self._told("outcome", [each.word for each in Outcome])
+        return told("outcome", self.status, [each.word for each in Outcome], "status")
 
     @property
     def explanation(self) -> Any:
         """The outcome as a sentence; after vmap, an array of them."""
-        return self._told("explanation", [each.sentence for each in Outcome])
-
-    def _told(self, name: str, texts: list[str]) -> Any:
-        if not is_concrete(self.status):
-            raise TypeError(f"`{name}` is known after tracing only; return `status`.")
-        chosen = np.array(texts)[np.asarray(self.status)]
-        return str(chosen) if chosen.ndim == 0 else chosen
+        return told("explanation", self.status, [each.sentence for each in Outcome], "status")
 
 
 class Measured(NamedTuple):
@@ -172,9 +166,8 @@ def relative_norm(columns: Sequence[Array], reference: Array) -> Array:
 def norm(columns: Sequence[Array]) -> Array:
     """The norm over all layers and samples, safe from overflow."""
     xp = namespace(columns[0])
-    largest = xp.max(xp.stack([xp.max(xp.abs(each)) for each in columns]))
-    unit = xp.where(largest > 0, largest, xp.ones_like(largest))
-    return largest * xp.sqrt(sum((xp.sum((each / unit) ** 2) for each in columns), xp.zeros_like(unit)))
+    size = magnitude(xp.stack(list(map(magnitude, columns))))
+    return size * xp.sqrt(sum((xp.sum((each / size) ** 2) for each in columns), xp.zeros_like(size)))
 
 
 def starting_point(inference: Inference, start: Any) -> list[Array]:

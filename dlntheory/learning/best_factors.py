@@ -16,7 +16,7 @@ from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change
 from ..numerics.algebra import Array, Matrix, default_rcond, epsilon, ratio
 from ..numerics.checks import one_of
-from ..numerics.kinds import compiled, is_concrete, is_jax, namespace
+from ..numerics.kinds import compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, with_fields
 from .alignment import cosine
@@ -114,7 +114,7 @@ def best_alignment(
     factors, converged = _dense(span, learning.options.rcond) if method == "dense" else _lsqr(span)
     found = _judged(span, factors, converged)
     refuse_overflow("factors", found.factors)
-    return with_fields(found, sample_alignment=found.sample_alignment[0]) if _single(learning) else found
+    return with_fields(found, sample_alignment=found.sample_alignment[0]) if learning.problem.x.ndim == 1 else found
 
 
 class Span(Record):
@@ -168,12 +168,7 @@ def _dense(span: Span, rcond: float | None) -> tuple[Array, Array]:
     residual = span.residual
     xp = namespace(residual)
     units = xp.eye(residual.size, dtype=residual.dtype).reshape(-1, *residual.shape)
-    if is_jax(residual):
-        import jax
-
-        rows = jax.vmap(span.pulled)(units)
-    else:
-        rows = np.stack([span.pulled(unit) for unit in units])
+    rows = each_of(span.pulled, units)
     left, values, right = xp.linalg.svd(rows, full_matrices=False)
     smallest = (default_rcond(rows) if rcond is None else rcond) * values[0]
     kept = xp.where(values > smallest, values, xp.zeros_like(values))
@@ -211,7 +206,3 @@ def _judged(span: Span, flat: Array, converged: Array) -> BestAlignment:
     left = norm(residual - moved) <= math.sqrt(epsilon(moved.dtype)) * norm(residual)
     alignment = cosine(residual.reshape(-1, 1), moved.reshape(-1, 1))[0]
     return BestAlignment(alignment, cosine(residual, moved), span.factors(flat), left, converged)
-
-
-def _single(learning: Learning) -> bool:
-    return learning.problem.x.ndim == 1

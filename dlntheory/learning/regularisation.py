@@ -37,9 +37,7 @@ class SpectralRegularisation(Record):
     spectrum: str = static()
 
     def __init__(self, a: float, spectrum: Literal["symmetric", "singular", "eigen"] = "symmetric"):
-        self.a = as_number("regularisation", a)
-        if self.a < 0:
-            raise ValueError(f"`regularisation` is {a}; wanted a number that is not negative.")
+        self.a = as_number("regularisation", a, negative=False)
         self.spectrum = one_of("spectrum", spectrum, SPECTRA)
 
     def __call__(self, correlation: Array) -> Array:

@@ -14,11 +14,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from ..networks.layer import Layer
 from ..numerics.algebra import Matrix, inner, pinv_product
-from ..numerics.kinds import is_jax
+from ..numerics.kinds import each_of
 from .rules import Signals
 
 Rescaling = Literal["adaptive", "adaptive_positive", "decorrelated"]
@@ -58,15 +56,18 @@ def _decorrelation(samples: Any, regularise: Any, rcond: float | None, left: Mat
     return regularise.inverse(left @ right.T / samples, rcond)
 
 
+def rescaling_factors(
+    rescaling: str, layers: Sequence[Layer], signals: Signals, regularise: Any = None, rcond: float | None = None
+) -> list[Any]:
+    """The factors of a rescaling by its name."""
+    if rescaling == "decorrelated":
+        return decorrelations(layers, signals, regularise, rcond)
+    return learning_rates(layers, signals, positive=rescaling == "adaptive_positive")
+
+
 def by_group(function: Callable[..., Matrix], *features: Matrix) -> Matrix:
     """A function of features, for each group where they have a leading axis of groups."""
-    if len(features[0].shape) < 3:
-        return function(*features)
-    if is_jax(features[0]):
-        import jax
-
-        return jax.vmap(function)(*features)
-    return np.stack([function(*group) for group in zip(*features, strict=True)])
+    return function(*features) if len(features[0].shape) < 3 else each_of(function, *features)
 
 
 def rescale(changes: Sequence[Matrix], factors: Sequence[Any]) -> list[Matrix]:

@@ -7,12 +7,11 @@ from typing import Any, Literal, get_args
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..equilibria.problem import stationary
 from ..numerics.checks import as_count, as_real, one_of
-from ..numerics.kinds import is_concrete
+from ..numerics.kinds import told
 from .activations import Activated
 from .blocks import Block
 from .chains import as_chain, as_problem, cast_blocks, forward, prediction
@@ -73,9 +72,7 @@ class NonlinearEquilibrium(eqx.Module):
     @property
     def outcome(self) -> str:
         """``"converged"``, ``"step limit"``, ``"stalled"`` or ``"not finite"``: the last of them that a sample has."""
-        if not is_concrete(self.status):
-            raise TypeError("`outcome` is known after tracing only; return `status`.")
-        return OUTCOMES[int(np.max(np.asarray(self.status)))]
+        return str(told("outcome", jnp.max(self.status), OUTCOMES, "status"))
 
 
 def nonlinear_equilibrium(

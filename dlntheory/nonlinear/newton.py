@@ -319,18 +319,13 @@ def search(clamped: Clamped, now: Minimisation, step: Hidden, active: jax.Array)
 
 def dot(one: Hidden, other: Hidden) -> jax.Array:
     """The inner product of each sample over all layers, ``(B,)``."""
-    return sum(
-        (jnp.sum(a * b, axis=tuple(range(1, a.ndim))) for a, b in zip(one, other, strict=True)), start=_zero(one)
-    )
+    products = (jnp.sum(a * b, axis=tuple(range(1, a.ndim))) for a, b in zip(one, other, strict=True))
+    return sum(products, jnp.zeros(len(one[0]), one[0].dtype))
 
 
 def norm(state: Hidden) -> jax.Array:
     """The norm of each sample over all layers, ``(B,)``."""
     return jnp.sqrt(dot(state, state))
-
-
-def _zero(state: Hidden) -> jax.Array:
-    return jnp.zeros(state[0].shape[0], state[0].dtype)
 
 
 def _rows(values: jax.Array, like: jax.Array) -> jax.Array:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from .algebra import Array, column_products, epsilon, ratio
+from .algebra import Array, column_products, epsilon, magnitude, ratio
 from .kinds import loop, namespace
 
 Operator: TypeAlias = Callable[[Array], Array]
@@ -72,7 +72,7 @@ def tolerance(dtype: np.dtype) -> float:
 def conjugate_gradients(multiply: Operator, right: Float[Array, "n B"], divide: Operator) -> Conjugate:
     """Solve ``X + A X = R`` for every column, preconditioned by ``divide``, until each residual is at `tolerance`."""
     xp = namespace(right)
-    size = _scale(right)
+    size = magnitude(right, axis=0)
     target = tolerance(right.dtype) * xp.linalg.norm(right / size, axis=0, keepdims=True)
 
     def unfinished(run: Conjugate) -> Array:
@@ -115,10 +115,3 @@ def nystrom(multiply: Operator, like: Float[Array, "n B"]) -> Operator:
 def sketch_size(rows: int, columns: int) -> int:
     """How many random columns a sketch takes: the work of two steps, or less."""
     return min(rows, max(SKETCH, 2 * columns))
-
-
-def _scale(columns: Array) -> Array:
-    """The largest number of each column, one of a column of zeros: squares neither overflow nor vanish."""
-    xp = namespace(columns)
-    largest = xp.max(xp.abs(columns), axis=0, keepdims=True)
-    return xp.where(largest > 0, largest, xp.ones_like(largest))

@@ -29,7 +29,7 @@ def lesson(net, algorithm, x, y, epoch=0, seed=0):
     keys = learning.Keys(*jax.random.split(jax.random.key(seed), 3))
     memory = algorithm.initial.memory(net, len(x))
     traced = inference.traced(algorithm, net.dtype)
-    return learning.study(net, traced, channels_last(x), y, jnp.asarray(epoch), memory, keys)
+    return learning.study(learning.Batch(net, traced, channels_last(x), y, jnp.asarray(epoch), memory, keys))
 
 
 def linear(net):

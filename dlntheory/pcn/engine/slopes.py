@@ -18,7 +18,7 @@ from ...nonlinear.blocks import Statistics, output
 from ...nonlinear.network import Network, States
 from ..choices.algorithms import Algorithm
 from ..choices.relaxations import Variables
-from .derivatives import First, loss_of, pull_to_sources
+from .derivatives import First, add_to_sources, loss_of, pull_to_sources
 
 
 class Problem(eqx.Module):
@@ -85,9 +85,7 @@ def slopes(problem: Problem, states: States, time: Any) -> Slopes:
         active = time >= network.waits[k] if problem.travelling else True
         error, own, pulled, energy, moments = _when(active, *terms)
         gradient[k] = own if gradient[k] is None else gradient[k] + own
-        for source, slope in zip(filter(None, network.sources[k]), pulled, strict=True):
-            before = gradient[source - 1]
-            gradient[source - 1] = slope if before is None else before + slope
+        add_to_sources(gradient, [source for source in network.sources[k] if source], pulled)
         errors.append(error)
         energies.append(energy)
         statistics.append(moments)
