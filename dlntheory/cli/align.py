@@ -18,7 +18,7 @@ from .inputs import (
 )
 from .output import print_record, track
 
-RULES = {
+RESCALINGS_OF = {
     "bp": (None, "adaptive", "decorrelated"),
     "pc": (None, "adaptive", "adaptive_positive", "decorrelated"),
     "natural": (None,),
@@ -80,7 +80,9 @@ def as_sizes(text: str) -> list[Any]:
 def rules_of(net: Any) -> list[tuple[Any, Any]]:
     """Every rule with every rescaling that the network's layers allow."""
     plain = not all(layer.has_features for layer in net.layers)
-    return [(rule, each) for rule, rescalings in RULES.items() for each in rescalings if each is None or not plain]
+    return [
+        (rule, each) for rule, rescalings in RESCALINGS_OF.items() for each in rescalings if each is None or not plain
+    ]
 
 
 def compare_all(net: Any, x: Any, y: Any, sizes: list[Any] | None, seed: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..numerics.kinds import choose, is_jax, loop, namespace
 from ..numerics.record import Record
 from .energy import COORDINATES, Coordinates, Hidden, Precisions
 from .precision_schedules import Schedule, schedule_at
-from .relaxation import Inference, reference_norm, relative_norm
+from .relaxation import FreeChain, reference_norm, relative_norm
 
 ADAM = (0.9, 0.999, 1e-8)
 """Kingma and Ba's decay rates of the two moments, and what is added to the root of the second."""
@@ -46,16 +46,16 @@ def _zeros(columns: Sequence[Array]) -> list[Array]:
     return [namespace(each).zeros_like(each) for each in columns]
 
 
-def _velocity(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
+def _velocity(settings: Settings, chain: FreeChain, start: list[Array]) -> Memory:
     return None if settings.momentum is None else _zeros(start)
 
 
-def _moments(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
+def _moments(settings: Settings, chain: FreeChain, start: list[Array]) -> Memory:
     return _zeros(start), _zeros(start)
 
 
-def _factor(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
-    return hessian.cholesky_factor(inference.layers, inference.covariances)
+def _factor(settings: Settings, chain: FreeChain, start: list[Array]) -> Memory:
+    return hessian.cholesky_factor(chain.layers, chain.covariances)
 
 
 def _heavy_ball(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[Array], Memory]:
@@ -126,61 +126,61 @@ def repeat(steps: Any, body: Callable[[Any, Any], Any], state: Any, like: Any) -
 
 
 def descend_by(
-    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+    method: str, chain: FreeChain, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """The free activities after at most ``steps`` steps, and how many were taken."""
     rule = STEPWISE[method]
     coordinates = COORDINATES[rule.coordinates]
 
     def gradient_at(time: Any, state: Hidden) -> list[Array]:
-        precisions = precisions_at(inference, settings, time, steps)
-        return coordinates.gradient(inference.layers, precisions, state, inference.output)
+        precisions = precisions_at(chain, settings, time, steps)
+        return coordinates.gradient(chain.layers, precisions, state, chain.output)
 
     def constant_gradient(run: Iterate) -> list[Array]:
         if settings.schedule is None:
             return run.gradient
-        return coordinates.gradient(inference.layers, inference.precisions, run.state, inference.output)
+        return coordinates.gradient(chain.layers, chain.precisions, run.state, chain.output)
 
     def advance(run: Iterate) -> Iterate:
         moves, memory = rule.move(settings, run.gradient, run.memory, run.time)
         state = [each + move for each, move in zip(run.state, moves, strict=True)]
         return Iterate(run.time + 1, state, gradient_at(run.time + 1, state), memory)
 
-    state = list(coordinates.from_hidden(inference.layers, start))
-    zero = namespace(inference.output).asarray(0)
-    run = Iterate(zero, state, gradient_at(zero, state), rule.remember(settings, inference, state))
+    state = list(coordinates.from_hidden(chain.layers, start))
+    zero = namespace(chain.output).asarray(0)
+    run = Iterate(zero, state, gradient_at(zero, state), rule.remember(settings, chain, state))
     if settings.tolerance is None:
-        run = repeat(steps, lambda _, run: advance(run), run, inference.output)
+        run = repeat(steps, lambda _, run: advance(run), run, chain.output)
     else:
-        unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run, inference.output)
-    return list(coordinates.to_hidden(inference.layers, run.state)), run.time
+        unfinished = _unfinished(chain, settings.tolerance, coordinates, steps)
+        run = loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run, chain.output)
+    return list(coordinates.to_hidden(chain.layers, run.state)), run.time
 
 
-def precisions_at(inference: Inference, settings: Settings, time: Any, steps: Any) -> Precisions:
+def precisions_at(chain: FreeChain, settings: Settings, time: Any, steps: Any) -> Precisions:
     """The precisions of a time: the constant ones times the schedule's; a soft output's is constant."""
-    depth = len(inference.predicted) - 1
+    depth = len(chain.predicted) - 1
     factors = schedule_at(settings.schedule, time, steps, depth, settings.step_size)
     if factors is None:
-        return inference.precisions
+        return chain.precisions
     scaled = [
         factors[index] if constant is None else factors[index] * constant
-        for index, constant in enumerate(inference.precisions[:depth])
+        for index, constant in enumerate(chain.precisions[:depth])
     ]
-    return (*scaled, *inference.precisions[depth:])
+    return (*scaled, *chain.precisions[depth:])
 
 
 def _unfinished(
-    inference: Inference, tolerance: Array, coordinates: Coordinates, steps: Any
+    chain: FreeChain, tolerance: Array, coordinates: Coordinates, steps: Any
 ) -> Callable[[Any, Hidden], Array]:
     """Whether a loop with a tolerance goes on: by its own gradient, then, once that is small, by the activities'."""
-    reference = reference_norm(inference)
+    reference = reference_norm(chain)
 
     def unfinished(time: Any, gradient: Hidden) -> Array:
         own = relative_norm(gradient, reference)
 
         def in_activities() -> Array:
-            return relative_norm(coordinates.in_activities(inference.layers, gradient), reference)
+            return relative_norm(coordinates.in_activities(chain.layers, gradient), reference)
 
         residual = choose(own > tolerance, lambda: own, in_activities)
         return (time < steps) & ~(residual <= tolerance) & namespace(residual).isfinite(residual)
@@ -189,38 +189,38 @@ def _unfinished(
 
 
 def descend_conjugately(
-    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+    method: str, chain: FreeChain, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """The same by conjugate gradients, every sample on its own, preconditioned by the covariances.
 
     In error coordinates the preconditioned matrix is the identity plus one of rank ``n_L``.
     """
-    layers, precisions = inference.layers, inference.precisions
+    layers, precisions = chain.layers, chain.precisions
     coordinates = COORDINATES[CONJUGATE[method]]
 
     def multiply(columns: Hidden) -> list[Array]:
         return coordinates.gradient(layers, precisions, columns, None)
 
     def divide(columns: Hidden) -> list[Array]:
-        return scale_all(inference.covariances[: len(columns)], columns)
+        return scale_all(chain.covariances[: len(columns)], columns)
 
     state = list(coordinates.from_hidden(layers, start))
-    slope = coordinates.gradient(layers, precisions, state, inference.output)
+    slope = coordinates.gradient(layers, precisions, state, chain.output)
     run = conjugate_gradients.begin(state, [-each for each in slope], divide)
     step = partial(conjugate_gradients.advance, multiply=multiply, divide=divide)
     if settings.tolerance is None:
-        run = repeat(steps, lambda _, run: step(run), run, inference.output)
+        run = repeat(steps, lambda _, run: step(run), run, chain.output)
     else:
-        unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = loop(lambda run: unfinished(run.steps, run.left), step, run, inference.output)
+        unfinished = _unfinished(chain, settings.tolerance, coordinates, steps)
+        run = loop(lambda run: unfinished(run.steps, run.left), step, run, chain.output)
     return list(coordinates.to_hidden(layers, run.solution)), run.steps
 
 
 def run_method(
-    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+    method: str, chain: FreeChain, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """Relax from a start in deviations; a chain of one layer has nothing to move."""
     if not start:
-        return start, namespace(inference.output).asarray(steps)
+        return start, namespace(chain.output).asarray(steps)
     chosen = descend_by if method in STEPWISE else descend_conjugately
-    return chosen(method, inference, settings, start, steps)
+    return chosen(method, chain, settings, start, steps)

@@ -108,7 +108,7 @@ def best_alignment(
     learning = prepare(net, x, y, rule, None, options)
     if not all(layer.has_features for layer in learning.problem.layers):
         raise ValueError("`net` has a chain of weights that share an error; wanted layers of one weight each.")
-    span = _span(learning)
+    span = _factor_map(learning)
     if method == "auto":
         method = "dense" if span.residual.size * span.parameters <= DENSE else "lsqr"
     factors, converged = _dense(span, learning.options.rcond) if method == "dense" else _lsqr(span)
@@ -117,7 +117,7 @@ def best_alignment(
     return with_fields(found, sample_alignment=found.sample_alignment[0]) if learning.problem.x.ndim == 1 else found
 
 
-class Span(Record):
+class FactorMap(Record):
     """The linear map from factors to prediction changes, and the residual to be reached."""
 
     layers: tuple[Any, ...]
@@ -156,14 +156,14 @@ class Span(Record):
 
 
 @compiled
-def _span(learning: Learning) -> Span:
+def _factor_map(learning: Learning) -> FactorMap:
     signals: Signals = signals_of(learning)
     changes = changes_of(learning, signals)
-    return Span(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual)
+    return FactorMap(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual)
 
 
 @compiled
-def _dense(span: Span, rcond: float | None) -> tuple[Array, Array]:
+def _dense(span: FactorMap, rcond: float | None) -> tuple[Array, Array]:
     """The factors of least norm, from the matrix of the map."""
     residual = span.residual
     xp = namespace(residual)
@@ -175,7 +175,7 @@ def _dense(span: Span, rcond: float | None) -> tuple[Array, Array]:
     return right.T @ ratio(left.T @ residual.ravel(), kept), xp.asarray(True)
 
 
-def _lsqr(span: Span) -> tuple[Array, Array]:
+def _lsqr(span: FactorMap) -> tuple[Array, Array]:
     """The same by Golub and Kahan's bidiagonalisation."""
     from scipy.sparse.linalg import LinearOperator, lsqr
 
@@ -194,12 +194,12 @@ def _lsqr(span: Span) -> tuple[Array, Array]:
     return xp.asarray(solution, dtype), xp.asarray(status != 7)
 
 
-_pushed = compiled(Span.change)
-_pulled = compiled(Span.pulled)
+_pushed = compiled(FactorMap.change)
+_pulled = compiled(FactorMap.pulled)
 
 
 @compiled
-def _judged(span: Span, flat: Array, converged: Array) -> BestAlignment:
+def _judged(span: FactorMap, flat: Array, converged: Array) -> BestAlignment:
     """The alignment that the factors reach."""
     moved, residual = span.change(flat), span.residual
     norm = namespace(moved).linalg.norm

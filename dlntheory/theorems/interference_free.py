@@ -39,7 +39,7 @@ from ..numerics.kinds import (
 from ..numerics.record import Record
 from .interference_free_search import Maps, Reduced, find_logs, maps_of, polish, reduce_problem
 
-OUTCOMES = ("no positive solution found", "converged")
+SEARCH_OUTCOMES = ("no positive solution found", "converged")
 
 
 class InterferenceFree(Record):
@@ -65,7 +65,7 @@ class InterferenceFree(Record):
     @property
     def outcome(self) -> Any:
         """``"converged"`` or ``"no positive solution found"``; of a batch, an array of them."""
-        return told("outcome", self.found, OUTCOMES, "found")
+        return told("outcome", self.found, SEARCH_OUTCOMES, "found")
 
 
 def interference_free_covariances(

@@ -12,7 +12,7 @@ from ..choices.updates import Averaged, Incremental
 from .derivatives import add_to_sources, loss_of, pull_to_both
 from .inference import averages, prepare
 from .learning import Batch, Lesson, begin, parameters, scaled, study, with_parameters
-from .slopes import Problem
+from .slopes import PhaseProblem
 
 
 def study_incrementally(batch: Batch, optimiser: Any, optimiser_state: Any) -> tuple[Lesson, Gradients, Any]:
@@ -83,7 +83,7 @@ def study_at_once(batch: Batch) -> Lesson:
     return lesson._replace(gradients=scaled(total.gradients, share))
 
 
-def _joint_slopes(problem: Problem, weights: Gradients, states: States, time: Any) -> Any:
+def _joint_slopes(problem: PhaseProblem, weights: Gradients, states: States, time: Any) -> Any:
     """The gradients with respect to weights and states at once, the energy, and the statistics."""
     network, precisions = with_parameters(problem.network, weights), problem.precisions(time)
     slopes: list[Any] = [None] * network.depth

@@ -16,9 +16,9 @@ from ..choices.algorithms import Algorithm
 from ..choices.outputs import Output
 from ..choices.updates import Backpropagation
 from .derivatives import First, add_to_sources, first_pass, loss_of, pull_to_both, pull_to_parameters
-from .inference import Run, averages, infer, output_prediction, prepare, starting_states
+from .inference import Relaxed, averages, infer, output_prediction, prepare, starting_states
 from .rescaling import rescaled
-from .slopes import Problem
+from .slopes import PhaseProblem
 
 DRAWN = 2**31
 """The number of the output's key among a batch's, which no inference step or phase has."""
@@ -113,7 +113,9 @@ def with_parameters(network: Network, changed: Gradients) -> Network:
     return eqx.tree_at(lambda net: net.blocks, network, blocks)
 
 
-def after_inference(problem: Problem, run: Run) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
+def after_inference(
+    problem: PhaseProblem, run: Relaxed
+) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
     """The gradient at the last states, or where the update takes it."""
     network, steps = problem.network, problem.algorithm.steps
     if run.settled is not None and not problem.algorithm.update.at_forward:
@@ -146,7 +148,7 @@ def _settled_gradients(
     return gradients, jnp.stack(energies), running(network)
 
 
-def _learning_pass(problem: Problem, block: Any, states: States, k: int) -> tuple[Array, Any, Statistics]:
+def _learning_pass(problem: PhaseProblem, block: Any, states: States, k: int) -> tuple[Array, Any, Statistics]:
     """A block's prediction as the update wants it; the first pass has it if nothing that it reads has moved."""
     network, first = problem.network, problem.first
     reads = [network.moves[source - 1] for source in network.sources[k] if source]
