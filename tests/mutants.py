@@ -718,7 +718,7 @@ MUTANTS = (
     ),
     Mutant(
         "numerics/conjugate_gradients.py", "directions that are not conjugate",
-        "direction = downhill + ratio(decrease, run.decrease) * run.direction", "direction = downhill",
+        "direction = _plus(downhill, ratio(decrease, run.decrease), run.direction)", "direction = downhill",
         _tests("test_matrix_free", "test_eight_hidden_layers_of_512_take_at_most_thirty_steps"),
     ),
     Mutant(
@@ -765,7 +765,7 @@ MUTANTS = (
         "pcn/choices/outputs.py", "an update that negative nudging does not turn",
         "return Phase(sign * beta, sign)",
         "return Phase(sign * beta, 1)",
-        training("test_nudging_scales_the_residual"),
+        _tests("test_pcn_variants", "test_nudging_scales_the_residual"),
     ),
     Mutant(
         "pcn/engine/multiplications.py", "a backward pass as long as the forward pass",
@@ -882,7 +882,7 @@ MUTANTS = (
         "inference/langevin.py", "momentum does not change the bias",
         "half = step_size / (2 * (1 + kept))", "half = step_size / 2",
         _tests(
-            "test_generative", "test_the_law_of_langevin_dynamics_solves_lyapunovs_equation", ["widths2-0.3"]
+            "test_sampling", "test_the_law_of_langevin_dynamics_solves_lyapunovs_equation", ["widths2-0.3"]
         ),
     ),
     Mutant(

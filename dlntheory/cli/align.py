@@ -12,15 +12,13 @@ from .inputs import (
     Seed,
     Targets,
     Weights,
-    check_combination,
-    describe_data,
-    read_problem,
+    read_or_digits,
     refusals,
     refuse,
 )
-from .output import print_json, print_tables, track
+from .output import print_record, track
 
-RULES = {
+RESCALINGS_OF = {
     "bp": (None, "adaptive", "decorrelated"),
     "pc": (None, "adaptive", "adaptive_positive", "decorrelated"),
     "natural": (None,),
@@ -49,20 +47,13 @@ def align(
 
     Exit code 0: measured; 2: bad usage or input.
     """
-    check_combination(weights, inputs=inputs, targets=targets, order=order)
     if plot is not None:
         from ..report.pictures import check_picture
 
         with refusals("--plot"):
             check_picture(plot)
     sizes = None if batch is None else as_sizes(batch)
-    if weights is None:
-        from ..files.builtin import digits
-
-        name, description, problem = "digits", "trained on handwritten digits", digits()
-    else:
-        name, description = weights.name, describe_data(inputs, targets, seed)
-        problem = read_problem(weights, inputs, targets, order, seed)
+    name, description, problem = read_or_digits(weights, inputs, targets, order, seed)
     with refusals("--batch"):
         comparisons = compare_all(*problem, sizes, seed)
     with refusals():
@@ -73,12 +64,9 @@ def align(
 
         with refusals("--plot"):
             save_picture(alignment_picture(record), plot)
-    if json:
-        print_json(record)
-    else:
-        from ..report.answers import align_report
+    from ..report.answers import align_report
 
-        print_tables(align_report(record))
+    print_record(record, json, align_report(record))
 
 
 def as_sizes(text: str) -> list[Any]:
@@ -92,7 +80,9 @@ def as_sizes(text: str) -> list[Any]:
 def rules_of(net: Any) -> list[tuple[Any, Any]]:
     """Every rule with every rescaling that the network's layers allow."""
     plain = not all(layer.has_features for layer in net.layers)
-    return [(rule, each) for rule, rescalings in RULES.items() for each in rescalings if each is None or not plain]
+    return [
+        (rule, each) for rule, rescalings in RESCALINGS_OF.items() for each in rescalings if each is None or not plain
+    ]
 
 
 def compare_all(net: Any, x: Any, y: Any, sizes: list[Any] | None, seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from .inputs import Json, as_widths, refusals
-from .output import print_json, print_tables
+from .output import print_record
 
 
 def expect(
@@ -26,12 +26,9 @@ def expect(
     """
     with refusals():
         record = measure(as_widths("--widths", widths), init, batch, target)
-    if json:
-        print_json(record)
-    else:
-        from ..report.tables import expect_report
+    from ..report.tables import expect_report
 
-        print_tables(expect_report(record))
+    print_record(record, json, expect_report(record))
 
 
 def measure(widths: tuple[int, ...], init: Any, batch: int, target: Any) -> dict[str, Any]:

@@ -14,10 +14,7 @@ from .inputs import (
     file_refusals,
     refusals,
     refuse,
-    use_all_cores,
-    use_double_precision,
-    use_one_lapack_thread,
-    use_quick_compilation,
+    use_all_of_the_machine,
 )
 from .output import print_json, track
 
@@ -67,11 +64,7 @@ def figure(
 
     Exit code 0: drawn; 2: bad usage or input.
     """
-    use_one_lapack_thread()
-    if not full:
-        use_quick_compilation()
-    use_double_precision()
-    use_all_cores()
+    use_all_of_the_machine(quick=not full)
     number = as_number(name)
     module = load(number)
     if redraw is not None:

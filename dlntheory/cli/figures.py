@@ -27,10 +27,8 @@ from .inputs import (
     Seed,
     file_refusals,
     refuse,
-    use_all_cores,
+    use_all_of_the_machine,
     use_double_precision,
-    use_one_lapack_thread,
-    use_quick_compilation,
 )
 from .output import print_json, track
 
@@ -63,11 +61,7 @@ def figures(
     """
     if every == bool(names):
         refuse("wanted the figures' numbers and names, or --all.")
-    use_one_lapack_thread()
-    if not full:
-        use_quick_compilation()
-    use_double_precision()
-    use_all_cores()
+    use_all_of_the_machine(quick=not full)
     tasks = [
         (number, setting)
         for number in (source("figures").FIGURES if every else map(as_number, names or []))

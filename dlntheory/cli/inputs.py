@@ -72,6 +72,15 @@ def use_one_lapack_thread() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def use_all_of_the_machine(quick: bool) -> None:
+    """Compute in 64 bits on all cores, with one thread of LAPACK each; small sizes are compiled quickly."""
+    use_one_lapack_thread()
+    if quick:
+        use_quick_compilation()
+    use_double_precision()
+    use_all_cores()
+
+
 @contextmanager
 def refusals(name: str = "") -> Iterator[None]:
     """Turn the library's refusals into one line on the standard error, and exit code 2."""
@@ -104,6 +113,18 @@ def check_combination(weights: Path | None, **options: Any) -> None:
     if len({"inputs", "targets"} & set(given)) == 1:
         missing = ({"inputs", "targets"} - set(given)).pop()
         refuse(f"--{missing} is missing; wanted --inputs and --targets together.")
+
+
+def read_or_digits(
+    weights: Path | None, inputs: Path | None, targets: Path | None, order: str | None, seed: int
+) -> tuple[str, str, tuple["LinearNetwork", Any, Any]]:
+    """The name of a network, where its data come from, and both; without a file, those of handwritten digits."""
+    check_combination(weights, inputs=inputs, targets=targets, order=order)
+    if weights is not None:
+        return weights.name, describe_data(inputs, targets, seed), read_problem(weights, inputs, targets, order, seed)
+    from ..files.builtin import digits
+
+    return "digits", "trained on handwritten digits", digits()
 
 
 def read_problem(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import typer
@@ -21,6 +21,14 @@ def print_json(record: Any) -> None:
     except UnicodeEncodeError:
         text = json.dumps(plain(record), indent=2, allow_nan=False)
     typer.echo(text)
+
+
+def print_record(record: Any, json: bool, tables: Iterable[Any]) -> None:
+    """Print a record as JSON if that is wanted, and otherwise as its tables."""
+    if json:
+        print_json(record)
+    else:
+        print_tables(tables)
 
 
 def track(steps: Sequence[Any], doing: str) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import typer
 
 from .beside import load_beside
 from .inputs import Json, refusals, refuse
-from .output import print_json, print_tables, track
+from .output import print_record, track
 
 
 def prove(
@@ -36,12 +36,10 @@ def prove(
         if name not in known:
             refuse(f"NAME is {name!r}; wanted one of {', '.join(known)}.")
         record = _derive(proofs, name, depth)
-    if json:
-        print_json(_printable(record, latex))
-    else:
-        from ..report.proofs import derivation_report, proofs_report
+    from ..report.proofs import derivation_report, proofs_report
 
-        print_tables(proofs_report(record) if name is None else derivation_report(record, latex))
+    tables = proofs_report(record) if name is None else derivation_report(record, latex)
+    print_record(_printable(record, latex) if json else record, json, tables)
     raise typer.Exit(0 if record["passed"] else 1)
 
 

@@ -13,9 +13,7 @@ from .inputs import (
     Seed,
     Targets,
     Weights,
-    check_combination,
-    describe_data,
-    read_problem,
+    read_or_digits,
     refusals,
 )
 from .output import print_json
@@ -40,18 +38,12 @@ def report(
 
     Exit code 0: written; 2: bad usage or input.
     """
-    check_combination(weights, inputs=inputs, targets=targets, order=order)
     with refusals("--out"):
         from ..report.html.report import check_page
 
         check_page(out)
-    if weights is None:
-        from ..files.builtin import digits
-
-        name, description, problem = "digits", "The built-in network trained on handwritten digits", digits()
-    else:
-        name, description = weights.name, f"With {describe_data(inputs, targets, seed)}"
-        problem = read_problem(weights, inputs, targets, order, seed)
+    name, description, problem = read_or_digits(weights, inputs, targets, order, seed)
+    description = f"The built-in network {description}" if weights is None else f"With {description}"
     options = {"--inputs": inputs, "--targets": targets, "--order": order, "--seed": seed, "--out": out}
     _write(problem, out, name, description, _command(weights, options), seed, json)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .inputs import Json, refusals, use_double_precision
-from .output import print_json, print_tables
+from .output import print_record
 from .training_options import takes_options
 
 if TYPE_CHECKING:
@@ -61,12 +61,9 @@ def search(
             typer.echo("Interrupted; the same command goes on with the trial.", err=True)
             raise
         record = gather(found, out)
-    if json:
-        print_json(record)
-    else:
-        from ..report.search import search_report
+    from ..report.search import search_report
 
-        print_tables(search_report(record))
+    print_record(record, json, search_report(record))
 
 
 def gather(found: "Search", folder: Path) -> dict[str, Any]:

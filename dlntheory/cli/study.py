@@ -17,7 +17,7 @@ from .inputs import (
     use_one_lapack_thread,
     use_quick_compilation,
 )
-from .output import print_json, print_tables, track
+from .output import print_json, print_record, track
 
 PACKAGE = "papers"
 """Where the registry and the runner are, among the experiments."""
@@ -88,12 +88,9 @@ def show_list(rows: dict[str, Any], scales: Sequence[str], json: bool) -> None:
         }
         for row in rows.values()
     ]  # fmt: skip
-    if json:
-        print_json(records)
-    else:
-        from ..report.study import list_report
+    from ..report.study import list_report
 
-        print_tables(list_report(records))
+    print_record(records, json, list_report(records))
 
 
 def as_shard(text: str | None) -> tuple[int, int]:
@@ -149,12 +146,9 @@ def run_study(
             typer.echo("Interrupted; the same command goes on.", err=True)
             raise
         record = written(row, scale, there, missing, folder)
-    if json:
-        print_json(record)
-    else:
-        from ..report.study import study_report
+    from ..report.study import study_report
 
-        print_tables(study_report(record, folder))
+    print_record(record, json, study_report(record, folder))
 
 
 def announced(cells: Sequence[Any], name: str) -> Iterator[Any]:

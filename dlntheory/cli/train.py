@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .inputs import Json, refusals, use_devices, use_double_precision
-from .output import print_json, print_tables
+from .output import print_record
 from .training_options import takes_options
 
 if TYPE_CHECKING:
@@ -46,12 +46,9 @@ def train(
     folder = out or Path("runs") / f"{config.data_name}-{config.model}-{config.algorithm}-{config.seed}"
     records = follow(config, folder, resume)
     summary = finished(folder, config, records)
-    if json:
-        print_json(summary)
-    else:
-        from ..report.training import training_report
+    from ..report.training import training_report
 
-        print_tables(training_report(summary))
+    print_record(summary, json, training_report(summary))
 
 
 def configure(given: dict[str, Any], out: Path | None, resume: bool) -> "TrainingConfig":
@@ -131,9 +128,6 @@ def print_algorithms(json: bool) -> None:
 
     records = [{"name": name, "description": preset.description, "source": preset.source}
                for name, preset in PRESETS.items()]  # fmt: skip
-    if json:
-        print_json(records)
-    else:
-        from ..report.training import algorithms_report
+    from ..report.training import algorithms_report
 
-        print_tables(algorithms_report(records))
+    print_record(records, json, algorithms_report(records))

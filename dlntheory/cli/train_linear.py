@@ -21,7 +21,7 @@ from .output import print_json, print_tables, track
 
 if TYPE_CHECKING:
     from ..networks.network import LinearNetwork
-    from ..report.linear_training import Run
+    from ..report.linear_training import RuleTraining
     from ..training.train import Training
 
 RECORDS = 10
@@ -111,9 +111,9 @@ def _as_rules(text: str, rescaling: str | None, out: Path | None) -> list[tuple[
 
 def train_each(
     net: "LinearNetwork", x: Any, y: Any, wanted: list[tuple[Any, Any]], record: dict[str, Any], every: int
-) -> list["Run"]:
+) -> list["RuleTraining"]:
     """Train by every rule with the same settings and the same draws."""
-    from ..report.linear_training import Run, advise
+    from ..report.linear_training import RuleTraining, advise
     from ..training.algorithm import Algorithm
 
     for rule, rescaling in wanted:  # before the first one trains
@@ -123,7 +123,7 @@ def train_each(
         trained, lines = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)
         diverged = trained.outcome != "finished"
         advice = advise(net, x, y, record["learning_rate"], rule, rescaling, **_options(record)) if diverged else None
-        runs.append(Run(rule, rescaling, trained, lines, advice))
+        runs.append(RuleTraining(rule, rescaling, trained, lines, advice))
     return runs
 
 
@@ -131,7 +131,9 @@ def _options(record: dict[str, Any]) -> dict[str, Any]:
     return {} if record["regularisation"] is None else {"regularisation": record["regularisation"]}
 
 
-def _write(runs: list["Run"], record: dict[str, Any], out: Path | None, plot: Path | None, csv: Path | None) -> None:
+def _write(
+    runs: list["RuleTraining"], record: dict[str, Any], out: Path | None, plot: Path | None, csv: Path | None
+) -> None:
     """The files that were asked for."""
     from ..files.arrays import write_atomically
     from ..files.weights import save_weights
@@ -149,7 +151,7 @@ def _write(runs: list["Run"], record: dict[str, Any], out: Path | None, plot: Pa
             write_atomically(csv, runs_csv(runs))
 
 
-def _print(runs: list["Run"], record: dict[str, Any], several: bool, json: bool) -> None:
+def _print(runs: list["RuleTraining"], record: dict[str, Any], several: bool, json: bool) -> None:
     from ..report.linear_training import runs_report
     from ..report.tables import training_report
 

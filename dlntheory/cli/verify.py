@@ -18,7 +18,7 @@ from .inputs import (
     refusals,
     refuse,
 )
-from .output import print_json, print_tables, track
+from .output import print_record, track
 
 THEOREMS: tuple[Any, ...] = (1, 2, 3, "spike", "nudging")
 FEW = ("single", "linear", "residual")
@@ -53,12 +53,9 @@ def verify(
         problems = {weights.name: (net, *data, describe_data(inputs, targets, seed))}
     with refusals():
         record = check_all(problems)
-    if json:
-        print_json(record)
-    else:
-        from ..report.tables import verify_report
+    from ..report.tables import verify_report
 
-        print_tables(verify_report(record, verbose))
+    print_record(record, json, verify_report(record, verbose))
     raise typer.Exit(0 if record["passed"] else 1)
 
 

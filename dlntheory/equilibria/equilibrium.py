@@ -17,7 +17,7 @@ from ..networks.samples import as_columns, as_rows, shaped
 from ..numerics.algebra import Array, Matrix, add_bias, bias_columns, column_products
 from ..numerics.checks import one_of
 from ..numerics.conjugate_gradients import sketch_size
-from ..numerics.kinds import choose, compiled, is_concrete, namespace
+from ..numerics.kinds import choose, compiled, is_concrete, namespace, told
 from ..numerics.record import Record
 from .covariance import multiplications
 from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
@@ -72,10 +72,7 @@ class Equilibrium(Record):
     @property
     def solver(self) -> Any:
         """The name of the route taken; of an equilibrium vmapped over networks, an array of names."""
-        if not is_concrete(self.route):
-            raise TypeError("`solver` names the route taken, which is known after tracing only; return `route`.")
-        names = np.array(list(ROUTES))[np.asarray(self.route)]
-        return str(names) if names.ndim == 0 else names
+        return told("solver", self.route, ROUTES, "route")
 
     def _facts(self) -> dict[str, Any]:
         return {

@@ -11,6 +11,6 @@ def solve_system(route: str, layers: tuple[Layer, ...], covariances: Covariances
     """Solve the system with ``g = 0`` by the named route; differentiable in everything but the route."""
     if not is_jax(offsets[-1]):
         return ROUTES[route](layers, covariances, offsets)
-    from .differentiation import solve_differentiably
+    from .solve_derivative import solve_differentiably
 
     return solve_differentiably(route, layers, covariances, offsets)

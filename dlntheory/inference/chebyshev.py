@@ -14,7 +14,7 @@ from ..numerics.kinds import compiled, namespace, to_numpy
 from .eigenmodes import Descent
 from .energy import energy_gradient
 from .methods import repeat
-from .relaxation import Inference
+from .relaxation import FreeChain
 from .responses import binary, responses
 
 ROUNDING = 64
@@ -87,7 +87,7 @@ def padded(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @compiled
 def apply_series(
-    inference: Inference,
+    chain: FreeChain,
     interval: Array,
     coefficients: Array,
     length: Array,
@@ -97,7 +97,7 @@ def apply_series(
     middle, half = (interval[0] + interval[1]) / 2, (interval[1] - interval[0]) / 2
 
     def multiply(hidden: list[Array]) -> list[Array]:
-        products = energy_gradient(inference.layers, inference.precisions, hidden, None)
+        products = energy_gradient(chain.layers, chain.precisions, hidden, None)
         return [(product - middle * each) / half for product, each in zip(products, hidden, strict=True)]
 
     def add(index: Any, state: tuple[list[Array], ...]) -> tuple[list[Array], ...]:

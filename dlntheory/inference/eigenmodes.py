@@ -21,7 +21,7 @@ from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, is_concrete, is_jax, namespace, stop_gradient
 from ..numerics.record import Record, static
 from .methods import Settings, descend_by
-from .relaxation import Inference, Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
+from .relaxation import FreeChain, Relaxation, as_start, conclude, free_chain, judge, residual_norm, starting_point
 from .responses import binary, propagate
 from .settings import as_momentum, as_step_size, warn_unstable
 from .spectrum import split
@@ -170,21 +170,21 @@ def as_counted(steps: int, like: Array) -> Array:
     return xp.asarray(steps if steps <= np.iinfo(xp.asarray(0).dtype).max else float(steps))[()]
 
 
-def drive(inference: Inference) -> list[Array]:
+def drive(chain: FreeChain) -> list[Array]:
     """``b``, minus the energy's gradient at the feedforward pass: zero but for the last hidden layer."""
-    [weighted] = scale_all(inference.precisions[-1:], [inference.output])
-    xp, samples = namespace(inference.output), inference.output.shape[1]
-    zeros = [xp.zeros((size, samples), inference.output.dtype) for size in inference.sizes[:-1]]
-    return [*zeros, inference.layers[-1].transpose(weighted)] if inference.sizes else []
+    [weighted] = scale_all(chain.precisions[-1:], [chain.output])
+    xp, samples = namespace(chain.output), chain.output.shape[1]
+    zeros = [xp.zeros((size, samples), chain.output.dtype) for size in chain.sizes[:-1]]
+    return [*zeros, chain.layers[-1].transpose(weighted)] if chain.sizes else []
 
 
-def dense_hessian(inference: Inference) -> Float[Array, "N N"]:
+def dense_hessian(chain: FreeChain) -> Float[Array, "N N"]:
     """``H``, assembled from its blocks."""
-    xp = namespace(inference.output)
-    if not inference.sizes:
-        return xp.zeros((0, 0), inference.output.dtype)
-    diagonal, below = hessian_blocks(inference.layers, inference.covariances)
-    rows = [[xp.zeros((m, n), inference.output.dtype) for n in inference.sizes] for m in inference.sizes]
+    xp = namespace(chain.output)
+    if not chain.sizes:
+        return xp.zeros((0, 0), chain.output.dtype)
+    diagonal, below = hessian_blocks(chain.layers, chain.covariances)
+    rows = [[xp.zeros((m, n), chain.output.dtype) for n in chain.sizes] for m in chain.sizes]
     for index, block in enumerate(diagonal):
         rows[index][index] = block
     for index, block in enumerate(below):
@@ -195,7 +195,7 @@ def dense_hessian(inference: Inference) -> Float[Array, "N N"]:
 @compiled
 def decompose(problem: Problem) -> Decomposition:
     """The eigenvalues and eigenvectors of the Hessian."""
-    hessian = dense_hessian(as_inference(problem))
+    hessian = dense_hessian(free_chain(problem))
     if not hessian.size:
         return Decomposition(hessian, hessian.ravel(), hessian)
     if not is_jax(hessian) and not np.isfinite(hessian).all():
@@ -205,7 +205,7 @@ def decompose(problem: Problem) -> Decomposition:
 
 @compiled
 def _start(problem: Problem, start: Any) -> list[Array]:
-    return starting_point(as_inference(problem), start)
+    return starting_point(free_chain(problem), start)
 
 
 def simulated(descent: Descent, steps: int) -> Relaxation:
@@ -216,10 +216,10 @@ def simulated(descent: Descent, steps: int) -> Relaxation:
 
 @compiled
 def _simulate(descent: Descent, steps: Any) -> list[Array]:
-    inference = as_inference(descent.problem)
+    chain = free_chain(descent.problem)
     settings = Settings(descent.step_size, descent.momentum, None, None)
-    first = starting_point(inference, "forward") if descent.start is None else descent.start
-    return descend_by("gradient", inference, settings, first, steps)[0] if first else first
+    first = starting_point(chain, "forward") if descent.start is None else descent.start
+    return descend_by("gradient", chain, settings, first, steps)[0] if first else first
 
 
 def by_modes(descent: Descent, decomposition: Decomposition, steps: int) -> Relaxation:
@@ -229,18 +229,18 @@ def by_modes(descent: Descent, decomposition: Decomposition, steps: int) -> Rela
 
 @compiled
 def _move(descent: Descent, decomposition: Decomposition, bits: Array) -> list[Array]:
-    inference = as_inference(descent.problem)
-    if not inference.sizes:
+    chain = free_chain(descent.problem)
+    if not chain.sizes:
         return []
     hessian, eigenvalues, eigenvectors = decomposition
-    forces, move = drive(inference), propagate
+    forces, move = drive(chain), propagate
     if is_jax(hessian):
-        from .differentiation import propagate_differentiably as move
+        from .modes_derivative import propagate_differentiably as move
     xp = namespace(hessian)
     start = None if descent.start is None else xp.concatenate(descent.start)
     step = descent.step_size, descent.momentum
     moved = move(bits, eigenvalues, eigenvectors, hessian, xp.concatenate(forces), start, *step)
-    return split(inference.sizes, moved)
+    return split(chain.sizes, moved)
 
 
 def concluded(descent: Descent, steps: int, hidden: list[Array], truncation: Any = 0.0) -> Relaxation:
@@ -252,11 +252,11 @@ def concluded(descent: Descent, steps: int, hidden: list[Array], truncation: Any
 
 @compiled
 def _conclude(descent: Descent, hidden: list[Array], truncation: Array, unstable: bool) -> dict[str, Any]:
-    inference = as_inference(descent.problem)
+    chain = free_chain(descent.problem)
     before = namespace(descent.step_size).ones((), descent.step_size.dtype)
     if descent.start is not None:
-        before = residual_norm(inference, descent.start)
-    fields = conclude(inference, inference.precisions, hidden, descent.problem.x.ndim == 1)
+        before = residual_norm(chain, descent.start)
+    fields = conclude(chain, chain.precisions, hidden, descent.problem.x.ndim == 1)
     residual = fields["residual_norm"]
     status = judge(residual, before, stationary(residual.dtype), unstable)
     return fields | {"status": status, "truncation": truncation[()]}

@@ -11,7 +11,7 @@ from ..numerics.checks import as_count, one_of
 from ..numerics.kinds import is_concrete, namespace
 from .chebyshev import ROUNDING, apply_series, padded, series
 from .eigenmodes import Descent, as_descent, by_modes, concluded, decompose, drive, is_early, simulated
-from .relaxation import Relaxation, as_inference, norm
+from .relaxation import Relaxation, free_chain, norm
 from .settings import warn_caller
 from .spectrum import extreme_vectors, rayleigh_quotient
 
@@ -87,7 +87,7 @@ def finite_time_activities(
         raise TypeError("`solver` is 'series' in a traced program, which cannot choose a length; wanted 'modes'.")
     if is_early(descent, steps):
         return simulated(descent, steps)
-    units = sum(as_inference(descent.problem).sizes)
+    units = sum(free_chain(descent.problem).sizes)
     if solver == "modes" or (solver == "auto" and (units <= DECOMPOSED or not concrete)):
         return by_modes(descent, decompose(descent.problem), steps)
     endless = solver == "series" or units > DECOMPOSABLE
@@ -102,23 +102,23 @@ def finite_time_activities(
 
 def _by_series(descent: Descent, steps: int, endless: bool) -> Relaxation | None:
     """By the series; ``None`` where it does not end, unless one that is ``endless`` is wanted all the same."""
-    inference = as_inference(descent.problem)
-    if not inference.sizes:
+    chain = free_chain(descent.problem)
+    if not chain.sizes:
         return concluded(descent, steps, [])
-    vectors = extreme_vectors(inference, "activities")
-    low, high = (float(rayleigh_quotient(inference, "activities", vector)) for vector in vectors)
+    vectors = extreme_vectors(chain, "activities")
+    low, high = (float(rayleigh_quotient(chain, "activities", vector)) for vector in vectors)
     margin = ROUNDING * epsilon(descent.step_size.dtype)
     interval = low * (1 - margin), high * (1 + margin)
     left, gained = series(descent, steps, interval)
     if not (endless or (left.ended and gained.ended)):
         return None
     ends = np.asarray(interval, descent.step_size.dtype)
-    forces = drive(inference)
-    moved = apply_series(inference, ends, *padded(gained.coefficients), forces)
+    forces = drive(chain)
+    moved = apply_series(chain, ends, *padded(gained.coefficients), forces)
     lost = gained.lost * norm(forces)
     if descent.start is not None:
-        kept = apply_series(inference, ends, *padded(left.coefficients), descent.start)
+        kept = apply_series(chain, ends, *padded(left.coefficients), descent.start)
         moved = [one + other for one, other in zip(moved, kept, strict=True)]
         lost = lost + left.lost * norm(descent.start)
-    size, xp = norm(moved), namespace(inference.output)
+    size, xp = norm(moved), namespace(chain.output)
     return concluded(descent, steps, moved, lost / xp.where(size > 0, size, xp.ones_like(size)))

@@ -6,16 +6,18 @@ and differentiable in both modes; otherwise it is a while loop. On NumPy arrays 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from ..equilibria import hessian
 from ..equilibria.routes import scale_all
-from ..numerics.algebra import Array, column_products, ratio
+from ..numerics import conjugate_gradients
+from ..numerics.algebra import Array
 from ..numerics.kinds import choose, is_jax, loop, namespace
 from ..numerics.record import Record
 from .energy import COORDINATES, Coordinates, Hidden, Precisions
 from .precision_schedules import Schedule, schedule_at
-from .relaxation import Inference, reference_norm, relative_norm
+from .relaxation import FreeChain, reference_norm, relative_norm
 
 ADAM = (0.9, 0.999, 1e-8)
 """Kingma and Ba's decay rates of the two moments, and what is added to the root of the second."""
@@ -44,16 +46,16 @@ def _zeros(columns: Sequence[Array]) -> list[Array]:
     return [namespace(each).zeros_like(each) for each in columns]
 
 
-def _velocity(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
+def _velocity(settings: Settings, chain: FreeChain, start: list[Array]) -> Memory:
     return None if settings.momentum is None else _zeros(start)
 
 
-def _moments(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
+def _moments(settings: Settings, chain: FreeChain, start: list[Array]) -> Memory:
     return _zeros(start), _zeros(start)
 
 
-def _factor(settings: Settings, inference: Inference, start: list[Array]) -> Memory:
-    return hessian.cholesky_factor(inference.layers, inference.covariances)
+def _factor(settings: Settings, chain: FreeChain, start: list[Array]) -> Memory:
+    return hessian.cholesky_factor(chain.layers, chain.covariances)
 
 
 def _heavy_ball(settings: Settings, gradient: Hidden, velocity: Memory, time: Any) -> tuple[list[Array], Memory]:
@@ -124,61 +126,61 @@ def repeat(steps: Any, body: Callable[[Any, Any], Any], state: Any, like: Any) -
 
 
 def descend_by(
-    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+    method: str, chain: FreeChain, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """The free activities after at most ``steps`` steps, and how many were taken."""
     rule = STEPWISE[method]
     coordinates = COORDINATES[rule.coordinates]
 
     def gradient_at(time: Any, state: Hidden) -> list[Array]:
-        precisions = precisions_at(inference, settings, time, steps)
-        return coordinates.gradient(inference.layers, precisions, state, inference.output)
+        precisions = precisions_at(chain, settings, time, steps)
+        return coordinates.gradient(chain.layers, precisions, state, chain.output)
 
     def constant_gradient(run: Iterate) -> list[Array]:
         if settings.schedule is None:
             return run.gradient
-        return coordinates.gradient(inference.layers, inference.precisions, run.state, inference.output)
+        return coordinates.gradient(chain.layers, chain.precisions, run.state, chain.output)
 
     def advance(run: Iterate) -> Iterate:
         moves, memory = rule.move(settings, run.gradient, run.memory, run.time)
         state = [each + move for each, move in zip(run.state, moves, strict=True)]
         return Iterate(run.time + 1, state, gradient_at(run.time + 1, state), memory)
 
-    state = list(coordinates.from_hidden(inference.layers, start))
-    zero = namespace(inference.output).asarray(0)
-    run = Iterate(zero, state, gradient_at(zero, state), rule.remember(settings, inference, state))
+    state = list(coordinates.from_hidden(chain.layers, start))
+    zero = namespace(chain.output).asarray(0)
+    run = Iterate(zero, state, gradient_at(zero, state), rule.remember(settings, chain, state))
     if settings.tolerance is None:
-        run = repeat(steps, lambda _, run: advance(run), run, inference.output)
+        run = repeat(steps, lambda _, run: advance(run), run, chain.output)
     else:
-        unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run, inference.output)
-    return list(coordinates.to_hidden(inference.layers, run.state)), run.time
+        unfinished = _unfinished(chain, settings.tolerance, coordinates, steps)
+        run = loop(lambda run: unfinished(run.time, constant_gradient(run)), advance, run, chain.output)
+    return list(coordinates.to_hidden(chain.layers, run.state)), run.time
 
 
-def precisions_at(inference: Inference, settings: Settings, time: Any, steps: Any) -> Precisions:
+def precisions_at(chain: FreeChain, settings: Settings, time: Any, steps: Any) -> Precisions:
     """The precisions of a time: the constant ones times the schedule's; a soft output's is constant."""
-    depth = len(inference.predicted) - 1
+    depth = len(chain.predicted) - 1
     factors = schedule_at(settings.schedule, time, steps, depth, settings.step_size)
     if factors is None:
-        return inference.precisions
+        return chain.precisions
     scaled = [
         factors[index] if constant is None else factors[index] * constant
-        for index, constant in enumerate(inference.precisions[:depth])
+        for index, constant in enumerate(chain.precisions[:depth])
     ]
-    return (*scaled, *inference.precisions[depth:])
+    return (*scaled, *chain.precisions[depth:])
 
 
 def _unfinished(
-    inference: Inference, tolerance: Array, coordinates: Coordinates, steps: Any
+    chain: FreeChain, tolerance: Array, coordinates: Coordinates, steps: Any
 ) -> Callable[[Any, Hidden], Array]:
     """Whether a loop with a tolerance goes on: by its own gradient, then, once that is small, by the activities'."""
-    reference = reference_norm(inference)
+    reference = reference_norm(chain)
 
     def unfinished(time: Any, gradient: Hidden) -> Array:
         own = relative_norm(gradient, reference)
 
         def in_activities() -> Array:
-            return relative_norm(coordinates.in_activities(inference.layers, gradient), reference)
+            return relative_norm(coordinates.in_activities(chain.layers, gradient), reference)
 
         residual = choose(own > tolerance, lambda: own, in_activities)
         return (time < steps) & ~(residual <= tolerance) & namespace(residual).isfinite(residual)
@@ -186,63 +188,39 @@ def _unfinished(
     return unfinished
 
 
-class Conjugate(NamedTuple):
-    """The state of conjugate gradients: the residual gradient, the preconditioned one, and the direction."""
-
-    time: Any
-    state: list[Array]
-    left: list[Array]
-    direction: list[Array]
-    decrease: Array
-
-
-def conjugate_gradients(
-    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+def descend_conjugately(
+    method: str, chain: FreeChain, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """The same by conjugate gradients, every sample on its own, preconditioned by the covariances.
 
     In error coordinates the preconditioned matrix is the identity plus one of rank ``n_L``.
     """
-    layers, precisions = inference.layers, inference.precisions
+    layers, precisions = chain.layers, chain.precisions
     coordinates = COORDINATES[CONJUGATE[method]]
 
-    def prepared(left: Hidden) -> list[Array]:
-        return scale_all(inference.covariances[: len(left)], left)
+    def multiply(columns: Hidden) -> list[Array]:
+        return coordinates.gradient(layers, precisions, columns, None)
 
-    def advance(run: Conjugate) -> Conjugate:
-        curved = coordinates.gradient(layers, precisions, run.direction, None)
-        length = ratio(run.decrease, _dot(run.direction, curved))
-        state = [each + length * along for each, along in zip(run.state, run.direction, strict=True)]
-        left = [each + length * bent for each, bent in zip(run.left, curved, strict=True)]
-        downhill = prepared(left)
-        decrease = _dot(left, downhill)
-        turn = ratio(decrease, run.decrease)
-        direction = [turn * along - down for along, down in zip(run.direction, downhill, strict=True)]
-        return Conjugate(run.time + 1, state, left, direction, decrease)
+    def divide(columns: Hidden) -> list[Array]:
+        return scale_all(chain.covariances[: len(columns)], columns)
 
     state = list(coordinates.from_hidden(layers, start))
-    left = coordinates.gradient(layers, precisions, state, inference.output)
-    downhill = prepared(left)
-    zero = namespace(inference.output).asarray(0)
-    run = Conjugate(zero, state, left, [-each for each in downhill], _dot(left, downhill))
+    slope = coordinates.gradient(layers, precisions, state, chain.output)
+    run = conjugate_gradients.begin(state, [-each for each in slope], divide)
+    step = partial(conjugate_gradients.advance, multiply=multiply, divide=divide)
     if settings.tolerance is None:
-        run = repeat(steps, lambda _, run: advance(run), run, inference.output)
+        run = repeat(steps, lambda _, run: step(run), run, chain.output)
     else:
-        unfinished = _unfinished(inference, settings.tolerance, coordinates, steps)
-        run = loop(lambda run: unfinished(run.time, run.left), advance, run, inference.output)
-    return list(coordinates.to_hidden(layers, run.state)), run.time
-
-
-def _dot(left: Hidden, right: Hidden) -> Array:
-    """The inner product of every sample, as a row."""
-    return sum(column_products(*pair) for pair in zip(left, right, strict=True))[None]
+        unfinished = _unfinished(chain, settings.tolerance, coordinates, steps)
+        run = loop(lambda run: unfinished(run.steps, run.left), step, run, chain.output)
+    return list(coordinates.to_hidden(layers, run.solution)), run.steps
 
 
 def run_method(
-    method: str, inference: Inference, settings: Settings, start: list[Array], steps: Any
+    method: str, chain: FreeChain, settings: Settings, start: list[Array], steps: Any
 ) -> tuple[list[Array], Any]:
     """Relax from a start in deviations; a chain of one layer has nothing to move."""
     if not start:
-        return start, namespace(inference.output).asarray(steps)
-    chosen = descend_by if method in STEPWISE else conjugate_gradients
-    return chosen(method, inference, settings, start, steps)
+        return start, namespace(chain.output).asarray(steps)
+    chosen = descend_by if method in STEPWISE else descend_conjugately
+    return chosen(method, chain, settings, start, steps)

@@ -81,9 +81,7 @@ class Decaying(Schedule):
     passes = False
 
     def __init__(self, k: Any):
-        self.k = as_number("k", k)
-        if self.k < 0:
-            raise ValueError(f"`k` is {self.k}; wanted a number that is not negative.")
+        self.k = as_number("k", k, negative=False)
 
     def precisions(self, time: Any, steps: Any, depth: int, step_size: Any) -> Float[Array, " L"]:
         """``exp(−k m) / Σ_j exp(−k j)`` where ``m ≥ 0``."""

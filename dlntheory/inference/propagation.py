@@ -24,7 +24,7 @@ from ..numerics.algebra import Array, Matrix, column_products
 from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, is_jax, namespace
 from .energy import Precisions, descend, prediction_errors
-from .relaxation import as_inference
+from .relaxation import free_chain
 from .responses import binary, by_squaring
 from .settings import as_momentum, as_step_size
 
@@ -123,11 +123,11 @@ def _product(one: Float[Array, "2 2 n"], other: Float[Array, "2 2 n"]) -> Float[
 
 @compiled
 def _energies(problem: Problem, shares: Array) -> Float[Array, "*B L"]:
-    inference = as_inference(problem)
-    errors = [inference.output]
-    for layer, precision in zip(reversed(inference.layers[1:]), reversed(inference.precisions), strict=False):
+    chain = free_chain(problem)
+    errors = [chain.output]
+    for layer, precision in zip(reversed(chain.layers[1:]), reversed(chain.precisions), strict=False):
         errors.append(layer.transpose(scale(precision, errors[-1])))
-    pairs = zip(reversed(errors), inference.precisions, strict=True)
+    pairs = zip(reversed(errors), chain.precisions, strict=True)
     whole = namespace(shares).stack(
         [column_products(error, scale(precision, error)) / 2 for error, precision in pairs], axis=-1
     )

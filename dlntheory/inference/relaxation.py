@@ -16,9 +16,9 @@ from ..equilibria.routes import scale_all
 from ..networks.layer import Dense, Layer, Shape
 from ..networks.passes import feedforward
 from ..networks.samples import activity_shapes, as_columns, as_rows, shaped
-from ..numerics.algebra import Array, Matrix, column_products, identity
+from ..numerics.algebra import Array, Matrix, column_products, identity, magnitude
 from ..numerics.checks import as_key
-from ..numerics.kinds import in_double_precision, is_concrete, is_jax, namespace, to_jax, to_numpy
+from ..numerics.kinds import in_double_precision, is_concrete, is_jax, namespace, to_jax, to_numpy, told
 from ..numerics.record import Record
 from .energy import Precisions, as_activities, energy_gradient, precision, prediction_errors
 from .outcomes import Outcome
@@ -28,7 +28,7 @@ GROWTH = 1e3
 """A residual that has grown so much diverges, where no stability limit says so beforehand."""
 
 
-class Inference(NamedTuple):
+class FreeChain(NamedTuple):
     """A problem as columns: a chain, its feedforward pass ``x̂_0 … x̂_L``, and the clamp of its end.
 
     ``output`` is the clamp as a deviation from the feedforward pass.
@@ -47,7 +47,7 @@ class Inference(NamedTuple):
         return tuple(layer.in_size for layer in self.layers[1:])
 
 
-def as_inference(problem: Problem) -> Inference:
+def free_chain(problem: Problem) -> FreeChain:
     """The chain that a checked problem lets relax; runs on SymPy matrices too."""
     layers, covariances, nudge = tuple(problem.layers), problem.covariances, problem.nudge
     predicted = feedforward(layers, as_columns(problem.x))
@@ -59,7 +59,7 @@ def as_inference(problem: Problem) -> Inference:
     elif nudge is not None:
         output = nudge * output
         clamp = predicted[-1] + output
-    return Inference(layers, covariances, tuple(map(precision, covariances)), predicted, output, clamp)
+    return FreeChain(layers, covariances, tuple(map(precision, covariances)), predicted, output, clamp)
 
 
 class Relaxation(Record):
@@ -113,18 +113,12 @@ class Relaxation(Record):
     @property
     def outcome(self) -> Any:
         """``"converged"``, ``"step limit"``, ``"diverged"`` or ``"not finite"``; after vmap, an array of them."""
-        return self._told("outcome", [each.word for each in Outcome])
+        return told("outcome", self.status, [each.word for each in Outcome], "status")
 
     @property
     def explanation(self) -> Any:
         """The outcome as a sentence; after vmap, an array of them."""
-        return self._told("explanation", [each.sentence for each in Outcome])
-
-    def _told(self, name: str, texts: list[str]) -> Any:
-        if not is_concrete(self.status):
-            raise TypeError(f"`{name}` is known after tracing only; return `status`.")
-        chosen = np.array(texts)[np.asarray(self.status)]
-        return str(chosen) if chosen.ndim == 0 else chosen
+        return told("explanation", self.status, [each.sentence for each in Outcome], "status")
 
 
 class Measured(NamedTuple):
@@ -136,29 +130,29 @@ class Measured(NamedTuple):
     residual_norm: Any
 
 
-def measure(inference: Inference, precisions: Precisions, hidden: Sequence[Matrix]) -> Measured:
+def measure(chain: FreeChain, precisions: Precisions, hidden: Sequence[Matrix]) -> Measured:
     """Errors, energies and how far from stationary."""
-    errors = prediction_errors(inference.layers, hidden, inference.output)
+    errors = prediction_errors(chain.layers, hidden, chain.output)
     weighted = scale_all(precisions, errors)
     energies = [column_products(*pair) / 2 for pair in zip(errors, weighted, strict=True)]
-    return Measured(errors, weighted, energies, residual_norm(inference, hidden))
+    return Measured(errors, weighted, energies, residual_norm(chain, hidden))
 
 
-def residual_norm(inference: Inference, hidden: Sequence[Matrix]) -> Array:
+def residual_norm(chain: FreeChain, hidden: Sequence[Matrix]) -> Array:
     """The norm of the energy's gradient, relative to its norm at the feedforward pass.
 
     With the constant precisions: with decaying ones, every state would look stationary in the end.
     """
-    gradient = energy_gradient(inference.layers, inference.precisions, hidden, inference.output)
-    return relative_norm(gradient, reference_norm(inference))
+    gradient = energy_gradient(chain.layers, chain.precisions, hidden, chain.output)
+    return relative_norm(gradient, reference_norm(chain))
 
 
-def reference_norm(inference: Inference) -> Array:
+def reference_norm(chain: FreeChain) -> Array:
     """The norm of the energy's gradient at the feedforward pass, where only the output has an error."""
-    if len(inference.layers) == 1:
-        return namespace(inference.output).ones((), inference.output.dtype)[()]
-    [pulled] = scale_all(inference.precisions[-1:], [inference.output])
-    return norm([inference.layers[-1].transpose(pulled)])
+    if len(chain.layers) == 1:
+        return namespace(chain.output).ones((), chain.output.dtype)[()]
+    [pulled] = scale_all(chain.precisions[-1:], [chain.output])
+    return norm([chain.layers[-1].transpose(pulled)])
 
 
 def relative_norm(columns: Sequence[Array], reference: Array) -> Array:
@@ -172,16 +166,15 @@ def relative_norm(columns: Sequence[Array], reference: Array) -> Array:
 def norm(columns: Sequence[Array]) -> Array:
     """The norm over all layers and samples, safe from overflow."""
     xp = namespace(columns[0])
-    largest = xp.max(xp.stack([xp.max(xp.abs(each)) for each in columns]))
-    unit = xp.where(largest > 0, largest, xp.ones_like(largest))
-    return largest * xp.sqrt(sum((xp.sum((each / unit) ** 2) for each in columns), xp.zeros_like(unit)))
+    size = magnitude(xp.stack(list(map(magnitude, columns))))
+    return size * xp.sqrt(sum((xp.sum((each / size) ** 2) for each in columns), xp.zeros_like(size)))
 
 
-def starting_point(inference: Inference, start: Any) -> list[Array]:
+def starting_point(chain: FreeChain, start: Any) -> list[Array]:
     """The free activities' deviations from the feedforward pass at time 0, from checked ``start`` columns or a name."""
-    predicted = inference.predicted[1 : len(inference.layers)]
+    predicted = chain.predicted[1 : len(chain.layers)]
     if not isinstance(start, str):
-        return [given - each for given, each in zip(start[1 : len(inference.layers)], predicted, strict=True)]
+        return [given - each for given, each in zip(start[1 : len(chain.layers)], predicted, strict=True)]
     if start == "zero":
         return [-each for each in predicted]
     return [namespace(each).zeros_like(each) for each in predicted]
@@ -222,17 +215,17 @@ def _drawn(problem: Problem, key: Any) -> list[Array]:
     return [zeros[0], *drawn, *zeros[free + 1 :]]
 
 
-def conclude(inference: Inference, precisions: Precisions, hidden: Sequence[Array], single: bool) -> dict[str, Any]:
+def conclude(chain: FreeChain, precisions: Precisions, hidden: Sequence[Array], single: bool) -> dict[str, Any]:
     """The fields of a `Relaxation` that the state alone decides, as the caller's rows."""
-    depth = len(inference.predicted) - 1
-    found = measure(inference, precisions, hidden)
-    free = [each + moved for each, moved in zip(inference.predicted[1:], hidden, strict=False)]
-    activities = [inference.predicted[0], *free, inference.clamp][: depth + 1]
-    xp = namespace(inference.output)
+    depth = len(chain.predicted) - 1
+    found = measure(chain, precisions, hidden)
+    free = [each + moved for each, moved in zip(chain.predicted[1:], hidden, strict=False)]
+    activities = [chain.predicted[0], *free, chain.clamp][: depth + 1]
+    xp = namespace(chain.output)
     energies = xp.stack(found.energies[:depth], axis=-1)
     energy = xp.stack(found.energies, axis=-1).sum(axis=-1)
 
-    shapes = activity_shapes(inference.layers[:depth])
+    shapes = activity_shapes(chain.layers[:depth])
 
     def rows(columns: Sequence[Array], shapes: Sequence[Shape]) -> tuple[Array, ...]:
         return tuple(shaped(as_rows(each, single), shape) for each, shape in zip(columns, shapes, strict=True))

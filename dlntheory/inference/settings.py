@@ -13,7 +13,7 @@ from ..numerics.algebra import Array
 from ..numerics.checks import as_real, nan_unless
 from ..numerics.kinds import is_concrete
 from .methods import CONJUGATE, STEPWISE
-from .relaxation import Inference, as_inference
+from .relaxation import FreeChain, free_chain
 from .spectrum import RESIDUAL, ROUGH, largest_eigenvalue, stability_limit
 
 
@@ -38,9 +38,9 @@ def as_momentum(momentum: Any, dtype: Any) -> Array | None:
 
 def warn_unstable(problem: Problem, step_size: Array, momentum: Any, method: str = "gradient") -> bool:
     """Tell whether a step size exceeds the stability limit, and warn; traced programs cannot."""
-    if not is_concrete((problem, step_size, momentum)) or len(as_inference(problem).layers) == 1:
+    if not is_concrete((problem, step_size, momentum)) or len(free_chain(problem).layers) == 1:
         return False
-    limit_of = partial(_stability_limit, as_inference(problem), 0.0 if momentum is None else float(momentum), method)
+    limit_of = partial(_stability_limit, free_chain(problem), 0.0 if momentum is None else float(momentum), method)
     if float(step_size) <= (1 - ROUGH) * limit_of(ROUGH):
         return False
     limit = limit_of(RESIDUAL)
@@ -61,9 +61,9 @@ def warn_caller(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level + 1)
 
 
-def _stability_limit(inference: Inference, momentum: float, method: str, missed: float) -> float:
+def _stability_limit(chain: FreeChain, momentum: float, method: str, missed: float) -> float:
     """Newton's step is the whole way times the step size, whatever the spectrum."""
     if method == "newton":
         return 2.0
-    largest = largest_eigenvalue(inference, STEPWISE[method].coordinates, missed)
+    largest = largest_eigenvalue(chain, STEPWISE[method].coordinates, missed)
     return stability_limit(largest, momentum, method == "nesterov")

@@ -12,7 +12,7 @@ from ..numerics.record import with_fields
 from .energy import precision
 from .methods import CONJUGATE, METHODS, MethodName, Settings, precisions_at, run_method
 from .precision_schedules import as_schedule
-from .relaxation import Relaxation, as_inference, as_start, conclude, judge, residual_norm, starting_point
+from .relaxation import Relaxation, as_start, conclude, free_chain, judge, residual_norm, starting_point
 from .settings import as_momentum, as_step_size, warn_unstable
 
 LONGEST = 2**31
@@ -126,12 +126,12 @@ def _simulate(
     method: str, problem: Problem, settings: Settings, start: Any, steps: Any, unstable: bool
 ) -> tuple[dict[str, Any], Any]:
     """The fields of the relaxation, and the covariances of its last time."""
-    inference = as_inference(problem)
-    first = starting_point(inference, start)
-    before = residual_norm(inference, first)
-    hidden, count = run_method(method, inference, settings, first, steps)
-    precisions = precisions_at(inference, settings, count, steps)
-    fields = conclude(inference, precisions, hidden, problem.x.ndim == 1)
+    chain = free_chain(problem)
+    first = starting_point(chain, start)
+    before = residual_norm(chain, first)
+    hidden, count = run_method(method, chain, settings, first, steps)
+    precisions = precisions_at(chain, settings, count, steps)
+    fields = conclude(chain, precisions, hidden, problem.x.ndim == 1)
     residual = fields["residual_norm"]
     tolerance = stationary(residual.dtype) if settings.tolerance is None else settings.tolerance
     status = judge(residual, before, tolerance, unstable)

@@ -27,7 +27,7 @@ from ..numerics.checks import as_real, nan_unless, one_of
 from ..numerics.kinds import agree, compiled, is_concrete, map_leaves, namespace, stop_gradient
 from ..numerics.record import Record
 from .energy import COORDINATES, Precisions, from_errors
-from .relaxation import Inference, as_inference
+from .relaxation import FreeChain, free_chain
 
 DENSE = 256
 """Up to so many hidden units the Hessian is decomposed whole."""
@@ -196,20 +196,18 @@ def inference_spectrum(
     given = {"covariances": as_covariances(net.layers, covariances, net.dtype), "nudge": as_nudge(nudge, net.dtype)}
     x, y = (np.zeros((1, size), net.dtype) for size in (net.layers[0].in_size, net.layers[-1].out_size))
     layers, covariances, nudge, x, y = agree(net=net.layers, **given, x=x, y=y)
-    inference = as_inference(Problem(layers, covariances, x, y, nudge))
-    if not inference.sizes:
+    chain = free_chain(Problem(layers, covariances, x, y, nudge))
+    if not chain.sizes:
         raise ValueError("`net` has depth 1 and so no hidden activities; wanted a hidden layer, or a soft output.")
-    vectors = extreme_vectors(inference, coordinates)
-    return Spectrum(*(rayleigh_quotient(inference, coordinates, vector) for vector in vectors))
+    vectors = extreme_vectors(chain, coordinates)
+    return Spectrum(*(rayleigh_quotient(chain, coordinates, vector) for vector in vectors))
 
 
-def rayleigh_quotient(inference: Inference, coordinates: str, vector: Array) -> Float[Array, ""]:
+def rayleigh_quotient(chain: FreeChain, coordinates: str, vector: Array) -> Float[Array, ""]:
     """``vᵀ H v / vᵀ v``, with ``v`` held fixed."""
     vector = stop_gradient(vector)
     vdot = namespace(vector).vdot
-    return vdot(vector, hessian_product(inference.layers, inference.precisions, coordinates, vector)) / vdot(
-        vector, vector
-    )
+    return vdot(vector, hessian_product(chain.layers, chain.precisions, coordinates, vector)) / vdot(vector, vector)
 
 
 def hessian_product(layers: Sequence[Layer], precisions: Precisions, coordinates: str, columns: Any) -> Any:
@@ -229,23 +227,23 @@ def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> 
     return 2 * (1 + momentum) / ((1 + 2 * momentum if nesterov else 1) * largest)
 
 
-def largest_eigenvalue(inference: Inference, coordinates: str, missed: float = RESIDUAL) -> float:
+def largest_eigenvalue(chain: FreeChain, coordinates: str, missed: float = RESIDUAL) -> float:
     """``λ_max`` as a number, by NumPy in double precision: a lower bound that may miss the share ``missed``."""
-    layers, precisions = _in_numpy((inference.layers, inference.precisions))
+    layers, precisions = _in_numpy((chain.layers, chain.precisions))
     multiply = partial(hessian_product, layers, precisions, coordinates)
-    size = sum(inference.sizes)
+    size = sum(chain.sizes)
     vector = _largest(multiply, size, missed)
     return float(np.vdot(vector, multiply(vector)) / np.vdot(vector, vector))
 
 
-def extreme_vectors(inference: Inference, coordinates: str) -> tuple[Array, Array]:
+def extreme_vectors(chain: FreeChain, coordinates: str) -> tuple[Array, Array]:
     """Unit eigenvectors, as columns, of the smallest and the largest eigenvalue; by a callback where traced."""
-    size, dtype = sum(inference.sizes), inference.output.dtype
-    S = None if size <= DENSE else forward_covariance(inference.layers, inference.covariances)
-    arguments = (inference.layers, inference.precisions, inference.covariances, S)
+    size, dtype = sum(chain.sizes), chain.output.dtype
+    S = None if size <= DENSE else forward_covariance(chain.layers, chain.covariances)
+    arguments = (chain.layers, chain.precisions, chain.covariances, S)
     find = partial(_extremes_in_numpy, coordinates, dtype)
     if is_concrete(arguments):
-        smallest, largest = map(namespace(inference.output).asarray, find(arguments))
+        smallest, largest = map(namespace(chain.output).asarray, find(arguments))
         return smallest, largest
     import jax
 

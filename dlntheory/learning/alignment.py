@@ -7,7 +7,7 @@ from jaxtyping import Float
 from ..networks.network import LinearNetwork
 from ..networks.passes import changes_by_layer
 from ..networks.samples import as_rows
-from ..numerics.algebra import Array
+from ..numerics.algebra import Array, magnitude
 from ..numerics.kinds import compiled, namespace, stop_gradient
 from ..numerics.options import takes
 from .prediction_change import as_learning_rate, moved_by
@@ -19,18 +19,11 @@ from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refu
 def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:
     """The cosine of the angle between columns, safe from overflow; NaN where a column is zero."""
     xp = namespace(left)
-    left, right = _to_scale(left), _to_scale(right)
+    left, right = (each / stop_gradient(magnitude(each, axis=0)) for each in (left, right))
     squares = (left**2).sum(axis=0) * (right**2).sum(axis=0)
     defined = squares > 0
     norms = xp.sqrt(xp.where(defined, squares, xp.ones_like(squares)))
     return xp.where(defined, (left * right).sum(axis=0) / norms, xp.full_like(norms, xp.nan))
-
-
-def _to_scale(columns: Float[Array, "n B"]) -> Float[Array, "n B"]:
-    """Each column divided by its largest entry; zero stays zero."""
-    xp = namespace(columns)
-    largest = stop_gradient(xp.abs(columns).max(axis=0, keepdims=True))
-    return columns / xp.where(largest > 0, largest, xp.ones_like(largest))
 
 
 @compiled

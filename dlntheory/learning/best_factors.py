@@ -16,7 +16,7 @@ from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change
 from ..numerics.algebra import Array, Matrix, default_rcond, epsilon, ratio
 from ..numerics.checks import one_of
-from ..numerics.kinds import compiled, is_concrete, is_jax, namespace
+from ..numerics.kinds import compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, with_fields
 from .alignment import cosine
@@ -108,16 +108,16 @@ def best_alignment(
     learning = prepare(net, x, y, rule, None, options)
     if not all(layer.has_features for layer in learning.problem.layers):
         raise ValueError("`net` has a chain of weights that share an error; wanted layers of one weight each.")
-    span = _span(learning)
+    span = _factor_map(learning)
     if method == "auto":
         method = "dense" if span.residual.size * span.parameters <= DENSE else "lsqr"
     factors, converged = _dense(span, learning.options.rcond) if method == "dense" else _lsqr(span)
     found = _judged(span, factors, converged)
     refuse_overflow("factors", found.factors)
-    return with_fields(found, sample_alignment=found.sample_alignment[0]) if _single(learning) else found
+    return with_fields(found, sample_alignment=found.sample_alignment[0]) if learning.problem.x.ndim == 1 else found
 
 
-class Span(Record):
+class FactorMap(Record):
     """The linear map from factors to prediction changes, and the residual to be reached."""
 
     layers: tuple[Any, ...]
@@ -156,31 +156,26 @@ class Span(Record):
 
 
 @compiled
-def _span(learning: Learning) -> Span:
+def _factor_map(learning: Learning) -> FactorMap:
     signals: Signals = signals_of(learning)
     changes = changes_of(learning, signals)
-    return Span(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual)
+    return FactorMap(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual)
 
 
 @compiled
-def _dense(span: Span, rcond: float | None) -> tuple[Array, Array]:
+def _dense(span: FactorMap, rcond: float | None) -> tuple[Array, Array]:
     """The factors of least norm, from the matrix of the map."""
     residual = span.residual
     xp = namespace(residual)
     units = xp.eye(residual.size, dtype=residual.dtype).reshape(-1, *residual.shape)
-    if is_jax(residual):
-        import jax
-
-        rows = jax.vmap(span.pulled)(units)
-    else:
-        rows = np.stack([span.pulled(unit) for unit in units])
+    rows = each_of(span.pulled, units)
     left, values, right = xp.linalg.svd(rows, full_matrices=False)
     smallest = (default_rcond(rows) if rcond is None else rcond) * values[0]
     kept = xp.where(values > smallest, values, xp.zeros_like(values))
     return right.T @ ratio(left.T @ residual.ravel(), kept), xp.asarray(True)
 
 
-def _lsqr(span: Span) -> tuple[Array, Array]:
+def _lsqr(span: FactorMap) -> tuple[Array, Array]:
     """The same by Golub and Kahan's bidiagonalisation."""
     from scipy.sparse.linalg import LinearOperator, lsqr
 
@@ -199,19 +194,15 @@ def _lsqr(span: Span) -> tuple[Array, Array]:
     return xp.asarray(solution, dtype), xp.asarray(status != 7)
 
 
-_pushed = compiled(Span.change)
-_pulled = compiled(Span.pulled)
+_pushed = compiled(FactorMap.change)
+_pulled = compiled(FactorMap.pulled)
 
 
 @compiled
-def _judged(span: Span, flat: Array, converged: Array) -> BestAlignment:
+def _judged(span: FactorMap, flat: Array, converged: Array) -> BestAlignment:
     """The alignment that the factors reach."""
     moved, residual = span.change(flat), span.residual
     norm = namespace(moved).linalg.norm
     left = norm(residual - moved) <= math.sqrt(epsilon(moved.dtype)) * norm(residual)
     alignment = cosine(residual.reshape(-1, 1), moved.reshape(-1, 1))[0]
     return BestAlignment(alignment, cosine(residual, moved), span.factors(flat), left, converged)
-
-
-def _single(learning: Learning) -> bool:
-    return learning.problem.x.ndim == 1

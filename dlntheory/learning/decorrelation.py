@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
-import numpy as np
-
 from ..networks.layer import Layer
 from ..numerics.algebra import Array, Matrix, default_rcond, identity, pinv, pinv_product
 from ..numerics.checks import as_number, one_of
-from ..numerics.kinds import is_jax, namespace
+from ..numerics.kinds import each_of, namespace
 from ..numerics.record import Record, static
 from .rules import Signals
 
@@ -47,9 +45,7 @@ class SpectralRegularisation(Record):
     spectrum: str = static()
 
     def __init__(self, a: float, spectrum: Literal["symmetric", "singular", "eigen"] = "symmetric"):
-        self.a = as_number("regularisation", a)
-        if self.a < 0:
-            raise ValueError(f"`regularisation` is {a}; wanted a number that is not negative.")
+        self.a = as_number("regularisation", a, negative=False)
         self.spectrum = one_of("spectrum", spectrum, SPECTRA)
 
     def __call__(self, correlation: Array) -> Array:
@@ -108,10 +104,4 @@ def _decorrelation(samples: Any, regularise: Any, rcond: float | None, left: Mat
 
 def by_group(function: Callable[..., Matrix], *features: Matrix) -> Matrix:
     """A function of features, for each group where they have a leading axis of groups."""
-    if len(features[0].shape) < 3:
-        return function(*features)
-    if is_jax(features[0]):
-        import jax
-
-        return jax.vmap(function)(*features)
-    return np.stack([function(*group) for group in zip(*features, strict=True)])
+    return function(*features) if len(features[0].shape) < 3 else each_of(function, *features)

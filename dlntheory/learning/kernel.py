@@ -24,7 +24,7 @@ from ..networks.passes import backward_sweep, first_order_change, forward_sweep
 from ..networks.samples import as_columns, as_rows, shaped
 from ..numerics.algebra import Array, Matrix, sign
 from ..numerics.checks import as_batch, as_count, one_of
-from ..numerics.kinds import agree, compiled, is_concrete, is_jax, namespace
+from ..numerics.kinds import agree, compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, static
 from .alignment import cosine
@@ -322,12 +322,7 @@ def _apply_transposed(kernel: UpdateKernel, rows: Array) -> Array:
 def _matrix(kernel: UpdateKernel) -> Float[Array, "N N"]:
     y, size = kernel.problem.y, kernel.size
     units = namespace(y).eye(size, dtype=y.dtype).reshape(-1, *y.shape)
-    if is_jax(y):
-        import jax
-
-        columns = jax.lax.map(lambda unit: _apply(kernel, unit), units, batch_size=BLOCK)
-    else:
-        columns = np.stack([_apply(kernel, unit) for unit in units])
+    columns = each_of(lambda unit: _apply(kernel, unit), units, at_once=BLOCK)
     return columns.reshape(size, -1).T
 
 

@@ -6,10 +6,23 @@
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
+from ..networks.layer import Layer
 from ..numerics.algebra import Matrix
+from .adaptive_rates import learning_rates
+from .decorrelation import decorrelations
+from .rules import Signals
 
 Rescaling = Literal["adaptive", "adaptive_positive", "decorrelated"]
 RESCALINGS: tuple[str | None, ...] = (None, *get_args(Rescaling))
+
+
+def rescaling_factors(
+    rescaling: str, layers: Sequence[Layer], signals: Signals, regularise: Any = None, rcond: float | None = None
+) -> list[Any]:
+    """The factors of a rescaling by its name."""
+    if rescaling == "decorrelated":
+        return decorrelations(layers, signals, regularise, rcond)
+    return learning_rates(layers, signals, positive=rescaling == "adaptive_positive")
 
 
 def rescale(changes: Sequence[Matrix], factors: Sequence[Any]) -> list[Matrix]:

@@ -17,9 +17,8 @@ from ..numerics.checks import as_number, one_of
 from ..numerics.kinds import compiled, is_concrete, leaves, namespace
 from ..numerics.options import refuse_others, takes
 from ..numerics.record import Record, static
-from .adaptive_rates import learning_rates
-from .decorrelation import SpectralRegularisation, decorrelations
-from .rescaling import RESCALINGS, Rescaling, rescale
+from .decorrelation import SpectralRegularisation
+from .rescaling import RESCALINGS, Rescaling, rescale, rescaling_factors
 from .rules import (
     EVERY_RULE,
     FISHERS,
@@ -148,10 +147,8 @@ def signals_of(learning: Learning) -> Signals:
 def factors_of(learning: Learning, signals: Signals) -> list[Any]:
     """The rescaling's factors, one per layer, with the layer's scalar covariance where it is predictive coding's."""
     layers, options = learning.problem.layers, learning.options
-    if learning.rescaling == "decorrelated":
-        factors = decorrelations(layers, signals, options.regularisation, options.rcond)
-    else:
-        factors = learning_rates(layers, signals, positive=learning.rescaling == "adaptive_positive")
+    rescaling: Any = learning.rescaling
+    factors = rescaling_factors(rescaling, layers, signals, options.regularisation, options.rcond)
     if learning.rule != "pc":
         return factors
     pairs = zip(learning.problem.covariances, factors, strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.algebra import Array
-from ..numerics.checks import as_batch, as_count, as_list, one_of
+from ..numerics.checks import as_batch, as_counts, as_list, one_of
 from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
 from ..numerics.record import Record, with_fields
 from .folding import fold
@@ -117,8 +117,7 @@ class LinearNetwork(Record):
             >>> LinearNetwork.random([4, 3, 2], init="norm_preserving", key=1).depth
             2
         """
-        listed = as_list("widths", widths, "whole numbers")
-        sizes = tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
+        sizes = as_counts("widths", widths)
         if len(sizes) < 2:
             raise ValueError(f"`widths` is {sizes}; wanted at least an input and an output width.")
         one_of("parameterisation", parameterisation, PARAMETERISATIONS)

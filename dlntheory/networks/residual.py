@@ -1,10 +1,16 @@
 """Layers around another layer, whose weight they keep and whose map they change: residual layers, for one."""
 
+from operator import attrgetter
 from typing import Any
 
-from ..numerics.algebra import Matrix, Size, identity
+from ..numerics.algebra import Matrix, identity
 from ..numerics.record import with_fields
 from .layer import Dense, Layer, Shape, as_weight, shown
+
+
+def _of_inner(name: str, about: str) -> Any:
+    """A property that is the inner layer's."""
+    return property(attrgetter(f"inner.{name}"), doc=about)
 
 
 class Wrapper(Layer):
@@ -12,50 +18,16 @@ class Wrapper(Layer):
 
     inner: Layer
 
-    @property
-    def weight(self) -> Any:
-        """The inner layer's weight."""
-        return self.inner.weight
-
-    @property
-    def bias(self) -> Any:
-        """The inner layer's bias."""
-        return self.inner.bias
-
-    @property
-    def learn_bias(self) -> bool:
-        """Whether the inner layer's bias is learned."""
-        return self.inner.learn_bias
-
-    @property
-    def in_shape(self) -> Shape:
-        """The shape of one input."""
-        return self.inner.in_shape
-
-    @property
-    def out_shape(self) -> Shape:
-        """The shape of one output."""
-        return self.inner.out_shape
-
-    @property
-    def like(self) -> Matrix:
-        """An array of the layer's kind and dtype."""
-        return self.inner.like
-
-    @property
-    def shift(self) -> Matrix | None:
-        """The bias as the layer's output sees it."""
-        return self.inner.shift
-
-    @property
-    def has_features(self) -> bool:
-        """Whether one weight multiplies features."""
-        return self.inner.has_features
-
-    @property
-    def work(self) -> Size:
-        """How many multiplications `apply` takes for one column."""
-        return self.inner.work
+    weight = _of_inner("weight", "The inner layer's weight.")
+    bias = _of_inner("bias", "The inner layer's bias.")
+    learn_bias = _of_inner("learn_bias", "Whether the inner layer's bias is learned.")
+    in_shape = _of_inner("in_shape", "The shape of one input.")
+    out_shape = _of_inner("out_shape", "The shape of one output.")
+    like = _of_inner("like", "An array of the layer's kind and dtype.")
+    shift = _of_inner("shift", "The bias as the layer's output sees it.")
+    has_features = _of_inner("has_features", "Whether one weight multiplies features.")
+    work = _of_inner("work", "How many multiplications `apply` takes for one column.")
+    change_shape = _of_inner("change_shape", "The shape of a change of the extended weight.")
 
     def seen(self, x: Matrix) -> Matrix:
         """The inner layer's input."""
@@ -84,11 +56,6 @@ class Wrapper(Layer):
     def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
         """How the output moves in a finite step."""
         return self.felt(self.inner.finite_change(change, self.seen(x), learning_rate))
-
-    @property
-    def change_shape(self) -> tuple[int, ...]:
-        """The shape of a change of the extended weight."""
-        return self.inner.change_shape
 
     def moved(self, change: Matrix, learning_rate: Any) -> Layer:
         """The layer after a step of the extended weight."""

@@ -6,7 +6,7 @@ from typing import Any
 from jaxtyping import Float
 
 from ..numerics.algebra import Array, Matrix
-from ..numerics.checks import as_count, as_list
+from ..numerics.checks import as_counts
 from ..numerics.kinds import is_symbolic
 from .layer import Layer, Shape
 
@@ -38,7 +38,7 @@ def flat(samples: Array, shape: Shape) -> Array:
 
 def as_shape(name: str, value: Any) -> Shape:
     """Check the shape of one sample."""
-    sizes = [value] if isinstance(value, int) else as_list(name, value, "sizes")
+    sizes = as_counts(name, [value] if isinstance(value, int) else value, "sizes")
     if not sizes:
         raise ValueError(f"`{name}` is {value!r}; wanted at least one size.")
-    return tuple(as_count(f"{name}[{index}]", size) for index, size in enumerate(sizes))
+    return sizes

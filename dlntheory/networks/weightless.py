@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics.algebra import Matrix
-from ..numerics.checks import as_count, as_list, as_pair
+from ..numerics.checks import as_counts, as_pair
 from ..numerics.kinds import in_double_precision, is_jax
 from ..numerics.record import Record, static, with_fields
 from .image_kernels import Geometry, as_axes, as_images, turned, windows
@@ -118,10 +118,10 @@ class Reshape(FixedMap):
     in_shape: Shape | None = static()
 
     def __init__(self, shape: Any):
-        sizes = [as_count(f"shape[{i}]", size, minimum=-1) for i, size in enumerate(as_list("shape", shape, "sizes"))]
+        sizes = as_counts("shape", shape, "sizes", minimum=-1)
         if not sizes or 0 in sizes or sizes.count(-1) > 1:
-            raise ValueError(f"`shape` is {tuple(sizes)}; wanted positive sizes, one of which may be -1.")
-        self.shape = tuple(sizes)
+            raise ValueError(f"`shape` is {sizes}; wanted positive sizes, one of which may be -1.")
+        self.shape = sizes
         self.in_shape = None
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ..numerics.checks import as_array, as_count, as_key, as_list, as_number
+from ..numerics.checks import as_array, as_count, as_counts, as_key, as_number
 from .building import Builder, Stage, as_image_shape
 from .latent import Latent
 from .network import Network
@@ -45,8 +45,7 @@ def autoencoder(
         >>> pcn.autoencoder().state_shapes
         ((128,), (32,), (128,), (28, 28, 1))
     """
-    shape = tuple(as_count("input_shape", size) for size in as_list("input_shape", input_shape, "whole numbers"))
-    widths = [as_count("hidden", width) for width in as_list("hidden", hidden, "whole numbers")]
+    shape, widths = as_counts("input_shape", input_shape), as_counts("hidden", hidden)
     if not widths:
         raise ValueError("`hidden` is empty; wanted at least the bottleneck's width.")
     builder = Builder(shape, activation, None, as_key("key", key), dtype)
@@ -136,8 +135,7 @@ def decoder(
         >>> pcn.decoder().state_shapes
         ((64,), (128,), (128,), (28, 28, 1))
     """
-    shape = tuple(as_count("output_shape", size) for size in as_list("output_shape", output_shape, "whole numbers"))
-    widths = [as_count("hidden", width) for width in as_list("hidden", hidden, "whole numbers")]
+    shape, widths = as_counts("output_shape", output_shape), as_counts("hidden", hidden)
     if not widths:
         raise ValueError("`hidden` is empty; wanted at least the latent's width.")
     builder = Builder((widths[-1],), activation, None, as_key("key", key), dtype)
@@ -195,8 +193,8 @@ def deconvolutional_decoder(
     return with_latent(builder.network(), variance=variance)
 
 
-def _as_channels(channels: Any) -> list[int]:
-    widths = [as_count("channels", width) for width in as_list("channels", channels, "whole numbers")]
+def _as_channels(channels: Any) -> tuple[int, ...]:
+    widths = as_counts("channels", channels)
     if not widths:
         raise ValueError("`channels` is empty; wanted at least the bottleneck's.")
     return widths

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 
-from ..numerics.checks import as_count, as_list, one_of
+from ..numerics.checks import as_counts, one_of
 from .activations import ACTIVATIONS
 from .blocks import Block
 from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity
@@ -74,7 +74,7 @@ class Builder:
         if stride > 1 or channels != width:
             shortcut = self._convolution(channels, Stage(width, 0, stride=stride), 1, "identity")
         if not auxiliary:
-            self._add(_with_shortcut(joined, shortcut), start)
+            self._add(dataclasses.replace(joined, shortcut=shortcut), start)
             return
         self._add(Block(Identity()) if shortcut is None else shortcut, source=start)
         self._add(joined, len(self.blocks), source=len(self.blocks) - 1)
@@ -107,10 +107,6 @@ class Builder:
         return key
 
 
-def _with_shortcut(block: Block, shortcut: Block | None) -> Block:
-    return dataclasses.replace(block, shortcut=shortcut)
-
-
 def width_of(shape: tuple[int, ...]) -> int:
     """The numbers in an array of that shape."""
     return math.prod(shape)
@@ -118,7 +114,7 @@ def width_of(shape: tuple[int, ...]) -> int:
 
 def as_image_shape(shape: Any) -> tuple[int, ...]:
     """Check the shape of an image."""
-    sizes = tuple(as_count("input_shape", size) for size in as_list("input_shape", shape, "whole numbers"))
+    sizes = as_counts("input_shape", shape)
     if len(sizes) != 3:
         raise ValueError(f"`input_shape` is {sizes}; wanted (channels, height, width).")
     return sizes

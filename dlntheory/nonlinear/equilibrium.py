@@ -7,12 +7,11 @@ from typing import Any, Literal, get_args
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..equilibria.problem import stationary
 from ..numerics.checks import as_count, as_real, one_of
-from ..numerics.kinds import is_concrete
+from ..numerics.kinds import told
 from .activations import Activated
 from .blocks import Block
 from .chains import as_chain, as_problem, cast_blocks, forward, prediction
@@ -22,8 +21,8 @@ from .newton import (
     Clamped,
     Hidden,
     Minimisation,
-    Settings,
     Slope,
+    Stopping,
     conjugate_gradients,
     curvature,
     dot,
@@ -33,7 +32,7 @@ from .newton import (
     steepest,
 )
 
-OUTCOMES = ("converged", "step limit", "stalled", "not finite")
+NEWTON_OUTCOMES = ("converged", "step limit", "stalled", "not finite")
 Method = Literal["newton", "linearised"]
 METHODS: tuple[str, ...] = get_args(Method)
 
@@ -73,9 +72,7 @@ class NonlinearEquilibrium(eqx.Module):
     @property
     def outcome(self) -> str:
         """``"converged"``, ``"step limit"``, ``"stalled"`` or ``"not finite"``: the last of them that a sample has."""
-        if not is_concrete(self.status):
-            raise TypeError("`outcome` is known after tracing only; return `status`.")
-        return OUTCOMES[int(np.max(np.asarray(self.status)))]
+        return str(told("outcome", jnp.max(self.status), NEWTON_OUTCOMES, "status"))
 
 
 def nonlinear_equilibrium(
@@ -153,7 +150,7 @@ def settle_from(
     clamped, start = clamp(blocks, prediction(blocks[0], x), hidden, y, exact)
     slope = steepest(clamped, start)
     size = norm(slope.gradient)
-    settings = Settings(tolerance, jnp.where(size > 0, size, jnp.ones_like(size)), steps)
+    settings = Stopping(tolerance, jnp.where(size > 0, size, jnp.ones_like(size)), steps)
     if exact:
         end = minimise(clamped, start, settings)
         clamped = clamped._replace(multipliers=end.multipliers)
@@ -171,7 +168,7 @@ def settle_from(
     triples = zip(blocks, [x, *hidden], errors, own, strict=True)
     signals = [ties[at - 1] if at - 1 in ties else received(*each) for *each, at in triples]
     reached = end.total if clamped.tied else end.residual
-    converged, step_limit, stalled, not_finite = range(len(OUTCOMES))
+    converged, step_limit, stalled, not_finite = range(len(NEWTON_OUTCOMES))
     status = jnp.where(end.failed < 2, step_limit, stalled)
     status = jnp.where(reached <= tolerance, converged, status)
     status = jnp.where(jnp.isfinite(energy) & jnp.isfinite(reached), status, not_finite)
@@ -227,7 +224,7 @@ def received(block: Any, x: Array, error: Array) -> Array:
     return jax.vjp(block.after, block.before(x, training=False)[0])[1](error)[0]
 
 
-def linear_step(clamped: Clamped, start: Hidden, slope: Slope, settings: Settings) -> tuple[Minimisation, Hidden]:
+def linear_step(clamped: Clamped, start: Hidden, slope: Slope, settings: Stopping) -> tuple[Minimisation, Hidden]:
     """The equilibrium of the network linearised at the feedforward pass, and its errors."""
     ones = [jnp.ones_like(each) for each in start]
     product, right = curvature(clamped, start, Slope(slope.gradient, ones, ones), bend=False)
@@ -243,7 +240,7 @@ def _at_rest(blocks: tuple[Any, ...], x: Array, y: Array, residual: Array) -> No
     """One block has no hidden activity: nothing moves."""
     energy = dot([residual], [residual]) / 2
     zero, none = jnp.zeros_like(energy), jnp.zeros((), int)
-    status = jnp.where(jnp.isfinite(energy), 0, OUTCOMES.index("not finite"))
+    status = jnp.where(jnp.isfinite(energy), 0, NEWTON_OUTCOMES.index("not finite"))
     signals = (received(blocks[0], x, residual),)
     return NonlinearEquilibrium((x, y), (residual,), signals, residual, energy, zero, zero, none, none + 1, status)
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..numerics.checks import as_count, as_key, as_list, one_of
+from ..numerics.checks import as_count, as_counts, as_key, one_of
 from .activations import ACTIVATIONS
 from .autoencoders import autoencoder, decoder, deconvolutional_autoencoder, deconvolutional_decoder
 from .blocks import Block
@@ -47,7 +47,7 @@ def mlp(
         >>> pcn.mlp((784, 128, 128, 128, 10)).depth
         4
     """
-    sizes = [as_count("widths", width) for width in as_list("widths", widths, "whole numbers")]
+    sizes = as_counts("widths", widths)
     if len(sizes) < 2:
         raise ValueError(f"`widths` has {len(sizes)} entries; wanted at least two.")
     one_of("activation", activation, ACTIVATIONS)
@@ -219,30 +219,16 @@ def _of_dense_layers(
     return mlp((math.prod(input_shape), *hidden, classes), input_shape=input_shape, **rest)
 
 
-def _of_dense_layers_to_itself(
-    input_shape: Sequence[int], classes: int, norm: str | None = None, hidden: Sequence[int] = (128, 32), **rest: Any
-) -> Network:
-    _refuse_norm("AE", norm)
-    return autoencoder(input_shape, hidden, **rest)
+def _of_samples(make: Callable[..., Network], dense: str = "") -> Callable[..., Network]:
+    """A model whose output is a sample; of dense layers, whose name is given, without batch normalisation."""
 
+    def build(input_shape: Sequence[int], classes: int, norm: str | None = None, **options: Any) -> Network:
+        if dense:
+            _refuse_norm(dense, norm)
+            return make(input_shape, **options)
+        return make(input_shape, norm=norm, **options)
 
-def _of_convolutions_to_itself(input_shape: Sequence[int], classes: int, **rest: Any) -> Network:
-    return deconvolutional_autoencoder(input_shape, **rest)
-
-
-def _decoder_of_dense_layers(
-    input_shape: Sequence[int],
-    classes: int,
-    norm: str | None = None,
-    hidden: Sequence[int] = (128, 128, 64),
-    **rest: Any,
-) -> Network:
-    _refuse_norm("Decoder", norm)
-    return decoder(input_shape, hidden, **rest)
-
-
-def _decoder_of_convolutions(input_shape: Sequence[int], classes: int, **rest: Any) -> Network:
-    return deconvolutional_decoder(input_shape, **rest)
+    return build
 
 
 def _refuse_norm(name: str, norm: str | None) -> None:
@@ -251,13 +237,13 @@ def _refuse_norm(name: str, norm: str | None) -> None:
 
 
 DECODERS: dict[str, Callable[..., Network]] = {
-    "Decoder": _decoder_of_dense_layers,
-    "Conv-Decoder": _decoder_of_convolutions,
+    "Decoder": _of_samples(decoder, "Decoder"),
+    "Conv-Decoder": _of_samples(deconvolutional_decoder),
 }
 """The models with a latent input, whose output is the sample."""
 AUTOENCODERS: dict[str, Callable[..., Network]] = {
-    "AE": _of_dense_layers_to_itself,
-    "Conv-AE": _of_convolutions_to_itself,
+    "AE": _of_samples(autoencoder, "AE"),
+    "Conv-AE": _of_samples(deconvolutional_autoencoder),
     **DECODERS,
 }
 """The models that reconstruct samples: their target is their input, or is decoded from a latent."""

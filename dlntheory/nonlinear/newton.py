@@ -82,7 +82,7 @@ class Slope(NamedTuple):
     sides: Hidden
 
 
-class Settings(NamedTuple):
+class Stopping(NamedTuple):
     """The residual to stop at, the norm that counts as a residual of one, ``(B,)``, and the most steps."""
 
     tolerance: jax.Array
@@ -117,7 +117,7 @@ class Minimisation(NamedTuple):
         return (self.total > tolerance) & (self.failed < 2) & jnp.isfinite(self.total)
 
 
-def minimise(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisation:
+def minimise(clamped: Clamped, start: Hidden, settings: Stopping) -> Minimisation:
     """Newton's method from ``start``, until the residual of every sample is within the tolerance."""
     cost = (4 if any(clamped.kinks) else 2) * (2 if clamped.tied else 1)
 
@@ -142,7 +142,7 @@ def minimise(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisatio
     return jax.lax.while_loop(goes_on, advance, begin._replace(passes=jnp.full((), cost)))
 
 
-def start_of(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisation:
+def start_of(clamped: Clamped, start: Hidden, settings: Stopping) -> Minimisation:
     """No step taken."""
     slope = steepest(clamped, start)
     residual, none = norm(slope.gradient) / settings.reference, jnp.zeros((), int)
@@ -150,7 +150,7 @@ def start_of(clamped: Clamped, start: Hidden, settings: Settings) -> Minimisatio
     return Minimisation(start, slope, residual, jnp.zeros_like(residual), clamped.multipliers, failed, none, none)
 
 
-def tighten(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Settings) -> Minimisation:
+def tighten(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Stopping) -> Minimisation:
     """Move the multipliers of samples that have settled by the mismatch at their ties."""
     errors = clamped.errors(now.hidden)
     gaps = [errors[place] - each for place, each in zip(clamped.tied, now.multipliers, strict=True)]
@@ -191,7 +191,7 @@ def beside(clamped: Clamped, hidden: Hidden, sides: Hidden) -> Hidden:
     ]
 
 
-def newton_step(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Settings) -> tuple[Hidden, jax.Array]:
+def newton_step(clamped: Clamped, now: Minimisation, active: jax.Array, settings: Stopping) -> tuple[Hidden, jax.Array]:
     """A direction of descent for every sample, and the iterations that it took."""
     slope = now.slope
     curved, right = curvature(clamped, now.hidden, slope)
@@ -248,7 +248,7 @@ def _bends(clamped: Clamped, hidden: Hidden) -> list[Callable[[jax.Array], jax.A
     return bends
 
 
-class Conjugate(NamedTuple):
+class Truncated(NamedTuple):
     """The state of conjugate gradients: the activities' step, the residual, the direction, and which samples go on."""
 
     step: Hidden
@@ -265,7 +265,7 @@ def conjugate_gradients(
     """Solve for the activities' step until ``wanted`` of the right-hand side is left, or the curvature is negative."""
     whole = dot(right, right)
 
-    def advance(now: Conjugate) -> Conjugate:
+    def advance(now: Truncated) -> Truncated:
         product, moved = curved(now.direction)
         bent = dot(now.direction, product)
         positive = bent > 0
@@ -277,10 +277,10 @@ def conjugate_gradients(
         size = dot(left, left)
         turn = jnp.where(on, size / now.size, jnp.zeros_like(size))
         direction = _add(left, turn, now.direction)
-        return Conjugate(step, left, direction, size, on & (size > wanted**2 * whole), now.turns + 1)
+        return Truncated(step, left, direction, size, on & (size > wanted**2 * whole), now.turns + 1)
 
     zero = [jnp.zeros_like(each) for each in right]
-    begin = Conjugate(zero, right, right, whole, active & (whole > 0), jnp.zeros((), int))
+    begin = Truncated(zero, right, right, whole, active & (whole > 0), jnp.zeros((), int))
     end = jax.lax.while_loop(lambda now: jnp.any(now.active) & (now.turns < ITERATIONS), advance, begin)
     return end.step, end.turns
 
@@ -319,18 +319,13 @@ def search(clamped: Clamped, now: Minimisation, step: Hidden, active: jax.Array)
 
 def dot(one: Hidden, other: Hidden) -> jax.Array:
     """The inner product of each sample over all layers, ``(B,)``."""
-    return sum(
-        (jnp.sum(a * b, axis=tuple(range(1, a.ndim))) for a, b in zip(one, other, strict=True)), start=_zero(one)
-    )
+    products = (jnp.sum(a * b, axis=tuple(range(1, a.ndim))) for a, b in zip(one, other, strict=True))
+    return sum(products, jnp.zeros(len(one[0]), one[0].dtype))
 
 
 def norm(state: Hidden) -> jax.Array:
     """The norm of each sample over all layers, ``(B,)``."""
     return jnp.sqrt(dot(state, state))
-
-
-def _zero(state: Hidden) -> jax.Array:
-    return jnp.zeros(state[0].shape[0], state[0].dtype)
 
 
 def _rows(values: jax.Array, like: jax.Array) -> jax.Array:

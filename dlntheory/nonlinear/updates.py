@@ -14,10 +14,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from ..learning.adaptive_rates import learning_rates
 from ..learning.alignment import cosine
-from ..learning.decorrelation import SpectralRegularisation, decorrelations
-from ..learning.rescaling import Rescaling, rescale
+from ..learning.decorrelation import SpectralRegularisation
+from ..learning.rescaling import Rescaling, rescale, rescaling_factors
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.checks import as_real, one_of
@@ -281,10 +280,7 @@ def _layer_updates(net: Network, traces: Traces, rescaling: str, options: Option
         for batch in (traces.inputs, traces.predicted)
     )
     signals = Signals(columns, inputs, [*predicted, None], as_columns(traces.residual))
-    if rescaling == "decorrelated":
-        factors = decorrelations(layers, signals, options.regularisation, options.rcond)
-    else:
-        factors = learning_rates(layers, signals, positive=rescaling == "adaptive_positive")
+    factors = rescaling_factors(rescaling, layers, signals, options.regularisation, options.rcond)
     changes = rescale(local_updates(layers, signals), factors)
     return [as_block(*each) for each in zip(net.blocks, layers, changes, strict=True)]
 

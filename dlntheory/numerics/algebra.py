@@ -175,18 +175,21 @@ def pinv_product(left: Matrix, right: Matrix, rcond: float | None = None) -> Mat
 
 def _scaled(matrix: Matrix) -> tuple[Matrix, Any]:
     """The matrix divided by its largest entry, and that entry; zero stays zero."""
-    xp = namespace(matrix)
-    size = stop_gradient(xp.max(xp.abs(matrix)))
-    size = xp.where(size > 0, size, xp.ones_like(size))[()]
+    size = stop_gradient(magnitude(matrix))
     return matrix / size, size
 
 
 def column_norms(columns: Matrix) -> Any:
     """The norm of every column, safe from overflow."""
-    xp = namespace(columns)
-    largest = xp.max(xp.abs(columns), axis=0, keepdims=True)
-    scaled = columns / xp.where(largest > 0, largest, xp.ones_like(largest))
-    return largest[0] * xp.sqrt((scaled**2).sum(axis=0))
+    size = magnitude(columns, axis=0)
+    return size[0] * namespace(columns).sqrt(((columns / size) ** 2).sum(axis=0))
+
+
+def magnitude(array: Array, axis: int | None = None) -> Any:
+    """The largest entry, of all or along an axis, and one where that is zero: what to divide by before squaring."""
+    xp = namespace(array)
+    largest = xp.max(xp.abs(array), axis=axis, keepdims=axis is not None)
+    return xp.where(largest > 0, largest, xp.ones_like(largest))[()]
 
 
 def ratio(over: Array, under: Array) -> Array:

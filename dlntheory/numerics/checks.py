@@ -201,8 +201,8 @@ def nan_unless(valid: Any, array: Any) -> Any:
     return xp.where(valid, array, xp.full_like(array, xp.nan))
 
 
-def as_number(name: str, value: Any) -> float:
-    """Convert to a finite Python number, known before anything is traced."""
+def as_number(name: str, value: Any, *, positive: bool = False, negative: bool = True) -> float:
+    """Convert to a finite Python number, known before anything is traced; positive, or not negative, if asked."""
     if isinstance(value, str | bytes | bool) or value is None:
         raise TypeError(f"`{name}` is {value!r}; wanted a real number.")
     if not is_concrete(value):
@@ -214,7 +214,12 @@ def as_number(name: str, value: Any) -> float:
         raise ValueError(f"`{name}` has shape {array.shape}; wanted one number.")
     if not np.isfinite(array):
         raise ValueError(f"`{name}` holds NaN or infinity; wanted finite numbers.")
-    return float(array)
+    number = float(array)
+    if positive and number <= 0:
+        raise ValueError(f"`{name}` is {number}; wanted a positive number.")
+    if not negative and number < 0:
+        raise ValueError(f"`{name}` is {number}; wanted a number that is not negative.")
+    return number
 
 
 def as_count(name: str, value: Any, minimum: int = 1) -> int:
@@ -224,6 +229,11 @@ def as_count(name: str, value: Any, minimum: int = 1) -> int:
     if value < minimum:
         raise ValueError(f"`{name}` is {value}; wanted at least {minimum}.")
     return int(value)
+
+
+def as_counts(name: str, value: Any, what: str = "whole numbers", minimum: int = 1) -> tuple[int, ...]:
+    """Convert a list of whole numbers, each of at least ``minimum``."""
+    return tuple(as_count(f"{name}[{index}]", each, minimum) for index, each in enumerate(as_list(name, value, what)))
 
 
 def as_pair(name: str, value: Any, minimum: int = 1) -> tuple[int, int]:

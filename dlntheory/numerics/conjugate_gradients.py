@@ -1,22 +1,26 @@
-r"""Preconditioned conjugate gradients for ``(I + A) X = R``, with products by a positive semidefinite ``A`` alone.
+r"""Preconditioned conjugate gradients, step by step; and for ``(I + A) X = R``, until every column is done.
 
-Every column of ``R`` is a problem of its own, but all take their products at once. The preconditioner is Nyström's
+Every column is a problem of its own, but all take their products at once. Only products by ``A``, which is positive
+semidefinite, are needed. The preconditioner of ``(I + A) X = R`` is Nyström's
 (Frangella, Tropp and Udell 2023): products of ``A`` with a few random columns give its largest eigenvalues, as many as
 the columns, and these are divided out. It is shared by all columns of ``R``; with as many columns as rows it is the
 inverse itself.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
-from .algebra import Array, epsilon, ratio
+from .algebra import Array, column_products, epsilon, magnitude, ratio
 from .kinds import loop, namespace
 
 Operator: TypeAlias = Callable[[Array], Array]
 """Columns to columns."""
+Parts: TypeAlias = Any
+"""Columns in a list of parts, such as the layers of a network."""
 
 SKETCH = 64
 """The fewest columns of a sketch: fewer are hardly cheaper."""
@@ -28,10 +32,36 @@ class Conjugate(NamedTuple):
     """The state of a run: how many steps it took, its solution, what is left, the direction, and ``leftᵀ P⁻¹ left``."""
 
     steps: Array
-    solution: Float[Array, "n B"]
-    left: Float[Array, "n B"]
-    direction: Float[Array, "n B"]
+    solution: Parts
+    left: Parts
+    direction: Parts
     decrease: Float[Array, "1 B"]
+
+
+def begin(solution: Parts, left: Parts, divide: Callable[[Parts], Parts]) -> Conjugate:
+    """The state before the first step, of a first solution and what it leaves."""
+    downhill = divide(left)
+    return Conjugate(namespace(left[0]).asarray(0), solution, left, downhill, _dot(left, downhill))
+
+
+def advance(run: Conjugate, multiply: Callable[[Parts], Parts], divide: Callable[[Parts], Parts]) -> Conjugate:
+    """One step, with products by a positive definite matrix and its preconditioner."""
+    curved = multiply(run.direction)
+    length = ratio(run.decrease, _dot(run.direction, curved))
+    left = _plus(run.left, -length, curved)
+    downhill = divide(left)
+    decrease = _dot(left, downhill)
+    direction = _plus(downhill, ratio(decrease, run.decrease), run.direction)
+    return Conjugate(run.steps + 1, _plus(run.solution, length, run.direction), left, direction, decrease)
+
+
+def _plus(parts: Parts, factor: Float[Array, "1 B"], others: Parts) -> Parts:
+    return [each + factor * other for each, other in zip(parts, others, strict=True)]
+
+
+def _dot(left: Parts, right: Parts) -> Float[Array, "1 B"]:
+    """The inner product of every column."""
+    return sum(map(column_products, left, right))[None]
 
 
 def tolerance(dtype: np.dtype) -> float:
@@ -42,27 +72,22 @@ def tolerance(dtype: np.dtype) -> float:
 def conjugate_gradients(multiply: Operator, right: Float[Array, "n B"], divide: Operator) -> Conjugate:
     """Solve ``X + A X = R`` for every column, preconditioned by ``divide``, until each residual is at `tolerance`."""
     xp = namespace(right)
-    size = _scale(right)
+    size = magnitude(right, axis=0)
     target = tolerance(right.dtype) * xp.linalg.norm(right / size, axis=0, keepdims=True)
 
     def unfinished(run: Conjugate) -> Array:
-        left = xp.linalg.norm(run.left, axis=0, keepdims=True)
+        left = xp.linalg.norm(run.left[0], axis=0, keepdims=True)
         return (run.steps < min(LIMIT, 2 * len(right) + 10)) & (left > target).any() & xp.isfinite(left).all()
 
-    def advance(run: Conjugate) -> Conjugate:
-        curved = run.direction + multiply(run.direction)
-        length = ratio(run.decrease, _dot(run.direction, curved))
-        left = run.left - length * curved
-        downhill = divide(left)
-        decrease = _dot(left, downhill)
-        direction = downhill + ratio(decrease, run.decrease) * run.direction
-        return Conjugate(run.steps + 1, run.solution + length * run.direction, left, direction, decrease)
+    def curved(parts: Parts) -> Parts:
+        return [each + multiply(each) for each in parts]
 
-    left = right / size
-    downhill = divide(left)
-    start = Conjugate(xp.asarray(0), xp.zeros_like(left), left, downhill, _dot(left, downhill))
-    run = loop(unfinished, advance, start, right)
-    return run._replace(solution=size * run.solution, left=size * run.left)
+    def downhill(parts: Parts) -> Parts:
+        return list(map(divide, parts))
+
+    start = begin([xp.zeros_like(right)], [right / size], downhill)
+    run = loop(unfinished, partial(advance, multiply=curved, divide=downhill), start, right)
+    return run._replace(solution=size * run.solution[0], left=size * run.left[0])
 
 
 def nystrom(multiply: Operator, like: Float[Array, "n B"]) -> Operator:
@@ -90,14 +115,3 @@ def nystrom(multiply: Operator, like: Float[Array, "n B"]) -> Operator:
 def sketch_size(rows: int, columns: int) -> int:
     """How many random columns a sketch takes: the work of two steps, or less."""
     return min(rows, max(SKETCH, 2 * columns))
-
-
-def _scale(columns: Array) -> Array:
-    """The largest number of each column, one of a column of zeros: squares neither overflow nor vanish."""
-    xp = namespace(columns)
-    largest = xp.max(xp.abs(columns), axis=0, keepdims=True)
-    return xp.where(largest > 0, largest, xp.ones_like(largest))
-
-
-def _dot(left: Array, right: Array) -> Float[Array, "1 B"]:
-    return (left * right).sum(axis=0, keepdims=True)

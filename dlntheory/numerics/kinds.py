@@ -190,6 +190,26 @@ def by_jax(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+def each_of(function: Callable[..., Any], *arrays: Any, at_once: int | None = None) -> Any:
+    """A function of every entry of arrays, stacked; in JAX of all entries at once, or of so many."""
+    if not is_jax(arrays[0]):
+        first, *others = map(function, *arrays)
+        return map_leaves(lambda *parts: np.stack(parts), first, *others)
+    import jax
+
+    if at_once is None:
+        return jax.vmap(function)(*arrays)
+    return jax.lax.map(lambda entry: function(*entry), arrays, batch_size=None if at_once == 1 else at_once)
+
+
+def told(name: str, index: Any, texts: Iterable[str], field: str) -> Any:
+    """The text of an index, or an array of them; while the index is traced, a refusal that names the field it is in."""
+    if not is_concrete(index):
+        raise TypeError(f"`{name}` is known after tracing only; return `{field}`.")
+    chosen = np.array(list(texts))[np.asarray(index, int)]
+    return str(chosen) if chosen.ndim == 0 else chosen
+
+
 def choose(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
     """One of two results of the same structure, chosen within JAX's program if it traces the condition."""
     if is_jax(condition) and not is_concrete(condition):

@@ -15,7 +15,7 @@ from ..numerics.presentation import Presented
 from .plot import batch_size, by_rule
 from .words import fixed, rule_name
 
-RULES = ("bp", "pc", "pc:adaptive_positive", "pc:decorrelated")
+DEFAULT_RULES = ("bp", "pc", "pc:adaptive_positive", "pc:decorrelated")
 BATCHES = (1, 8, 32, "all")
 REPEATS = 20
 """Batches drawn per size, at most."""
@@ -114,7 +114,7 @@ def compare(
     x, y = np.asarray(x), np.asarray(y)
     if len(x) != len(y):
         raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
-    names = as_list("rules", RULES if rules is None else rules, "rules")
+    names = as_list("rules", DEFAULT_RULES if rules is None else rules, "rules")
     sizes = _as_sizes(BATCHES if batches is None else batches, len(x), given=batches is not None)
     draws, measure = draw_batches(len(x), sizes, seed), partial(batch_alignments, net, x, y)
     rows = []

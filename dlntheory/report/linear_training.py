@@ -21,7 +21,7 @@ BEYOND = 1e3
 """How many times its start an error may reach in a picture."""
 
 
-class Run(NamedTuple):
+class RuleTraining(NamedTuple):
     """A training by a rule and a rescaling; the lines of its table, and what to try if it diverged."""
 
     rule: str
@@ -67,7 +67,7 @@ def advise(net: LinearNetwork, x: Any, y: Any, learning_rate: float, rule: Any, 
     return f"Try --learning-rate {rate:.1g}{others.get(rescaling or '', '')}: {reason}."
 
 
-def runs_report(record: dict[str, Any], runs: Sequence[Run]) -> Iterator[RenderableType]:
+def runs_report(record: dict[str, Any], runs: Sequence[RuleTraining]) -> Iterator[RenderableType]:
     """The error of every rule, and its alignment, step by step; and the best."""
     drawn = "all samples" if record["batch"] is None else f"batches of {record['batch']}"
     yield f"{network_title(record)}, {drawn}, learning rate {record['learning_rate']:g}"
@@ -86,7 +86,7 @@ def runs_report(record: dict[str, Any], runs: Sequence[Run]) -> Iterator[Rendera
             yield f"\n{run.name} diverged after {int(run.trained.steps)} steps. {run.advice}"
 
 
-def runs_csv(runs: Sequence[Run]) -> bytes:
+def runs_csv(runs: Sequence[RuleTraining]) -> bytes:
     """Every step of every run: the numbers before it, and after the last one the error; empty where not measured."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -101,7 +101,7 @@ def runs_csv(runs: Sequence[Run]) -> bytes:
     return text.getvalue().encode()
 
 
-def runs_picture(record: dict[str, Any], runs: Sequence[Run]) -> Figure:
+def runs_picture(record: dict[str, Any], runs: Sequence[RuleTraining]) -> Figure:
     """Error and alignment along the trainings, a line for each rule; a run that diverged ends with a cross."""
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)

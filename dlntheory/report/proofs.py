@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
+
+from .tables import titled_table
 
 TIERS = {"numbers": "num", "fixed depth": "fix", "induction": "ind", "formal": "Coq"}
 SYMBOLIC = tuple(TIERS)[:-1]
@@ -15,11 +16,7 @@ MARKS = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("—", "")}
 
 def proofs_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     """Every statement by tier, every counterexample, and a sentence."""
-    table = Table(title="Statements", title_justify="left", box=None, pad_edge=False)
-    for header in ("statement", *TIERS.values()):
-        table.add_column(header, no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
-    table.add_column("source")
+    table = titled_table("Statements", "statement", *TIERS.values(), ">s", "source")
     for each in record["statements"]:
         tiers = each["tiers"]
         marks = [Text(*MARKS[tiers[tier]["holds"]]) for tier in TIERS]
@@ -28,9 +25,7 @@ def proofs_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     yield table
     yield Text("num: both sides on random numbers; fix: at fixed depths; ind: by induction; Coq: formally")
     yield from _failures(record["statements"])
-    refuted = Table(title="\nCounterexamples, exact", title_justify="left", box=None, pad_edge=False)
-    for header in ("name", "refuted", "claim"):
-        refuted.add_column(header, no_wrap=header == "name")
+    refuted = titled_table("Counterexamples, exact", "name", "refuted", "claim")
     for each in record["refutations"]:
         refuted.add_row(each["name"], Text(*MARKS[each["refuted"]]), each["claim"])
     yield refuted

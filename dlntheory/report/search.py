@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from .tables import titled_table
 from .words import number
 
 RESULT = ("trial", "accuracy", "diverged")
@@ -16,9 +16,7 @@ RESULT = ("trial", "accuracy", "diverged")
 def search_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     """The best hyperparameters, and how much each explains."""
     best, importances = record["best"], record["importances"]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("hyperparameter", "best", "importance"):
-        table.add_column(column, header_style="dim", justify="left" if column == "hyperparameter" else "right")
+    table = titled_table(None, "hyperparameter", ">best", ">importance")
     for name, value in best.items():
         if name not in RESULT:
             shown = value if isinstance(value, str) else number(value)

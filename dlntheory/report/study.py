@@ -6,15 +6,16 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
+
+from .tables import titled_table
 
 
 def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
     """Every study, and how it is run."""
-    table = _table("study", "what it shows", "how")
+    table = titled_table(None, "study", "what it shows", "how")
     for each in records:
-        table.add_row(Text(each["name"], no_wrap=True), each["title"], Text(_how(each), "dim"))
+        table.add_row(each["name"], each["title"], Text(_how(each), "dim"))
     yield table
     runnable = sum(each["kind"] in ("axes", "figure") for each in records)
     yield Padding(Text(f"{runnable} of {len(records)} can be run.", "bold"), (1, 0, 0, 0))
@@ -22,7 +23,7 @@ def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType
 
 def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[RenderableType]:
     """A line for every cell and measure, beside the paper's number."""
-    table = _table(*record["axes"], "measure", "mean", "paper", "difference", "seeds")
+    table = titled_table(None, *record["axes"], "measure", "mean", "paper", "difference", "seeds")
     for each in record["lines"]:
         mean = _shown(each["mean"], each["deviation"]) + (f" ({each['diverged']} diverged)" if each["diverged"] else "")
         table.add_row(
@@ -35,13 +36,6 @@ def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[Renderable
         yield Text(f"differs: {each}", "dim")
     line = f"{record['finished']} of {record['cells']} trainings are finished. Results in {folder}."
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, header_style="dim")
-    return table
 
 
 def _how(record: Mapping[str, Any]) -> str:

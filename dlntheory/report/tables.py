@@ -14,7 +14,7 @@ from .words import chain, fixed, number, rule_name, size
 SHOWN = 3
 """How many failed hypotheses of a theorem are listed."""
 
-FIXED = ("network", "widths", "theorem", "rule", "W")
+FIXED = ("network", "widths", "theorem", "rule", "W", "algorithm", "study", "statement", "name")
 """Columns that never wrap."""
 
 
@@ -159,11 +159,10 @@ def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
         yield record["advice"]
 
 
-def titled_table(title: str, *columns: str) -> Table:
-    """A table; ``>`` before a column's name aligns it to the right."""
-    table = Table(
-        title=f"\n{title}", title_style="bold", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+def titled_table(title: str | None, *columns: str) -> Table:
+    """A table without lines; ``>`` before a column's name aligns it to the right."""
+    above = None if title is None else f"\n{title}"
+    table = Table(title=above, title_style="bold", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         name = column.removeprefix(">")
         side: Any = "right" if name != column else "left"

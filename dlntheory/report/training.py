@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
+
+from .tables import titled_table
 
 SHOWN = 8
 """Layers whose energies are shown; of a deeper network, the first and the last of them."""
@@ -58,9 +59,7 @@ def energies(values: Sequence[float]) -> str:
 
 def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     """The outcome of a run: its last epochs, and the best."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("epoch", "loss", "train", "test loss", "test", "energy by layer"):
-        table.add_column(column, header_style="dim", justify="left" if column == "energy by layer" else "right")
+    table = titled_table(None, ">epoch", ">loss", ">train", ">test loss", ">test", "energy by layer")
     for each in record["epochs"][-10:]:
         table.add_row(
             str(each["epoch"]), f"{each['loss']:.4g}", f"{each['accuracy']:.2%}", f"{each['test_loss']:.4g}",
@@ -91,9 +90,7 @@ def cost(epoch: dict[str, Any]) -> str:
 
 def algorithms_report(records: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
     """The table of algorithms with their sources."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("algorithm", "what it is", "source"):
-        table.add_column(column, header_style="dim", no_wrap=column == "algorithm")
+    table = titled_table(None, "algorithm", "what it is", "source")
     for record in records:
         table.add_row(record["name"], record["description"], Text(record["source"], "dim"))
     yield table

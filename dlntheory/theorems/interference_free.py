@@ -8,7 +8,6 @@ The equations ``p_l(Σ) = Σ_l`` are solved in the logarithms of the covariances
 each layer wherever it turns around, then by Newton's method.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,11 +24,22 @@ from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
 from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_list, one_of
-from ..numerics.kinds import agree, choose, compiled, is_concrete, is_jax, map_leaves, namespace, stop_gradient
+from ..numerics.kinds import (
+    agree,
+    choose,
+    compiled,
+    each_of,
+    is_concrete,
+    is_jax,
+    map_leaves,
+    namespace,
+    stop_gradient,
+    told,
+)
 from ..numerics.record import Record
 from .interference_free_search import Maps, Reduced, find_logs, maps_of, polish, reduce_problem
 
-OUTCOMES = ("no positive solution found", "converged")
+SEARCH_OUTCOMES = ("no positive solution found", "converged")
 
 
 class InterferenceFree(Record):
@@ -55,10 +65,7 @@ class InterferenceFree(Record):
     @property
     def outcome(self) -> Any:
         """``"converged"`` or ``"no positive solution found"``; of a batch, an array of them."""
-        if not is_concrete(self.found):
-            raise TypeError("`outcome` is known after tracing only; return `found`.")
-        names = np.array(OUTCOMES)[np.asarray(self.found, int)]
-        return str(names) if names.ndim == 0 else names
+        return told("outcome", self.found, SEARCH_OUTCOMES, "found")
 
 
 def interference_free_covariances(
@@ -141,18 +148,8 @@ def _find(problem: Problem, start: Array | None, route: str) -> tuple[Interferen
 
     if problem.x.ndim == 1:
         return one(problem.x, problem.y)
-    result, signals, accuracy = _in_turn(one, problem.x, problem.y)
+    result, signals, accuracy = each_of(one, problem.x, problem.y, at_once=1)
     return result, map_leaves(lambda each: each[..., 0].T, signals), accuracy
-
-
-def _in_turn(function: Callable[[Array, Array], Any], x: Array, y: Array) -> Any:
-    """The results of a function of single samples, stacked."""
-    if is_jax(x):
-        import jax
-
-        return jax.lax.map(lambda pair: function(*pair), (x, y))
-    first, *others = map(function, x, y)
-    return map_leaves(lambda *leaves: np.stack(leaves), first, *others)
 
 
 def _find_one(problem: Problem, maps: Maps, start: Array, route: str) -> tuple[InterferenceFree, Signals, Array]:

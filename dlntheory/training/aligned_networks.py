@@ -8,7 +8,7 @@ from jaxtyping import Float
 from ..networks.initialisation import as_source
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import Array, epsilon, identity, pinv
-from ..numerics.checks import as_array, as_count, as_list
+from ..numerics.checks import as_array, as_counts, as_list
 from ..numerics.kinds import agree, namespace
 
 
@@ -107,9 +107,9 @@ def aligned_network(modes: DataModes, initial: Any, widths: Any = None, key: Any
     sizes = [count] * hidden if widths is None else as_list("widths", widths, "whole numbers")
     if len(sizes) != hidden:
         raise ValueError(f"`widths` has {len(sizes)} entries; wanted {hidden}, one per hidden layer.")
-    sizes = [as_count(f"widths[{index}]", size, minimum=count) for index, size in enumerate(sizes)]
+    hidden_sizes = as_counts("widths", sizes, minimum=count)
     sources: Sequence[Any] = as_source("key", key, start.dtype).split(hidden + 1)
-    between = [source.orthogonal(size)[:, :count] for source, size in zip(sources, sizes, strict=False)]
+    between = [source.orthogonal(size)[:, :count] for source, size in zip(sources, hidden_sizes, strict=False)]
     return _from_bases([modes.inputs, *between, modes.outputs], start)
 
 
@@ -140,11 +140,10 @@ def critical_network(x: Any, y: Any, widths: Any, modes: Sequence[int] = ()) -> 
         [[3.0, 0.0], [3.0, 0.0]]
     """
     inputs, _, crossed, x = _covariances(x, y)
-    sizes = [as_count(f"widths[{index}]", size) for index, size in enumerate(as_list("widths", widths, "numbers"))]
+    sizes = list(as_counts("widths", widths))
     if len(sizes) < 2 or sizes[0] != inputs.shape[0] or sizes[-1] != crossed.shape[0]:
         raise ValueError(f"`widths` is {sizes}; wanted {inputs.shape[0]} … {crossed.shape[0]}, as the data.")
-    listed = as_list("modes", modes, "whole numbers")
-    chosen = [as_count(f"modes[{index}]", mode, minimum=0) for index, mode in enumerate(listed)]
+    chosen = list(as_counts("modes", modes, minimum=0))
     if len(set(chosen)) != len(chosen) or len(chosen) > min(sizes) or max(chosen, default=0) >= sizes[-1]:
         raise ValueError(f"`modes` is {chosen}; wanted at most {min(sizes)} different ones below {sizes[-1]}.")
     least_squares = crossed @ pinv(inputs)

@@ -59,9 +59,7 @@ def escape_time(
 
     values, vectors, rounding = spectrum(net, x, y, rule, options)
     shares = vectors.T @ _as_displacement(net, displacement)
-    size, distance = as_number("radius", radius), float(np.linalg.norm(shares))
-    if size <= 0:
-        raise ValueError(f"`radius` is {radius}; wanted a positive number.")
+    size, distance = as_number("radius", radius, positive=True), float(np.linalg.norm(shares))
     growing = (values < -rounding) & (np.abs(shares) > np.finfo(np.float64).eps * distance)
     if distance >= size:
         return 0.0
@@ -118,9 +116,7 @@ def simulated_escape_time(
     """
     rates, weights = training(net, x, y, rule, None, options)
     saddle = np.asarray(weights, np.float64)
-    size, longest = as_number("radius", radius), as_number("horizon", horizon)
-    if size <= 0 or longest <= 0:
-        raise ValueError(f"`radius` is {radius} and `horizon` {horizon}; wanted positive numbers.")
+    size, longest = as_number("radius", radius, positive=True), as_number("horizon", horizon, positive=True)
     return time_until(
         lambda moved: rates(saddle + moved),
         _as_displacement(net, displacement),

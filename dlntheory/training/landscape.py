@@ -19,7 +19,7 @@ from ..learning.updates import Learning, UpdateOptions
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import as_columns
 from ..numerics.algebra import Array, epsilon, identity
-from ..numerics.checks import as_count, as_list, one_of
+from ..numerics.checks import as_counts, one_of
 from ..numerics.kinds import by_jax, compiled, holds_jax, is_concrete, namespace
 from ..numerics.options import refuse_others, takes
 from ..numerics.record import with_fields
@@ -147,7 +147,7 @@ def origin_hessian(x: Any, y: Any, widths: Any, rule: str = "pc") -> Float[Array
         [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, -9.0]]
     """
     one_of("rule", rule, GRADIENTS)
-    sizes = [as_count(f"widths[{index}]", size) for index, size in enumerate(as_list("widths", widths, "numbers"))]
+    sizes = as_counts("widths", widths)
     shapes = zip(sizes[1:], sizes, strict=False)
     problem = as_problem(
         LinearNetwork.from_weights([np.zeros(shape, np.float32) for shape in shapes]), x, y, None, None

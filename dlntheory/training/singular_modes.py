@@ -182,9 +182,7 @@ def mode_learning_time(
     share = as_number("fraction", fraction)
     if not 0 < share < 1:
         raise ValueError(f"`fraction` is {fraction}; wanted a number between 0 and 1.")
-    longest = as_number("horizon", horizon)
-    if longest <= 0:
-        raise ValueError(f"`horizon` is {horizon}; wanted a positive number.")
+    longest = as_number("horizon", horizon, positive=True)
     if not rest[0].all():
         raise ValueError("`singular_values` holds zero; wanted a target that can be learned.")
 

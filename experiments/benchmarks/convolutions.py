@@ -24,7 +24,7 @@ from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
 from dlntheory.equilibria.problem import as_problem
 
 from . import timing
-from .processes import answer, in_fresh_process
+from .processes import IN_64_BITS, answer, in_fresh_process
 from .report import relative_error
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -154,7 +154,7 @@ def times(name: str, quick: bool) -> dict[str, Any]:
 
 def memory(name: str, quick: bool) -> dict[str, float]:
     """Mebibytes of the activities, of the peak of the process above what it held, and of the program's buffers."""
-    found: dict[str, float] = in_fresh_process(__name__, name, quick)
+    found: dict[str, float] = in_fresh_process(__name__, name, quick, **IN_64_BITS)
     return found
 
 
@@ -188,4 +188,4 @@ def kibibytes(name: str) -> int:
 
 
 if __name__ == "__main__":
-    answer(measure_memory, NETWORKS)
+    answer(measure_memory)

@@ -5,10 +5,8 @@ which is the wall time of an idle machine, and which other processes hardly chan
 Ratios compare two times of one process. JPC is compared where it is installed.
 """
 
-import argparse
 import functools
 import importlib.util
-import json
 import os
 import resource
 import statistics
@@ -16,17 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .plain import plain_alignment
-from .report import number, table
+from .processes import ROOT, answer, in_fresh_process
+from .report import number, outcome, table
 
-ROOT = Path(__file__).parents[2]
+MODULE = "experiments.benchmarks.first_answer"
 PROCESSES = 5
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "100", "PYTHONDONTWRITEBYTECODE": ""}
+"""One thread of LAPACK; Python's compiled modules are kept, as they are for every user."""
 
 Row = dict[str, Any]
 
@@ -74,6 +74,15 @@ def timed(call: Callable[[], Any]) -> dict[str, float]:
     return {"ms": 1e3 * (time.process_time() - processor), "wall_ms": 1e3 * (time.perf_counter() - wall)}
 
 
+def in_turns(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of the processor, of calls that take turns."""
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            found[name].append(timed(call)["ms"])
+    return found
+
+
 def import_others() -> None:
     """Import what the library needs of others at the first use of a name; first answers are timed without it."""
     for name in ("scipy.linalg.lapack", "scipy.sparse.linalg", "jaxtyping"):
@@ -115,12 +124,9 @@ def again(setting: str, rounds: int) -> list[Row]:
         "plain": lambda: plain_alignment(net.weights, x, y),
         **{name: functools.partial(getattr(dln, name), net, x, y) for name in CALLS},
     }
-    found: dict[str, list[float]] = {name: [] for name in calls}
     many = range(max(1, 2_000_000 // NETWORKS[setting][0] // NETWORKS[setting][1] ** 2 // 40))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            found[name].append(timed(lambda call=call: [call() for _ in many])["ms"] / len(many))
-    medians = {name: statistics.median(times) for name, times in found.items()}
+    found = in_turns({name: lambda call=call: [call() for _ in many] for name, call in calls.items()}, rounds)
+    medians = {name: statistics.median(times) / len(many) for name, times in found.items()}
     return [
         {"quantity": f"{name}, repeated / plain", "setting": setting, "ms": medians[name],
          "ratio": medians[name] / medians["plain"]}
@@ -209,11 +215,7 @@ def auto(setting: str, rounds: int) -> list[Row]:
         "bare": lambda: jax.block_until_ready(bare_products(net.weights, x.T, y.T)),
         "auto": lambda: jax.block_until_ready(dln.equilibrium(net, x, y).activities),
     }
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            found[name].append(timed(call)["ms"])
-    medians = {name: statistics.median(times[1:] or times) for name, times in found.items()}
+    medians = {name: statistics.median(times[1:] or times) for name, times in in_turns(calls, rounds).items()}
     setting = f"norm-preserving, {setting}, batch 64, by {result.solver}, error {float(result.accuracy.max()):.1e}"
     return [
         {"quantity": "auto / bare products, JAX", "setting": setting, "ms": medians["auto"],
@@ -254,19 +256,15 @@ def run(quick: bool = False) -> list[Row]:
     parts += [] if quick else [("compiled", depth) for depth in (15, 150)]
     parts += [] if quick else [("auto", setting, rounds) for setting in AUTO]
     parts += [("jpc",)] if importlib.util.find_spec("jpc") else []
-    rows = [row for part in parts for row in medians([fresh(*part) for _ in range(processes)])]
+    rows = [
+        row
+        for part in parts
+        for row in medians([in_fresh_process(MODULE, *part, **ENVIRONMENT) for _ in range(processes)])
+    ]
     commands = {"align": COMMANDS["align"]} if quick else COMMANDS
     rows += [row for name in commands for row in medians([[command(name)] for _ in range(processes)])]
     rows += comparisons(rows)
     return [judged(row) | {"processes": processes} for row in rows]
-
-
-def fresh(part: str, *arguments: Any) -> list[Row]:
-    """The rows of a process that does nothing else."""
-    call = [sys.executable, "-m", "experiments.benchmarks.first_answer", part, *map(str, arguments)]
-    done = subprocess.run(call, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
-    found: list[Row] = json.loads(done.stdout)
-    return found
 
 
 def command(name: str) -> Row:
@@ -275,19 +273,13 @@ def command(name: str) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         out = ["--out", folder] if name.startswith("figure") else []
         call = [sys.executable, "-m", "dlntheory", *name.split(), *out, "--json"]
-        done = subprocess.run(call, cwd=ROOT, env=environment(), capture_output=True, text=True)
+        done = subprocess.run(call, cwd=ROOT, env=os.environ | ENVIRONMENT, capture_output=True, text=True)
     if done.returncode == 2 or (done.returncode and name != "claims"):
         raise RuntimeError(f"dlntheory {name} ended with exit code {done.returncode}: {done.stderr}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     wall = time.perf_counter() - start
     return {"quantity": f"dlntheory {name}", "setting": "whole process", "ms": 1e3 * processor, "wall_ms": 1e3 * wall}
-
-
-def environment() -> dict[str, str]:
-    """One thread of LAPACK; Python's compiled modules are kept, as they are for every user."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
 def medians(processes: Sequence[Sequence[Row]]) -> list[Row]:
@@ -354,18 +346,8 @@ def _line(row: Row) -> list[str]:
     numbers = [number(row.get(key)) for key in ("ms", "wall_ms", "ratio")]
     bar = f"{row['bar']['most']:g} {row['bar']['unit']}" if row["bar"] else ""
     setting = f"{row['setting']}, {row['of']}" if row.get("of") else row["setting"]
-    return [row["quantity"], setting, *numbers, bar, {None: "", True: "pass", False: "FAIL"}[row["passes"]]]
-
-
-def main() -> None:
-    """Measure one part and print its rows as JSON."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("part", choices=PARTS)
-    parser.add_argument("arguments", nargs="*")
-    chosen = parser.parse_args()
-    arguments = (int(each) if each.isdigit() else each for each in chosen.arguments)
-    print(json.dumps(PARTS[chosen.part](*arguments)))
+    return [row["quantity"], setting, *numbers, bar, outcome(row["passes"])]
 
 
 if __name__ == "__main__":
-    main()
+    answer(lambda part, *arguments: PARTS[part](*arguments))

@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from . import timing
-from .report import number, table
+from .processes import ROOT
+from .report import number, outcome, table
 
-ROOT = Path(__file__).parents[2]
 THEIRS, WHOLE = "import jax, jax.numpy, equinox, jaxtyping", "from dlntheory import *"
 COMMANDS = {
     "python -c pass": ("-c", "pass"),
@@ -56,11 +55,5 @@ def markdown(rows: Rows) -> str:
 def _line(row: dict[str, Any]) -> list[str]:
     name = row["command"] if row["command"] == OURS else f"`{row['command']}`"
     quartiles = " … ".join(map(number, row["quartiles_ms"]))
-    outcome = {None: "", True: "pass", False: "FAIL"}[row["passes"]]
-    return [
-        name,
-        number(row["median_ms"]),
-        quartiles,
-        number(row["bar_ms"]) if row["bar_ms"] else "",
-        outcome,
-    ]
+    bar = number(row["bar_ms"]) if row["bar_ms"] else ""
+    return [name, number(row["median_ms"]), quartiles, bar, outcome(row["passes"])]

@@ -15,7 +15,7 @@ import numpy as np
 import dlntheory as dln
 from dlntheory.equilibria.problem import as_problem
 from dlntheory.inference.energy import COORDINATES
-from dlntheory.inference.relaxation import as_inference, reference_norm, relative_norm
+from dlntheory.inference.relaxation import free_chain, reference_norm, relative_norm
 
 from . import timing
 from .report import number, relative_error, table, verdict
@@ -123,29 +123,27 @@ def relaxations(widths: tuple[int, ...], batch: int) -> list[Row]:
 
 def products_of_a_step(net: dln.LinearNetwork, x: jax.Array, y: jax.Array) -> tuple[int, int]:
     """Matrix products in a gradient, the same in both coordinates; and in bringing it from errors to activities."""
-    inference = as_inference(as_problem(net, x, y, None, None))
-    hidden = list(inference.predicted[1:-1])
+    chain = free_chain(as_problem(net, x, y, None, None))
+    hidden = list(chain.predicted[1:-1])
     counts = [
         str(
-            jax.make_jaxpr(coordinates.gradient, static_argnums=1)(
-                inference.layers, inference.precisions, hidden, inference.output
-            )
+            jax.make_jaxpr(coordinates.gradient, static_argnums=1)(chain.layers, chain.precisions, hidden, chain.output)
         ).count("dot_general")
         for coordinates in COORDINATES.values()
     ]
     assert counts[0] == counts[1]
     in_activities = COORDINATES["errors"].in_activities
-    return counts[0], str(jax.make_jaxpr(in_activities)(inference.layers, hidden)).count("dot_general")
+    return counts[0], str(jax.make_jaxpr(in_activities)(chain.layers, hidden)).count("dot_general")
 
 
 def checks(found: dln.Relaxation, net: dln.LinearNetwork, x: jax.Array, y: jax.Array, **options: Any) -> int:
     """How often a run in error coordinates has looked at the gradient in the activities: once its own was small."""
-    inference = as_inference(as_problem(net, x, y, None, None))
-    reference, own = reference_norm(inference), COORDINATES["errors"].gradient
+    chain = free_chain(as_problem(net, x, y, None, None))
+    reference, own = reference_norm(chain), COORDINATES["errors"].gradient
     for steps in range(found.steps, -1, -1):
         earlier = dln.simulate_inference(net, x, y, steps, **options)
         errors = [each.T for each in earlier.errors[:-1]]
-        gradient = own(inference.layers, inference.precisions, errors, inference.output)
+        gradient = own(chain.layers, chain.precisions, errors, chain.output)
         if relative_norm(gradient, reference) > TOLERANCE:
             return found.steps - steps
     return found.steps

@@ -28,6 +28,11 @@ def verdict(kept: bool, judged: bool = True) -> str:
     return ("pass" if kept else "FAIL") if judged else "not judged"
 
 
+def outcome(passes: bool | None) -> str:
+    """The same, of a row that may have no bar."""
+    return "" if passes is None else verdict(passes)
+
+
 def relative_error(found: Iterable[Any], expected: Iterable[Any]) -> float:
     """The error of all arrays together, relative to what was expected."""
     one, other = (np.concatenate([np.ravel(each) for each in part]).astype(float) for part in (found, expected))

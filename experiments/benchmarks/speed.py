@@ -14,8 +14,8 @@ import numpy as np
 import dlntheory as dln
 
 from . import timing
-from .processes import answer, in_fresh_process
-from .report import number, table
+from .processes import IN_64_BITS, answer, in_fresh_process
+from .report import number, outcome, table
 
 BARE = "bare products"
 RATIO_BARS = {"covariance": 1.6, "auto": 1.6, "hessian": 4.0, "square_root": 12.0}
@@ -42,7 +42,7 @@ def run(quick: bool = False) -> Rows:
 
 
 def _rows(name: str, threads: str, quick: bool) -> Rows:
-    found = in_fresh_process(__name__, name, quick, **THREADS[threads])
+    found = in_fresh_process(__name__, name, quick, **IN_64_BITS, **THREADS[threads])
     return [{"network": name, "threads": threads, **row} for row in found]
 
 
@@ -55,15 +55,7 @@ def measure(name: str, quick: bool) -> Rows:
     mixed = timing.summary(timing.interleaved(chosen, rounds), baseline)
     alone = timing.summary(timing.in_stretches(chosen, rounds), baseline)
     return [
-        judged(
-            name,
-            {
-                "candidate": each,
-                "first_call_s": first[each],
-                "interleaved": mixed[each],
-                "alone": alone[each],
-            },
-        )
+        judged(name, {"candidate": each, "first_call_s": first[each], "interleaved": mixed[each], "alone": alone[each]})
         for each in chosen
     ]
 
@@ -119,17 +111,7 @@ def judged(network: str, row: dict[str, Any]) -> dict[str, Any]:
 
 def markdown(rows: Rows) -> str:
     """A table for each setting of the threads."""
-    header = [
-        "network",
-        "candidate",
-        "alone, ms",
-        "ratio",
-        "interleaved, ms",
-        "ratio",
-        "first call, s",
-        "bar",
-        "",
-    ]
+    header = ["network", "candidate", "alone, ms", "ratio", "interleaved, ms", "ratio", "first call, s", "bar", ""]
     parts = []
     for threads in dict.fromkeys(row["threads"] for row in rows):
         lines = [_line(row) for row in rows if row["threads"] == threads]
@@ -161,9 +143,8 @@ def _line(row: dict[str, Any]) -> list[str]:
     times = [number(row[way][key]) for way in ("alone", "interleaved") for key in ("median_ms", "ratio")]
     bar = {"ratio": "{} ×", "median_ms": "{} ms"}
     limit = "".join(bar[key].format(value) for key, value in (row["bar"] or {}).items())
-    outcome = {None: "", True: "pass", False: "FAIL"}[row["passes"]]
-    return [row["network"], row["candidate"], *times, number(row["first_call_s"]), limit, outcome]
+    return [row["network"], row["candidate"], *times, number(row["first_call_s"]), limit, outcome(row["passes"])]
 
 
 if __name__ == "__main__":
-    answer(measure, NETWORKS | QUICK)
+    answer(measure)

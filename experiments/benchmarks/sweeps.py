@@ -18,7 +18,7 @@ from dlntheory.training.algorithm import Learner
 from dlntheory.training.train import Feed, trained
 
 from . import timing
-from .processes import answer, in_fresh_process
+from .processes import IN_64_BITS, answer, in_fresh_process
 from .report import number, table, verdict
 
 WIDTH, STEPS, RATES, SEEDS = 20, 500, 100, 10
@@ -59,7 +59,7 @@ Row = dict[str, Any]
 def run(quick: bool = False) -> list[Row]:
     """A row for all algorithms and for each, by batch."""
     cases = list(CASES)[::5] if quick else CASES
-    return [in_fresh_process(__name__, case, quick, OPENBLAS_NUM_THREADS="1") for case in cases]
+    return [in_fresh_process(__name__, case, quick, **IN_64_BITS, OPENBLAS_NUM_THREADS="1") for case in cases]
 
 
 def measure(case: str, quick: bool) -> Row:
@@ -147,4 +147,4 @@ def _line(row: Row) -> list[Any]:
 
 if __name__ == "__main__":
     jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    answer(measure, CASES)
+    answer(measure)

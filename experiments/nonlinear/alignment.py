@@ -6,10 +6,10 @@ The settings are activations. Beside every panel stand its samples, measured aga
 from ..sample_efficiency.panels import Panel, PanelFigure
 from .comparison import draw_scatter
 from .properties import Property
-from .training import Progress
+from .training import AlongTraining
 
 
-def panel(letter: str, title: str, study: Property | Progress) -> Panel:
+def panel(letter: str, title: str, study: Property | AlongTraining) -> Panel:
     """The curves of a study, and its samples."""
     return Panel(letter, title, study, views=(study.draw, draw_scatter))
 
@@ -19,7 +19,7 @@ FIGURE = PanelFigure(
     rows=(
         (panel("A", "depth", Property("depth")), panel("B", "width", Property("width"))),
         (panel("C", "residual", Property("residual")), panel("D", "conv net", Property("convolutions"))),
-        (panel("E", "trained by BP", Progress("bp")), panel("F", "trained by PC", Progress("pc"))),
+        (panel("E", "trained by BP", AlongTraining("bp")), panel("F", "trained by PC", AlongTraining("pc"))),
     ),
     SETTINGS=("tanh", "relu"),
 )

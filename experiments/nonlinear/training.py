@@ -34,7 +34,7 @@ BATCH, LEARNING_RATE = 32, 0.05
 
 
 @dataclass(frozen=True)
-class Progress:
+class AlongTraining:
     """Alignment against training steps of one rule, ``"bp"`` or ``"pc"``; of test samples, each on its own."""
 
     rule: str

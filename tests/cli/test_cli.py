@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import dlntheory as dln
 import proofs
 from dlntheory.cli import app
-from dlntheory.cli.align import RULES, compare_all, explain, measure, summary
+from dlntheory.cli.align import RESCALINGS_OF, compare_all, explain, measure, summary
 from dlntheory.cli.verify import passed
 from dlntheory.files.builtin import networks
 from dlntheory.report.answers import align_report
@@ -142,7 +142,7 @@ def test_align_agrees_with_the_library(files, problem, tmp_path):
     assert done.exit_code == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert [(each["rule"], each["rescaling"]) for each in record["rules"]] == [
-        (rule, rescaling) for rule, rescalings in RULES.items() for rescaling in rescalings
+        (rule, rescaling) for rule, rescalings in RESCALINGS_OF.items() for rescaling in rescalings
     ]
     for each in record["rules"]:
         alignment = np.asarray(dln.target_alignment(*problem, each["rule"], each["rescaling"]))

@@ -15,7 +15,7 @@ from experiments.figures import load_figure
 from experiments.nonlinear import properties, training
 from experiments.nonlinear.comparison import CURVES
 from experiments.nonlinear.properties import Property, problem
-from experiments.nonlinear.training import Progress
+from experiments.nonlinear.training import AlongTraining
 from experiments.sample_efficiency import panels
 
 TOY = {
@@ -143,7 +143,7 @@ def trained(config, seed):
 
 
 def test_the_points_along_training():
-    study = Progress("bp")
+    study = AlongTraining("bp")
     config = study.configure(True, "tanh", 5)
     arrays = study.run(config)
     weights, x, y = trained(config, 5)

@@ -18,7 +18,7 @@ import dlntheory as dln
 from dlntheory.equilibria.problem import as_problem
 from dlntheory.inference.energy import COORDINATES
 from dlntheory.inference.methods import METHODS
-from dlntheory.inference.relaxation import as_inference
+from dlntheory.inference.relaxation import free_chain
 
 CASES = [
     CHAIN,
@@ -301,7 +301,7 @@ def test_bad_input_is_refused(options, error, message):
 def test_the_gradient_in_the_errors_becomes_that_in_the_activities():
     """Both of one state; so a tolerance means the same in all coordinates."""
     case = Case(3, "bottleneck", "residual", "scalars")
-    inference = as_inference(as_problem(*case.data, case.covariance_list, None))
+    inference = free_chain(as_problem(*case.data, case.covariance_list, None))
     hidden = [
         jnp.sin(jnp.arange(each.size, dtype=each.dtype)).reshape(each.shape) for each in inference.predicted[1:-1]
     ]

@@ -52,7 +52,7 @@ def test_updates(name):
     x = normal(3, *net.input_shape)
     last = channels_last(x)
     keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
-    found = learning.study(net, pcn.PRESETS["BP-SE"].algorithm, last, last, 0, (), keys)
+    found = learning.study(learning.Batch(net, pcn.PRESETS["BP-SE"].algorithm, last, last, 0, (), keys))
     assert_close(found.gradients, naive.loss_gradients(net, "squared_error", x, last), condition=100)
 
     run = pcn.relax(net, x, x, pcn.Algorithm(relaxation=pcn.Gradient(0.1, 0.5), steps=5))

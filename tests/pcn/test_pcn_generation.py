@@ -17,7 +17,7 @@ import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.nonlinear.network import split
 from dlntheory.pcn.engine.incremental import study_at_once
-from dlntheory.pcn.engine.learning import Keys
+from dlntheory.pcn.engine.learning import Batch, Keys
 from tests import pcn_naive as naive
 
 F64 = jnp.float64
@@ -46,7 +46,7 @@ def with_prior_as_layer(network):
 @eqx.filter_jit
 def gradients(network, algorithm, x, y):
     keys = Keys(*jax.random.split(jax.random.key(0), 3))
-    return study_at_once(network, algorithm, jnp.asarray(x), jnp.asarray(y), 0, (), keys).gradients
+    return study_at_once(Batch(network, algorithm, jnp.asarray(x), jnp.asarray(y), 0, (), keys)).gradients
 
 
 NOTHING = np.zeros((6, 0))

@@ -130,7 +130,7 @@ def test_inference_skips_only_what_has_no_error(kind, skip, unrolled, monkeypatc
 
 def study(net, algorithm, x, y):
     keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
-    return learning.study(net, algorithm, channels_last(x), y, 0, (), keys)
+    return learning.study(learning.Batch(net, algorithm, channels_last(x), y, 0, (), keys))
 
 
 @pytest.mark.parametrize(("kind", "skip"), KINDS)

@@ -17,7 +17,7 @@ F64 = jnp.float64
 
 def lesson(net, algorithm, x, y):
     keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
-    return learning.study(net, algorithm, x, y, 0, (), keys)
+    return learning.study(learning.Batch(net, algorithm, x, y, 0, (), keys))
 
 
 @pytest.mark.parametrize("rescaling", ["adaptive", "adaptive_positive", "decorrelated"])

@@ -22,7 +22,7 @@ from dlntheory.networks.layer import Dense
 from dlntheory.report.comparison import draw_batches
 from dlntheory.report.diagnosis import random_alignments
 from dlntheory.report.html import charts, random_draws, report
-from dlntheory.report.html.distributions import RULES, bootstrap_interval
+from dlntheory.report.html.distributions import SHOWN_RULES, bootstrap_interval
 from dlntheory.report.html.findings import THEOREMS
 from dlntheory.report.html.random_draws import DRAWS, probability
 from dlntheory.report.html.report import find, write_page
@@ -88,7 +88,7 @@ def page(file):
 def test_alignments_are_those_of_the_batches(found):
     by_key = {(each["rule"], each["rescaling"], each["batch"]): each for each in found["alignment"]}
     assert {key[2] for key in by_key} == {1, 8, 12}
-    assert len(by_key) == 3 * len(RULES)
+    assert len(by_key) == 3 * len(SHOWN_RULES)
     whole = dln.target_alignment(NET, X, Y, "pc", "decorrelated")
     assert sorted(by_key["pc", "decorrelated", 12]["values"]) == pytest.approx(np.sort(whole))
     assert by_key["pc", "decorrelated", 12]["mean"] == pytest.approx(whole.mean())

@@ -249,7 +249,7 @@ def algorithm(
     if initial is not None:
         changes["initial"] = initial if isinstance(initial, Initial) else INITIALS[one_of("initial", initial, INITIALS)]
     if variance is not None:
-        changes["loss"] = SquaredError(_positive("variance", variance))
+        changes["loss"] = SquaredError(as_number("variance", variance, positive=True))
     if average_from is not None:
         changes["update"] = Averaged(first=as_count("average_from", average_from, minimum=0))
     if rescaling is not None:
@@ -306,26 +306,11 @@ def _nudged(
 def _moved(relaxation: Relaxation, step_size: float | None, momentum: float | None, noise: float | None) -> Relaxation:
     """The rule with another step size, momentum and noise."""
     given = {
-        "step_size": _positive("step_size", step_size), "momentum": _fraction("momentum", momentum, 1.0),
-        "noise": None if noise is None else _not_negative("noise", noise),
-    }  # fmt: skip
+        "step_size": None if step_size is None else as_number("step_size", step_size, positive=True),
+        "momentum": _fraction("momentum", momentum, 1.0),
+        "noise": None if noise is None else as_number("noise", noise, negative=False),
+    }
     return dataclasses.replace(relaxation, **_given(given))
-
-
-def _positive(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    number = as_number(name, value)
-    if number <= 0:
-        raise ValueError(f"`{name}` is {number}; wanted a positive number.")
-    return number
-
-
-def _not_negative(name: str, value: Any) -> float:
-    number = as_number(name, value)
-    if number < 0:
-        raise ValueError(f"`{name}` is {number}; wanted a number that is not negative.")
-    return number
 
 
 def _fraction(name: str, value: Any, largest: float) -> float | None:

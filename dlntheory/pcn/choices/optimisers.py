@@ -172,11 +172,10 @@ def sgd(learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0, 
 
 def _checked(learning_rate: Any, weight_decay: Any, total_steps: Any) -> tuple[float, float, int | None]:
     """The numbers of a schedule."""
-    rate, decay = as_number("learning_rate", learning_rate), as_number("weight_decay", weight_decay)
-    if rate <= 0:
-        raise ValueError(f"`learning_rate` is {rate}; wanted a positive number.")
-    if decay < 0:
-        raise ValueError(f"`weight_decay` is {decay}; wanted a number that is not negative.")
+    rate, decay = (
+        as_number("learning_rate", learning_rate, positive=True),
+        as_number("weight_decay", weight_decay, negative=False),
+    )
     return rate, decay, None if total_steps is None else as_count("total_steps", total_steps)
 
 

@@ -65,6 +65,14 @@ def first_pass(network: Network, x: Array, forward: bool) -> First:
     return First(tuple(predictions), tuple(pulls), tuple(statistics))
 
 
+def add_to_sources(totals: list[Any], read: Sequence[int], pulled: Sequence[Array]) -> None:
+    """Add what a block passes down to the totals of the states that it reads; the input, number 0, has none."""
+    for source, share in zip(read, pulled, strict=True):
+        if source:
+            before = totals[source - 1]
+            totals[source - 1] = share if before is None else before + share
+
+
 def loss_of(network: Network, last: Loss, k: int) -> Loss:
     """The energy of the block with index ``k``."""
     return last if k == network.depth - 1 else SquaredError(prior_variance(network.blocks[k]))

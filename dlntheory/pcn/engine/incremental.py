@@ -6,36 +6,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...nonlinear.network import Gradients, Network, States, running
-from ..choices.algorithms import Algorithm
+from ...nonlinear.network import Gradients, States, running
 from ..choices.optimisers import step_weights
 from ..choices.updates import Averaged, Incremental
-from .derivatives import first_pass, loss_of, pull_to_both
-from .inference import averages, output_prediction, prepare, starting_states
-from .learning import Keys, Lesson, parameters, scaled, study, with_parameters
-from .slopes import Problem
+from .derivatives import add_to_sources, loss_of, pull_to_both
+from .inference import averages, prepare
+from .learning import Batch, Lesson, begin, parameters, scaled, study, with_parameters
+from .slopes import PhaseProblem
 
 
-def study_incrementally(
-    network: Network,
-    algorithm: Algorithm,
-    x: Array,
-    y: Array,
-    epoch: Any,
-    memory: Any,
-    keys: Keys,
-    optimiser: Any,
-    optimiser_state: Any,
-    observed: Any = None,
-) -> tuple[Lesson, Gradients, Any]:
+def study_incrementally(batch: Batch, optimiser: Any, optimiser_state: Any) -> tuple[Lesson, Gradients, Any]:
     """Relax, and let the optimiser change the weights at every step.
 
     Returns:
         The last step's lesson, the parameters, and the optimiser's state.
     """
-    first = first_pass(network, x, algorithm.initial.forward)
-    states = starting_states(network, algorithm, x, y, first, memory, keys.start)
-    prediction = output_prediction(network, x, first, states)
+    network, algorithm, x, y, epoch, _, keys, observed = batch
+    first, states, prediction = begin(batch)
     (phase,) = algorithm.output.phases(epoch, keys.of(algorithm.output))
     problem, states = prepare(network, algorithm, x, y, first, states, phase, observed)
     relaxation = algorithm.relaxation
@@ -81,31 +68,22 @@ class Summing(NamedTuple):
         return jax.tree.map(jnp.zeros_like, weights), Total(added, total.steps + 1)
 
 
-def study_at_once(
-    network: Network,
-    algorithm: Algorithm,
-    x: Array,
-    y: Array,
-    epoch: Any,
-    memory: Any,
-    keys: Keys,
-    observed: Any = None,
-) -> Lesson:
+def study_at_once(batch: Batch) -> Lesson:
     """The lesson of an algorithm as if its weights learned once in a batch; arguments as for `study`.
 
     The gradient of incremental learning is then a sum over inference: it moves so where its rate is small.
     """
-    update = algorithm.update
+    network, update, steps = batch.network, batch.algorithm.update, batch.algorithm.steps
     if not isinstance(update, Incremental | Averaged):
-        return study(network, algorithm, x, y, epoch, memory, keys, observed)
+        return study(batch)
     summing = Summing(update.first if isinstance(update, Averaged) else 0)
     start = summing.init(parameters(network))
-    lesson, _, total = study_incrementally(network, algorithm, x, y, epoch, memory, keys, summing, start, observed)
-    share = 1 / (algorithm.steps - update.first) if isinstance(update, Averaged) else 1
+    lesson, _, total = study_incrementally(batch, summing, start)
+    share = 1 / (steps - update.first) if isinstance(update, Averaged) else 1
     return lesson._replace(gradients=scaled(total.gradients, share))
 
 
-def _joint_slopes(problem: Problem, weights: Gradients, states: States, time: Any) -> Any:
+def _joint_slopes(problem: PhaseProblem, weights: Gradients, states: States, time: Any) -> Any:
     """The gradients with respect to weights and states at once, the energy, and the statistics."""
     network, precisions = with_parameters(problem.network, weights), problem.precisions(time)
     slopes: list[Any] = [None] * network.depth
@@ -116,10 +94,7 @@ def _joint_slopes(problem: Problem, weights: Gradients, states: States, time: An
         error = precisions[k] * loss.error(states[k], prediction)
         gradient, *pulled = pull(-error)
         slopes[k] = error if slopes[k] is None else slopes[k] + error
-        for source, slope in zip(network.sources[k], pulled, strict=True):
-            if source:
-                before = slopes[source - 1]
-                slopes[source - 1] = slope if before is None else before + slope
+        add_to_sources(slopes, network.sources[k], pulled)
         gradients.append(scaled(gradient, 1 / len(error)))
         energies.append(precisions[k] * loss.energy(states[k], prediction).mean())
         statistics.append(moments)

@@ -21,13 +21,13 @@ from ..choices.outputs import Cue, Phase, target
 from ..choices.relaxations import Newton, Variables
 from ..choices.updates import AtArrival
 from .derivatives import First, first_pass
-from .slopes import Problem, Slopes, error_slopes, slopes, states_of
+from .slopes import PhaseProblem, Slopes, error_slopes, slopes, states_of
 
 UNROLLED = 64
 """Blocks times steps up to which the program has every step; beyond, it has a loop, and compiles faster."""
 
 
-class Run(NamedTuple):
+class Relaxed(NamedTuple):
     """The result of a run of inference."""
 
     states: States
@@ -49,15 +49,15 @@ def prepare(
     states: States,
     phase: Phase,
     observed: Bool[Array, "..."] | None = None,
-) -> tuple[Problem, States]:
+) -> tuple[PhaseProblem, States]:
     """Put the output, or what is observed of it, where a phase wants it."""
     if not algorithm.output.clamped:
         start = (*states[:-1], y) if isinstance(algorithm.output, Cue) else states
-        return Problem(network, algorithm, x, y, first), start
+        return PhaseProblem(network, algorithm, x, y, first), start
     output = target(algorithm.loss, output_prediction(network, x, first, states), y, phase)
     if observed is not None:
         output = jnp.where(observed, output, states[-1])
-    return Problem(network, algorithm, x, output, first, observed), (*states[:-1], output)
+    return PhaseProblem(network, algorithm, x, output, first, observed), (*states[:-1], output)
 
 
 def as_observed(network: Network, algorithm: Algorithm, y: Any, observed: Any) -> tuple[Any, Any]:
@@ -86,7 +86,7 @@ def output_prediction(network: Network, x: Array, first: First, states: States) 
     return output(network.blocks[-1], *network.read(x, states, network.depth - 1), training=True)[0]
 
 
-def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key: jax.Array) -> Run:
+def infer(problem: PhaseProblem, states: States, moments: tuple[Statistics, ...], key: jax.Array) -> Relaxed:
     """Relax for ``T`` steps, by a loop or, where that is short, one step after the other."""
     algorithm, depth = problem.algorithm, problem.network.depth
     if isinstance(algorithm.relaxation, Newton):
@@ -116,10 +116,10 @@ def infer(problem: Problem, states: States, moments: tuple[Statistics, ...], key
     else:
         carry, trace = jax.lax.scan(step, carry, jnp.arange(steps))
     variables, _, moments, arrived = carry
-    return Run(_states(problem, variables), arrived, trace, moments)
+    return Relaxed(_states(problem, variables), arrived, trace, moments)
 
 
-def _settle(problem: Problem, rule: Newton, states: States, moments: tuple[Statistics, ...]) -> Run:
+def _settle(problem: PhaseProblem, rule: Newton, states: States, moments: tuple[Statistics, ...]) -> Relaxed:
     """Newton's method, of a network that it can take."""
     network, dtype = check_newton(problem.network), problem.x.dtype
     hidden = (problem.x, *states[:-1])
@@ -127,7 +127,7 @@ def _settle(problem: Problem, rule: Newton, states: States, moments: tuple[Stati
     most = jnp.asarray(problem.algorithm.steps)
     found = settle_from(network.blocks, hidden, problem.output, residual, jnp.asarray(rule.tolerance, dtype), most)
     start = slopes(problem, states, 0).energy.mean(axis=0)
-    return Run(found.activities[1:], (), start[None], moments, found)
+    return Relaxed(found.activities[1:], (), start[None], moments, found)
 
 
 def check_newton(network: Network) -> Network:
@@ -145,7 +145,7 @@ def averages(
     return tuple(average(block, old, new, learning) for block, old, new in triples)
 
 
-def _variables(problem: Problem, states: States) -> Variables:
+def _variables(problem: PhaseProblem, states: States) -> Variables:
     """The variables that relax: the states that nothing holds, or the errors of the hidden ones."""
     network = problem.network
     if problem.output_moves:
@@ -159,7 +159,7 @@ def _variables(problem: Problem, states: States) -> Variables:
     return tuple(state - output(block, *read, training=True)[0] for block, read, state in pairs)
 
 
-def _moved(problem: Problem, variables: Variables, change: Variables, time: Any) -> Variables:
+def _moved(problem: PhaseProblem, variables: Variables, change: Variables, time: Any) -> Variables:
     """The variables after a step; what no error has reached stays the same array, so that XLA finds it known."""
     if not (problem.travelling and isinstance(time, int)):
         return jax.tree.map(jnp.add, variables, change)
@@ -167,7 +167,7 @@ def _moved(problem: Problem, variables: Variables, change: Variables, time: Any)
     return tuple(old + by if first <= time + 1 else old for first, old, by in triples)
 
 
-def _states(problem: Problem, variables: Variables) -> States:
+def _states(problem: PhaseProblem, variables: Variables) -> States:
     """All states, the output's included."""
     if problem.output_moves:
         return variables
@@ -176,7 +176,7 @@ def _states(problem: Problem, variables: Variables) -> States:
     return (*variables, problem.output)
 
 
-def _evaluate(problem: Problem, variables: Variables, time: Any) -> tuple[Variables, Slopes]:
+def _evaluate(problem: PhaseProblem, variables: Variables, time: Any) -> tuple[Variables, Slopes]:
     """The energy's gradient with respect to what relaxes."""
     if problem.algorithm.relaxation.coordinates == "errors":
         found = error_slopes(problem, variables, time)

@@ -15,10 +15,10 @@ from ...nonlinear.updates import block_update
 from ..choices.algorithms import Algorithm
 from ..choices.outputs import Output
 from ..choices.updates import Backpropagation
-from .derivatives import first_pass, loss_of, pull_to_both, pull_to_parameters
-from .inference import Run, averages, infer, output_prediction, prepare, starting_states
+from .derivatives import First, add_to_sources, first_pass, loss_of, pull_to_both, pull_to_parameters
+from .inference import Relaxed, averages, infer, output_prediction, prepare, starting_states
 from .rescaling import rescaled
-from .slopes import Problem
+from .slopes import PhaseProblem
 
 DRAWN = 2**31
 """The number of the output's key among a batch's, which no inference step or phase has."""
@@ -50,26 +50,38 @@ class Keys(NamedTuple):
         return jax.random.fold_in(self.run, DRAWN) if output.by_batch else self.epoch
 
 
-def study(
-    network: Network,
-    algorithm: Algorithm,
-    x: Array,
-    y: Array,
-    epoch: Any,
-    memory: Any,
-    keys: Keys,
-    observed: Any = None,
-) -> Lesson:
+class Batch(NamedTuple):
+    """Samples to learn from, as the blocks have them, with all else that a lesson depends on."""
+
+    network: Network
+    algorithm: Algorithm
+    x: Array
+    y: Array
+    epoch: Any
+    memory: Any
+    """What the batches before left to the initial states."""
+    keys: Keys
+    observed: Any = None
+
+
+def begin(batch: Batch) -> tuple[First, States, Array]:
+    """The first pass, the states at time 0, and the output's prediction there."""
+    network, algorithm, x, y, _, memory, keys, _ = batch
+    first = first_pass(network, x, algorithm.initial.forward)
+    states = starting_states(network, algorithm, x, y, first, memory, keys.start)
+    return first, states, output_prediction(network, x, first, states)
+
+
+def study(batch: Batch) -> Lesson:
     """Run inference in every phase of the output, and take the weighted mean of their gradients."""
+    network, algorithm, x, y, epoch, _, keys, observed = batch
     update = algorithm.update
     rescale = partial(rescaled, network, update.rescaling, update.regularisation, x)
     if isinstance(update, Backpropagation):
         lesson = backpropagate(network, algorithm, x, y)
         gradients = rescale(lesson.states, lesson.states, lesson.gradients)
         return lesson._replace(gradients=gradients)
-    first = first_pass(network, x, algorithm.initial.forward)
-    start = starting_states(network, algorithm, x, y, first, memory, keys.start)
-    prediction = output_prediction(network, x, first, start)
+    first, start, prediction = begin(batch)
     moments = running(network)
     if algorithm.initial.forward:
         moments = averages(network, moments, first.statistics, learning=False)
@@ -101,7 +113,9 @@ def with_parameters(network: Network, changed: Gradients) -> Network:
     return eqx.tree_at(lambda net: net.blocks, network, blocks)
 
 
-def after_inference(problem: Problem, run: Run) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
+def after_inference(
+    problem: PhaseProblem, run: Relaxed
+) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
     """The gradient at the last states, or where the update takes it."""
     network, steps = problem.network, problem.algorithm.steps
     if run.settled is not None and not problem.algorithm.update.at_forward:
@@ -134,7 +148,7 @@ def _settled_gradients(
     return gradients, jnp.stack(energies), running(network)
 
 
-def _learning_pass(problem: Problem, block: Any, states: States, k: int) -> tuple[Array, Any, Statistics]:
+def _learning_pass(problem: PhaseProblem, block: Any, states: States, k: int) -> tuple[Array, Any, Statistics]:
     """A block's prediction as the update wants it; the first pass has it if nothing that it reads has moved."""
     network, first = problem.network, problem.first
     reads = [network.moves[source - 1] for source in network.sources[k] if source]
@@ -170,10 +184,7 @@ def backpropagate(network: Network, algorithm: Algorithm, x: Array, y: Array) ->
     for k in reversed(range(network.depth)):
         gradient, *pulled = pulls[k](signals[k])
         gradients[k] = scaled(gradient, -1 / len(x))
-        for source, signal in zip(network.sources[k], pulled, strict=True):
-            if source:
-                before = signals[source - 1]
-                signals[source - 1] = signal if before is None else before + signal
+        add_to_sources(signals, network.sources[k], pulled)
     energy = jnp.stack([jnp.square(signal).sum() / (2 * len(x)) for signal in signals])
     averaged = averages(network, running(network), tuple(statistics), learning=True)
     return Lesson(tuple(gradients), energy, states[-1], tuple(states), averaged)

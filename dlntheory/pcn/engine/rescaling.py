@@ -5,9 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...learning.adaptive_rates import learning_rates
-from ...learning.decorrelation import decorrelations
-from ...learning.rescaling import rescale
+from ...learning.rescaling import rescale, rescaling_factors
 from ...learning.rules import Signals
 from ...networks.layer import Layer
 from ...nonlinear.blocks import Block
@@ -57,10 +55,7 @@ def rescaled(
         [as_columns(network.read(x, each, k)[0]) for k in range(network.depth)] for each in (states, predicted)
     )
     signals = Signals((), own, [*plain, None], as_columns(predicted[-1]))
-    if rule == "decorrelated":
-        factors = decorrelations(layers, signals, regularisation)
-    else:
-        factors = learning_rates(layers, signals, positive=rule == "adaptive_positive")
+    factors = rescaling_factors(rule, layers, signals, regularisation)
     changes = rescale([_extended(each.layer) for each in gradients], factors)
     return tuple(as_block(*each) for each in zip(gradients, layers, changes, strict=True))
 

@@ -18,10 +18,10 @@ from ...nonlinear.blocks import Statistics, output
 from ...nonlinear.network import Network, States
 from ..choices.algorithms import Algorithm
 from ..choices.relaxations import Variables
-from .derivatives import First, loss_of, pull_to_sources
+from .derivatives import First, add_to_sources, loss_of, pull_to_sources
 
 
-class Problem(eqx.Module):
+class PhaseProblem(eqx.Module):
     """One run of inference on a batch; ``x`` has its channels last, ``output`` is where the output is held.
 
     Of an output that is ``observed`` in part, the other entries relax with the hidden states.
@@ -75,7 +75,7 @@ class Slopes(NamedTuple):
     statistics: tuple[Statistics, ...]
 
 
-def slopes(problem: Problem, states: States, time: Any) -> Slopes:
+def slopes(problem: PhaseProblem, states: States, time: Any) -> Slopes:
     """The energy's gradient with respect to the states, skipping what cannot have an error yet."""
     network, precisions = problem.network, problem.precisions(time)
     gradient: list[Any] = [None] * network.depth
@@ -85,9 +85,7 @@ def slopes(problem: Problem, states: States, time: Any) -> Slopes:
         active = time >= network.waits[k] if problem.travelling else True
         error, own, pulled, energy, moments = _when(active, *terms)
         gradient[k] = own if gradient[k] is None else gradient[k] + own
-        for source, slope in zip(filter(None, network.sources[k]), pulled, strict=True):
-            before = gradient[source - 1]
-            gradient[source - 1] = slope if before is None else before + slope
+        add_to_sources(gradient, [source for source in network.sources[k] if source], pulled)
         errors.append(error)
         energies.append(energy)
         statistics.append(moments)
@@ -95,7 +93,7 @@ def slopes(problem: Problem, states: States, time: Any) -> Slopes:
 
 
 def _block_terms(
-    problem: Problem, states: States, precision: Array, k: int
+    problem: PhaseProblem, states: States, precision: Array, k: int
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """A block's share of the energy and its slopes: computed, and as it is while the block has no error."""
     network, first = problem.network, problem.first
@@ -130,7 +128,7 @@ def _when(condition: Any, compute: Callable[[], Any], rest: Callable[[], Any]) -
     return jax.lax.cond(condition, compute, rest)
 
 
-def error_slopes(problem: Problem, errors: Variables, time: Any) -> Slopes:
+def error_slopes(problem: PhaseProblem, errors: Variables, time: Any) -> Slopes:
     """The energy's gradient with respect to the hidden states' errors."""
     algorithm, precisions = problem.algorithm, problem.precisions(time)
 
@@ -146,7 +144,7 @@ def error_slopes(problem: Problem, errors: Variables, time: Any) -> Slopes:
     return Slopes(gradient, errors, energy, statistics)
 
 
-def states_of(problem: Problem, errors: Variables) -> tuple[States, tuple[Statistics, ...]]:
+def states_of(problem: PhaseProblem, errors: Variables) -> tuple[States, tuple[Statistics, ...]]:
     """The states that hidden errors make, with the output's prediction last."""
     network = problem.network
     states: list[Array] = []

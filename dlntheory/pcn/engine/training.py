@@ -18,7 +18,7 @@ from ..choices.updates import AtArrival, Backpropagation, Incremental
 from .generation import reconstruct
 from .incremental import study_at_once, study_incrementally
 from .inference import as_observed, check_newton, traced
-from .learning import Keys, Lesson, parameters, with_parameters
+from .learning import Batch, Keys, Lesson, parameters, with_parameters
 from .rescaling import dense_layers
 
 Metrics = dict[str, Array]
@@ -245,11 +245,11 @@ def advance(
     """`train_step` for checked arguments, to be compiled."""
     network = state.network
     x, y = network.inside(x), network.inside(y)
-    problem = (network, algorithm, x, y, epoch, state.memory, keys_of(state, epoch))
+    batch = Batch(network, algorithm, x, y, epoch, state.memory, keys_of(state, epoch), observed)
     if isinstance(algorithm.update, Incremental):
-        lesson, weights, optimiser_state = study_incrementally(*problem, optimiser, state.optimiser, observed)
+        lesson, weights, optimiser_state = study_incrementally(batch, optimiser, state.optimiser)
     else:
-        lesson = study_at_once(*problem, observed=observed)
+        lesson = study_at_once(batch)
         weights, optimiser_state = step_weights(optimiser, lesson.gradients, state.optimiser, parameters(network))
     network = with_parameters(network, weights).with_running(lesson.running)
     if observed is not None:

@@ -17,7 +17,7 @@ from ..data.dataset import Dataset
 from ..engine.generation import reconstruct
 from ..engine.incremental import study_at_once
 from ..engine.inference import relax, traced
-from ..engine.learning import parameters, with_parameters
+from ..engine.learning import Batch, parameters, with_parameters
 from ..engine.multiplications import sequential_multiplications
 from ..engine.training import TrainingState, advance, among_largest, hits, keys_of, start_training
 from .config import TrainingConfig
@@ -260,8 +260,9 @@ def _moments(samples: Array, preparation: Preparation) -> tuple[Array, Array]:
 @eqx.filter_jit
 def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array) -> Array:
     """The mean over the samples whose alignment is defined."""
-    keys, last = keys_of(state, epoch), (state.network.inside(x), state.network.inside(y))
-    slopes = study_at_once(state.network, algorithm, *last, epoch, state.memory, keys).gradients
+    last = state.network.inside(x), state.network.inside(y)
+    batch = Batch(state.network, algorithm, *last, epoch, state.memory, keys_of(state, epoch))
+    slopes = study_at_once(batch).gradients
     descent = jax.tree.map(jnp.negative, slopes)
 
     def predict(weights: Any, x: Array) -> Array:

@@ -6,15 +6,15 @@ Texts and lines take the page's colour, so that one drawing serves light, dark a
 
 import math
 from collections.abc import Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...numerics.extras import require
+import lazy_loader
+
 from ..plot import COLOURS
 from ..words import rule_name
 
-if TYPE_CHECKING:
-    import altair as alt
+alt: Any = lazy_loader.load("altair")
+"""Vega-Altair, which an extra installs."""
 
 INK = "currentColor"
 DASHES = {None: [1, 0], "adaptive_positive": [6, 3], "decorrelated": [2, 2]}
@@ -25,11 +25,6 @@ Rows = list[dict[str, Any]]
 Data = dict[str, Rows]
 """The rows of a chart's named data, which stay beside it: Altair copies and checks what is in it, number by number."""
 Drawing = tuple[Any, Data]
-
-
-def altair() -> ModuleType:
-    """Vega-Altair, which an extra installs."""
-    return require("altair", "report")
 
 
 def charts(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -64,7 +59,7 @@ def specification(chart: Any, data: Data) -> dict[str, Any]:
 
 def alignment(records: Rows) -> Drawing:
     """Every sample's alignment under each rule, with median and quartiles, in batches of one size."""
-    alt, shown = altair(), _shown(records)
+    shown = _shown(records)
     samples = [
         {"label": each["label"], "batch": each["batch"], "alignment": round(value, 6)}
         for each in shown
@@ -94,7 +89,7 @@ def alignment(records: Rows) -> Drawing:
 
 def by_batch(records: Rows) -> Drawing:
     """The mean alignment against the batch size, with the bootstrap's interval."""
-    alt, shown = altair(), _shown(records)
+    shown = _shown(records)
     names = ("label", "batch", "mean", "low", "high", "batches")
     rows = [
         {**each, "low": (each["interval"] or [None] * 2)[0], "high": (each["interval"] or [None] * 2)[1]}
@@ -122,7 +117,6 @@ def by_batch(records: Rows) -> Drawing:
 
 def by_layer(layers: Rows, name: str, title: str) -> Drawing:
     """A number of each layer."""
-    alt = altair()
     rows = [{"layer": each["layer"], "value": each[name]} for each in layers]
     chart = (
         _chart("layers")
@@ -139,7 +133,6 @@ def by_layer(layers: Rows, name: str, title: str) -> Drawing:
 
 def course(inference: dict[str, Any]) -> Drawing:
     """Each layer's energy as inference goes on."""
-    alt = altair()
     rows = [
         {"layer": layer, "step": time, "energy": energy}
         for time, energies in zip(inference["times"], inference["energies"], strict=True)
@@ -181,7 +174,6 @@ def kernels(rows: Rows) -> Drawing:
 
 def against_random(rows: Rows) -> Drawing:
     """The alignments of random networks, the network's own, and the formula's."""
-    alt = altair()
     named = [{**row, "name": f"{row['label']}, {_samples(row['batch'])}"} for row in rows]
     drawn = [{"name": row["name"], "alignment": round(value, 6)} for row in named for value in row["drawn"]]
     points = [
@@ -220,7 +212,6 @@ def explorer_charts(
 
 
 def _curve(title: str, rules: Sequence[tuple[str, str | None]]) -> Any:
-    alt = altair()
     rows = [{"label": rule_name(*each), "rule": each[0], "rescaling": each[1]} for each in rules]
     y = alt.Y("alignment:Q", title="mean alignment", scale=alt.Scale(domain=[-0.2, 1], clamp=True))
     lines = _chart("rows").encode(alt.X("value:Q", title=title, axis=alt.Axis(tickMinStep=1)), y, color=_colour(rows))
@@ -234,7 +225,6 @@ def _curve(title: str, rules: Sequence[tuple[str, str | None]]) -> Any:
 
 
 def _energies() -> Any:
-    alt = altair()
     scale = {"domain": ["after T steps", "at equilibrium", "leading order"]}
     legend = alt.Legend(title=None, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2, columns=2)
     return (
@@ -257,12 +247,10 @@ def _energies() -> Any:
 
 def _chart(name: str) -> Any:
     """A chart of named data."""
-    alt = altair()
     return alt.Chart(alt.NamedData(name))
 
 
 def _ranked(rows: Rows, title: str, **encoding: Any) -> Drawing:
-    alt = altair()
     chart = (
         _chart("values")
         .mark_line(point={"size": 18}, color=COLOURS["pc"])
@@ -287,7 +275,6 @@ def _labels(rows: Rows) -> list[str]:
 
 def _of_rules(layers: Sequence[Any], rows: Rows) -> Any:
     """The layers, of the rules that the page chose."""
-    alt = altair()
     chosen = (layer.transform_filter("indexof(rules, datum.label) >= 0") for layer in layers)
     return alt.layer(*chosen).add_params(alt.param(name="rules", value=_labels(rows)))
 
@@ -297,27 +284,23 @@ def _by_label(rows: Rows, name: str, table: dict[Any, Any]) -> dict[str, list[An
     return {"domain": list(found), "range": list(found.values())}
 
 
-def _colour(rows: Rows, legend: bool = True) -> "alt.Color":
-    alt = altair()
+def _colour(rows: Rows, legend: bool = True) -> Any:
     scale = alt.Scale(**_by_label(rows, "rule", COLOURS))
     return alt.Color("label:N", scale=scale, legend=_legend() if legend else None)
 
 
-def _dash(rows: Rows) -> "alt.StrokeDash":
-    alt = altair()
+def _dash(rows: Rows) -> Any:
     return alt.StrokeDash("label:N", scale=alt.Scale(**_by_label(rows, "rescaling", DASHES)), legend=_legend())
 
 
-def _legend() -> "alt.Legend":
+def _legend() -> Any:
     """The same for colours and dashes, which Vega-Lite then shows as one."""
-    return altair().Legend(
-        title=None, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2, columns=2, labelLimit=160
-    )
+    return alt.Legend(title=None, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2, columns=2, labelLimit=160)
 
 
-def _y(name: str, title: str, values: Sequence[float | None]) -> "alt.Y":
+def _y(name: str, title: str, values: Sequence[float | None]) -> Any:
     """An axis that is logarithmic where the values need it and allow it, with lines at powers of ten."""
-    alt, known = altair(), [value for value in values if value is not None]
+    known = [value for value in values if value is not None]
     if not known or min(known) <= 0 or max(known) < LOGARITHMIC * min(known):
         return alt.Y(f"{name}:Q", title=title)
     low, high = (math.log10(value) for value in (min(known), max(known)))

@@ -9,7 +9,7 @@ from ...networks.network import LinearNetwork
 from ..comparison import BATCHES, REPEATS, as_rule, batch_alignments, draw_batches
 from ..words import rule_name
 
-RULES = ("bp", "bp:decorrelated", "pc", "pc:adaptive_positive", "pc:decorrelated", "natural")
+SHOWN_RULES = ("bp", "bp:decorrelated", "pc", "pc:adaptive_positive", "pc:decorrelated", "natural")
 SINGLES = 40
 """Batches drawn, at most, so that small ones have so many samples together."""
 RESAMPLES = 1000
@@ -27,7 +27,7 @@ def alignment_records(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: in
         size: draw_batches(len(x), [size], seed, max(REPEATS, SINGLES // size))[size]
         for size in sorted({size for size in sizes if size <= len(x)})
     }
-    return [record for name in RULES for record in _of_rule(net, x, y, name, draws, seed)]
+    return [record for name in SHOWN_RULES for record in _of_rule(net, x, y, name, draws, seed)]
 
 
 def _of_rule(

@@ -17,7 +17,7 @@ DRAWS = 39
 SINGLES = 4
 LARGEST = 256
 """Samples of the batch that the networks are compared on, at most."""
-RULES = ("bp", "pc")
+COMPARED_RULES = ("bp", "pc")
 
 
 def against_random(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def against_random(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) 
     rows = [
         _compare(net, networks, x, y, rule, batch) | {"expected": expected.get((rule, batch))}
         for batch in batches
-        for rule in RULES
+        for rule in COMPARED_RULES
     ]
     return {"init": INIT, "draws": DRAWS, "rows": rows}
 
