@@ -50,8 +50,13 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """A name for files: what is trained, with a fingerprint of everything that its numbers depend on."""
-        depends = {name: each for name, each in self.config.as_json().items() if name not in CIRCUMSTANCES}
+        """A name for files: what is trained, with a fingerprint of the options that its numbers depend on.
+
+        Options at their defaults are left out, so that an option that is added later leaves the name as it is.
+        """
+        usual = TrainingConfig().as_json()
+        options = self.config.as_json().items()
+        depends = {name: each for name, each in options if name not in CIRCUMSTANCES and each != usual[name]}
         fingerprint = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
         return f"{'-'.join([*self.place.values(), str(self.seed)])}-{fingerprint}".replace("/", "-")
 
