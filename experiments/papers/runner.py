@@ -97,7 +97,9 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
 
 def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
     """Train a cell, or go on with its run."""
-    which = tuple(getattr(cell.config, name) for name in ("data", "data_dir", "train_samples", "test_samples"))
+    which = tuple(
+        getattr(cell.config, name) for name in ("data", "data_dir", "train_samples", "test_samples", "validation")
+    )
     if which not in known:
         known.clear()
         known[which] = read_data(cell.config)
