@@ -62,7 +62,9 @@ class Cell:
 
 
 def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
-    """The trainings of a scale, seed by seed for every cell; of those cells alone that have all the words of one entry.
+    """The trainings of a scale, every cell with one seed and then with the next.
+
+    With entries, of those cells alone that have all the words of one entry.
 
     Args:
         row: with axes.
@@ -84,7 +86,7 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
         places = [place for place in chosen if place in places] or chosen
     if not places:
         raise ValueError(f"no cell has {' or '.join(only)} together.")
-    return [_cell(row, scale, place, seed) for place in places for seed in range(row.count(scale))]
+    return [_cell(row, scale, place, seed) for seed in range(row.count(scale)) for place in places]
 
 
 def _cell(row: Row, scale: str, place: Place, seed: int) -> Cell:

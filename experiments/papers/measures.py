@@ -8,7 +8,6 @@ import numpy as np
 
 STEADY = 4
 """Epochs before the clock counts, as in appendix A.1 of Deeper PCNs; all but one, of a run that is as short."""
-
 CHOSEN = "which is chosen on the validation set, without one on the test set"
 
 
@@ -43,6 +42,12 @@ def _of_best_epoch(outcome: Mapping[str, Any], name: str, sign: int = 1) -> floa
         return math.nan
     best = max(epochs, key=lambda each: sign * each.get(f"validation_{name}", each[f"test_{name}"]))
     return float(best[f"test_{name}"])
+
+
+def judged(outcome: Mapping[str, Any]) -> float:
+    """The accuracy by which the best epoch is chosen: in validation, or without one in the test."""
+    found = (each.get("validation_accuracy", each["test_accuracy"]) for each in outcome["epochs"])
+    return max(found, default=-math.inf)
 
 
 def _seconds(outcome: Mapping[str, Any]) -> float:
