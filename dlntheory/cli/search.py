@@ -16,7 +16,8 @@ FIGURE = "importances.png"
 
 
 @takes_options(
-    "data", "data_dir", "train_samples", "test_samples", "flip", "crop", "padding", "rotation", "normalise",
+    "data", "data_dir", "train_samples", "test_samples", "validation",
+    "flip", "crop", "padding", "rotation", "normalise",
     "model", "hidden", "norm", "skip", "auxiliary", "algorithm", "initial", "nudging", "precisions",
     "epochs", "batch_size", "optimiser", "weight_momentum", "rate", "seed", "precision",
 )  # fmt: skip
@@ -73,7 +74,7 @@ def gather(found: "Search", folder: Path) -> dict[str, Any]:
 
     importances = found.importances()
     record = {"study": found.study.study_name, "completed": found.completed(), "best": found.best(),
-              "importances": importances, "measure": found.config.measure}  # fmt: skip
+              "importances": importances, "measure": found.config.measure, "judge": found.config.judge}  # fmt: skip
     if importances:
         save_picture(importances_picture(found.study.study_name, importances), folder / FIGURE)
     return record

@@ -10,7 +10,7 @@ from rich.text import Text
 from .tables import titled_table
 from .words import number
 
-RESULT = ("trial", "accuracy", "diverged")
+RESULT = ("trial", "accuracy", "test", "diverged")
 
 
 def search_report(record: dict[str, Any]) -> Iterator[RenderableType]:
@@ -22,5 +22,10 @@ def search_report(record: dict[str, Any]) -> Iterator[RenderableType]:
             shown = value if isinstance(value, str) else number(value)
             table.add_row(name, shown, number(importances.get(name)))
     yield table
-    line = f"Best test {record['measure']} {best['accuracy']:.2%}, in trial {best['trial']} of {record['completed']}."
+    line = (
+        f"Best {record['judge']} {record['measure']} {best['accuracy']:.2%}, in trial {best['trial']} of "
+        f"{record['completed']}."
+    )
+    if record["judge"] == "validation" and best["test"] is not None:
+        line += f" Its test {record['measure']} is {best['test']:.2%}."
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))

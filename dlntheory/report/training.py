@@ -69,8 +69,10 @@ def training_report(record: dict[str, Any]) -> Iterator[RenderableType]:
     if "test_mse" in record["epochs"][-1]:
         yield Text(f"Mean squared error of a test pixel {record['epochs'][-1]['test_mse']:.3e} in the last epoch.")
     best, measure = record["summary"], record["measure"]
+    judged = best["best_validation"]
+    choice = f"Best test {measure}" if judged is None else f"Best validation {measure} {judged:.2%}, test {measure}"
     line = (
-        f"Best test {measure} {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}"
+        f"{choice} {best['best_accuracy']:.2%}, in epoch {best['best_epoch']}"
         f"{top5(record['epochs'], best['best_epoch'])}. {cost(record['epochs'][-1])}Results in {record['folder']}."
     )
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))

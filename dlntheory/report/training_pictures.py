@@ -46,8 +46,11 @@ def draw_energies(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
 def draw_accuracies(axes: Axes, records: Sequence[dict[str, Any]], measure: str) -> None:
     """Training and test accuracy over the epochs, and the alignment if it was measured."""
     epochs = [record for record in records if record["kind"] == "epoch"]
-    for name, label in {"accuracy": "training", "test_accuracy": "test"}.items():
-        axes.plot([each["epoch"] for each in epochs], [100 * each[name] for each in epochs], ".-", label=label)
+    sets = {"accuracy": "training", "validation_accuracy": "validation", "test_accuracy": "test"}
+    for name, label in sets.items():
+        points = [(each["epoch"], 100 * each[name]) for each in epochs if name in each]
+        if points:
+            axes.plot(*zip(*points, strict=True), ".-", label=label)
     aligned = [each for each in records if each.get("alignment") is not None]
     if aligned:
         twin = axes.twinx()

@@ -50,14 +50,21 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """A name for files: what is trained, with a fingerprint of everything that its numbers depend on."""
-        depends = {name: each for name, each in self.config.as_json().items() if name not in CIRCUMSTANCES}
+        """A name for files: what is trained, with a fingerprint of the options that its numbers depend on.
+
+        Options at their defaults are left out, so that an option that is added later leaves the name as it is.
+        """
+        usual = TrainingConfig().as_json()
+        options = self.config.as_json().items()
+        depends = {name: each for name, each in options if name not in CIRCUMSTANCES and each != usual[name]}
         fingerprint = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
         return f"{'-'.join([*self.place.values(), str(self.seed)])}-{fingerprint}".replace("/", "-")
 
 
 def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
-    """The trainings of a scale, seed by seed for every cell; of those cells alone that have all the words of one entry.
+    """The trainings of a scale, every cell with one seed and then with the next.
+
+    With entries, of those cells alone that have all the words of one entry.
 
     Args:
         row: with axes.
@@ -79,7 +86,7 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
         places = [place for place in chosen if place in places] or chosen
     if not places:
         raise ValueError(f"no cell has {' or '.join(only)} together.")
-    return [_cell(row, scale, place, seed) for place in places for seed in range(row.count(scale))]
+    return [_cell(row, scale, place, seed) for seed in range(row.count(scale)) for place in places]
 
 
 def _cell(row: Row, scale: str, place: Place, seed: int) -> Cell:

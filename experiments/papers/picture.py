@@ -42,8 +42,8 @@ def draw_bars(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def draw_lines(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
-    """A line along the axis ``x`` for every combination of the others."""
-    others = [axis for axis in row.axes if axis != row.x]
+    """A line along the axis ``x`` for every combination of the others, but those of which the best is chosen."""
+    others = [axis for axis in row.axes if axis != row.x and axis not in row.choose]
     series: dict[str, list[Mapping[str, Any]]] = {}
     for each in lines:
         series.setdefault(" ".join(each[axis] for axis in others), []).append(each)

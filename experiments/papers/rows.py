@@ -44,6 +44,7 @@ class Row:
         see: where its content is, if it is no experiment.
         axes: by axis, its values, and the options that each brings.
         cells: parts of the product of the axes; without them, all of it.
+        choose: axes of which only the value with the best accuracy is told, as the mean over seeds in validation.
         options: of every cell.
         tuned: options of single cells, as a table.
         source: of the hyperparameters.
@@ -65,6 +66,7 @@ class Row:
     see: str | None = None
     axes: Mapping[str, Mapping[str, Options]] = field(default_factory=dict)
     cells: Sequence[Mapping[str, Sequence[Any]]] = ()
+    choose: Sequence[str] = ()
     options: Options = field(default_factory=dict)
     tuned: str = ""
     source: str = ""
@@ -214,6 +216,8 @@ def _check(row: Row) -> None:
         raise ValueError(f"`{row.name}` has the picture {row.picture!r}; wanted one of {', '.join(PICTURES)}.")
     if row.picture == "lines" and row.x not in row.axes:
         raise ValueError(f"`{row.name}` has lines along {row.x!r}; wanted one of its axes.")
+    if wrong := {*row.choose} - (row.axes.keys() - {row.x}):
+        raise ValueError(f"`{row.name}` chooses on {', '.join(sorted(wrong))}; wanted axes, and not that of the lines.")
     if unknown := row.scales.keys() - set(SCALES):
         raise ValueError(f"`{row.name}` has the scales {', '.join(sorted(unknown))}; wanted {', '.join(SCALES)}.")
     for part in itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values())):

@@ -11,6 +11,7 @@ from typing import Any
 from dlntheory.files.arrays import write_atomically
 from dlntheory.pcn.data.catalogue import SOURCES
 from dlntheory.pcn.data.dataset import Dataset
+from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.divergence import DivergedError
 from dlntheory.pcn.runs.folder import METRICS
 from dlntheory.pcn.runs.metrics import read_metrics
@@ -89,14 +90,16 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
     for cell in track(cells):
         path = folder / CELLS / f"{cell.key}.json"
         with alone(folder / RUNS / f"{cell.key}.lock"):
-            if read_finished(path) is None:
+            if read_finished(path, cell) is None:
                 write_atomically(path, encode(train(cell, folder / RUNS / cell.key, data)))
                 shutil.rmtree(folder / RUNS / cell.key, ignore_errors=True)
 
 
 def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
     """Train a cell, or go on with its run."""
-    which = tuple(getattr(cell.config, name) for name in ("data", "data_dir", "train_samples", "test_samples"))
+    which = tuple(
+        getattr(cell.config, name) for name in ("data", "data_dir", "train_samples", "test_samples", "validation")
+    )
     if which not in known:
         known.clear()
         known[which] = read_data(cell.config)
@@ -114,13 +117,17 @@ def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
     """The results of every cell so far."""
-    return [read_finished(folder / CELLS / f"{cell.key}.json") for cell in cells]
+    return [read_finished(folder / CELLS / f"{cell.key}.json", cell) for cell in cells]
 
 
-def read_finished(path: Path) -> Finished | None:
-    """A cell's file, if it is there and whole."""
+def read_finished(path: Path, cell: Cell) -> Finished | None:
+    """A cell's file, if it is there, whole, and of the same configuration."""
     record = read_json(path)
-    return record if isinstance(record, dict) and "epochs" in record else None
+    try:
+        own = TrainingConfig.from_json(record["config"])
+        return record if "epochs" in record and not own.differences(cell.config) else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def read_json(path: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from ..provenance import configuration
 from ..results import deviation
 from .cells import Cell
-from .measures import MEASURES
+from .measures import MEASURES, judged
 from .rows import Place, Row
 from .runner import Finished, encode
 
@@ -40,14 +40,31 @@ def record(
         missing: the data sets that are not there.
     """
     done = [pair for pair in zip(cells, outcomes, strict=True) if pair[1] is not None]
-    places = {tuple(cell.place.items()): cell.place for cell in cells}
-    lines = [line(row, measure, place, done) for place in places.values() for measure in row.measures]
+    lines = [line(row, measure, place, done) for place in chosen(row, cells, done) for measure in row.measures]
     return configuration(
         f"dlntheory study {row.name} --scale {scale}",
         study=row.name, item=row.item, title=row.title, scale=scale, source=row.source,
         cells=len(cells), finished=len(done), left_out=list(missing),
-        differs=[*row.differs, *differences(row, scale, cells)], axes=list(row.axes), lines=lines,
+        chosen=list(row.choose), differs=[*row.differs, *differences(row, scale, cells)],
+        axes=list(row.axes), lines=lines,
     )  # fmt: skip
+
+
+def chosen(row: Row, cells: Sequence[Cell], done: Iterable[tuple[Cell, Any]]) -> list[Place]:
+    """The places to tell of: all, or of those that differ on the chosen axes alone the best."""
+    places = {tuple(cell.place.items()): cell.place for cell in cells}.values()
+    if not row.choose:
+        return list(places)
+    accuracies: dict[tuple[str, ...], list[float]] = {}
+    for cell, outcome in done:
+        accuracies.setdefault(tuple(cell.place.values()), []).append(judged(outcome))
+    best: dict[tuple[str, ...], tuple[float, Place]] = {}
+    for place in places:
+        alike = tuple(value for axis, value in place.items() if axis not in row.choose)
+        accuracy = float(np.mean(accuracies.get(tuple(place.values()), -np.inf)))
+        if alike not in best or accuracy > best[alike][0]:
+            best[alike] = accuracy, place
+    return [place for _, place in best.values()]
 
 
 def line(row: Row, measure: str, place: Place, done: Iterable[tuple[Cell, Any]]) -> dict[str, Any]:
@@ -120,6 +137,8 @@ def as_page(study: Mapping[str, Any], picture: str | None) -> str:
         "Means, and sample standard deviations (n − 1), over seeds. "
         + " ".join(f"{name}: {MEASURES[name].meaning}." for name in measures),
         f"Hyperparameters: {study['source']}." if study["source"] else "",
+        f"Of {' and '.join(study['chosen'])} only the value with the best accuracy is told, as the mean over seeds in "
+        "validation, or without one in the test." if study["chosen"] else "",
         "\n".join(["What differs from the paper:", "", *(f"- {each}" for each in study["differs"])])
         if study["differs"] else "",
         f"Left out, as their data are not there: {', '.join(study['left_out'])}." if study["left_out"] else "",

@@ -163,6 +163,37 @@ SEARCH = ("search", "--data", "iris", "--hidden", "4", "--batch-size", "40", "--
           "--sampler-seed", "0")  # fmt: skip
 
 
+def test_a_search_with_validation_leaves_the_test_out_of_its_choices(tmp_path, monkeypatch):
+    """The best trial and its best epoch by what validation says, whatever the test does."""
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    original = Trainer.test
+    told = [(0.5, 0.9), (0.7, 0.2), (0.6, 0.8), (0.1, 0.9)]  # two epochs of each trial: validation and test
+    numbers = iter(told)
+
+    def scripted(*arguments):
+        found, (validation, test) = original(*arguments), next(numbers)
+        assert {"validation_loss", "validation_accuracy", "test_loss", "test_accuracy"} <= found.keys()
+        return {**found, "validation_accuracy": validation, "test_accuracy": test}
+
+    monkeypatch.setattr(Trainer, "test", scripted)
+    options = [*SEARCH, "--validation", "0.2", "--batch-size", "32", "--trials", "2", "--out", tmp_path]
+    done = dlntheory(*options, "--json")
+    assert done.exit_code == 0, done.stderr
+    best = json.loads(done.stdout)["best"]
+    assert (best["trial"], best["accuracy"], best["test"]) == (0, 0.7, 0.2)
+    shown = dlntheory(*options).stdout
+    assert "Best validation accuracy 70.00%, in trial 0 of 2. Its test accuracy is 20.00%." in shown
+
+
+def test_a_run_with_validation_says_how_its_best_epoch_was_chosen(tmp_path):
+    folder = tmp_path / "run"
+    done = dlntheory("train", *TINY, "--validation", "0.2", "--algorithm", "BP-SE", "--out", folder)
+    assert done.exit_code == 0, done.stderr
+    summary = json.loads((folder / "summary.json").read_text())
+    shown = f"Best validation accuracy {summary['best_validation']:.2%}, test accuracy {summary['best_accuracy']:.2%}"
+    assert f"{shown}, in epoch {summary['best_epoch']}" in done.stdout
+
+
 def test_an_interrupted_trial_is_taken_up_again(tmp_path, monkeypatch):
     """After its first epoch: the next process goes on with its second, and knows how good the first was."""
     pytest.importorskip("optuna", reason="Optuna is not installed")

@@ -21,7 +21,7 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.trainer import Trainer
 from experiments.figures import FIGURES
 from experiments.papers import cells, rows, runner, table
-from experiments.papers.measures import MEASURES
+from experiments.papers.measures import MEASURES, judged
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -142,6 +142,70 @@ def test_options_of_one_cell_reach_it_alone():
     assert row.options_of({"model": "VGG-7", "data": "cifar10", "algorithm": "PN"})["inference_steps"] == 10
 
 
+def test_every_cell_has_a_seed_before_any_has_two():
+    made = cells.make_cells(REGISTRY["003-figure-5"], "cpu")
+    assert [cell.seed for cell in made] == [0] * 10 + [1] * 10 + [2] * 10
+    assert len({cell.key for cell in made}) == 30
+
+
+def test_a_cells_name_leaves_out_the_options_at_their_defaults():
+    """So what is finished counts on, when the library has more options than it had."""
+    spelled = TrainingConfig(data="iris", epochs=25, learning_rate=3e-4)
+    keys = [cells.Cell({}, config, config).key for config in (spelled, TrainingConfig(data="iris"))]
+    changed = TrainingConfig(data="iris", validation=0.1)
+    assert keys[0] == keys[1] != cells.Cell({}, changed, changed).key
+
+
+def test_a_file_of_another_configuration_is_not_the_cells(whole, tmp_path):
+    (path, *_) = (whole / "cells").iterdir()
+    record = json.loads(path.read_text())
+    config = TrainingConfig.from_json(record["config"])
+    assert runner.read_finished(path, cells.Cell({}, config, config)) == record
+    other = dataclasses.replace(config, epochs=3)
+    assert runner.read_finished(path, cells.Cell({}, other, other)) is None
+    without = {name: each for name, each in record["config"].items() if name != "validation"}  # of an older library
+    older = tmp_path / "older.json"
+    older.write_text(json.dumps({**record, "config": without}))
+    assert runner.read_finished(older, cells.Cell({}, config, config))["epochs"] == record["epochs"]
+
+
+def test_the_best_epoch_is_chosen_in_validation():
+    epochs = [
+        {"test_accuracy": 0.5, "test_top5": 0.9, "test_mse": 0.03},
+        {"test_accuracy": 0.7, "test_top5": 0.8, "test_mse": 0.01},
+        {"test_accuracy": 0.6, "test_top5": 0.95, "test_mse": 0.02},
+    ]
+    found = {name: MEASURES[name].value({"epochs": epochs}) for name in ("best", "top5", "error")}
+    assert found == {"best": 70, "top5": 95, "error": 10}
+    for epoch, (accuracy, top5, error) in zip(epochs, [(0.1, 0.9, 3), (0.0, 0.8, 2), (0.2, 0.7, 1)], strict=True):
+        epoch |= {"validation_accuracy": accuracy, "validation_top5": top5, "validation_mse": error}
+    found = {name: MEASURES[name].value({"epochs": epochs}) for name in ("best", "top5", "error")}
+    assert found == {"best": 60, "top5": 90, "error": 20}
+    assert judged({"epochs": epochs}) == 0.2
+
+
+def test_of_chosen_axes_the_value_that_is_best_in_validation_is_told():
+    row = rows.as_row("mine", {
+        "title": "?", "choose": ["learning_rate"], "seeds": 2,
+        "axes": {"learning_rate": [0.1, 0.2, 0.3], "epochs": [1, 2]}, "options": {"data": "iris"},
+    }, {})  # fmt: skip
+    made = cells.make_cells(row, "paper")
+    # means in validation over two seeds: 0.1 → 0.4, 0.2 → 0.5, 0.3 diverges; with two epochs nothing is finished
+    told = {"0.1": [(0.8, 0.1), (0.0, 0.1)], "0.2": [(0.5, 0.7), (0.5, 0.3)], "0.3": [None, None]}
+    outcomes = [
+        None if cell.place["epochs"] == "2" else {
+            "diverged": None, "epochs": [] if told[cell.place["learning_rate"]][cell.seed] is None else [
+                dict(zip(("validation_accuracy", "test_accuracy"), told[cell.place["learning_rate"]][cell.seed], strict=True))
+            ],
+        }
+        for cell in made
+    ]  # fmt: skip
+    study = table.record(row, "paper", made, outcomes, [])
+    lines = [(each["learning_rate"], each["epochs"], each["mean"]) for each in study["lines"]]
+    assert lines == [("0.2", "1", pytest.approx(50)), ("0.1", "2", None)]
+    assert "Of learning_rate only the value with the best accuracy" in table.as_page(study, None)
+
+
 def test_backpropagation_leaves_the_inference_of_its_model():
     config = cells.configured({"model": "VGG-5", "inference_steps": 7, "algorithm": "BP-CE", "momentum": 0.5})
     assert config == TrainingConfig(model="VGG-5", algorithm="BP-CE")
@@ -259,6 +323,7 @@ def test_the_folder_of_another_study_is_refused(whole):
         ("[mine.y]\n", "has y; wanted keys"),
         ('[other]\ntitle = "?"\n', "has none of axes"),
         ('[other]\nlike = "yours"\n', "is like `yours`"),
+        ('[other]\nchoose = ["x"]\naxes.y = [1]\n', "chooses on x"),
         ("[[mine.cells]]\npart = [1]\n", "has no part 1"),
         ('[other]\nneeds = "time"\n', "has 2 rows"),
         ("[mine.scales.huge]\n", "has the scales huge"),
@@ -293,6 +358,8 @@ def test_data_are_found_by_their_names(tmp_path):
 
 
 QUICK = [row.name for row in TRAININGS]
+MINUTE = 60
+"""Seconds of a processor that a study may take at the quick scale."""
 TODAY = int(time.time() // 86_400) % len(QUICK)
 
 
@@ -300,8 +367,10 @@ TODAY = int(time.time() // 86_400) % len(QUICK)
 @pytest.mark.parametrize("name", QUICK if os.environ.get("EVERY_STUDY") else QUICK[TODAY : TODAY + 1])
 def test_a_study_a_day_runs_at_quick_scale(name, tmp_path):
     """Another one every day; all of them with EVERY_STUDY=1."""
+    start = time.process_time()
     done = dlntheory(name, "--out", tmp_path, "--json")
     assert done.exit_code == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["finished"] == record["cells"] > 0
+    assert time.process_time() - start < MINUTE
     assert (tmp_path / f"{name}.png").is_file()

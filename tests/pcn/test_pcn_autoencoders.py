@@ -135,7 +135,7 @@ def test_a_run_explains_variance(tmp_path):
     assert epochs[1]["accuracy"] > epochs[0]["accuracy"]
     _, network = read_run(tmp_path)
     trainer = Trainer(config, read_data(config))
-    x = trainer.preparation.inputs(trainer.test_set[0])
+    x = trainer.preparation.inputs(trainer.tested["test"][0])
     flat, found = (np.asarray(each).reshape(len(x), -1) for each in (x, network(x)))
     assert_close(np.float32(epochs[1]["test_loss"]), np.square(flat - found).sum() / (2 * len(x)))
     kept = flat.std(axis=0) > 0

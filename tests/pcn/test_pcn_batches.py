@@ -50,6 +50,24 @@ def test_part_of_the_samples_has_the_shares_of_all_classes(labels, data):
     assert np.all(np.diff(part.samples[:, 0]) > 0)
 
 
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=30), st.floats(0.05, 0.95))
+def test_validation_takes_a_share_of_every_class_from_the_training_set_alone(labels, share):
+    whole = Split(np.arange(len(labels), dtype=np.float32)[:, None], np.array(labels, np.int32))
+    data, count = Dataset("made", whole, whole, 4, Normalisation()), round(share * len(labels))
+    if not 0 < count < len(labels):
+        with pytest.raises(ValueError, match=f"`validation` is {share}"):
+            data.with_validation(share)
+        return
+    parted = data.with_validation(share)
+    assert (parted.test, len(parted.validation)) == (whole, count)
+    together = np.concatenate([parted.train.samples, parted.validation.samples])
+    np.testing.assert_array_equal(np.sort(together, axis=0), whole.samples)
+    for label in set(labels):
+        kept, apart = (part.samples[part.labels == label] for part in (parted.train, parted.validation))
+        assert abs(len(apart) - count * labels.count(label) / len(labels)) <= 1
+        assert not len(kept) or not len(apart) or kept.max() < apart.min()
+
+
 # -- Batches ----------------------------------------------------------------------------------------------------------
 
 

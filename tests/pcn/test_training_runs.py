@@ -19,6 +19,7 @@ import pytest
 
 from dlntheory import pcn
 from dlntheory.pcn.data.batches import epoch_batches
+from dlntheory.pcn.data.catalogue import load_dataset
 from dlntheory.pcn.data.dataset import Dataset
 from dlntheory.pcn.runs.checkpoints import Checkpoints, named_arrays
 from dlntheory.pcn.runs.config import TrainingConfig
@@ -227,6 +228,37 @@ def test_early_stopping_counts_epochs_without_a_better_test():
     assert Progress(epoch=9).after_epoch(0.1, replace(config, patience=None)).finished
 
 
+def test_the_best_epoch_is_chosen_in_validation():
+    config = replace(CONFIG, validation=0.1, patience=2, epochs=10)
+    progress = Progress()
+    for accuracy, validation, finished in [(0.5, 0.0, False), (0.6, 0.4, False), (0.9, 0.3, False), (0.9, 0.4, True)]:
+        progress = progress.after_epoch(accuracy, config, validation)
+        assert progress.finished == finished
+    assert (progress.best_accuracy, progress.best_epoch, progress.best_validation) == (0.6, 2, 0.4)
+
+
+def test_validation_is_on_samples_that_are_not_learned(tmp_path):
+    """Oracle: NumPy on the last samples of each class, and the same run cut off and resumed."""
+    config = replace(CONFIG, validation=0.25, batch_size=15, epochs=2)
+    whole = load_dataset("iris")
+    apart = [np.flatnonzero(whole.train.labels == label)[-10:] for label in range(3)]  # 30 of 120, a third of each
+    apart = np.sort(np.concatenate(apart))
+    data = read_data(config)
+    np.testing.assert_array_equal(data.validation.samples, whole.train.samples[apart])
+    np.testing.assert_array_equal(data.train.samples, np.delete(whole.train.samples, apart, axis=0))
+    train(tmp_path / "whole", config)
+    last = without_seconds(tmp_path / "whole")[-1]
+    _, network = read_run(tmp_path / "whole")
+    mean, std = (np.asarray(each, "float32") for each in (data.normalisation.mean, data.normalisation.std))
+    for name, split in {"validation": data.validation, "test": whole.test}.items():
+        outputs = np.asarray(network(jnp.asarray((split.samples - mean) / std)))
+        assert last[f"{name}_accuracy"] == np.mean(outputs.argmax(axis=1) == split.labels)
+    run = run_training(config, tmp_path / "cut")
+    cut_off(run, 4)
+    train(tmp_path / "cut", config, resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
 def test_alignment_of_a_linear_network_is_that_of_the_theory():
     """Backpropagation in a linear network without biases at zero: the library's closed form."""
     import dlntheory as dln
@@ -359,6 +391,7 @@ BAD = {
     "norm": ({"algorithm": "PC-SE+BF", "norm": "standard"}, "needs 'frozen'"),
     "devices": ({"devices": 3}, "multiple of 3 devices"),
     "too many devices": ({"devices": 20}, "`devices` is 20, but JAX has 1"),
+    "validation": ({"validation": 1.0}, "`validation` is 1.0"),
     "momentum": ({"momentum": 1.5}, "`momentum` is 1.5"),
 }
 

@@ -20,6 +20,10 @@ class Split:
 
     def part(self, count: int) -> "Split":
         """So many samples in their order, of every class the first, as near to its share of the whole as can be."""
+        return self.parted(count)[0]
+
+    def parted(self, count: int) -> tuple["Split", "Split"]:
+        """The samples of `part`, and the others."""
         sizes = np.bincount(self.labels)
         shares = count * sizes / len(self)
         wanted = np.floor(shares).astype(int)
@@ -28,7 +32,7 @@ class Split:
         places = np.empty(len(self), int)
         places[by_class] = np.arange(len(self)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         kept = places < wanted[self.labels]
-        return Split(self.samples[kept], self.labels[kept])
+        return Split(self.samples[kept], self.labels[kept]), Split(self.samples[~kept], self.labels[~kept])
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test samples, the number of classes, and the normalisation.
+    """Training and test samples, the number of classes, the normalisation, and samples for validation if there are any.
 
     Raises:
         ValueError: for samples and labels that do not belong together.
@@ -56,6 +60,7 @@ class Dataset:
     test: Split
     classes: int
     normalisation: Normalisation
+    validation: Split | None = None
 
     def __post_init__(self) -> None:
         for part, split in {"training": self.train, "test": self.test}.items():
@@ -78,6 +83,22 @@ class Dataset:
             ValueError: for more samples than there are.
         """
         return replace(self, train=self._part("train", train), test=self._part("test", test))
+
+    def with_validation(self, share: float | None) -> "Dataset":
+        """With so large a share of the training samples set apart, the last of each class; ``None`` sets none apart.
+
+        Raises:
+            ValueError: for a share that leaves no sample for training or for validation.
+        """
+        if share is None:
+            return self
+        count = round(share * len(self.train))
+        if not 0 < count < len(self.train):
+            raise ValueError(
+                f"`validation` is {share}: {count} of {len(self.train)} training samples; wanted some, and not all."
+            )
+        train, validation = self.train.parted(len(self.train) - count)
+        return replace(self, train=train, validation=validation)
 
     def _part(self, name: str, wanted: int | None) -> Split:
         split: Split = getattr(self, name)

@@ -103,6 +103,8 @@ class TrainingConfig(Options):
         for name in NOT_NEGATIVE:
             if as_number(name, getattr(self, name)) < 0:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; wanted no negative number.")
+        if self.validation is not None and not 0 < as_number("validation", self.validation) < 1:
+            raise ValueError(f"`validation` is {self.validation}; wanted a share between 0 and 1.")
         one_of("order", self.order, ORDERS)
         one_of("precision", self.precision, STORED)
         self._check_optimiser()
@@ -161,6 +163,11 @@ class TrainingConfig(Options):
     def measure(self) -> str:
         """The meaning of accuracy in the records."""
         return "explained variance" if self.reconstructs else "accuracy"
+
+    @property
+    def judge(self) -> str:
+        """The samples on which the best epoch is chosen: ``"validation"``, or ``"test"`` if there are none."""
+        return "test" if self.validation is None else "validation"
 
     @property
     def augmentation(self) -> Augmentation:

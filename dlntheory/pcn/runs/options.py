@@ -26,6 +26,10 @@ class Options:
     data_dir: str | None = option(None, DATA, "Folder of its files.")
     train_samples: int | None = option(None, DATA, "Keep so many training samples, classes in proportion.", "all")
     test_samples: int | None = option(None, DATA, "Keep so many test samples, classes in proportion.", "all")
+    validation: float | None = option(
+        None, DATA, "Set this share of the training samples apart, classes in proportion: the best epoch and the best "
+        "trial of a search are chosen on them.", "chosen on the test set",
+    )  # fmt: skip
     flip: bool = option(False, DATA, "Mirror training images at random.")
     crop: int | None = option(None, DATA, "Crop training images at random to this side, test images in the middle.")
     padding: int = option(0, DATA, "Black pixels around training images before they are cropped.")
@@ -80,7 +84,9 @@ class Options:
     weight_decay: float = option(1e-4, LOOP, "Weight decay: decoupled with adamw, otherwise added to the gradient.")
     rate: str = option("cosine", LOOP, "Of the weights: cosine, after a warm-up, or constant.")
     schedule_epochs: int | None = option(None, LOOP, "Epochs of the warm-up and the cosine.", "epochs")
-    patience: int | None = option(None, LOOP, "Stop after so many epochs without a better test accuracy.", "never")
+    patience: int | None = option(
+        None, LOOP, "Stop after so many epochs without a better accuracy, in validation if there is one.", "never"
+    )
     seed: int = option(0, LOOP, "Seed of the weights, the order of the samples, augmentation and inference.")
     precision: str = option("float32", LOOP, "float32, float64, or bfloat16 (mixed).")
     devices: int = option(1, LOOP, "Devices that share each batch.")

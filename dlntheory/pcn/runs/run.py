@@ -29,7 +29,10 @@ class Progress:
     batch: int = 0
     sums: dict[str, Any] = field(default_factory=dict)
     best_accuracy: float = -1.0
+    """The test accuracy of the best epoch."""
     best_epoch: int = 0
+    best_validation: float | None = None
+    """By which it was chosen, if not by the test accuracy."""
     finished: bool = False
 
     def after_steps(self, metrics: Metrics) -> "Progress":
@@ -38,11 +41,14 @@ class Progress:
         sums = {name: (np.asarray(self.sums.get(name, 0.0)) + each).tolist() for name, each in added.items()}
         return replace(self, batch=self.batch + len(metrics["loss"]), sums=sums)
 
-    def after_epoch(self, accuracy: float, config: TrainingConfig) -> "Progress":
-        """After an epoch, with this test accuracy."""
+    def after_epoch(self, accuracy: float, config: TrainingConfig, validation: float | None = None) -> "Progress":
+        """After an epoch, with this test accuracy, and this one in validation."""
         epoch = self.epoch + 1
-        better = accuracy > self.best_accuracy or not self.best_epoch
-        best = (accuracy, epoch) if better else (self.best_accuracy, self.best_epoch)
+        own, others = (accuracy, self.best_accuracy) if validation is None else (validation, self.best_validation)
+        if others is None or not self.best_epoch or own > others:
+            best = accuracy, epoch, validation
+        else:
+            best = self.best_accuracy, self.best_epoch, self.best_validation
         stale = config.patience is not None and epoch - best[1] >= config.patience
         return Progress(epoch, 0, {}, *best, finished=stale or epoch == config.epochs)
 
@@ -66,10 +72,11 @@ def run_training(
         Records as in ``metrics.jsonl``. ``kind`` is ``"steps"`` (``step``, ``epoch``, ``loss``, ``accuracy``,
         ``energy`` and ``update`` by layer, and ``alignment`` if it is measured, all of the last of these steps), or
         ``"epoch"`` (their means over the epoch, ``test_loss``, ``test_accuracy``, ``test_top5`` where there are more
-        than five classes, ``seconds``, and the sequential ``multiplications`` since the start, which
-        `sequential_multiplications` counts). The accuracy of an autoencoder is the share of the samples' variance that
-        its reconstruction explains, and ``test_mse`` the mean squared error of a pixel between 0 and 1. A decoder finds
-        its latents by inference, in tests too; its loss in training is the output's energy when inference has ended.
+        than five classes, the same of ``validation`` if there is one, ``seconds``, and the sequential
+        ``multiplications`` since the start, which `sequential_multiplications` counts). The accuracy of an autoencoder
+        is the share of the samples' variance that its reconstruction explains, and ``test_mse`` the mean squared error
+        of a pixel between 0 and 1. A decoder finds its latents by inference, in tests too; its loss in training is the
+        output's energy when inference has ended.
 
     Raises:
         ValueError: for a configuration that cannot be run, or a folder that holds another run.
@@ -98,7 +105,8 @@ def run_training(
 
 def read_data(config: TrainingConfig) -> Dataset:
     """The data set of a configuration."""
-    return load_dataset(config.data, config.data_dir).subset(config.train_samples, config.test_samples)
+    data = load_dataset(config.data, config.data_dir).subset(config.train_samples, config.test_samples)
+    return data.with_validation(config.validation)
 
 
 def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
@@ -187,7 +195,7 @@ class Run:
     def _end_epoch(self, now: Standing, step: int, start: float) -> tuple[Standing, Record]:
         means = {name: (np.asarray(each) / now.progress.batch).tolist() for name, each in now.progress.sums.items()}
         test, each = self.trainer.test(now.state.network), self.trainer.multiplications
-        progress = now.progress.after_epoch(test["test_accuracy"], self.config)
+        progress = now.progress.after_epoch(test["test_accuracy"], self.config, test.get("validation_accuracy"))
         record = {
             "kind": "epoch", "step": step, "epoch": progress.epoch, **means, **test,
             "multiplications": None if each is None else each * step, "seconds": round(time.monotonic() - start, 3),

@@ -60,9 +60,10 @@ class Trainer:
         return self._replicated(on_device(self.data.train))
 
     @cached_property
-    def test_set(self) -> tuple[Array, Array]:
-        """The test samples and labels, on every device."""
-        return self._replicated(on_device(self.data.test))
+    def tested(self) -> dict[str, tuple[Array, Array]]:
+        """Samples and labels that no weight learns from, on every device: of the test, and of a validation."""
+        sets = {"test": self.data.test, "validation": self.data.validation}
+        return {name: self._replicated(on_device(split)) for name, split in sets.items() if split is not None}
 
     @cached_property
     def train_variance(self) -> float:
@@ -70,9 +71,9 @@ class Trainer:
         return variance(self.train_set[0], self.preparation)
 
     @cached_property
-    def test_variance(self) -> float:
-        """The variance of the test samples about their mean."""
-        return variance(self.test_set[0], self.preparation)
+    def tested_variance(self) -> dict[str, float]:
+        """The variance of the samples of each set that is tested about their mean."""
+        return {name: variance(samples, self.preparation) for name, (samples, _) in self.tested.items()}
 
     @cached_property
     def mesh(self) -> Any:
@@ -122,11 +123,18 @@ class Trainer:
     def test(self, network: Any) -> dict[str, float]:
         """The mean ``test_loss`` and the ``test_accuracy`` on the test set; of an autoencoder the variance explained.
 
+        The same of the samples for validation, such as ``validation_accuracy``, if there are any.
+
         Of a classifier of more than five classes also ``test_top5``, the share of samples whose class is among the five
         largest outputs; of an autoencoder ``test_mse``, the mean squared error of a pixel, in units of the largest that
         it may be.
         """
-        samples, labels = self.test_set
+        found = (self._test(network, name).items() for name in self.tested)
+        return {name: each for pairs in found for name, each in pairs}
+
+    def _test(self, network: Any, name: str) -> dict[str, float]:
+        """The measures of one set, with its name before them."""
+        samples, labels = self.tested[name]
         totals = np.zeros(3)
         for start in range(0, len(labels), TEST_BATCH):
             part = slice(start, start + TEST_BATCH)
@@ -134,11 +142,11 @@ class Trainer:
             totals += [float(each) for each in found]
         loss, correct, third = (totals / len(labels)).tolist()
         if not self.config.reconstructs:
-            top5 = {"test_top5": third} if self.data.classes > TOP else {}
-            return {"test_loss": loss, "test_accuracy": correct, **top5}
+            top5 = {f"{name}_top5": third} if self.data.classes > TOP else {}
+            return {f"{name}_loss": loss, f"{name}_accuracy": correct, **top5}
         pixels = math.prod(self.preparation.input_shape)
-        accuracy = float(explained(loss * self.noise, self.test_variance))
-        return {"test_loss": loss, "test_accuracy": accuracy, "test_mse": third / pixels}
+        accuracy = float(explained(loss * self.noise, self.tested_variance[name]))
+        return {f"{name}_loss": loss, f"{name}_accuracy": accuracy, f"{name}_mse": third / pixels}
 
     @cached_property
     def multiplications(self) -> int | None:
