@@ -1,12 +1,13 @@
 """Energy by layer over inference, and the ratio between layers against the states' learning rate (figure 6).
 
-A network of three layers is trained at each learning rate of its states. Then inference is followed on a batch of test
-samples. Beside the ratios of energies stands the linear theory's prediction: each sample's network is linearised at its
-forward pass, and its inference is solved in closed form.
+A network of three layers is trained at each learning rate of its states, from several seeds. Then inference is
+followed on a batch of test samples. Beside the ratios of energies stands the linear theory's prediction: each sample's
+network is linearised at its forward pass, and its inference is solved in closed form.
 """
 
 import tempfile
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from ..parts import Track
 
 SETTINGS = ("leaky_relu", "hard_tanh")
-DTYPE = "float32"
+DTYPE = "float64"
 needs_data = True
-FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8}
-QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4}
+FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8, "seeds": 3}
+QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4, "seeds": 2}
 FORMAT = "mnist"
 """How a folder is read, and normalised: the relatives of MNIST differ in neither."""
 STEPS, BATCH, LEARNING_RATE = 8, 128, 1e-3
@@ -42,7 +43,8 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
     data = {"data": "digits"} if data_dir is None else found(data_dir)
     sizes = QUICK if quick else FULL
     training = {"steps": STEPS, "batch": BATCH, "learning_rate": LEARNING_RATE}
-    return {**sizes, **training, "activation": setting, "run_seed": seed, **data}
+    runs = {"run_seeds": list(range(seed, seed + sizes["seeds"])), "precision": DTYPE}
+    return {**sizes, **training, **runs, "activation": setting, **data}
 
 
 def found(folder: Path) -> dict[str, Any]:
@@ -53,26 +55,29 @@ def found(folder: Path) -> dict[str, Any]:
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-    """By learning rate: energies ``(T + 1, N)``, the linear theory's ``(N,)``, and the test accuracy."""
+    """By seed and learning rate: energies ``(T + 1, N)``, the linear theory's ``(N,)``, and the test accuracy."""
+    seeds, rates = config["run_seeds"], config["rates"]
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) if folder is None else folder
-        found = [measure(config, rate, place / f"{rate:g}") for rate in track(config["rates"])]
-    return {name: np.array([each[name] for each in found]) for name in found[0]}
+        found = [measure(config, *each, place) for each in track(list(product(seeds, rates)))]
+    stacked = {name: np.array([each[name] for each in found]) for name in found[0]}
+    return {name: array.reshape(len(seeds), len(rates), *array.shape[1:]) for name, array in stacked.items()}
 
 
-def measure(config: dict[str, Any], rate: float, folder: Path) -> dict[str, Any]:
-    """Train at a learning rate, or take the run from the folder, and follow inference."""
+def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict[str, Any]:
+    """Train from a seed at a learning rate, or take the run from its folder in ``place``, and follow inference."""
+    folder = place / f"{seed}-{rate:g}"
     training = TrainingConfig(
         data=FORMAT if "data_dir" in config else config["data"], data_dir=config.get("data_dir"),
         hidden=(config["width"],) * 2, algorithm="PC-SE",
         activation=config["activation"], inference_steps=config["steps"], step_size=rate, momentum=0.0,
         epochs=config["epochs"], batch_size=config["batch"], learning_rate=config["learning_rate"],
-        seed=config["run_seed"],
+        seed=seed, precision=config["precision"],
     )  # fmt: skip
     records = [record for record in run_training(training, folder, resume=True) if record["kind"] == "epoch"]
     _, network = read_run(folder)
     data = read_data(training)
-    preparation = Preparation.of(data, Augmentation(), network.input_shape)
+    preparation = Preparation.of(data, Augmentation(), network.input_shape, config["precision"])
     x = preparation.inputs(jnp.asarray(data.test.samples[: config["batch"]]))
     y = preparation.targets(jnp.asarray(data.test.labels[: config["batch"]]))
     energies = np.asarray(relax(network, x, y, training.make_algorithm()).energy)
@@ -100,29 +105,40 @@ def as_double(array: jax.Array) -> np.ndarray:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of each learning rate, the accuracy, and the energy of the first layer relative to the last, two ways."""
+    """Of each learning rate, the mean accuracy, and by seed the energy of layer 1 relative to the last, two ways."""
+    ratios = {name: arrays[name][..., 0] / arrays[name][..., -1] for name in ("energy_of_samples", "linear")}
     return [
         {
             "step_size": rate,
-            "accuracy": float(arrays["accuracy"][index]),
-            "ratio": float(np.divide(*arrays["energy_of_samples"][index, [0, -1]])),
-            "linear_theory": float(np.divide(*arrays["linear"][index, [0, -1]])),
+            "accuracy": float(mean),
+            "accuracy_standard_deviation": float(deviation),
+            "ratio": ratios["energy_of_samples"][:, index].tolist(),
+            "linear_theory": ratios["linear"][:, index].tolist(),
         }
-        for index, rate in enumerate(config["rates"])
+        for index, (rate, mean, deviation) in enumerate(zip(config["rates"], *spread(arrays["accuracy"]), strict=True))
     ]
 
 
+def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over seeds, and the sample standard deviation (n − 1), which one seed does not have."""
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
+    return values.mean(axis=0), deviation
+
+
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """Energy over inference at the best rate; accuracy; and ratios of neighbouring layers."""
+    """Energy over inference at the best rate, of the first seed; accuracy; and ratios of neighbouring layers."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    best = int(np.nanargmax(arrays["accuracy"]))
-    draw_inference(left, arrays["energy"][best])
+    mean, deviation = spread(arrays["accuracy"])
+    best = int(np.nanargmax(mean))
+    draw_inference(left, arrays["energy"][0, best])
     left.set(title=rf"Energy over inference, $\gamma$ = {config['rates'][best]:g}")
-    middle.plot(config["rates"], 100 * arrays["accuracy"], "o-")
+    middle.errorbar(config["rates"], 100 * mean, 100 * np.nan_to_num(deviation), fmt="o-", capsize=3)
     middle.set(xscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="test accuracy, %", title="Accuracy")
     draw_ratios(right, config["rates"], arrays)
-    figure.suptitle(f"{config['data']}, two hidden layers of {config['width']}, {config['activation']}")
+    count = len(config["run_seeds"])
+    seeds = f"{count} seeds" if count > 1 else "one seed"
+    figure.suptitle(f"{config['data']}, two hidden layers of {config['width']}, {config['activation']}, {seeds}")
     return figure
 
 
@@ -136,12 +152,14 @@ def draw_inference(axes: Axes, energies: np.ndarray) -> None:
 
 
 def draw_ratios(axes: Axes, rates: list[float], arrays: Mapping[str, np.ndarray]) -> None:
-    """Energy of a layer relative to the next: dots measured, lines by the linear theory."""
-    layers = arrays["linear"].shape[1]
+    """Energy of a layer relative to the next, by seed: dots measured, lines by the linear theory."""
+    layers = arrays["linear"].shape[-1]
     for layer, colour in enumerate(colormaps["viridis"](np.linspace(0, 0.85, layers - 1))):
         for name, style in {"energy_of_samples": "o", "linear": "-"}.items():
-            label = f"layers {layer + 1} and {layer + 2}" if style == "o" else None
-            axes.plot(rates, arrays[name][:, layer] / arrays[name][:, layer + 1], style, color=colour, label=label)
+            ratios = (arrays[name][..., layer] / arrays[name][..., layer + 1]).T
+            lines = axes.plot(rates, ratios, style, color=colour, markersize=4, linewidth=1)
+            if style == "o":
+                lines[0].set_label(f"layers {layer + 1} and {layer + 2}")
     axes.axhline(1, color="0.6", linestyle=":", linewidth=1)
     axes.set(xscale="log", yscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="ratio of energies")
     axes.set(title="Ratios; lines: linear theory")

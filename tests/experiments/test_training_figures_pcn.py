@@ -42,14 +42,28 @@ def test_linear_theory_is_exact_on_linear_networks(activation):
 
 
 def test_energy_over_inference(tmp_path, monkeypatch):
-    monkeypatch.setattr(inference_energy, "QUICK", {"width": 4, "epochs": 1, "rates": [0.01, 0.1], "samples": 2})
+    monkeypatch.setattr(
+        inference_energy, "QUICK", {"width": 4, "epochs": 1, "rates": [0.01, 0.1], "samples": 2, "seeds": 2}
+    )
     result = figure("inference-energy", tmp_path)
-    assert result.arrays["energy"].shape == (2, 9, 3)
-    small = result.arrays["energy"][0]
+    assert result.arrays["energy"].shape == (2, 2, 9, 3)
+    small = result.arrays["energy"][0, 0]
     np.testing.assert_array_equal(small[0, :2], 0)
     assert small[-1, 0] < small[-1, 1] < small[-1, 2]
-    np.testing.assert_allclose(result.arrays["linear"][0], result.arrays["energy_of_samples"][0], rtol=0.05)
-    assert [each["step_size"] for each in inference_energy.summarise(result.config, result.arrays)] == [0.01, 0.1]
+    np.testing.assert_allclose(result.arrays["linear"][:, 0], result.arrays["energy_of_samples"][:, 0], rtol=0.05)
+    summary = inference_energy.summarise(result.config, result.arrays)
+    assert [each["step_size"] for each in summary] == [0.01, 0.1]
+    first, second = result.arrays["accuracy"][:, 0]
+    assert summary[0]["accuracy_standard_deviation"] == pytest.approx(abs(first - second) / 2**0.5)
+
+
+def test_networks_and_inference_of_the_figure_have_the_precision_that_its_configuration_says(monkeypatch):
+    """Rounded to 32 bits, energies would be other numbers."""
+    monkeypatch.setattr(inference_energy, "QUICK", {"width": 4, "epochs": 1, "rates": [0.01], "samples": 2, "seeds": 1})
+    config = inference_energy.configure(True, "leaky_relu", 0)
+    energies = inference_energy.run(config)["energy"]
+    assert config["precision"] == inference_energy.DTYPE == "float64" == energies.dtype
+    assert (energies != energies.astype("float32"))[energies > 0].all()
 
 
 @pytest.mark.parametrize(("place", "name"), [("mine", "mine"), ("root/MNIST/raw", "MNIST"), ("kmnist", "kmnist")])
@@ -57,8 +71,8 @@ def test_energy_over_inference_is_labelled_by_the_data_that_were_found(place, na
     (tmp_path / place).mkdir(parents=True)
     write_mnist(tmp_path / place)
     config = inference_energy.configure(True, "leaky_relu", 0, tmp_path / place.partition("/")[0])
-    arrays = {"accuracy": np.ones(3), "energy": np.ones((3, 9, 3)), "linear": np.ones((3, 3)),
-              "energy_of_samples": np.ones((3, 3))}  # fmt: skip
+    arrays = {"accuracy": np.ones((2, 3)), "energy": np.ones((2, 3, 9, 3)), "linear": np.ones((2, 3, 3)),
+              "energy_of_samples": np.ones((2, 3, 3))}  # fmt: skip
     assert config["data"] == name
     assert name in inference_energy.draw(config, arrays).get_suptitle()
 
