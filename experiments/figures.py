@@ -26,6 +26,11 @@ FIGURES: dict[int | str, str] = {
     "nonlinear-alignment": "nonlinear.alignment",
     "inference-energy": "benchmarking_pcns.inference_energy",
     "training-energy": "deeper_pcns.training_energy",
+    "reconstructions": "generative.reconstructions",
+    "mcpc-samples": "generative.samples",
+    "associative-memory": "generative.memory",
+    "out-of-distribution": "generative.outliers",
+    "langevin-chain": "generative.langevin_chain",
 }
 """The module of each figure."""
 

@@ -107,12 +107,13 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     use_all_cores()
     number = as_number(str(row.figure))
     module = load(number)
-    wanted = row.options.get("data", "mnist")
+    wanted = row.scales.get(scale, {}).get("options", row.options).get("data", "mnist")
     reads = getattr(module, "needs_data", False)
     data = source(f"{PACKAGE}.runner").data_folder(wanted, folders) if reads else None
     if data is None and getattr(module, "only_data", False):
         refuse(f"the data of {wanted} are missing; wanted a folder of this name in --data-dir.")
-    config = configure(module, number, Choices(scale != "quick", None, 0, data))
+    setting = scale if scale in module.SETTINGS else None
+    config = configure(module, number, Choices(scale != "quick", setting, 0, data))
     _, files = computed(module, number, config, folder, folder / STORE)
     if json:
         print_json({"study": row.name, "figure": label(number), "files": list(map(str, files))})

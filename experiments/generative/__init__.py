@@ -1,0 +1,1 @@
+"""Predictive coding as a generative model, at work: memory, samples, reconstructions, and what energies can tell."""

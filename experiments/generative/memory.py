@@ -1,0 +1,202 @@
+"""Associative memory: pictures recalled from noisy and from masked keys, by size and number (Table 3, figure 5).
+
+A decoder ``[latent, d, d, pixels]`` memorises ``n`` pictures by predictive coding. Then every picture is a key: with
+noise on all pixels, from which all of them relax, or without its lower half, which relaxes while the upper stays.
+Beside it stands the linear memory, for which nothing is simulated: the network of one layer that is most likely, in
+closed form (probabilistic principal components), and `dlntheory.recall` and `dlntheory.posterior` of it.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import dlntheory as dln
+from dlntheory import pcn
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.run import read_data
+
+from ..parts import Track
+from ..results import deviation
+from .kept import data_in, kept, trained
+
+SETTINGS = ("cpu", "paper")
+DTYPE = "float32"
+needs_data = True
+KEYS = ("noise", "mask")
+NOISE = 0.2
+FLOOR = 1e-6
+"""The least variance of a pixel that the linear memory leaves to chance."""
+TRAINING = {"model": "Decoder", "algorithm": "PC-SE", "activation": "tanh", "batch_size": 50, "normalise": False,
+            "optimiser": "adamw", "rate": "constant", "weight_decay": 0.0, "step_size": 0.1, "momentum": 0.0,
+            "learning_rate": 2e-3, "test_samples": 10, "log_every": 1000}  # fmt: skip
+RECALL = {"noise": {"step_size": 0.05, "momentum": 0.0}, "mask": {"step_size": 0.05, "momentum": 0.9}}
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {"latent": 16, "widths": [16, 32], "counts": [10, 20], "epochs": 40, "train_steps": 20,
+              "recall_steps": {"noise": 50, "mask": 300}, "seeds": 1},
+    "cpu": {"latent": 64, "widths": [32, 64], "counts": [50, 100, 250], "epochs": 300, "train_steps": 20,
+            "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 2},
+    "paper": {"latent": 512, "widths": [512, 1024, 2048], "counts": [50, 100, 250], "epochs": 500, "train_steps": 50,
+              "recall_steps": {"noise": 2000, "mask": 50_000}, "seeds": 5},
+}  # fmt: skip
+PUBLISHED = {
+    "noise": {50: [6.06, 5.91, 5.95], 100: [6.99, 6.76, 6.16], 250: [9.95, 10.14, 8.90]},
+    "mask": {50: [0.06, 0.01, 0.00], 100: [1.15, 1.01, 0.11], 250: [39.1, 3.74, 0.22]},
+}
+"""Table 3, ×10⁻⁴, by number of pictures; widths 512, 1024, 2048, and Tiny ImageNet."""
+SHOWN = 5
+"""Pictures that are drawn."""
+
+
+def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
+    """Sizes, and the data set: the folder's, scikit-learn's digits without one."""
+    sizes = SIZES["quick" if quick else setting]
+    seeds = list(range(seed, seed + sizes["seeds"]))
+    return {**sizes, **data_in(data_dir), "seeds": seeds, "noise": NOISE, "training": TRAINING, "recall": RECALL}
+
+
+def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+    """Mean squared errors by key, width, number and seed, of the trained network and of the linear one; pictures."""
+    counts = (len(config["widths"]), len(config["counts"]), len(config["seeds"]))
+    errors = {name: np.full((len(KEYS), *counts), np.nan) for name in ("trained", "linear")}
+    cells = [(s, w, n) for s in range(counts[2]) for w in range(counts[0]) for n in range(counts[1])]
+    with tempfile.TemporaryDirectory() as scratch:
+        for s, w, n in track(cells):
+            seed, width, count = config["seeds"][s], config["widths"][w], config["counts"][n]
+            place, chosen = folder or Path(scratch), (width, count, seed)
+            cell = kept(place, f"{width}-{count}-{seed}", lambda own, chosen=chosen: measure(config, *chosen, own))
+            for name, found in errors.items():
+                found[:, w, n, s] = cell[name]
+            if (s, w, n) == (0, counts[0] - 1, 0):
+                shown = {name: cell[name] for name in ("pictures", "keys", "recalled", "recalled_linearly")}
+    return {**errors, **shown}
+
+
+def options(config: Mapping[str, Any], width: int, count: int, seed: int) -> TrainingConfig:
+    """The training of one memory."""
+    chosen = {**config["training"], "batch_size": min(count, config["training"]["batch_size"])}
+    return TrainingConfig(
+        data=config["data"], data_dir=config.get("data_dir"), train_samples=count, seed=seed, epochs=config["epochs"],
+        inference_steps=config["train_steps"], hidden=(width, width, config["latent"]), **chosen,
+    )  # fmt: skip
+
+
+def measure(config: Mapping[str, Any], width: int, count: int, seed: int, folder: Path) -> dict[str, np.ndarray]:
+    """Memorise pictures, and recall them from both keys."""
+    training = options(config, width, count, seed)
+    network, _ = trained(training, folder)
+    data = read_data(training)
+    pictures = np.asarray(data.train.samples, np.float32) / np.float32(data.normalisation.maximum)
+    noise = np.random.default_rng([seed, 1]).normal(size=pictures.shape)
+    noisy = (pictures + config["noise"] * noise).astype(np.float32)
+    upper = upper_half(pictures.shape[1:])
+    keys = [noisy, pictures * upper]
+    recalled, linearly = [], []
+    for name, key, observed in zip(KEYS, keys, (None, upper), strict=True):
+        algorithm = pcn.algorithm("PC-SE", steps=config["recall_steps"][name], **config["recall"][name])
+        recalled.append(np.clip(np.asarray(pcn.recall(network, key, observed, algorithm)), 0, 1))
+        linearly.append(np.clip(recall_linearly(pictures, key, observed, width, config["noise"]), 0, 1))
+    return {
+        "trained": mean_squares(np.stack(recalled), pictures),
+        "linear": mean_squares(np.stack(linearly), pictures),
+        "pictures": pictures[:SHOWN], "keys": np.stack(keys)[:, :SHOWN],
+        "recalled": np.stack(recalled)[:, :SHOWN], "recalled_linearly": np.stack(linearly)[:, :SHOWN],
+    }  # fmt: skip
+
+
+def upper_half(shape: tuple[int, ...]) -> np.ndarray:
+    """The mask of known pixels."""
+    known = np.zeros(shape, bool)
+    known[:, : shape[1] // 2] = True
+    return known
+
+
+def mean_squares(recalled: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """The mean squared error of a pixel, by key."""
+    return np.asarray(np.square(recalled.astype(float) - pictures).mean(axis=tuple(range(1, recalled.ndim))))
+
+
+def linear_memory(rows: np.ndarray, width: int) -> tuple[Any, float]:
+    """The most likely linear network of one layer with so many latents ``N(0, 1)``, and its output's variance.
+
+    Source:
+        Tipping and Bishop 1999: the largest eigenvectors of the covariance, and the mean of the eigenvalues left over.
+    """
+    mean = rows.mean(axis=0)
+    _, singular, directions = np.linalg.svd(rows - mean, full_matrices=False)
+    values = np.square(singular) / len(rows)
+    kept_values, left = values[:width], values[width:]
+    variance = max(float(left.sum()) / max(rows.shape[1] - width, 1), FLOOR)
+    weights = directions[:width].T * np.sqrt(np.maximum(kept_values - variance, 0))
+    return dln.LinearNetwork.from_weights([weights], [mean]), variance
+
+
+def recall_linearly(
+    pictures: np.ndarray, key: np.ndarray, observed: np.ndarray | None, width: int, noise: float
+) -> np.ndarray:
+    """What the most likely linear memory recalls: the expected pixels given those known, or given all with noise."""
+    rows, given, prior = *(each.reshape(len(each), -1).astype(float) for each in (pictures, key)), dln.Prior(0.0, 1.0)
+    net, variance = linear_memory(rows, width)
+    if observed is not None:
+        found = dln.recall(net, given, observed.ravel(), prior=prior, covariances=[variance]).outputs
+    else:
+        found = net(dln.posterior(net, None, given, [variance + noise**2], prior=prior).mean[0])
+    return np.asarray(found).reshape(pictures.shape)
+
+
+def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """By key, width and number, errors ×10⁻⁴ with their sample deviations over seeds."""
+    rows = []
+    for k, key in enumerate(KEYS):
+        for w, width in enumerate(config["widths"]):
+            for n, count in enumerate(config["counts"]):
+                row: dict[str, Any] = {"key": key, "width": width, "pictures": count, "seeds": len(config["seeds"])}
+                for name in ("trained", "linear"):
+                    values = 1e4 * arrays[name][k, w, n]
+                    row |= {name: float(values.mean()), f"{name}_deviation": float(deviation(values))}
+                rows.append(row)
+    return rows
+
+
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
+    """Capacity curves by key; pictures, keys and recalls."""
+    figure = Figure(figsize=(9, 5.4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
+    for k, (axes, key) in enumerate(zip(left.subplots(2, 1, sharex=True), KEYS, strict=True)):
+        draw_capacity(axes, config, arrays, k)
+        axes.set_title({"noise": f"noise, σ = {config['noise']}", "mask": "lower half masked"}[key], fontsize=9)
+    draw_pictures(right.subplots(7, SHOWN), arrays)
+    right.suptitle(f"{config['counts'][0]} pictures, width {config['widths'][-1]}", fontsize=9)
+    figure.suptitle(f"Recall of {config['data']} by a decoder of {config['latent']}–d–d, and by the best linear memory")
+    return figure
+
+
+def draw_capacity(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], key: int) -> None:
+    """Errors along the number of pictures; whole lines the trained networks', dashed the linear memories'."""
+    for w, width in enumerate(config["widths"]):
+        for name, style in (("trained", "o-"), ("linear", "s--")):
+            values = arrays[name][key, w]
+            spread = np.nan_to_num(deviation(values))
+            label = f"d = {width}" if name == "trained" else None
+            line = {"fmt": style, "markersize": 3, "color": f"C{w}", "label": label}
+            axes.errorbar(config["counts"], values.mean(axis=-1), spread, **line)
+    axes.set(yscale="log", xlabel="pictures" if key else "", ylabel="mean squared error")
+    axes.legend(fontsize=7, frameon=False, title="dashed: linear, closed form", title_fontsize=7)
+
+
+def draw_pictures(panels: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
+    """A row each: the pictures, and by key the key and both recalls."""
+    rows = [arrays["pictures"]]
+    names = ["picture"]
+    for k, key in enumerate(KEYS):
+        rows += [arrays["keys"][k], arrays["recalled"][k], arrays["recalled_linearly"][k]]
+        names += [key, "recalled", "linear"]
+    for line, row, name in zip(panels, rows, names, strict=True):
+        for axes, picture in zip(line, row, strict=True):
+            axes.imshow(np.clip(np.moveaxis(picture, 0, -1), 0, 1), cmap="gray", vmin=0, vmax=1)
+            axes.set(xticks=[], yticks=[])
+        line[0].set_ylabel(name, fontsize=7, rotation=0, ha="right", va="center")

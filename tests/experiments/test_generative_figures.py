@@ -1,0 +1,246 @@
+"""The generative experiments at toy size.
+
+Oracles: closed forms of areas, memories and laws, brute force over pairs, SciPy, and a run that was interrupted.
+"""
+
+import numpy as np
+import pytest
+from image_files import write_mnist
+from scipy.stats import mannwhitneyu, multivariate_normal
+from typer.testing import CliRunner
+
+from dlntheory import pcn
+from dlntheory.cli import app
+from experiments import results
+from experiments.figures import load_figure
+from experiments.generative import langevin_chain, memory, outliers, reconstructions, samples, strangers
+from tests.checkpointing import LEFTOVERS
+
+pytestmark = LEFTOVERS
+
+
+def study(name, folder, *options):
+    done = CliRunner().invoke(app, ["study", name, "--out", str(folder), *options])
+    assert done.exit_code == 0, done.output
+    return results.load(folder)
+
+
+# -- One long Langevin chain ------------------------------------------------------------------------------------------
+
+
+def test_autocorrelations_are_those_of_the_recursion_and_sum_to_the_time_of_the_law():
+    """Without momentum ``(1 − γh)^t``; with it the sum over all lags is ``2 (1 − m)(1 − c h)/(γ h)``."""
+    values = np.array([0.7, 2.0])
+    plain = langevin_chain.autocorrelations(values, 0.3, 0.0)
+    np.testing.assert_allclose(plain[:, :20], (1 - 0.3 * values[:, None]) ** np.arange(20), atol=1e-15)
+    heavy = langevin_chain.two_sided(langevin_chain.autocorrelations(values, 0.3, 0.6))
+    np.testing.assert_allclose(heavy, 2 * 0.4 * (1 - 0.3 / 3.2 * values) / (0.3 * values), rtol=1e-9)
+
+
+def test_standard_errors_of_a_covariance_are_those_of_many_short_chains():
+    """Exact chains of autoregressive Gaussians, many of them: the spread of their covariances is the predicted one."""
+    vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(2, 2)))[0]
+    decay, spread, steps, chains = np.array([0.8, 0.3]), np.array([2.0, 0.5]), 2000, 400
+    rng = np.random.default_rng(1)
+    state = np.sqrt(spread) * rng.normal(size=(chains, 2))
+    second = np.zeros((chains, 2, 2))
+    for _ in range(steps):
+        original = state @ vectors.T
+        second += original[:, :, None] * original[:, None, :] / steps
+        state = decay * state + np.sqrt(spread * (1 - decay**2)) * rng.normal(size=state.shape)
+    predicted = langevin_chain.entry_variances(vectors, spread, decay[:, None] ** np.arange(200)) / steps
+    measured = second.var(axis=0, ddof=1)
+    np.testing.assert_allclose(measured, predicted, rtol=5 * np.sqrt(2 / chains))
+
+
+def test_a_chain_has_its_law_and_not_the_posterior(tmp_path, monkeypatch):
+    monkeypatch.setitem(langevin_chain.STEPS, "quick", 20_000)
+    found = study("langevin-chain", tmp_path)
+    for row in langevin_chain.summarise(found.config, found.arrays):
+        assert max(row["from_the_law"], row["of_the_mean"]) < 4 < row["from_the_posterior"]
+    gap = found.arrays["autocorrelation"] - found.arrays["predicted_autocorrelation"]
+    assert abs(gap).max() < 0.1
+
+
+@pytest.mark.daily
+def test_a_million_steps_have_their_law_within_four_standard_errors():
+    config = langevin_chain.configure(False, "norm_preserving", 1)
+    for row in langevin_chain.summarise(config, langevin_chain.run(config)):
+        assert row["steps"] == 1_000_000
+        assert max(row["from_the_law"], row["of_the_mean"]) < 4
+        assert row["from_the_posterior"] > 20
+
+
+# -- Memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_linear_memory_has_the_most_likely_weights():
+    """Its covariance ``WWᵀ + σ²`` has the leading eigenvalues of the data's, and the mean of the others."""
+    rows = np.random.default_rng(0).normal(size=(30, 6)) * [3, 2, 1.5, 1, 0.8, 0.5]
+    net, variance = memory.linear_memory(rows, 2)
+    exact = np.sort(np.linalg.eigvalsh(np.cov(rows.T, bias=True)))[::-1]
+    weight = np.asarray(net.weights[0])
+    own = np.sort(np.linalg.eigvalsh(weight @ weight.T + variance * np.eye(6)))[::-1]
+    np.testing.assert_allclose(own, [*exact[:2], *[exact[2:].mean()] * 4], rtol=1e-12)
+
+
+def test_a_linear_memory_recalls_as_many_pictures_as_it_is_wide():
+    """``n`` pictures and their mean span ``n − 1`` directions."""
+    pictures = np.random.default_rng(0).uniform(size=(8, 1, 6, 6))
+    known = memory.upper_half((1, 6, 6))
+    error = [
+        memory.mean_squares(memory.recall_linearly(pictures, pictures * known, known, width, 0.0)[None], pictures)[0]
+        for width in (7, 4)
+    ]
+    assert error[0] < 1e-6 < 1e-3 < error[1]
+
+
+def test_linear_recall_from_noise_is_the_conditional_mean():
+    rng = np.random.default_rng(0)
+    pictures, noise = rng.uniform(size=(10, 1, 3, 3)), 0.3
+    key = pictures + noise * rng.normal(size=pictures.shape)
+    net, variance = memory.linear_memory(pictures.reshape(10, 9), 4)
+    weight, mean = np.asarray(net.weights[0]), pictures.reshape(10, 9).mean(axis=0)
+    clean = weight @ weight.T
+    gain = clean @ np.linalg.inv(clean + (variance + noise**2) * np.eye(9))
+    expected = mean + (key.reshape(10, 9) - mean) @ gain.T
+    found = memory.recall_linearly(pictures, key, None, 4, noise)
+    np.testing.assert_allclose(found.reshape(10, 9), expected, rtol=1e-9)
+
+
+def test_memories_are_recalled_and_a_killed_figure_goes_on(tmp_path):
+    sizes = {"latent": 8, "widths": [12], "counts": [4, 6], "epochs": 60, "train_steps": 10, "seeds": 1,
+             "recall_steps": {"noise": 20, "mask": 60}}  # fmt: skip
+    config = {**memory.configure(True, "cpu", 0), **sizes, "seeds": [0]}
+    whole = memory.run(config, folder=tmp_path)
+    assert whole["trained"].shape == whole["linear"].shape == (2, 1, 2, 1)
+    (tmp_path / "12-6-0.npz").write_bytes(b"torn")  # killed while it was written
+    again = memory.run(config, folder=tmp_path)
+    for name, array in whole.items():
+        np.testing.assert_array_equal(array, again[name])
+    assert len(memory.draw(config, whole).axes) >= 2
+    assert len(memory.summarise(config, whole)) == 4
+
+
+# -- Samples ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_law_and_the_likelihood_of_a_linear_network_are_those_of_its_gaussian():
+    network = pcn.with_latent(pcn.mlp((2, 3, 2), "identity", key=0))
+    first, second = (np.asarray(block.layer.weight, float) for block in network.blocks[1:])
+    shift, last = (np.asarray(block.layer.bias, float) for block in network.blocks[1:])
+    covariance = second @ (np.eye(3) + first @ first.T) @ second.T + 0.3 * np.eye(2)
+    np.testing.assert_allclose(samples.law(network, 0.3), covariance, rtol=1e-6)
+    data = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    exact = multivariate_normal(second @ shift + last, covariance).logpdf(data).mean()
+    algorithm = pcn.Algorithm(loss=pcn.SquaredError(0.3), relaxation=pcn.Langevin(0.1, 0.0))
+    assert samples.likelihood(network, algorithm, data, 0.3, linear=True) == pytest.approx(exact, rel=1e-6)
+    estimated = samples.likelihood(network, algorithm, data, 0.3, linear=False)
+    assert estimated == pytest.approx(exact, abs=0.1)  # 20 000 draws
+
+
+def test_energy_distance_is_zero_on_average_for_one_law():
+    rng = np.random.default_rng(0)
+    same = [samples.energy_distance(*rng.normal(size=(2, 50, 2))) for _ in range(100)]
+    assert abs(np.mean(same)) < 4 * np.std(same, ddof=1) / 10
+    assert samples.energy_distance(rng.normal(size=(50, 2)), 3 + rng.normal(size=(50, 2))) > 1
+
+
+def test_the_gaussian_likelihood_is_scipys():
+    data = samples.flowers()
+    law = multivariate_normal(data.mean(axis=0), np.cov(data.T.astype(float), bias=True))
+    assert samples.gaussian_likelihood(data) == pytest.approx(law.logpdf(data).mean(), rel=1e-6)
+
+
+def test_samples_of_the_linear_network_have_its_law(tmp_path, monkeypatch):
+    small = {"width": 4, "updates": 4, "steps": 10, "seeds": 2, "chain": 20, "samples": 400}
+    monkeypatch.setitem(samples.SIZES, "quick", small)
+    monkeypatch.setattr(samples, "DRAWS", 500)
+    found = study("002-figure-4", tmp_path)
+    linear, *others, gaussian = samples.summarise(found.config, found.arrays)
+    assert linear["from_the_law"] < 4
+    assert all("from_the_law" not in each for each in others)
+    assert linear["likelihood"] < gaussian["likelihood"]  # the most likely Gaussian
+
+
+# -- Strangers --------------------------------------------------------------------------------------------------------
+
+
+def test_the_area_is_mann_and_whitneys():
+    rng = np.random.default_rng(0)
+    own, strange = rng.integers(0, 9, 40) / 8, rng.integers(-3, 6, 30) / 8  # with ties
+    expected = mannwhitneyu(own, strange).statistic / (40 * 30)
+    assert outliers.area(own, strange) == pytest.approx(expected, rel=1e-12)
+
+
+def test_before_inference_energy_orders_samples_as_softmax_does():
+    network = pcn.mlp((4, 6, 3), key=0)
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    energies, softmax = outliers.scored(network, x, pcn.algorithm("PC-CE", steps=3))
+    np.testing.assert_allclose(energies[0], -np.log(softmax), rtol=1e-4)
+    assert (energies[1] < energies[0]).all()
+
+
+def test_the_bootstrap_covers_the_area_and_sees_a_real_difference():
+    rng = np.random.default_rng(0)
+    own, strange = rng.normal(1, 1, 300), rng.normal(0, 1, 300)
+    scores = {"softmax": (own, strange), "energy": (own + 1, strange)}
+    low, high = outliers.bootstrap(scores, 200)
+    assert low[0, 0] < outliers.area(own, strange) < high[0, 0]
+    assert low[2, 0] > 0  # energy is better, beyond noise
+    equal = outliers.bootstrap({name: (own, strange) for name in scores}, 20)
+    np.testing.assert_array_equal(equal[:, 2], 0)
+
+
+def test_strangers_have_the_shape_of_their_hosts(tmp_path):
+    for name in ("mnist", "fashion-mnist"):
+        (tmp_path / name).mkdir()
+    write_mnist(tmp_path / "mnist")
+    (_, _), (images, _) = write_mnist(tmp_path / "fashion-mnist")
+    own = np.zeros((3, 1, 28, 28), np.uint8)
+    found = strangers.strangers(own, 255.0, str(tmp_path / "mnist"))
+    assert list(found) == ["fashion-mnist", "letters", "noise", "digits"]
+    for each in found.values():
+        assert each.shape == own.shape
+        assert each.dtype == np.uint8
+        assert each.max() > 100
+    np.testing.assert_array_equal(found["fashion-mnist"][:, 0], images[:3])
+    assert "fashion-mnist" not in strangers.strangers(own, 255.0)
+
+
+def test_out_of_distribution(tmp_path, monkeypatch):
+    small = {"hidden": [8] * 3, "train_samples": 200, "epochs": 1, "test_samples": 40, "seeds": 1}
+    monkeypatch.setitem(outliers.SIZES, "quick", small)
+    monkeypatch.setattr(outliers, "RESAMPLES", 10)
+    found = study("002-figure-20", tmp_path)
+    own, *rows = outliers.summarise(found.config, found.arrays)
+    assert own["energy_after"] < own["energy_before"]
+    assert {(each["strangers"], each["measure"]) for each in rows} == {
+        (name, what) for name in ("letters", "noise") for what in ("softmax", "energy", "energy − softmax")
+    }
+
+
+# -- Reconstructions --------------------------------------------------------------------------------------------------
+
+
+def test_reconstructions(tmp_path, monkeypatch):
+    small = {"train_samples": 200, "test_samples": 20, "epochs": dict.fromkeys(reconstructions.NETWORKS, 1)}
+    monkeypatch.setitem(reconstructions.SIZES, "quick", small)
+    found = study("002-figure-3", tmp_path)
+    for name in reconstructions.NETWORKS:
+        assert found.arrays[f"{name}/reconstructions"].shape == found.arrays["pictures"].shape == (10, 1, 8, 8)
+    assert [each["algorithm"] for each in reconstructions.summarise(found.config, found.arrays)] == [*small["epochs"]]
+
+
+def test_trainings_are_those_of_table_2():
+    runs = reconstructions.configure(False, "paper", 0)["runs"]
+    assert (runs["iPC"]["epochs"], runs["iPC"]["inference_steps"], runs["BP-SE"]["model"]) == (30, 20, "AE")
+    assert runs["iPC"]["learning_rate"] != runs["PC-SE"]["learning_rate"]
+
+
+@pytest.mark.parametrize("name", ["reconstructions", "mcpc-samples", "associative-memory", "out-of-distribution"])
+def test_a_study_at_a_scale_has_the_sizes_of_that_scale(name):
+    figure = load_figure(name)
+    assert figure.SETTINGS == ("cpu", "paper")
+    small, large = (figure.configure(False, scale, 0) for scale in figure.SETTINGS)
+    assert small != large
