@@ -188,7 +188,7 @@ def test_the_bootstrap_covers_the_area_and_sees_a_real_difference():
     low, high = outliers.bootstrap(scores, 200)
     assert low[0, 0] < outliers.area(own, strange) < high[0, 0]
     assert low[2, 0] > 0  # energy is better, beyond noise
-    equal = outliers.bootstrap({name: (own, strange) for name in scores}, 20)
+    equal = outliers.bootstrap(dict.fromkeys(scores, (own, strange)), 20)
     np.testing.assert_array_equal(equal[:, 2], 0)
 
 
