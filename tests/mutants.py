@@ -652,6 +652,22 @@ MUTANTS = (
         sweeping("test_every_run_is_that_of_train"),
     ),
     Mutant(
+        "training/comparison.py", "the best rate by what rounding leaves of the error",
+        "return xp.where(there, arrived.argmin(axis=-1), mean[..., -1].argmin(axis=-1))",
+        "return mean[..., -1].argmin(axis=-1)",
+        _tests("test_comparison", "test_a_course_that_leaves_rounding_again_has_not_arrived"),
+    ),
+    Mutant(
+        "training/comparison.py", "a rate as good as the best at which a seed diverges",
+        "return same & xp.isfinite(errors[..., -1]).all(axis=-1)", "return same",
+        _tests("test_comparison", "test_the_best_rate_is_as_good_as_itself_unless_it_diverges"),
+    ),
+    Mutant(
+        "training/comparison.py", "standard errors from n instead of n − 1",
+        "values.std(axis=-1, ddof=1)", "values.std(axis=-1)",
+        _tests("test_comparison", "test_rates_are_as_good_within_two_standard_errors"),
+    ),
+    Mutant(
         "training/sweep_program.py", "every chunk learns the first minibatches",
         "now = span.start + time", "now = time",
         sweeping("test_every_run_is_the_slow_loop"),

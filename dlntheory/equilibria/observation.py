@@ -17,7 +17,7 @@ from ..networks.layer import Dense, Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import flat
 from ..numerics.algebra import Array, Matrix, identity
-from ..numerics.checks import as_array, as_batch, same_batch
+from ..numerics.checks import as_array, as_batch, kept, same_batch
 from ..numerics.kinds import agree, is_concrete, is_jax, map_leaves, namespace
 from ..numerics.record import Record, static, with_fields
 from .covariance import Covariances, as_covariance, as_covariances, is_scalar
@@ -47,6 +47,9 @@ class Prior(Record):
 
     mean: Any
     covariance: Any
+
+    def __init__(self, mean: Any, covariance: Any):
+        self.mean, self.covariance = kept(mean), kept(covariance)
 
 
 class Observation(Record):

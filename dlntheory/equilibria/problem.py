@@ -6,7 +6,7 @@ from typing import Any
 from ..networks.layer import Layer
 from ..networks.network import as_network
 from ..numerics.algebra import Matrix, epsilon
-from ..numerics.checks import as_batch, as_real, same_batch
+from ..numerics.checks import as_batch, as_real, kept, same_batch
 from ..numerics.kinds import agree
 from ..numerics.record import Record
 from .covariance import Covariances, add_noise, as_covariances, is_scalar
@@ -36,6 +36,9 @@ class SoftOutput(Record):
     """
 
     beta: Any
+
+    def __init__(self, beta: Any):
+        self.beta = kept(beta)
 
 
 class Problem(Record):

@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import os
+import stat
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,14 +82,20 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
-    """Write every file beside its place first, then move all of them there: none, if one cannot be written."""
+    """Write every file beside its place first, then move all of them there: none, if one cannot be written.
+
+    A file that was there passes its permissions on. What a link points to is replaced, and not the link.
+    """
     temporaries = {}
     try:
         for path, data in files.items():
             if not path.parent.is_dir():
                 raise FileNotFoundError(f"`path` is {path}, in a folder that does not exist.")
-            temporaries[path] = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-            temporaries[path].write_bytes(data)
+            place = path.resolve()
+            temporaries[place] = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+            temporaries[place].write_bytes(data)
+            if place.exists():
+                temporaries[place].chmod(stat.S_IMODE(place.stat().st_mode))
         for path, temporary in temporaries.items():
             os.replace(temporary, path)
     finally:
@@ -114,6 +122,7 @@ def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
 
 def _decode_npz(path: Path) -> Contents:
     with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
+        _once(archive.files)
         arrays = _each(archive.files, archive.__getitem__)
     note = arrays.pop(NOTE, None)
     return Contents(arrays, None if note is None else str(note))
@@ -129,6 +138,10 @@ def _encode_npz(contents: Contents) -> bytes:
 def _decode_safetensors(path: Path) -> Contents:
     from safetensors import safe_open
 
+    with path.open("rb") as header:
+        length = int.from_bytes(header.read(8), "little")
+        if length <= path.stat().st_size:  # or the file is damaged, and refused below
+            json.loads(header.read(length), object_pairs_hook=lambda pairs: _once([name for name, _ in pairs]))
     with safe_open(path, framework="numpy") as file:
         return Contents(_each(file.keys(), file.get_tensor), (file.metadata() or {}).get(NOTE))
 
@@ -158,6 +171,13 @@ def _decode_torch(path: Path) -> Contents:
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise ValueError(f"no dictionary of tensors; {STATE_DICT}")
     return Contents(_each(state, lambda name: state[name].detach().numpy()))
+
+
+def _once(names: Iterable[str]) -> None:
+    """Refuse a name that two arrays have, of which one would be dropped."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"it has {twice[0]} twice")
 
 
 def _each(names: Iterable[Any], get: Callable[[Any], Any]) -> dict[str, np.ndarray]:

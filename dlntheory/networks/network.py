@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.algebra import Array
-from ..numerics.checks import as_batch, as_counts, as_list, one_of
+from ..numerics.checks import as_array, as_batch, as_counts, as_list, one_of
 from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
 from ..numerics.record import Record, with_fields
 from .folding import fold
@@ -183,9 +183,22 @@ class LinearNetwork(Record):
         return to_numpy(self)
 
     def with_weights(self, weights: Sequence[Any]) -> "LinearNetwork":
-        """The network with other weights in its layers."""
-        pairs = zip(self.layers, weights, strict=True)
-        return with_fields(self, layers=tuple(layer.with_weight(weight) for layer, weight in pairs))
+        """The network with other weights in its layers.
+
+        Args:
+            weights: an array for each layer, of the shape of its weight; of a chain, a tuple of them.
+
+        Raises:
+            ValueError: for another number of weights, other shapes, NaN or infinity.
+            TypeError: for something that does not hold real numbers.
+
+        Example:
+            >>> LinearNetwork.from_weights([[[1.0]], [[2.0]]]).with_weights([[[3.0]], [[4.0]]])([1.0]).tolist()
+            [12.0]
+        """
+        given = _alike("weights", weights, tuple(layer.weight for layer in self.layers))
+        layers = [layer.with_weight(weight) for layer, weight in zip(self.layers, given, strict=True)]
+        return with_fields(self, layers=_of_one_kind(layers))
 
     def __call__(self, x: Any) -> Float[Array, "..."]:
         """The feedforward prediction ``W_L … W_1 x`` (with biases where layers have them).
@@ -214,6 +227,19 @@ def as_network(name: str, value: Any) -> LinearNetwork:
     if not isinstance(value, LinearNetwork):
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a LinearNetwork.")
     return value
+
+
+def _alike(name: str, value: Any, like: Any) -> Any:
+    """Arrays of their own memory, of the shapes of others."""
+    if not isinstance(like, tuple):
+        array = as_array(name, value, None if is_symbolic(like) else like.dtype)
+        if tuple(array.shape) != tuple(like.shape):
+            raise ValueError(f"`{name}` has shape {tuple(array.shape)}; wanted {tuple(like.shape)}.")
+        return array
+    given = as_list(name, value, "arrays")
+    if len(given) != len(like):
+        raise ValueError(f"`{name}` has {len(given)} entries; wanted {len(like)}, one per layer.")
+    return tuple(_alike(f"{name}[{index}]", *pair) for index, pair in enumerate(zip(given, like, strict=True)))
 
 
 def _of_one_kind(layers: Sequence[Layer]) -> tuple[Layer, ...]:

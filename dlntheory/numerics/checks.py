@@ -34,7 +34,18 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
         converted = array if array.dtype == target else array.astype(target)
     if converted is not array and is_concrete(converted) and not _all_finite(converted):
         raise ValueError(f"`{name}` holds numbers beyond {target}; wanted smaller ones, or float64: {ENABLE_64_BIT}")
+    if array.dtype.kind in "iu" and is_concrete(array) and not _exact(array, target):
+        raise ValueError(f"`{name}` holds whole numbers that {target} would round; wanted smaller ones, or fractions.")
     return converted
+
+
+def _exact(whole: Any, target: Any) -> bool:
+    """Whether every whole number is one of the target's, too."""
+    digits = np.finfo(target).nmant + 1
+    if whole.dtype.itemsize * 8 <= digits or not whole.size:
+        return True
+    numbers = np.asarray(whole)
+    return -(2**digits) <= int(numbers.min()) and int(numbers.max()) <= 2**digits
 
 
 def _check_numbers(name: str, array: Any) -> None:
@@ -84,6 +95,15 @@ def _as_own(name: str, value: Any) -> Any:
     except Exception as error:  # whatever another library's array raises
         raise ValueError(f"`{name}` is not an array: {_first_line(error)}.") from error
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def kept(value: Any) -> Any:
+    """A copy of what a caller may write to later, before it is checked: NumPy arrays, and lists of them."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (list, tuple):
+        return type(value)(map(kept, value))
+    return value
 
 
 def _is_masked(value: Any) -> bool:

@@ -13,7 +13,7 @@ from ..learning.rules import EVERY_RULE, Rule
 from ..learning.updates import OPTIONS, Options, UpdateOptions, as_options, check_rescalable
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
-from ..numerics.checks import one_of
+from ..numerics.checks import kept, one_of
 from ..numerics.kinds import namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, static, with_fields
@@ -71,7 +71,8 @@ class Algorithm(Record):
         one_of("learn_variance", learn_variance, LEARNED)
         if learn_variance is not None and rule != "evidence":
             raise ValueError(f"`learn_variance` is {learn_variance!r} with rule={rule!r}; wanted rule='evidence'.")
-        self.rule, self.rescaling, self.learn_variance, self.given = rule, rescaling, learn_variance, dict(options)
+        self.rule, self.rescaling, self.learn_variance = rule, rescaling, learn_variance
+        self.given = {name: kept(value) for name, value in options.items()}
 
     @property
     def name(self) -> str:

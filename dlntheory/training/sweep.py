@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jax.experimental.multihost_utils import sync_global_devices
 from jax.sharding import Mesh
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..files.arrays import as_path
 from ..networks.layer import Layer
@@ -23,6 +23,7 @@ from ..numerics.checks import as_array, as_count, as_list
 from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, to_jax, widest
 from ..numerics.record import Record, static
 from .algorithm import Algorithm, Learner, Model
+from .comparison import best_rate, tied
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
 from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
 from .train import map_error
@@ -64,12 +65,29 @@ class Sweep(Record):
     @property
     def final(self) -> Float[Array, "A R S"]:
         """The error that was measured last; without targets the last loss."""
-        return (self.loss if self.error is None else self.error)[..., -1]
+        return self._measured[..., -1]
 
     @property
     def best(self) -> Int[Array, " A"]:
-        """For each algorithm, the index of the learning rate with the lowest mean of `final` over the seeds."""
-        return self.final.mean(axis=-1).argmin(axis=-1)
+        """For each algorithm, the index of the learning rate with the lowest mean of `final` over the seeds.
+
+        Errors below 1e-14 of the error before training are rounding, and equal: of learning rates that end there, the
+        first to get there is best.
+        """
+        return best_rate(self._measured)
+
+    @property
+    def tied(self) -> Bool[Array, "A R"]:
+        """Which learning rates are as good as the best one, which is among them.
+
+        The difference is within two standard errors, over the seeds, of the decimal logarithm of the error; or of the
+        time, where both end below 1e-14 of the error before training. Rates at which a seed diverges are not.
+        """
+        return tied(self._measured, self.best)
+
+    @property
+    def _measured(self) -> Float[Array, "A R S T"]:
+        return self.loss if self.error is None else self.error
 
     def _facts(self) -> dict[str, Any]:
         _, rates, seeds, steps = self.loss.shape
@@ -77,14 +95,15 @@ class Sweep(Record):
 
     def _columns(self) -> dict[str, Any]:
         steps, runs = self.loss.shape[-1], list(np.ndindex(self.loss.shape[:2]))
-        finished = np.asarray(self.steps) == steps
+        finished, best, tied = np.asarray(self.steps) == steps, self.best, np.asarray(self.tied)
         measured = "loss" if self.error is None else "error"
         return {
             "algorithm": [self.algorithms[algorithm] for algorithm, _ in runs],
             "learning rate": [float(self.learning_rates[rate]) for _, rate in runs],
             f"final {measured}": [float(np.mean(np.asarray(self.final)[run])) for run in runs],
             "finished": [int(finished[run].sum()) for run in runs],
-            "best": [bool(self.best[algorithm] == rate) for algorithm, rate in runs],
+            "best": [bool(best[algorithm] == rate) for algorithm, rate in runs],
+            "tied": [bool(tied[run]) for run in runs],
         }
 
     def network(self, algorithm: int, rate: Any, seed: int) -> LinearNetwork:

@@ -10,30 +10,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from dlntheory.training.comparison import best_rate
+
 from ..results import deviation
 from .single_step import CURVES, colour_of
-
-TIE = 1e-14
-"""Errors below this share of the error before training are rounding, and equal."""
 
 
 def kept(errors: np.ndarray) -> dict[str, np.ndarray]:
     """Keep the ends of all runs, and each curve's best; errors are ``(curve, rate, seed, time)``."""
-    best = [best_rate(each) for each in errors]
+    best = best_rate(errors)
     at_best = [curve[rate] for curve, rate in zip(errors, best, strict=True)]
-    return {"final": errors[..., -1], "best": np.array(best), "errors": np.stack(at_best)}
-
-
-def best_rate(errors: np.ndarray) -> int:
-    """The learning rate with the lowest mean error at the end, of a curve's errors ``(rate, seed, time)``.
-
-    Rates that end below `TIE` are equally good there; of these the first to get there is best, then the lowest.
-    """
-    mean = np.nan_to_num(errors.mean(axis=1), nan=np.inf)
-    below = mean <= TIE * mean[:, :1]
-    if below[:, -1].any():
-        return int(np.argmin(np.where(below[:, -1], below.argmax(axis=1), below.shape[1])))
-    return int(np.argmin(mean[:, -1]))
+    return {"final": errors[..., -1], "best": best, "errors": np.stack(at_best)}
 
 
 def at_best(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[int, dict[str, Any]]]:

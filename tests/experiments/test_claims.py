@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from dlntheory.cli import app
 from dlntheory.report import claims as report
+from dlntheory.training.comparison import ROUNDING
 from experiments import results as saved
 from experiments.sample_efficiency.claims import CLAIMS, Claim, Results, grid, page, theory
 from experiments.sample_efficiency.claims.trainings import Training, lower
@@ -122,7 +123,7 @@ def test_extremes_are_against_and_for_a_claim():
 def course(*powers):
     """A training of two seeds, measured every five steps, of curves whose errors fall to these powers of ten."""
     errors = {name: np.array([[10.0**power for power in each]] * 2) for name, each in zip(BOTH, powers, strict=True)}
-    return Training({}, 5 * np.arange(len(powers[0])), errors, 3, {})
+    return Training({}, 5 * np.arange(len(powers[0])), errors, {})
 
 
 def test_errors_below_rounding_are_ties_that_steps_break():
@@ -376,6 +377,28 @@ def test_a_sweep_shows_whether_its_best_rate_is_at_its_end(rate, verdict):
     assert {case.where["curve"] for case in found.cases} == {"BP", "PC", "rescaled BP", "rescaled PC"}
 
 
+def test_a_best_rate_at_the_end_counts_by_more_than_noise():
+    """The end is better by 0.2 powers of ten, in each of two seeds, or in the mean alone."""
+    panel = trained(2, powers(bp=2, pc=2))
+    for steady, side in ((True, "wrong"), (False, "noise")):
+        arrays = dict(panel.arrays)
+        for letter, *_ in TRAININGS[2]:
+            arrays[f"{letter}/final"] = np.array([[[9, 9], [1, 1], [0.6, 0.6 if steady else 0.9]]] * 2)
+        results = {(number, "appendix"): trained(number, powers()) for number in (7, 8, 10)}
+        found = BY_ID["sweeps-contain-the-optimum"].decide(
+            Results({**results, (2, "appendix"): saved.Result(panel.config, arrays)})
+        )
+        sides = {case.side for case in found.cases if case.where["figure"] == "figure 2"}
+        assert sides == {side}
+
+
+def test_claims_are_computed_in_64_bits_wherever_they_are_asked_for():
+    import jax
+
+    with jax.enable_x64(False):
+        assert BY_ID["pc-descends-the-equilibrated-energy"].decide(Results({})).kind == "holds"
+
+
 def test_data_from_before_best_rates_were_kept_are_wanted_anew():
     old = trained(7, powers())
     arrays = {name: array for name, array in old.arrays.items() if not name.endswith("/best")}
@@ -466,15 +489,21 @@ def test_verdicts_are_those_that_were_committed(run):
     } == verdicts
 
 
-def test_no_verdict_hangs_on_rounding():
-    """With all data changed by 1e-12 of themselves, no case changes its side."""
-    results, draw = Results.load(COMMITTED), np.random.default_rng(0)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_verdict_hangs_on_rounding(seed):
+    """All data are changed by 1e-12 of themselves, and errors below rounding are drawn anew: no case changes sides."""
+    results, draw = Results.load(COMMITTED), np.random.default_rng(seed)
 
     def shaken(result):
-        arrays = {
-            name: array * (1 + 1e-12 * draw.choice([-1, 1], array.shape)) if array.dtype.kind == "f" else array
-            for name, array in result.arrays.items()
-        }
+        arrays = {}
+        for name, array in result.arrays.items():
+            panel, _, kind = name.rpartition("/")
+            if array.dtype.kind == "f":
+                array = array * (1 + 1e-12 * draw.choice([-1, 1], array.shape))
+            if f"{panel}/best" in result.arrays and kind in ("errors", "final"):
+                least = ROUNDING * result.arrays[f"{panel}/errors"][..., 0].min()
+                array = np.where(array < least, least * 10 ** draw.uniform(-18, -0.1, array.shape), array)
+            arrays[name] = array
         return saved.Result(result.config, arrays)
 
     other = Results({key: shaken(result) for key, result in results.found.items()})

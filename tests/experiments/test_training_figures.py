@@ -13,7 +13,7 @@ from experiments import parts, provenance
 from experiments.figures import load_figure
 from experiments.results import deviation
 from experiments.sample_efficiency import training
-from experiments.sample_efficiency.curves import TIE, best_rate, kept
+from experiments.sample_efficiency.curves import kept
 from experiments.sample_efficiency.training import CURVES, Training, plain
 
 TOY = {"square": 3, "steps": 6, "chunk": 2, "error_every": 2, "seeds": 2}
@@ -149,17 +149,6 @@ def test_it_draws_the_best_rate_and_what_did_not_diverge():
 def course(*powers):
     """Two seeds whose errors fall to these powers of ten, from one."""
     return [[1.0, *(10.0**power for power in powers)]] * 2
-
-
-def test_below_rounding_the_best_rate_is_the_one_that_gets_there_first():
-    slow, fast, unsteady = course(-9, -20, -31), course(-16, -18, -30), course(-20, -20, -3)
-    errors = np.array([course(-1, -2, -3), slow, fast, unsteady])
-    assert best_rate(errors) == 2  # although `slow` ends lower
-    assert best_rate(errors[[0, 1, 3]]) == 1  # `unsteady` does not end there
-    assert best_rate(errors[[2, 2]]) == 0  # of two that get there at once, the lowest
-    assert best_rate(np.array([course(-1, np.log10(TIE) + 1), course(-1, np.log10(TIE) + 2)])) == 0
-    diverged = np.full((2, 4), np.inf)
-    assert best_rate(np.array([diverged, slow])) == 1
 
 
 def test_what_is_best_is_kept():

@@ -1,7 +1,11 @@
 """Weight sets in and out of files: what is saved loads back equal, whatever names and frameworks made of it."""
 
+import io
+import json
 import os
 import sys
+import warnings
+import zipfile
 
 import jax.numpy as jnp
 import numpy as np
@@ -79,6 +83,45 @@ def test_saving_replaces_a_file_and_leaves_nothing_else(tmp_path):
     save_weights(path, LinearNetwork.from_weights([[[1.0]]]))
     assert load_weights(path).widths == (1, 1)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_saving_keeps_permissions_and_links(tmp_path):
+    """A file that others may not read stays so, and what a link points to is replaced."""
+    path, link, net = tmp_path / "own.npz", tmp_path / "link.npz", LinearNetwork.from_weights(chain([3, 2]).values())
+    save_weights(path, net)
+    path.chmod(0o600)
+    link.symlink_to(path.name)
+    other = LinearNetwork.from_weights(chain([3, 2], seed=1).values())
+    save_weights(link, other)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert_same(load_weights(path), other)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link.npz", "own.npz"]
+
+
+@pytest.mark.parametrize("names", [("W1.npy", "W1.npy"), ("W1.npy", "W1")])
+def test_a_name_that_two_arrays_have_is_refused(tmp_path, names):
+    """An archive may hold it twice, and NumPy would take the last."""
+    with zipfile.ZipFile(tmp_path / "twice.npz", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, value in zip(names, (1.0, 2.0), strict=True):
+            with io.BytesIO() as buffer:
+                np.lib.format.write_array(buffer, np.full((2, 2), value))
+                archive.writestr(name, buffer.getvalue())
+    with pytest.raises(ValueError, match="it has W1 twice"):
+        load_weights(tmp_path / "twice.npz")
+
+
+def test_a_name_that_two_tensors_have_is_refused(tmp_path):
+    path = tmp_path / "twice.safetensors"
+    save_file({"W1": np.eye(2)}, path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    [entry] = json.loads(content[8 : 8 + length]).values()
+    header = f'{{"W1":{json.dumps(entry)},"W1":{json.dumps(entry)}}}'.encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + length :])
+    with pytest.raises(ValueError, match="it has W1 twice"):
+        load_weights(path)
 
 
 def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):

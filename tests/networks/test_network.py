@@ -45,6 +45,55 @@ def test_weights_and_biases_come_back_as_given():
     assert not any(layer.learn_bias for layer in net.layers)
 
 
+def test_other_weights_are_checked_and_copied():
+    net = dln.LinearNetwork(
+        [dln.Dense(np.ones((3, 2)), np.ones(3)), dln.Chain([dln.Dense(np.ones((2, 3))), dln.Residual(np.eye(2))])]
+    )
+    first, chained = np.full((3, 2), 2.0), (np.full((2, 3), 3.0), np.zeros((2, 2)))
+    other = net.with_weights([first, chained])
+    expected = chained[0] @ (first @ np.ones(2) + 1)
+    first[:], chained[0][:] = 0, 0
+    np.testing.assert_array_equal(other(np.ones(2)), expected)
+    assert not other.layers[0].weight.flags.writeable
+    for wrong, message in (
+        ([first], "1 entries; wanted 2"),
+        ([first.T, chained], r"`weights\[0\]` has shape \(2, 3\); wanted \(3, 2\)"),
+        ([first, (chained[0],)], r"`weights\[1\]` has 1 entries"),
+        ([np.full((3, 2), np.nan), chained], r"`weights\[0\]` holds NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            net.with_weights(wrong)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda array: dln.Prior(array, 1.0).mean,
+        lambda array: dln.Prior(0.0, array).covariance,
+        lambda array: dln.SoftOutput(array).beta,
+        lambda array: dln.Algorithm("pc", nudge=array).given["nudge"],
+        lambda array: dln.Algorithm("pc", covariances=[array, None]).given["covariances"][0],
+        lambda array: dln.LinearNetwork.from_weights([np.eye(3)]).with_weights([array]).weights[0],
+    ],
+    ids=["mean", "covariance", "beta", "nudge", "covariances", "weights"],
+)
+def test_what_is_kept_is_a_copy(make):
+    given = np.eye(3)
+    found = make(given)
+    assert not np.shares_memory(found, given)
+    np.testing.assert_array_equal(found, np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("whole", "like"), [(2**53 + 1, np.float64), (2**24 + 1, np.float32), (-(2**53) - 1, np.float64)]
+)
+def test_whole_numbers_that_would_be_rounded_are_refused(whole, like):
+    net = dln.LinearNetwork.from_weights([np.eye(2, dtype=like)])
+    with pytest.raises(ValueError, match="`x` holds whole numbers that"):
+        net(np.array([whole, 0]))
+    np.testing.assert_array_equal(net(np.array([2**24, 0])), [2**24, 0])
+
+
 def test_a_stack_of_weights_is_a_list_of_them():
     stack = np.random.default_rng(0).normal(size=(3, 2, 2))
     for one, other in zip(dln.LinearNetwork.from_weights(stack).weights, stack, strict=True):

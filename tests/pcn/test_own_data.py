@@ -103,6 +103,74 @@ def test_bad_tables(text, message, tmp_path):
         load_dataset(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("first", ["0,1,2,3", "0,1,2,label", "2019,2020,2021,label"])
+def test_a_first_line_of_numbers_may_be_names(first, tmp_path):
+    """As pandas writes them for a table without names."""
+    lines = [",".join(map(str, [*row, label])) for row, label in zip(X, Y, strict=True)]
+    with pytest.raises(ValueError, match="begins with a line of numbers that may be names"):
+        load_dataset(write(tmp_path, "\n".join([first, *lines])))
+    assert load_dataset(write(tmp_path, "\n".join([*lines, "0,1,2,1"]))).classes == 2
+
+
+@pytest.mark.parametrize("names", [",a,b,c,label\n", "Unnamed: 0,a,b,c,label\n", ""])
+def test_a_first_column_may_count_the_lines(names, tmp_path):
+    lines = [",".join(map(str, [n, *row, label])) for n, (row, label) in enumerate(zip(X, Y, strict=True))]
+    with pytest.raises(ValueError, match="a first column without a name that counts the lines"):
+        load_dataset(write(tmp_path, names + "\n".join(lines)))
+    assert load_dataset(write(tmp_path, "time,a,b,c,label\n" + "\n".join(lines))).shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [(("007", "7"), 2), (("1.0", "1", "2"), 2), ((str(2**53), str(2**53 + 1)), 2), (("1_0", "10"), 2)],
+)
+def test_labels_that_are_written_differently_are_not_mixed_up(labels, classes, tmp_path):
+    lines = [f"{x},{labels[n % len(labels)]}" for n, x in enumerate(X[:, 0])]
+    assert load_dataset(write(tmp_path, "\n".join(lines))).classes == classes
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1,2,a\n3,4,\n", "as its sample 1; wanted 2 numbers and a label"),
+        ("1,2,é\n".encode("latin-1"), "is no text in UTF-8"),
+        ("1,2,a\n".encode("utf-16"), "is no text in UTF-8"),
+        (b"9" * 200_000 + b",1,0\n", "cannot be read as .csv"),
+        (b"1,inf\n2,0\n", "inf, which is no class"),
+    ],
+    ids=["no label", "latin-1", "utf-16", "endless", "infinite"],
+)
+def test_text_that_is_no_table(content, message, tmp_path):
+    (tmp_path / "my.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_dataset(str(tmp_path / "my.csv"))
+
+
+def test_samples_keep_their_precision(save):
+    assert load_dataset(save(x=X, y=Y)).train.samples.dtype == np.float64
+    assert load_dataset(save(x=X.astype(np.float16), y=Y)).train.samples.dtype == np.float32
+    constant = np.concatenate([X, np.full((20, 1), 1e9 + 0.1)], axis=1)
+    assert load_dataset(save(x=constant, y=Y)).shape == (4,)
+    for lost in (X + 1e9, np.arange(60).reshape(20, 3) + 2**40):
+        with pytest.raises(ValueError, match="numbers that 32 bits do not tell apart"):
+            load_dataset(save(x=lost, y=Y))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_with_the_channels_last_are_asked_for_in_another_order(channels, save):
+    images = DRAW.uniform(size=(20, 6, 5, channels))
+    with pytest.raises(ValueError, match=r"looks like images \(N, H, W, C\)"):
+        load_dataset(save(x=images, y=Y))
+    assert load_dataset(save(x=images.transpose(0, 3, 1, 2), y=Y)).shape == (channels, 6, 5)
+
+
+@pytest.mark.parametrize("test_labels", [Y.astype(str), np.eye(2)[Y], np.eye(3)[Y]])
+def test_labels_of_two_kinds_are_refused(test_labels, save):
+    train_labels = np.eye(2)[Y] if test_labels.shape[1:] == (3,) else Y
+    with pytest.raises(ValueError, match="labels of another kind"):
+        load_dataset(save(x_train=X, y_train=train_labels, x_test=X, y_test=test_labels))
+
+
 def test_a_missing_file_and_a_near_name():
     with pytest.raises(FileNotFoundError, match=re.escape("none.npz")):
         check_name("none.npz", None)

@@ -80,7 +80,7 @@ def _enlarged(split: Split) -> Split:
 def _vectors(name: str, features: Any, labels: Any, share: int = TEST_SHARE) -> Dataset:
     """A data set of vectors, standardised by the mean and the deviation of its training set."""
     classes, numbers = np.unique(labels, return_inverse=True)
-    train, test = parted(features, numbers, share)
+    train, test = parted(np.asarray(features, np.float32), numbers, share)
     return Dataset(name, train, test, len(classes), standard(train.samples))
 
 
@@ -94,7 +94,7 @@ def standard(samples: np.ndarray) -> Normalisation:
 def parted(samples: Any, labels: Any, share: int = TEST_SHARE) -> tuple[Split, Split]:
     """Shuffle, always in the same way, and set one in ``share`` samples apart."""
     order = np.random.default_rng(0).permutation(len(labels))
-    samples, labels = np.asarray(samples, np.float32)[order], as_labels(labels)[order]
+    samples, labels = np.asarray(samples)[order], as_labels(labels)[order]
     test = len(order) // share
     return Split(samples[test:], labels[test:]), Split(samples[:test], labels[:test])
 

@@ -10,7 +10,7 @@ from ...numerics.checks import as_count
 
 @dataclass(frozen=True)
 class Split:
-    """Samples ``(N, ...)``, bytes for images ``(N, C, H, W)`` and float32 otherwise, and their classes ``(N,)``."""
+    """Samples ``(N, ...)``, bytes for images ``(N, C, H, W)`` and numbers otherwise, and their classes ``(N,)``."""
 
     samples: np.ndarray
     labels: np.ndarray

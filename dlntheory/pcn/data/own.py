@@ -1,6 +1,5 @@
 """Data of one's own: samples with labels in an ``.npz`` or a ``.csv`` file."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +7,15 @@ import numpy as np
 from ...files.arrays import read_arrays
 from .bundled import parted, standard
 from .dataset import Dataset, Normalisation, Split, as_labels
+from .table import LARGEST, read_csv
 
 SUFFIXES = (".npz", ".csv")
 SPLIT = ("x_train", "y_train", "x_test", "y_test")
 WHOLE = ("x", "y")
+CHANNELS = (1, 3, 4)
+"""How many channels the images of files have."""
+LOST = 0.01
+"""What 32 bits may change in a feature, as a share of its deviation."""
 CLASSES = "wanted one class a sample: whole numbers, words, or rows with a single 1"
 WANTED = f"wanted arrays {' and '.join(WHOLE)}, or {', '.join(SPLIT)}"
 
@@ -28,7 +32,7 @@ def read_own(name: str) -> Dataset:
     becomes a test sample; or ``x_train``, ``y_train``, ``x_test`` and ``y_test``. A ``.csv`` file has a sample a line,
     its label last, and may begin with a line of names. Labels are whole numbers, words, or rows with a single one;
     classes are numbered in their order. Samples are standardised by the training set, vectors by feature and images by
-    channel.
+    channel. They keep the precision of the file; a run computes in its own.
 
     Args:
         name: the path.
@@ -38,8 +42,9 @@ def read_own(name: str) -> Dataset:
 
     Raises:
         FileNotFoundError: for a missing file.
-        ValueError: for other arrays, samples without numbers, NaN or infinity, labels that are no classes, fewer than
-            two classes, or a class without a training sample.
+        ValueError: for other arrays, samples without numbers, NaN or infinity, numbers that 32 bits do not tell apart,
+            labels that are no classes, fewer than two classes, a class without a training sample, or what may be read
+            in two ways.
 
     Example:
         >>> import numpy as np
@@ -49,12 +54,14 @@ def read_own(name: str) -> Dataset:
         (2, 8, 2, (2,))
     """
     path = Path(name)
-    arrays = _read_csv(path) if path.suffix.lower() == ".csv" else read_arrays(path)[0]
+    arrays = read_csv(path) if path.suffix.lower() == ".csv" else read_arrays(path)[0]
     names = SPLIT if set(SPLIT) == set(arrays) else WHOLE
     if set(names) != set(arrays):
         raise ValueError(f"{path} has the arrays {', '.join(sorted(arrays)) or 'none'}; {WANTED}.")
     samples = [_as_samples(f"`{each}` of {path}", arrays[each]) for each in names[::2]]
     labels = [_as_words(f"`{each}` of {path}", arrays[each]) for each in names[1::2]]
+    if len({(arrays[each].shape[1:], arrays[each].dtype.kind in "US") for each in names[1::2]}) > 1:
+        raise ValueError(f"{path} has training labels of another kind than its test labels; {CLASSES}.")
     for x, y in zip(samples, labels, strict=True):
         if len(x) != len(y):
             raise ValueError(f"{path} has {len(x)} samples and {len(y)} labels of them; wanted one label a sample.")
@@ -80,14 +87,26 @@ def _normalisation(samples: np.ndarray) -> Normalisation:
 
 
 def _as_samples(name: str, array: np.ndarray) -> np.ndarray:
-    """Vectors or images of finite numbers, in 32 bits."""
+    """Vectors or images of finite numbers, in 64 bits if the file has more than 32."""
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {array.dtype}; wanted numbers.")
     if array.ndim not in (2, 4) or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}; wanted (samples, features), or images (N, C, H, W).")
-    found = array.astype(np.float32)
-    if not np.isfinite(found).all():
+    if array.ndim == 4 and min(array.shape[1:3]) > max(CHANNELS) and array.shape[3] in CHANNELS:
+        raise ValueError(
+            f"{name} has shape {array.shape}, which looks like images (N, H, W, C); wanted images (N, C, H, W), "
+            f"as {name.split('`')[1]}.transpose(0, 3, 1, 2) gives them."
+        )
+    found = array.astype(np.result_type(array.dtype, np.float32))
+    with np.errstate(over="ignore"):
+        shorter = found.astype(np.float32)
+    if not np.isfinite(shorter).all():
         raise ValueError(f"{name} holds NaN, infinity or numbers beyond 32 bits; wanted finite numbers.")
+    spread = found.std(axis=0)
+    if ((np.abs(shorter - found).max(axis=0) > LOST * spread) & (spread > 0)).any():
+        raise ValueError(
+            f"{name} holds numbers that 32 bits do not tell apart, such as {found.max():.9g}; subtract what they share."
+        )
     return found
 
 
@@ -102,39 +121,9 @@ def _as_words(name: str, labels: np.ndarray) -> np.ndarray:
     if labels.ndim != 1 or labels.size == 0:
         raise ValueError(f"{name} has shape {labels.shape}; {CLASSES}.")
     if labels.dtype.kind == "f":
-        if not np.array_equal(labels, np.round(labels)):
-            raise ValueError(f"{name} holds {labels[labels != np.round(labels)][0]}, which is no class; {CLASSES}.")
+        if (odd := ~((labels == np.round(labels)) & (np.abs(labels) <= LARGEST))).any():
+            raise ValueError(f"{name} holds {labels[odd][0]}, which is no class; {CLASSES}.")
         return labels.astype(np.int64)
     if labels.dtype.kind not in "biuUS":
         raise ValueError(f"{name} has dtype {labels.dtype}; {CLASSES}.")
     return labels
-
-
-def _read_csv(path: Path) -> dict[str, np.ndarray]:
-    """The columns but the last as numbers, and the last as it stands; the first line may have names."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if rows and not all(map(_is_number, rows[0][:-1])):
-        rows = rows[1:]
-    if not rows or len(rows[0]) < 2:
-        raise ValueError(f"{path} has no line of numbers with a label; wanted a sample a line, its label last.")
-    for line, row in enumerate(rows):
-        if len(row) != len(rows[0]) or not all(map(_is_number, row[:-1])):
-            raise ValueError(
-                f"{path} has {','.join(row)[:60]!r} as its sample {line}; "
-                f"wanted {len(rows[0]) - 1} numbers and a label."
-            )
-    labels = [row[-1].strip() for row in rows]
-    numbers = all(map(_is_number, labels))
-    return {
-        "x": np.array([list(map(float, row[:-1])) for row in rows]),
-        "y": np.array(list(map(float, labels)) if numbers else labels),
-    }
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

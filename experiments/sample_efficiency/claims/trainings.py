@@ -1,7 +1,7 @@
 """Trainings in the figures' data, each algorithm at its best learning rate, and how two of them compare.
 
-Errors are compared by their decimal logarithm, seed by seed. Below `curves.TIE` of the error before training they are
-rounding, and equal; two algorithms that both end there are compared by the steps that they took to get there.
+Errors are compared by their decimal logarithm, seed by seed, and ties are decided as those of learning rates are
+(`dlntheory.training.comparison`).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..curves import TIE
+from dlntheory.training.comparison import gains, powers
+
 from ..single_step import CURVES
 from .data import INITIALISATIONS, NoData, PanelData, Results
 from .verdicts import Case, Where, above
@@ -25,15 +26,13 @@ class Training(NamedTuple):
         where: the initialisation, sizes and batch, and whose range of learning rates was tried.
         steps: when errors were measured, the first before training.
         errors: by curve, at the best learning rate, ``(seeds, times)``.
-        rates: how many learning rates were tried.
-        best: by curve, which of them is best.
+        ends: by curve, the errors at the end over those before training, ``(rates, seeds)``, in powers of ten.
     """
 
     where: dict[str, Any]
     steps: np.ndarray
     errors: Mapping[str, np.ndarray]
-    rates: int
-    best: Mapping[str, int]
+    ends: Mapping[str, np.ndarray]
 
 
 def trainings(results: Results, figure: int, letters: str = "ABCDEFGH") -> list[Training]:
@@ -52,6 +51,11 @@ def trainings(results: Results, figure: int, letters: str = "ABCDEFGH") -> list[
 def training(panel: PanelData) -> Training:
     """The panel as a training."""
     config, arrays = panel.config, panel.arrays
+    starts = arrays["errors"][:, None, :, 0]
+    ends = [
+        logs(np.stack(np.broadcast_arrays(*pair), axis=-1))[..., -1]
+        for pair in zip(starts, arrays["final"], strict=True)
+    ]
     return Training(
         where={
             "initialisation": INITIALISATIONS[config["init"]],
@@ -62,31 +66,22 @@ def training(panel: PanelData) -> Training:
         },
         steps=arrays["steps"],
         errors=dict(zip(config["curves"], arrays["errors"], strict=True)),
-        rates=len(arrays["learning_rates"]),
-        best=dict(zip(config["curves"], arrays["best"].tolist(), strict=True)),
+        ends=dict(zip(config["curves"], ends, strict=True)),
     )
 
 
 def logs(errors: np.ndarray, most: float = np.inf) -> np.ndarray:
-    """The decimal logarithm of errors relative to those before training, neither below `TIE` nor above ``most``."""
-    shares = np.asarray(errors, np.float64) / np.asarray(errors, np.float64)[:, :1]
-    largest = min(most, np.finfo(np.float64).max)
-    return np.asarray(np.log10(np.clip(np.nan_to_num(shares, nan=largest, posinf=largest), TIE, largest)))
+    """The decimal logarithm of errors relative to those before training, neither rounding nor above ``most``."""
+    return np.asarray(powers(np.asarray(errors, np.float64), most))
 
 
 def lower(training: Training, better: str, worse: str, where: Where, least: float = LITTLE) -> Case:
     """One curve ends lower than another; of two that end below rounding, it gets there in fewer steps."""
-    first, second = (training.errors[name] for name in (better, worse))
-    gain = (logs(second) - logs(first))[:, -1]
-    if (np.stack([logs(first), logs(second)])[..., -1] > np.log10(TIE)).any():
+    gain, in_steps = gains(*(np.asarray(training.errors[name], np.float64) for name in (better, worse)))
+    if not in_steps:
         return above(where, gain, least=least)
     resolution = float(np.diff(training.steps).max())
-    return above(where, arrival(training, worse) - arrival(training, better), least=resolution, unit="steps")
-
-
-def arrival(training: Training, curve: str) -> np.ndarray:
-    """After how many steps every seed's error is below rounding."""
-    return np.asarray(training.steps[(logs(training.errors[curve]) <= np.log10(TIE)).argmax(axis=1)])
+    return above(where, resolution * gain, least=resolution, unit="steps")
 
 
 def compared(where: Where, better: str, worse: str) -> dict[str, Any]:

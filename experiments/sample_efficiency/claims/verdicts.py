@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .data import NoData, Results
+from dlntheory.numerics.kinds import in_double_precision
+from dlntheory.training.comparison import mean_and_error as over_seeds
+from dlntheory.training.comparison import within_noise
 
-CLEAR = 2.0
-"""By how many standard errors a mean over seeds must differ from its threshold to count."""
+from .data import NoData, Results
 
 Where = Mapping[str, str | int | float]
 """The factors of a case, such as ``{"initialisation": "Kaiming", "hidden layers": 8}``."""
@@ -45,7 +46,7 @@ class Case(NamedTuple):
     @property
     def side(self) -> str:
         """``right``, ``wrong``, or ``noise``, which counts for neither."""
-        if abs(self.margin) <= max(CLEAR * self.error, self.least):
+        if within_noise(self.margin, self.error, self.least):
             return "noise"
         return "right" if self.margin > 0 else "wrong"
 
@@ -70,9 +71,8 @@ def slight(where: Where, value: Any, largest: float, least: float = 0.0) -> Case
 
 def mean_and_error(value: Any) -> tuple[float, float]:
     """The mean and its standard error, which is zero for a single number."""
-    numbers = np.atleast_1d(np.asarray(value, float))
-    error = numbers.std(ddof=1) / math.sqrt(len(numbers)) if len(numbers) > 1 else 0.0
-    return float(numbers.mean()), float(error)
+    mean, error = over_seeds(np.atleast_1d(np.asarray(value, float)))
+    return float(mean), float(error)
 
 
 class Verdict(NamedTuple):
@@ -126,7 +126,8 @@ class Claim:
     def decide(self, results: Results) -> Verdict:
         """Make every comparison; without data, the verdict is the command that makes them."""
         try:
-            return verdict_of(list(self.cases(results)))
+            with in_double_precision():
+                return verdict_of(list(self.cases(results)))
         except NoData as missing:
             return Verdict("no data", f"wanted: {missing}")
 
