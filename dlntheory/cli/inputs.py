@@ -176,9 +176,11 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
         try:
             with path.open("rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
+                if file.read(1):
+                    raise ValueError("it goes on after its first array; wanted one array")
         except (ValueError, EOFError) as error:
             raise ValueError(f"{path} cannot be read as .npy: {error}") from error
-        if np.can_cast(array.dtype, float):
+        if array.dtype.kind == "f" and np.can_cast(array.dtype, float):
             array = array.astype(float)
         return shaped(np.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)
 

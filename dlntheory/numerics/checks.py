@@ -44,8 +44,7 @@ def _exact(whole: Any, target: Any) -> bool:
     digits = np.finfo(target).nmant + 1
     if whole.dtype.itemsize * 8 <= digits or not whole.size:
         return True
-    numbers = np.asarray(whole)
-    return -(2**digits) <= int(numbers.min()) and int(numbers.max()) <= 2**digits
+    return -(2**digits) <= int(whole.min()) and int(whole.max()) <= 2**digits
 
 
 def _check_numbers(name: str, array: Any) -> None:

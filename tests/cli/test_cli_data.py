@@ -121,3 +121,22 @@ def test_names_that_do_not_tell_the_order_are_refused_in_a_line(command, folder)
     assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 1
     assert "--order" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda file: [np.save(file, np.eye(2)) for _ in range(2)], "goes on after its first array"),
+        (lambda file: np.save(file, np.full((2, 2), 2**53 + 1)), "whole numbers that float64 would round"),
+    ],
+    ids=["two arrays", "rounded"],
+)
+def test_a_file_of_inputs_is_neither_cut_nor_rounded(write, message, folder):
+    dln.save_weights("weights.npz", dln.LinearNetwork.from_weights([np.eye(2)]))
+    np.save("y.npy", np.eye(2))
+    with open("x.npy", "wb") as file:
+        write(file)
+    done = CliRunner().invoke(app, ["align", "weights.npz", "--inputs", "x.npy", "--targets", "y.npy"])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1

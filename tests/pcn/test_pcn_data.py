@@ -125,6 +125,17 @@ def test_idx_under_other_names_and_in_other_places(name, place, change, tmp_path
         assert found.folder == tmp_path / place
 
 
+def test_a_file_that_is_there_twice_is_read_if_both_hold_the_same(tmp_path):
+    drawn = write_mnist(tmp_path)
+    labels = tmp_path / "train-labels-idx1-ubyte"
+    (tmp_path / f"{labels.name}.gz").write_bytes(gzip.compress(labels.read_bytes()))
+    assert_same(load_dataset("mnist", tmp_path).train, *drawn[0])
+    data = labels.read_bytes()
+    (tmp_path / f"{labels.name}.gz").write_bytes(gzip.compress(data[:-1] + bytes([data[-1] ^ 1])))
+    with pytest.raises(ValueError, match="hold different numbers; wanted one of them"):
+        load_dataset("mnist", tmp_path)
+
+
 def test_the_files_of_one_data_set_are_in_one_place(tmp_path):
     """Images of one are never read with labels of another."""
     for place in ("MNIST/raw", "FashionMNIST/raw"):
@@ -315,6 +326,14 @@ def test_tiny_imagenet_in_other_layouts(train, test, suffix, encoding, tmp_path)
     for split in (data.train, data.test):
         assert abs(split.samples.mean((1, 2, 3)) - np.array([200, 50])[split.labels]).max() <= 2
         assert sorted(split.labels) == [0, 1]
+
+
+def test_pictures_of_another_kind_are_not_left_out(tmp_path):
+    write_jpegs(tmp_path)
+    folder = next((tmp_path / "train").iterdir())
+    (folder / "one.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"one.png would be left out; wanted JPEGs alone"):
+        load_dataset("cifar10-jpeg", tmp_path)
 
 
 def test_pictures_without_a_class_are_not_left_out(tmp_path):

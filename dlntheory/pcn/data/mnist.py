@@ -1,6 +1,7 @@
 """MNIST and its relatives: four files in IDX format, as their authors, torchvision and others name and place them."""
 
 import hashlib
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .dataset import Split, as_labels
-from .idx import read_idx
+from .idx import GZIP, read_idx
 
 IDX_PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 IMAGES = IDX_PARTS[::2]
@@ -62,6 +63,7 @@ def find(folder: Path, name: str = "mnist", parts: Sequence[str] = IDX_PARTS) ->
 
     Raises:
         FileNotFoundError: if no place has all of them; the message names what the first place lacks.
+        ValueError: for a file that is there twice, under two names, with different contents.
     """
     for place in _places(folder, name):
         paths = [_find(place, part) for part in parts]
@@ -126,7 +128,17 @@ def _find(folder: Path, part: str) -> Path | None:
     names = [f"{spelling}{suffix}" for spelling in (part, part.replace("-idx", ".idx")) for suffix in ("", ".gz")]
     paths = [folder / name for name in names]
     inside = [folder / outer / name for outer in names for name in names]
-    return next((path for path in (*paths, *inside) if path.is_file()), None)
+    found = [path for path in (*paths, *inside) if path.is_file()]
+    for other in found[1:]:
+        if _checksum(other) != _checksum(found[0]):
+            raise ValueError(f"{found[0]} and {other} hold different numbers; wanted one of them.")
+    return next(iter(found), None)
+
+
+def _checksum(path: Path) -> int:
+    """The CRC-32 of the contents, which a compressed file says at its end."""
+    data = path.read_bytes()
+    return int.from_bytes(data[-8:-4], "little") if data.startswith(GZIP) else zlib.crc32(data)
 
 
 def _rows(path: Path) -> np.ndarray:

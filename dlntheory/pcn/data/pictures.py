@@ -15,6 +15,7 @@ from .dataset import Split, as_labels
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_ARCHIVE = "cifar10-jpeg.tar.xz"
 SUFFIXES = (".jpeg", ".jpg")
+OTHER_SUFFIXES = (".bmp", ".gif", ".png", ".tif", ".tiff", ".webp")
 LARGEST_PICTURE = 1 << 20
 """Bytes of a compressed picture of at most 64 × 64 pixels: far more than it has."""
 
@@ -113,12 +114,14 @@ def _in_folders(folder: Path) -> Iterator[Picture]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The JPEGs of a folder by name; none where there is no folder."""
+    """The JPEGs of a folder by name; none where there is no folder. Refuses other pictures beside them."""
     if not folder.is_dir():
         return []
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    shown = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    found = sorted(path for path in shown if path.suffix.lower() in SUFFIXES)
+    if found and (others := sorted(path for path in shown if path.suffix.lower() in OTHER_SUFFIXES)):
+        raise ValueError(f"{others[0]} would be left out; wanted JPEGs alone.")
+    return found
 
 
 def _read_archive(path: Path) -> tuple[Split, Split]:
