@@ -4,35 +4,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import dlntheory as dln
+from dlntheory.report.style import COLOURS, COLUMN, PAGE, head, styled
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-BP, PC, TARGET, OTHER, GREY = "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#666666"
-"""Okabe and Ito's, as everywhere."""
-STYLE = {
-    "font.size": 8, "axes.titlesize": 8, "axes.spines.top": False, "axes.spines.right": False,
-    "svg.hashsalt": "dlntheory", "figure.facecolor": "white", "savefig.facecolor": "white",
-}  # fmt: skip
+BP, PC, TARGET, OTHER, GREY = (COLOURS[name] for name in ("bp", "pc", "target", "interference", "aside"))
+RULES = {"bp": ("BP", BP, 1, 0.83), "pc": ("PC", PC, 5.3, 0.64), "pc:decorrelated": ("PC, decorrelated", PC, 38, 0.95)}
+"""Of each curve its label, its colour, and where the label stands."""
+MARKERS = {"o": 5, "*": 8}
+"""The sizes of a prediction and of a target."""
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, "all")
 
 
 def front() -> Figure:
     """The question, and an answer: the direction of an update, and alignment by batch size in a trained network."""
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    figure = Figure(figsize=(PAGE, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
     one_update(left)
     by_batch(right)
-    right.set_title("B   A network trained on digits, by batch size", loc="left")
+    head(right, "A network trained on digits, by batch size", "B")
     return figure
 
 
 def concepts() -> Figure:
     """Residual and update; equilibrium; interference."""
-    figure = Figure(figsize=(7, 2.5), layout="constrained")
+    figure = Figure(figsize=(PAGE, 2.5), layout="constrained")
     axes = figure.subplots(1, 3)
     for draw, ax in zip((one_update, equilibrium, interference), axes, strict=True):
         draw(ax)
@@ -41,7 +40,7 @@ def concepts() -> Figure:
 
 def batch_size() -> Figure:
     """Alignment by batch size, for the tutorial."""
-    figure = Figure(figsize=(5.5, 2.7), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 2.5), layout="constrained")
     by_batch(figure.subplots())
     return figure
 
@@ -50,18 +49,18 @@ def one_update(ax: Any) -> None:
     """The first movement of the prediction in the paper's toy network, by rule; one input, two outputs."""
     net, x, y = dln.LinearNetwork.from_weights([[[1.0]], [[1.0], [1.0]]]), [1.0], np.array([-1.0, 1.0])
     start = np.asarray(net(x))
-    for rule, colour, length, at in (("bp", BP, 1.5, (0.1, 0.04)), ("pc", PC, 1.5, (-1.3, 0.42))):
+    for rule, colour, at, side in (("bp", BP, (-0.15, 0.15), "left"), ("pc", PC, (-0.5, 0.45), "right")):
         change = np.asarray(dln.prediction_change(net, x, y, rule))
-        _arrow(ax, start, start + length * change / np.linalg.norm(change), colour)
+        _arrow(ax, start, start + 1.5 * change / np.linalg.norm(change), colour)
         aligned = float(dln.target_alignment(net, x, y, rule))
-        ax.text(*at, f"{rule.upper()}: {aligned:.2f}", color=colour, ha="left", va="center")
+        ax.text(*at, f"{rule.upper()}: {aligned:.2f}", color=colour, ha=side, va="center")
     _arrow(ax, start, y, GREY, linestyle=(0, (3, 2)))
     ax.text(0, 1.07, "residual", color=GREY, ha="center", va="bottom")
-    for point, colour, text in ((start, "black", "prediction"), (y, TARGET, "target")):
-        ax.plot(*point, "o", color=colour, markersize=5)
-        ax.text(point[0], point[1] + 0.22, text, color=colour, ha="center", va="bottom")
-    _outputs(ax, (-1.7, -0.1), (1.7, 1.6))
-    ax.set_title("A   Does an update move a\nprediction straight at its target?", loc="left")
+    for point, mark, text, side in ((start, "o", "prediction", "left"), (y, "*", "target", "right")):
+        ax.plot(*point, mark, color=TARGET, markersize=MARKERS[mark])
+        ax.text(point[0], point[1] + 0.1, text, ha=side, va="bottom")
+    _outputs(ax, (-1.7, 0.1), (1.7, 1.4))
+    head(ax, "Does an update move a prediction straight at its target?", "A")
 
 
 def equilibrium(ax: Any) -> None:
@@ -72,14 +71,14 @@ def equilibrium(ax: Any) -> None:
     settled = np.array([float(np.squeeze(each)) for each in dln.equilibrium(net, x, y).activities])
     ax.plot(layers, forward, "o-", color=GREY, markersize=4)
     ax.plot(layers, settled, "o-", color=PC, markersize=4)
-    ax.plot(4, y[0], "o", color=TARGET, markersize=6)
+    ax.plot(4, y[0], "*", color=TARGET, markersize=MARKERS["*"])
     ax.text(2.2, 0.72, "forward pass", color=GREY, ha="center")
     ax.text(1.75, 2.1, "at equilibrium", color=PC, ha="right")
     ax.text(4, 3.12, "target", color=TARGET, ha="center")
     ax.annotate("", (4, 2.92), (4, 1.08), arrowprops={"arrowstyle": "->", "color": GREY, "linestyle": "--"})
     ax.text(3.9, 1.75, "residual", color=GREY, ha="right")
     ax.set(xlim=(-0.3, 4.5), ylim=(0.4, 3.5), xticks=layers, yticks=[], xlabel="layer", ylabel="activity")
-    ax.set_title("B   Inference shares the\nresidual among the layers", loc="left")
+    head(ax, "Inference shares the residual among the layers", "B")
 
 
 def interference(ax: Any) -> None:
@@ -95,14 +94,14 @@ def interference(ax: Any) -> None:
     _arrow(ax, first, last, OTHER)
     _arrow(ax, start, last, "black")
     ax.plot(*start, "o", color="black", markersize=5)
-    ax.plot(*target, "o", color=TARGET, markersize=5)
+    ax.plot(*target, "*", color=TARGET, markersize=MARKERS["*"])
     ax.text(target[0], target[1] + 0.07, "target", color=TARGET, ha="center", va="bottom")
     ax.text(start[0], start[1] - 0.07, "prediction", ha="center", va="top")
     ax.text(*((start + first) / 2 + [-0.1, 0.05]), "its own\nupdate", color=PC, ha="right", va="center")
     ax.text(*((first + last) / 2 + [0.05, 0.05]), "the other's:\ninterference", color=OTHER, ha="left", va="bottom")
     ax.text(*((start + last) / 2 + [0.08, -0.04]), "both", ha="left", va="top")
     _outputs(ax, (0.6, 0.15), (2.5, 1.9))
-    ax.set_title("C   In a batch, one sample's update\nmoves the other's prediction", loc="left")
+    head(ax, "In a batch, one sample's update moves the other's prediction", "C")
 
 
 def contributions(net: dln.LinearNetwork, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
@@ -118,22 +117,12 @@ def contributions(net: dln.LinearNetwork, x: np.ndarray, y: np.ndarray) -> list[
 
 def by_batch(ax: Any) -> None:
     """Alignment by batch size of the network that comes with the library, with the standard error over batches."""
-    rules = {"bp": ("BP", BP, "-"), "pc": ("PC", PC, "-"), "pc:decorrelated": ("PC, decorrelated", PC, ":")}
-    found = dln.compare(*dln.digits(), list(rules), list(SIZES))
-    for (label, colour, line), rows in zip(rules.values(), _by_rule(found), strict=True):
-        sizes, means, errors = (np.array([getattr(row, name) for row in rows]) for name in ("batch", "mean", "error"))
-        ax.errorbar(sizes, means, np.nan_to_num(errors), color=colour, linestyle=line, marker="o", markersize=3)
-        at = {"BP": (1, 0.83, "left"), "PC": (5.3, 0.64, "left"), "PC, decorrelated": (38, 0.95, "left")}[label]
-        ax.text(*at[:2], label, color=colour, ha=at[2], va="center")
+    dln.plot.batch_size(dln.compare(*dln.digits(), list(RULES), list(SIZES)), ax=ax)
+    ax.get_legend().remove()
+    for label, colour, *at in RULES.values():
+        ax.text(*at, label, color=colour, va="center")
     ax.axhline(1, color=GREY, linewidth=0.6, zorder=0)
-    ax.set(xscale="log", ylim=(-0.02, 1.06), xlabel="samples learned together", ylabel="target alignment")
-    ax.set_xticks(sizes, [str(size) for size in sizes], minor=False)
-    ax.minorticks_off()
-
-
-def _by_rule(found: dln.Comparison) -> list[list[Any]]:
-    keys = dict.fromkeys((row.rule, row.rescaling) for row in found.rows)
-    return [[row for row in found.rows if (row.rule, row.rescaling) == key] for key in keys]
+    ax.set(ylim=(-0.02, 1.06), xlabel="samples learned together")
 
 
 def _outputs(ax: Any, lower: tuple[float, float], upper: tuple[float, float]) -> None:
@@ -155,7 +144,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {"front": front, "concepts": concept
 
 def main() -> None:
     """Draw them."""
-    with mpl.rc_context(STYLE):
+    with styled():
         for name, draw in PICTURES.items():
             draw().savefig(FOLDER / f"{name}.svg", metadata={"Date": None})
             print(FOLDER / f"{name}.svg")

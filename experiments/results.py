@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlntheory.files.arrays import encode_arrays, read_arrays, write_together
-from dlntheory.report.pictures import UNDATED, encode_picture
+from dlntheory.report.pictures import encode_picture
 
 from .provenance import configuration as configuration
 
 ARRAYS, CONFIG = "arrays.npz", "config.json"
+FORMATS = (".png", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def deviation(values: np.ndarray, axis: int = -1) -> Any:
 def pictures(name: str, figure: Figure) -> dict[str, bytes]:
     """A figure as PNG and PDF, by the files' names; it is laid out once, which takes as long as drawing it."""
     encoded = {}
-    for suffix in UNDATED:
+    for suffix in FORMATS:
         encoded[f"{name}{suffix}"] = encode_picture(figure, suffix)
         figure.set_layout_engine("none")
     return encoded

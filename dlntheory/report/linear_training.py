@@ -13,7 +13,7 @@ from ..equilibria.problem import PrecisionError
 from ..learning.kernel import update_kernel
 from ..networks.network import LinearNetwork
 from ..training.train import Training
-from .plot import COLOURS, STYLES
+from .style import COLOURS, LINES, PAGE, entitle, head, legend_below, styled
 from .tables import network_title, titled_table
 from .words import fixed, number, rule_name, size
 
@@ -101,13 +101,16 @@ def runs_csv(runs: Sequence[RuleTraining]) -> bytes:
     return text.getvalue().encode()
 
 
+@styled()
 def runs_picture(record: dict[str, Any], runs: Sequence[RuleTraining]) -> Figure:
     """Error and alignment along the trainings, a line for each rule; a run that diverged ends with a cross."""
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    figure = Figure(figsize=(PAGE, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    figure.suptitle(f"{network_title(record)}, learning rate {record['learning_rate']:g}", fontsize="medium")
+    entitle(figure, f"{network_title(record)}, learning rate {record['learning_rate']:g}")
+    head(left, "Error of the map", "A")
+    head(right, "Target alignment", "B")
     for run in runs:
-        look: dict[str, Any] = {"color": COLOURS[run.rule], "linestyle": STYLES[run.rescaling], "label": run.name}
+        look: dict[str, Any] = {"color": COLOURS[run.rule], "linestyle": LINES[run.rescaling], "label": run.name}
         errors = np.asarray(run.trained.error)
         shown = np.flatnonzero((errors > 0) & (errors <= BEYOND * errors[0]))
         left.semilogy(shown, errors[shown], **look)
@@ -117,5 +120,5 @@ def runs_picture(record: dict[str, Any], runs: Sequence[RuleTraining]) -> Figure
         right.plot([line["step"] for line in lines], [line["alignment"] for line in lines], marker=".", **look)
     left.set(xlabel="step", ylabel="squared error of the map")
     right.set(xlabel="step", ylabel="target alignment")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure)
     return figure

@@ -6,13 +6,17 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from ..files.arrays import write_atomically
 from .comparison import Comparison, Row
-from .plot import COLOURS, batch_size
-from .tables import network_title
+from .plot import batch_size
+from .style import COLOURS, DPI, PAGE, entitle, head, legend_below, styled
+from .words import count, hidden_layers
 
-UNDATED: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}
+UNDATED: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None},
+}  # fmt: skip
 """The formats; the same data give the same file."""
 
 
@@ -29,29 +33,33 @@ def save_picture(figure: Figure, path: Path) -> None:
     write_atomically(path, encode_picture(figure, path.suffix.lower()))
 
 
+@styled()
 def encode_picture(figure: Figure, suffix: str) -> bytes:
-    """The figure in the format that the suffix says."""
+    """The figure in the format that the suffix says; PNG with 300 dots an inch and a palette of 256 colours."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=UNDATED[suffix])
+    figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=UNDATED[suffix])
+    if suffix == ".png":
+        whole = Image.open(buffer).convert("RGB")
+        buffer = io.BytesIO()
+        whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True, dpi=(DPI, DPI))
     return buffer.getvalue()
 
 
+@styled()
 def alignment_picture(record: dict[str, Any]) -> Figure:
     """Alignment by rule and batch size, and energy by layer."""
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    figure = Figure(figsize=(PAGE, 2.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    figure.suptitle(network_title(record))
-    _alignment_lines(left, record["batches"])
+    batch_size(Comparison([Row(**each) for each in record["batches"]]), ax=left)
+    left.get_legend().remove()
+    left.axhline(1, color="0.6", linestyle="--", linewidth=0.8)
+    head(left, "Alignment by rule and batch size", "A")
     _energy_bars(right, record["layers"])
+    head(right, "Energy by layer", "B")
+    sizes = f"{hidden_layers(record['widths'][1:-1])}, {count(record['samples'], 'sample')}"
+    entitle(figure, f"{record['name']}: {sizes}")
+    legend_below(figure)
     return figure
-
-
-def _alignment_lines(axes: Axes, batches: list[dict[str, Any]]) -> None:
-    batch_size(Comparison([Row(**each) for each in batches]), ax=axes)
-    axes.axhline(1, color="0.6", linestyle="--", linewidth=1)
-    axes.set(title="Alignment by rule and batch size")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
-    _without_frame(axes)
 
 
 def _energy_bars(axes: Axes, layers: list[dict[str, Any]]) -> None:
@@ -61,9 +69,4 @@ def _energy_bars(axes: Axes, layers: list[dict[str, Any]]) -> None:
     if min(energies) > 0 and max(energies) > 30 * min(energies):
         axes.set_yscale("log")
     axes.set_xticks(positions)
-    axes.set(xlabel="layer", ylabel="energy at equilibrium", title="Energy by layer")
-    _without_frame(axes)
-
-
-def _without_frame(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xlabel="layer", ylabel="energy at equilibrium")

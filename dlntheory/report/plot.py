@@ -3,16 +3,14 @@
 ``dln.plot.alignment``, ``energy``, ``spectrum``, ``training`` and ``batch_size``.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from .style import COLOURS, LINES, named_ticks, new_figure, positive, styled, whole_ticks
 from .words import rule_name
-
-COLOURS = {"bp": "#D55E00", "pc": "#0072B2", "natural": "#009E73", "evidence": "#CC79A7"}
-"""Okabe and Ito's, one per rule."""
-STYLES = {None: "-", "adaptive": "--", "adaptive_positive": "-.", "decorrelated": ":"}
 
 
 def by_rule(rows: Sequence[Any]) -> Iterator[tuple[tuple[str, str | None], list[Any]]]:
@@ -21,14 +19,20 @@ def by_rule(rows: Sequence[Any]) -> Iterator[tuple[tuple[str, str | None], list[
         yield key, [row for row in rows if (row.rule, row.rescaling) == key]
 
 
-def _axes(ax: Any) -> Any:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
+def _on_axes(draw: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Draw on the caller's axes as they are, or on new ones in the style of print."""
 
-    return Figure(figsize=(5.5, 3.4), layout="constrained").subplots()
+    @functools.wraps(draw)
+    def drawn(values: Any, ax: Any = None) -> Any:
+        if ax is not None:
+            return draw(values, ax)
+        with styled():
+            return draw(values, new_figure(height=2.2).subplots())
+
+    return drawn
 
 
+@_on_axes
 def batch_size(comparison: Any, ax: Any = None) -> Any:
     """Draw alignment against batch size, one line per rule, with the standard error of the mean over batches.
 
@@ -39,19 +43,16 @@ def batch_size(comparison: Any, ax: Any = None) -> Any:
     Returns:
         The axes.
     """
-    ax = _axes(ax)
     for (rule, rescaling), rows in by_rule(comparison.rows):
         sizes, means, errors = zip(*((row.batch, row.mean, row.error) for row in rows), strict=True)
-        style = {"color": COLOURS[rule], "linestyle": STYLES[rescaling], "label": rule_name(rule, rescaling)}
+        style = {"color": COLOURS[rule], "linestyle": LINES[rescaling], "label": rule_name(rule, rescaling)}
         ax.errorbar(sizes, means, np.nan_to_num(errors), marker="o", markersize=3, **style)
     ax.set(xlabel="batch size", ylabel="target alignment", xscale="log")
-    ticks = sorted({row.batch for row in comparison.rows})
-    ax.set_xticks(ticks, map(str, ticks))
-    ax.minorticks_off()
-    ax.legend(frameon=False)
-    return ax
+    named_ticks(ax, sorted({row.batch for row in comparison.rows}))
+    return beside(ax)
 
 
+@_on_axes
 def alignment(values: Any, ax: Any = None) -> Any:
     """Draw the distribution of alignments over samples, one line per rule, as the share of samples below a value.
 
@@ -62,15 +63,15 @@ def alignment(values: Any, ax: Any = None) -> Any:
     Returns:
         The axes.
     """
-    ax = _axes(ax)
     for label, each in values.items():
         defined = np.sort(np.asarray(each)[np.isfinite(np.asarray(each))])
-        ax.step(defined, np.arange(1, len(defined) + 1) / max(1, len(defined)), where="post", label=label)
+        colour = {"color": COLOURS[str(label).lower()]} if str(label).lower() in COLOURS else {}
+        ax.step(defined, np.arange(1, len(defined) + 1) / max(1, len(defined)), where="post", label=label, **colour)
     ax.set(xlabel="target alignment", ylabel="share of samples below", ylim=(0, 1.02))
-    ax.legend(frameon=False)
-    return ax
+    return beside(ax)
 
 
+@_on_axes
 def energy(by_layer: Any, ax: Any = None) -> Any:
     """Draw the energy of each layer, the mean over samples.
 
@@ -81,13 +82,14 @@ def energy(by_layer: Any, ax: Any = None) -> Any:
     Returns:
         The axes.
     """
-    ax = _axes(ax)
     means = np.atleast_2d(np.asarray(by_layer)).mean(axis=0)
-    ax.semilogy(np.arange(1, len(means) + 1), means, "o-", color=COLOURS["pc"], markersize=4)
-    ax.set(xlabel="layer", ylabel="energy", xticks=np.arange(1, len(means) + 1))
+    ax.semilogy(np.arange(1, len(means) + 1), positive(means), "o-", color=COLOURS["pc"])
+    ax.set(xlabel="layer", ylabel="mean energy")
+    whole_ticks(ax)
     return ax
 
 
+@_on_axes
 def spectrum(values: Any, ax: Any = None) -> Any:
     """Draw eigenvalues or singular values in descending order.
 
@@ -98,13 +100,14 @@ def spectrum(values: Any, ax: Any = None) -> Any:
     Returns:
         The axes.
     """
-    ax = _axes(ax)
     ordered = np.sort(np.asarray(values))[::-1]
     ax.plot(np.arange(1, len(ordered) + 1), ordered, ".-", color=COLOURS["pc"])
-    ax.set(xlabel="number", ylabel="value", yscale="log" if ordered[-1] > 0 else "linear")
+    ax.set(xlabel="number, from the largest", ylabel="value", yscale="log" if ordered[-1] > 0 else "linear")
+    whole_ticks(ax)
     return ax
 
 
+@_on_axes
 def training(trained: Any, ax: Any = None) -> Any:
     """Draw the loss along a training, and the error of the whole map where it was measured.
 
@@ -115,11 +118,16 @@ def training(trained: Any, ax: Any = None) -> Any:
     Returns:
         The axes.
     """
-    ax = _axes(ax)
-    ax.semilogy(np.arange(len(trained.loss)), np.asarray(trained.loss), color="0.4", label="loss of the minibatch")
+    loss = positive(trained.loss)
+    ax.semilogy(np.arange(len(loss)), loss, color=COLOURS["aside"], label="loss of the minibatch")
     if trained.error is not None:
         steps = np.arange(len(trained.error)) * trained.error_every
-        ax.semilogy(steps, np.asarray(trained.error), color=COLOURS["pc"], label="squared error of the map")
-    ax.set(xlabel="step")
-    ax.legend(frameon=False)
+        ax.semilogy(steps, positive(trained.error), color=COLOURS["pc"], label="squared error of the map")
+    ax.set(xlabel="step", ylabel="loss and error")
+    return beside(ax)
+
+
+def beside(ax: Any) -> Any:
+    """The axes, with their legend to the right, where no curve runs."""
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax

@@ -8,7 +8,12 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .style import COLUMN, PAGE, entitle, head, legend_below, positive, styled, whole_ticks
 
+ACCURACIES = {"accuracy": ("training", ":"), "test_accuracy": ("test", "-")}
+
+
+@styled()
 def training_picture(title: str, records: Sequence[dict[str, Any]], measure: str) -> Figure:
     """Mean energy by layer over training, and the accuracies on the training and the test set.
 
@@ -20,51 +25,61 @@ def training_picture(title: str, records: Sequence[dict[str, Any]], measure: str
     Returns:
         The figure, in the manner of figures 2 and 5 of Deeper PCNs.
     """
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    figure = Figure(figsize=(PAGE, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    figure.suptitle(title)
-    draw_energies(left, records)
+    epochs = [record for record in records if record["kind"] == "epoch"]
+    draw_energies(left, [record["epoch"] for record in epochs], [record["energy"] for record in epochs])
+    head(left, "Energy by layer", "A")
     draw_accuracies(right, records, measure)
+    head(right, measure.capitalize(), "B")
+    entitle(figure, title)
+    legend_below(figure)
     return figure
 
 
-def draw_energies(axes: Axes, records: Sequence[dict[str, Any]]) -> None:
-    """Energy by layer over training, on a logarithmic axis; zeros are left out."""
-    epochs = [record for record in records if record["kind"] == "epoch"]
-    energies = np.array([record["energy"] for record in epochs], float)
+def draw_energies(axes: Axes, epochs: Sequence[int], energies: Any) -> None:
+    """Energy by layer over training, ``(epoch, layer)``, on a logarithmic axis; zeros are left out."""
+    energies = positive(energies)
     if energies.size:
-        colours = colormaps["viridis"](np.linspace(0, 0.9, energies.shape[1]))
-        for layer, (values, colour) in enumerate(zip(energies.T, colours, strict=True), start=1):
-            shown = np.where(values > 0, values, np.nan)
-            axes.plot([record["epoch"] for record in epochs], shown, ".-", color=colour, label=f"layer {layer}")
-        if (energies > 0).any():
+        for layer, (values, colour) in enumerate(zip(energies.T, ramp(energies.shape[1]), strict=True), start=1):
+            axes.plot(epochs, values, ".-", color=colour, label=f"layer {layer}")
+        if np.isfinite(energies).any():
             axes.set_yscale("log")
-        axes.legend(fontsize="x-small", ncols=1 + energies.shape[1] // 8)
-    axes.set(xlabel="epoch", ylabel="energy, mean over samples", title="Energy by layer")
+    axes.set(xlabel="epoch", ylabel="mean energy")
+    whole_ticks(axes)
+
+
+def ramp(number: int) -> Any:
+    """Colours from dark to light for what has an order, such as layers."""
+    return colormaps["viridis"](np.linspace(0, 0.84, number))
 
 
 def draw_accuracies(axes: Axes, records: Sequence[dict[str, Any]], measure: str) -> None:
-    """Training and test accuracy over the epochs, and the alignment if it was measured."""
+    """Training and test accuracy over the epochs in black, and the alignment if it was measured."""
     epochs = [record for record in records if record["kind"] == "epoch"]
-    sets = {"accuracy": "training", "validation_accuracy": "validation", "test_accuracy": "test"}
-    for name, label in sets.items():
+    for name, (label, style) in ACCURACIES.items():
         points = [(each["epoch"], 100 * each[name]) for each in epochs if name in each]
         if points:
-            axes.plot(*zip(*points, strict=True), ".-", label=label)
+            axes.plot(*zip(*points, strict=True), style, color="black", label=f"{label} {measure}")
     aligned = [each for each in records if each.get("alignment") is not None]
     if aligned:
         twin = axes.twinx()
-        twin.plot([each["epoch"] for each in aligned], [each["alignment"] for each in aligned], "k.", alpha=0.4)
-        twin.set(ylabel="target alignment (dots)", ylim=(-1, 1.02))
-    axes.legend(loc="lower right")
-    axes.set(xlabel="epoch", ylabel=f"{measure}, %", title=measure.capitalize())
+        twin.spines["right"].set_visible(True)
+        twin.plot([each["epoch"] for each in aligned], [each["alignment"] for each in aligned], "x", color="0.5",
+                  label="target alignment")  # fmt: skip
+        twin.set(ylabel="target alignment (crosses)", ylim=(-1, 1.02))
+    axes.set(xlabel="epoch", ylabel=f"{measure}, %")
+    whole_ticks(axes)
 
 
+@styled()
 def importances_picture(title: str, importances: dict[str, float]) -> Figure:
     """How much of the accuracy each hyperparameter explains, in the manner of figure 18 of Benchmarking PCNs."""
-    figure = Figure(figsize=(6, 3), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
-    axes.barh(list(importances), list(importances.values()))
+    names = [name.replace("_", " ") for name in importances]
+    axes.barh(names, list(importances.values()), color="0.5")
     axes.invert_yaxis()
-    axes.set(xlabel="importance", title=title)
+    axes.set(xlabel="importance")
+    entitle(figure, title)
     return figure

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient", "evidence": "evidence"}
@@ -36,6 +36,18 @@ def size(value: float) -> str:
 def rule_name(rule: str, rescaling: str | None) -> str:
     """The name of a rule with a rescaling."""
     return LABELS[rule] if rescaling is None else f"{LABELS[rule]}, {RESCALINGS.get(rescaling, rescaling)}"
+
+
+def count(number: int, what: str) -> str:
+    """A number of things: ``1 seed``, ``10 seeds``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def hidden_layers(widths: Sequence[int]) -> str:
+    """Hidden layers in words: ``8 hidden layers of 20``."""
+    if len(set(widths)) == 1:
+        return f"{count(len(widths), 'hidden layer')} of {widths[0]}"
+    return f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
 
 
 def chain(widths: Iterable[int]) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -25,10 +24,15 @@ from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import find_any, fingerprint
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
+from dlntheory.report.style import entitle, head, legend_below, new_figure, positive, styled, whole_ticks
+from dlntheory.report.training_pictures import ramp
+from dlntheory.report.words import count, hidden_layers
 
 from ..parts import Track
+from ..results import deviation
 
-SETTINGS = ("leaky_relu", "hard_tanh")
+ACTIVATIONS = {"leaky_relu": "leaky ReLU", "hard_tanh": "hard tanh"}
+SETTINGS = tuple(ACTIVATIONS)
 DTYPE = "float64"
 needs_data = True
 FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8, "seeds": 3}
@@ -107,60 +111,57 @@ def as_double(array: jax.Array) -> np.ndarray:
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """Of each learning rate, the mean accuracy, and by seed the energy of layer 1 relative to the last, two ways."""
     ratios = {name: arrays[name][..., 0] / arrays[name][..., -1] for name in ("energy_of_samples", "linear")}
+    means, spreads = arrays["accuracy"].mean(axis=0), deviation(arrays["accuracy"], axis=0)
     return [
         {
             "step_size": rate,
             "accuracy": float(mean),
-            "accuracy_standard_deviation": float(deviation),
+            "accuracy_standard_deviation": float(spread),
             "ratio": ratios["energy_of_samples"][:, index].tolist(),
             "linear_theory": ratios["linear"][:, index].tolist(),
         }
-        for index, (rate, mean, deviation) in enumerate(zip(config["rates"], *spread(arrays["accuracy"]), strict=True))
+        for index, (rate, mean, spread) in enumerate(zip(config["rates"], means, spreads, strict=True))
     ]
 
 
-def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over seeds, and the sample standard deviation (n − 1), which one seed does not have."""
-    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
-    return values.mean(axis=0), deviation
-
-
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """Energy over inference at the best rate, of the first seed; accuracy; and ratios of neighbouring layers."""
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure: Figure = new_figure(3, height=2.2)
     left, middle, right = figure.subplots(1, 3)
-    mean, deviation = spread(arrays["accuracy"])
+    mean, spread = arrays["accuracy"].mean(axis=0), deviation(arrays["accuracy"], axis=0)
     best = int(np.nanargmax(mean))
     draw_inference(left, arrays["energy"][0, best])
-    left.set(title=rf"Energy over inference, $\gamma$ = {config['rates'][best]:g}")
-    middle.errorbar(config["rates"], 100 * mean, 100 * np.nan_to_num(deviation), fmt="o-", capsize=3)
-    middle.set(xscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="test accuracy, %", title="Accuracy")
+    head(left, f"Energy over inference, rate {config['rates'][best]:g}", "A")
+    middle.errorbar(config["rates"], 100 * mean, 100 * np.nan_to_num(spread), fmt="o-", color="black")
+    middle.set(xscale="log", xlabel="learning rate of the states", ylabel="test accuracy, %")
+    head(middle, "Accuracy by rate", "B")
     draw_ratios(right, config["rates"], arrays)
-    count = len(config["run_seeds"])
-    seeds = f"{count} seeds" if count > 1 else "one seed"
-    figure.suptitle(f"{config['data']}, two hidden layers of {config['width']}, {config['activation']}, {seeds}")
+    head(right, "Energy by the next layer's", "C")
+    data = config["data"].replace("fashion-mnist", "Fashion-MNIST")
+    what = f"{data}, {hidden_layers([config['width']] * 2)}, {ACTIVATIONS[config['activation']]}"
+    seeds = f"{count(len(config['run_seeds']), 'seed')}: A the first, B mean ± standard deviation, C each"
+    note = "C: marks measured, lines by the linear theory; grey line: equal energies"
+    entitle(figure, f"Energy by layer over inference: {what}", f"{seeds}; {note}")
+    legend_below(figure)
     return figure
 
 
 def draw_inference(axes: Axes, energies: np.ndarray) -> None:
     """Energy by layer, step by step."""
-    for layer, colour in enumerate(colormaps["viridis"](np.linspace(0, 0.85, energies.shape[1]))):
-        values = energies[:, layer]
-        axes.plot(np.where(values > 0, values, np.nan), "o-", markersize=3, color=colour, label=f"layer {layer + 1}")
+    for layer, (values, colour) in enumerate(zip(energies.T, ramp(energies.shape[1]), strict=True), start=1):
+        axes.plot(positive(values), "o-", color=colour, label=f"layer {layer}")
     axes.set(yscale="log", xlabel="inference step", ylabel="mean energy")
-    axes.legend(frameon=False, fontsize=8)
+    whole_ticks(axes)
 
 
 def draw_ratios(axes: Axes, rates: list[float], arrays: Mapping[str, np.ndarray]) -> None:
-    """Energy of a layer relative to the next, by seed: dots measured, lines by the linear theory."""
-    layers = arrays["linear"].shape[-1]
-    for layer, colour in enumerate(colormaps["viridis"](np.linspace(0, 0.85, layers - 1))):
-        for name, style in {"energy_of_samples": "o", "linear": "-"}.items():
+    """Energy of a layer relative to the next, by seed: marks measured, lines by the linear theory."""
+    for layer, (mark, colour) in enumerate(zip("sD^", ramp(arrays["linear"].shape[-1])[:-1], strict=False)):
+        for name, style in {"energy_of_samples": mark, "linear": "-"}.items():
             ratios = (arrays[name][..., layer] / arrays[name][..., layer + 1]).T
-            lines = axes.plot(rates, ratios, style, color=colour, markersize=4, linewidth=1)
-            if style == "o":
-                lines[0].set_label(f"layers {layer + 1} and {layer + 2}")
-    axes.axhline(1, color="0.6", linestyle=":", linewidth=1)
-    axes.set(xscale="log", yscale="log", xlabel=r"states' learning rate $\gamma$", ylabel="ratio of energies")
-    axes.set(title="Ratios; lines: linear theory")
-    axes.legend(frameon=False, fontsize=8)
+            drawn = axes.plot(rates, ratios, style, color=colour, linewidth=0.8)
+            if style == mark:
+                drawn[0].set_label(f"layer {layer + 1} by layer {layer + 2}")
+    axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    axes.set(xscale="log", yscale="log", xlabel="learning rate of the states", ylabel="ratio of energies")

@@ -23,7 +23,9 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.divergence import DivergedError
 from dlntheory.pcn.runs.metrics import read_metrics
 from dlntheory.pcn.runs.run import read_data, run_training
+from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
 from ..provenance import choices
@@ -32,6 +34,7 @@ from ..results import Result, configuration, pictures, save
 SETTINGS = ("digits",)
 DTYPE = "float64"
 ALGORITHMS = ["BP-SE", "PC-SE", "F", "D+F", "S+F"]
+HUES = {"BP-SE": "bp", "PC-SE": "pc", "F": "pc", "D+F": "decaying", "S+F": "spiking"}
 LEARNING_RATE = {"BP-SE": 1e-3}
 FULL: dict[str, Any] = {"hidden": [64] * 7, "epochs": 40}
 QUICK: dict[str, Any] = {"hidden": [16] * 4, "epochs": 2}
@@ -43,7 +46,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     """A perceptron on digits; inference has as many steps as there are layers."""
     sizes = QUICK if quick else FULL
     runs = {name: options(name, len(sizes["hidden"]) + 1, {**BASE, **sizes}, seed) for name in ALGORITHMS}
-    return {"runs": runs, "title": f"digits, {len(sizes['hidden'])} hidden layers of {sizes['hidden'][0]}"}
+    return {"runs": runs, "title": f"digits, {hidden_layers(sizes['hidden'])}"}
 
 
 def options(name: str, steps: int, base: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -98,26 +101,32 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     ]
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """Draw a panel per algorithm: energy by layer, and the accuracies on an axis of their own."""
+    """Draw a panel of energies by layer per algorithm, and one with the test accuracies of all."""
     names = list(config["runs"])
-    figure = Figure(figsize=(3.4 * len(names), 3.6), layout="constrained")
-    figure.suptitle(f"Energy by layer over training: {config['title']}")
-    for name, axes in zip(names, np.atleast_1d(figure.subplots(1, len(names), sharey=True)), strict=True):
-        energies, accuracies = arrays[f"{name}/energy"], arrays[f"{name}/accuracy"]
-        epochs = [{"kind": "epoch", "epoch": number, "energy": each} for number, each in enumerate(energies, start=1)]
-        draw_energies(axes, epochs)
-        axes.set_title(f"{name}\n{meaning(config['runs'][name])}", fontsize=9)
-        draw_accuracies(axes.twinx(), accuracies)
+    columns = 3 if len(names) > 3 else 2
+    figure: Figure = new_figure(columns, -(-(len(names) + 1) // columns))
+    *panels, last = figure.subplots(-(-(len(names) + 1) // columns), columns).flat[: len(names) + 1]
+    for letter, name, axes in zip("ABCDEFGH", names, panels, strict=False):
+        energies = arrays[f"{name}/energy"]
+        draw_energies(axes, range(1, 1 + len(energies)), energies)
+        head(axes, f"{name}: {meaning(config['runs'][name])}", letter)
+    draw_accuracies(last, {name: arrays[f"{name}/accuracy"] for name in names})
+    head(last, "Accuracy (dotted: training)", "ABCDEFGH"[len(names)])
+    entitle(figure, f"Energy by layer over training: {config['title']}; one seed")
+    legend_below(figure)
     return figure
 
 
-def draw_accuracies(axes: Axes, accuracies: np.ndarray) -> None:
-    """Training and test accuracy."""
-    epochs = range(1, 1 + len(accuracies))
-    for column, (label, style) in enumerate({"training": ":", "test": "-"}.items()):
-        axes.plot(epochs, 100 * accuracies[:, column], style, color="tab:red", alpha=0.6, label=f"{label} accuracy")
-    axes.set(ylim=(0, 100), ylabel="accuracy, % (red)")
+def draw_accuracies(axes: Axes, accuracies: Mapping[str, np.ndarray]) -> None:
+    """Test accuracy of every algorithm, ``(epoch, 2)``, and on the training set as a thin dotted line."""
+    for name, values in accuracies.items():
+        colour, style, epochs = COLOURS[HUES[name]], "--" if "F" in name else "-", range(1, 1 + len(values))
+        axes.plot(epochs, 100 * values[:, 0], ":", color=colour, linewidth=0.7)
+        axes.plot(epochs, 100 * values[:, 1], style, color=colour, label=name)
+    axes.set(xlabel="epoch", ylabel="accuracy, %")
+    whole_ticks(axes)
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -27,7 +26,7 @@ from dlntheory import (
     mode_learning_time,
 )
 from dlntheory.learning.updates import Learning
-from dlntheory.report.plot import COLOURS
+from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import LABELS
 from dlntheory.training.flow import stacked, unsettled, updates_at, weights_of
 
@@ -137,41 +136,39 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return rows
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """Modes of each depth above; learning times and imbalances below."""
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    panels = figure.subplots(2, 2).flat
-    for axes, depth in zip(panels, config["depths"], strict=False):
+    figure: Figure = new_figure(2, 2)
+    *above, times, imbalance = figure.subplots(2, 2).flat
+    for axes, depth, letter in zip(above, config["depths"], "AB", strict=False):
         draw_modes(axes, config, arrays, depth)
-    below = list(figure.axes)[2:]
+        head(axes, f"Singular values learned by {depth} layers", letter)
     for depth, style in zip(config["depths"], ("-", "--"), strict=True):
         for rule in RULES:
             look: dict[str, Any] = {"linestyle": style, "color": COLOURS[rule]}
-            label = f"{LABELS[rule]}, {depth} layers"
-            below[0].loglog(arrays["values"], arrays[f"learning_time_{rule}_{depth}"], label=label, **look)
-            below[0].plot(config["targets"], arrays[f"trained_learning_time_{rule}_{depth}"], ".", color=COLOURS[rule])
-            below[1].semilogx(arrays["times"], arrays[f"theory_imbalance_{rule}_{depth}"], label=label, **look)
+            look["label"] = f"{LABELS[rule]}, {depth} layers"
+            times.loglog(arrays["values"], arrays[f"learning_time_{rule}_{depth}"], **look)
+            times.plot(config["targets"], arrays[f"trained_learning_time_{rule}_{depth}"], ".", color=COLOURS[rule])
+            imbalance.semilogx(arrays["times"], arrays[f"theory_imbalance_{rule}_{depth}"], **look)
             dots = arrays[f"trained_imbalance_{rule}_{depth}"]
-            below[1].plot(arrays["times"][::EVERY], dots[::EVERY], ".", color=COLOURS[rule])
-    below[0].set(xlabel="singular value $s$", ylabel="time to learn half of it")
-    below[1].set(xlabel="time (steps × learning rate)", ylabel=r"$\|W_2\|^2 - \|W_1\|^2$")
-    for letter, axes in zip("ABCD", figure.axes, strict=True):
-        axes.set_title(letter, loc="left", fontweight="bold")
-        axes.spines[["top", "right"]].set_visible(False)
-    below[0].legend(frameon=False, fontsize=8)
-    figure.suptitle(f"Modes in time: equations (lines) and training (dots); weights start at {config['initial']}")
+            imbalance.plot(arrays["times"][::EVERY], dots[::EVERY], ".", color=COLOURS[rule])
+    times.set(xlabel="singular value $s$", ylabel="time to learn half of it")
+    imbalance.set(xlabel="time (steps × learning rate)", ylabel=r"$\|W_2\|^2 - \|W_1\|^2$")
+    head(times, "Learning time by singular value", "C")
+    head(imbalance, "Imbalance of the first two layers", "D")
+    note = f"lines: the modes' equations; dots: training, one network; weights start at {config['initial']:g}"
+    entitle(figure, "Modes in time", note)
+    legend_below(figure)
     return figure
 
 
 def draw_modes(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray], depth: int) -> None:
-    """The singular values that have been learned; full lines predictive coding, dashed backpropagation."""
-    count = len(config["targets"])
-    colours = colormaps["viridis"](np.linspace(0, 0.85, count))
-    for rule, style, mark in (("pc", "-", "."), ("bp", "--", "x")):
-        for k, colour in enumerate(colours):
-            axes.plot(arrays["times"], arrays[f"theory_{rule}_{depth}"][:, k], style, color=colour, linewidth=1)
-            dots = arrays[f"trained_{rule}_{depth}"][:, k]
-            axes.plot(arrays["times"][::EVERY], dots[::EVERY], mark, color=colour, markersize=4)
-        axes.plot([], [], style, marker=mark, color="0.3", label=LABELS[rule])
+    """The singular values that are learned, by each rule; grey lines are those of the data."""
+    for rule in RULES:
+        look = {"color": COLOURS[rule], "linestyle": "-" if depth == config["depths"][0] else "--"}
+        learned = arrays[f"theory_{rule}_{depth}"][:, : len(config["targets"])]
+        axes.plot(arrays["times"], learned, linewidth=0.9, **look)
+        axes.plot(arrays["times"][::EVERY], arrays[f"trained_{rule}_{depth}"][::EVERY], ".", color=COLOURS[rule])
+    axes.hlines(config["targets"], *arrays["times"][[0, -1]], color="0.8", linewidth=0.6, zorder=0)
     axes.set(xlabel="time (steps × learning rate)", ylabel="learned singular value", xscale="log")
-    axes.legend(frameon=False, fontsize=8, loc="upper left", title=f"{depth} layers", title_fontsize=8)

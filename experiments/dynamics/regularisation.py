@@ -12,9 +12,9 @@ CURVES = ("bp", "pc", "pc_decorrelated", "pc_decorrelated_singular", "pc_decorre
 RANGES = {"appendix": (-3.5, 0.4, 20)}
 
 FIGURE = PanelFigure(
-    "Training in batches of 64, decorrelated PC regularised by different spectra",
+    "Training in batches, decorrelated PC regularised by different spectra",
     rows=(
-        (panel("A", "1 hidden layer", Training(CURVES, 64, RANGES)),),
-        (panel("B", f"{DEEP} hidden layers", Training(CURVES, 64, RANGES, (20,) * DEEP)),),
+        (panel("A", "", Training(CURVES, 64, RANGES)),),
+        (panel("B", "", Training(CURVES, 64, RANGES, (20,) * DEEP)),),
     ),
 )

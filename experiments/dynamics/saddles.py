@@ -23,8 +23,8 @@ from dlntheory import (
     mode_learning_time,
     simulated_escape_time,
 )
-from dlntheory.report.plot import COLOURS
-from dlntheory.report.words import LABELS
+from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled
+from dlntheory.report.words import LABELS, count
 
 from ..parts import Track
 
@@ -34,6 +34,8 @@ FULL = {"width": 6, "samples": 64, "seeds": 3, "depths": [2, 3, 4], "sizes": 7, 
 QUICK = {"width": 3, "samples": 16, "seeds": 1, "depths": [2, 3], "sizes": 2, "initials": 7}
 SADDLES: dict[str, list[int]] = {"origin": [], "first mode": [0]}
 ESCAPES = ((2, "origin"), (3, "origin"), (3, "first mode"))
+LINES, MARKS = {2: "-", 3: "--", 4: "-."}, {2: "o", 3: "s"}
+"""By depth; marks are of the depths whose escapes are followed."""
 RADIUS = 0.1
 SIZES = (-4.0, -2.0)
 """Powers of ten of the distance from the saddle at the start, and of the initial weights."""
@@ -110,50 +112,52 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return rows
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """Spectra above, times below."""
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    panels = list(figure.subplots(2, 2).flat)
-    for axes, saddle in zip(panels, SADDLES, strict=False):
+    figure: Figure = new_figure(2, 2, height=2.1)
+    origin, first, escape, learning = figure.subplots(2, 2).flat
+    for axes, saddle in zip((origin, first), SADDLES, strict=True):
         draw_spectra(axes, config, arrays, saddle)
-    draw_escapes(panels[2], arrays)
-    for style, depth in zip(("-", "--", ":"), config["depths"], strict=False):
-        for rule in RULES:
-            times = arrays[f"learning_time_{rule}_{depth}"]
-            label = f"{LABELS[rule]}, {depth} layers"
-            panels[3].loglog(arrays["initials"], times, style, color=COLOURS[rule], label=label)
-    panels[3].set(xlabel="initial weights", ylabel="time to learn half of a mode")
-    panels[3].legend(frameon=False, fontsize=8)
-    for letter, axes in zip("ABCD", panels, strict=True):
-        axes.set_title(letter, loc="left", fontweight="bold")
-        axes.spines[["top", "right"]].set_visible(False)
+    draw_escapes(escape, arrays)
+    for depth, style in LINES.items():
+        for rule in RULES if depth in config["depths"] else ():
+            learning.loglog(arrays["initials"], arrays[f"learning_time_{rule}_{depth}"], style, color=COLOURS[rule])
+            times = {"color": COLOURS[rule], "linestyle": style, "label": f"{LABELS[rule]}, {depth} layers"}
+            learning.plot([], [], marker=MARKS.get(depth), **times)
+    learning.set(xlabel="size of the initial weights", ylabel="time to learn half of it")
+    head(origin, "Hessian at the origin", "A")
+    head(first, "Hessian, first mode learned", "B")
+    head(escape, "Time to leave a saddle", "C")
+    head(learning, "Time to learn a mode of size one", "D")
+    seeds = f"medians of {count(len(config['seeds']), 'seed')}"
+    note = f"C: lines predicted, dotted where nothing is; marks followed, open with the first mode learned; {seeds}"
+    entitle(figure, "Saddles of the loss (BP) and of predictive coding's energy (PC)", note)
+    legend_below(figure)
     return figure
 
 
 def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray], saddle: str) -> None:
     """Every eigenvalue a dot, in a column for each depth and rule."""
-    labels = []
-    for depth in config["depths"]:
-        for rule in RULES:
-            values = arrays[name("spectrum", depth, saddle, rule)]
-            spread = np.linspace(-0.3, 0.3, len(values))
-            axes.plot(len(labels) + spread, values, ".", color=COLOURS[rule], markersize=3)
-            labels.append(f"{LABELS[rule]}\n$L = {depth}$")
-    axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    axes.set_xticks(range(len(labels)), labels, fontsize=8)
-    axes.set(ylabel="eigenvalues of the Hessian", yscale="symlog")
-    where = "at the origin" if saddle == "origin" else "first mode learned, the others not"
-    axes.set_title(where, fontsize=10)
+    columns = [(depth, rule) for depth in config["depths"] for rule in RULES]
+    for place, (depth, rule) in enumerate(columns):
+        values = arrays[name("spectrum", depth, saddle, rule)]
+        spread = np.linspace(-0.3, 0.3, len(values))
+        axes.plot(place + spread, values, ".", color=COLOURS[rule], markersize=2)
+    axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    axes.set_xticks(range(len(columns)), [f"{LABELS[rule]}\n{depth}" for depth, rule in columns])
+    axes.set(xlabel="rule and number of layers", ylabel="eigenvalues")
+    axes.set_yscale("symlog", linthresh=0.1)
 
 
 def draw_escapes(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
-    """Lines are predicted, dots followed; a thin line leads through dots that no prediction has."""
-    for mark, (depth, saddle) in zip("os^", ESCAPES, strict=True):
+    """Lines are predicted, marks followed; a thin dotted line leads through marks that no prediction has."""
+    for depth, saddle in ESCAPES:
         for rule in RULES:
-            predicted, followed = arrays[name("escape", depth, saddle, rule)].mean(axis=1)
-            line, style = (predicted, "-") if np.isfinite(predicted).all() else (followed, ":")
-            axes.plot(arrays["sizes"], line, style, color=COLOURS[rule], linewidth=1)
-            label = f"{LABELS[rule]}, $L = {depth}$, {saddle}"
-            axes.plot(arrays["sizes"], followed, mark, color=COLOURS[rule], markersize=4, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="distance from the saddle at the start", ylabel="time to leave it")
-    axes.legend(frameon=False, fontsize=7)
+            predicted, followed = np.median(arrays[name("escape", depth, saddle, rule)], axis=1)
+            known = np.isfinite(predicted).all()
+            line, style = (predicted, LINES[depth]) if known else (followed, ":")
+            axes.plot(arrays["sizes"], line, style, color=COLOURS[rule], linewidth=1.0 if known else 0.6)
+            face = COLOURS[rule] if saddle == "origin" else "white"
+            axes.plot(arrays["sizes"], followed, MARKS[depth], color=COLOURS[rule], markerfacecolor=face)
+    axes.set(xscale="log", yscale="log", xlabel="distance from it at the start", ylabel="time")

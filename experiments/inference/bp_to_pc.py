@@ -16,9 +16,11 @@ from matplotlib.figure import Figure
 from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_alignment
 from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
-from dlntheory.report.plot import COLOURS
+from dlntheory.report.style import COLOURS, SERIES, draw_runs, entitle, head, legend_below, new_figure, styled
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
+from ..sample_efficiency.single_step import INITIALISATIONS
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 FULL = {"width": 128, "hidden": [1, 4, 8], "batch": 1, "seeds": 10, "points": 41}
@@ -27,6 +29,7 @@ RANGE = (-4.0, 4.0)
 """Powers of ten of β."""
 CURVES = {"soft": "soft output", "precision": "output precision", "nudged": "nudged clamp"}
 STYLES = {"soft": "-", "precision": "--", "nudged": "-."}
+ENDS = {"BP": COLOURS["bp"], "PC": COLOURS["pc"], "centred nudging": COLOURS["aside"]}
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -78,24 +81,22 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     ]
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """A panel for each depth."""
-    figure = Figure(figsize=(3.6 * len(config["hidden"]), 3.6), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, len(config["hidden"]), sharey=True))
-    for axes, hidden, curves, ends in zip(panels, config["hidden"], arrays["alignment"], arrays["ends"], strict=True):
+    count = len(config["hidden"])
+    figure: Figure = new_figure(count, height=2.0)
+    panels = np.atleast_1d(figure.subplots(1, count, sharey=True))
+    for index, (axes, hidden) in enumerate(zip(panels, config["hidden"], strict=True)):
+        curves, ends = arrays["alignment"][index], np.median(arrays["ends"][index], axis=0)
+        for value, (label, colour) in zip(ends, ENDS.items(), strict=True):
+            axes.axhline(value, color=colour, linewidth=0.8, linestyle=":", zorder=0, label=label)
         for k, (name, label) in enumerate(CURVES.items()):
-            axes.plot(arrays["strengths"], curves[:, k].mean(axis=0), STYLES[name], label=label)
-        bp, pc, centred = ends.mean(axis=0)
-        for value, label, colour in (
-            (bp, "BP", COLOURS["bp"]),
-            (pc, "PC", COLOURS["pc"]),
-            (centred, "centred nudging", "0.4"),
-        ):
-            axes.axhline(value, color=colour, linewidth=1, linestyle=":", zorder=0, label=label)
-        axes.set_xscale("log")
-        axes.set(xlabel=r"$\beta$", title=f"{hidden} hidden layer{'s' * (hidden > 1)}")
-        axes.spines[["top", "right"]].set_visible(False)
+            draw_runs(axes, arrays["strengths"], curves[:, k], STYLES[name], color=SERIES[k], label=label)
+        axes.set(xscale="log", xlabel=r"strength $\beta$ of the output")
+        head(axes, hidden_layers([config["width"]] * hidden), "ABC"[index])
     panels[0].set_ylabel("target alignment")
-    panels[0].legend(frameon=False, fontsize=8, loc="lower left")
-    figure.suptitle(f"{config['initialisation']}, width {config['width']}, {len(config['seeds'])} seeds", fontsize=10)
+    seeds = f"median and quartiles of {len(config['seeds'])} seeds"
+    entitle(figure, f"From BP to PC: {INITIALISATIONS[config['initialisation']]} weights; {seeds}")
+    legend_below(figure)
     return figure

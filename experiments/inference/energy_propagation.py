@@ -11,15 +11,17 @@ from typing import Any
 
 import jax
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, energy_propagation, equilibrium, finite_time_activities, simulate_inference
 from dlntheory.files.builtin import normal_data
+from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
+from dlntheory.report.training_pictures import ramp
 
 from ..parts import Track
 from ..random_networks import lines
+from ..sample_efficiency.single_step import INITIALISATIONS
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 PANELS = ("steps", "step_size", "momentum", "depth")
@@ -38,7 +40,7 @@ VARIED: dict[str, list[Any]] = {
     "momentum": [0.0, 0.5, 0.9],
     "depth": [4, 8, 12],
 }
-FLOOR, CEILING = 1e-22, 1e6
+FLOOR, CEILING = 1e-18, 1e6
 """Energies outside are not drawn: rounding below, and above the leading order where it no longer means anything."""
 
 
@@ -85,35 +87,40 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     ]  # fmt: skip
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """A panel for each thing that varies."""
-    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    """A panel for each thing that varies; its values stand at the curves."""
+    figure: Figure = new_figure(2, 2, height=2.0)
     for letter, panel, axes in zip("ABCD", PANELS, figure.subplots(2, 2, sharey=True).flat, strict=True):
         values = config["varied"][panel]
-        colours = colormaps["viridis"](np.linspace(0, 0.85, len(values)))
-        for value, colour in zip(values, colours, strict=True):
+        for value, colour in zip(values, ramp(len(values)), strict=True):
             draw_profile(axes, arrays[f"{panel}_{value}"], f"{value:g}", colour)
         for depth in values if panel == "depth" else [config["base"]["depth"]]:
             heights = lines.energy_by_layer([config["width"]] * (depth + 1), config["initialisation"])
-            axes.plot(np.arange(1, depth + 1), heights, "k+", markersize=7)
-        axes.set_title(letter, loc="left", fontweight="bold")
-        axes.set(yscale="log", xlabel="layer", ylabel="mean energy", ylim=(FLOOR, CEILING))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(title=TITLES[panel], frameon=False, loc="lower right", fontsize=8)
-    base = ", ".join(f"{TITLES[name].split()[-1]} = {value:g}" for name, value in config["base"].items())
-    figure.suptitle(
-        "Energy by layer: simulated (dots), closed form (lines), leading order (dashed), equilibrium (dotted),\n"
-        f"equilibrium to expect of a random network (crosses); {base}",
-        fontsize=10,
-    )
+            axes.plot(np.arange(1, depth + 1), heights, "k+", markersize=5)
+        deepest = max(values) if panel == "depth" else config["base"]["depth"]
+        axes.set(yscale="log", xlabel="layer", ylim=(FLOOR, CEILING), xlim=(1 - deepest / 6, deepest + 0.4))
+        axes.set_xticks(range(1, deepest + 1))
+        head(axes, f"By {TITLES[panel]}", letter)
+        if letter in "AC":
+            axes.set_ylabel("mean energy")
+    for label, style in {"simulated": "o", "closed form": "-", "leading order": "--", "equilibrium": ":"}.items():
+        axes.plot([], [], style, color="0.3", label=label)
+    axes.plot([], [], "k+", markersize=5, label="equilibrium to expect")
+    base = ", ".join(f"{TITLES[name]} = {value:g}" for name, value in config["base"].items())
+    title = f"Energy by layer after some steps of inference: {INITIALISATIONS[config['initialisation']]} weights"
+    entitle(figure, title, f"where not varied: {base}; one network of width {config['width']}")
+    legend_below(figure)
     return figure
 
 
 def draw_profile(axes: Axes, rows: np.ndarray, label: str, colour: Any) -> None:
-    """One curve, four ways."""
+    """One curve, four ways, with its label before the first layer."""
     layers = np.arange(1, rows.shape[1] + 1)
     predicted, exact, simulated, settled = np.where(rows > FLOOR, rows, np.nan)
-    axes.plot(layers, exact, "-", color=colour, label=label)
-    axes.plot(layers, simulated, "o", color=colour, markersize=4)
-    axes.plot(layers, predicted, "--", color=colour, linewidth=1)
-    axes.plot(layers, settled, ":", color=colour, linewidth=1)
+    axes.plot(layers, exact, "-", color=colour)
+    axes.plot(layers, simulated, "o", color=colour)
+    axes.plot(layers, predicted, "--", color=colour, linewidth=0.9)
+    axes.plot(layers, settled, ":", color=colour, linewidth=0.9)
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center"}
+    axes.annotate(label, (1, exact[0]), (-4, 0), color=colour, **place)

@@ -23,9 +23,11 @@ from dlntheory import (
     weight_updates,
 )
 from dlntheory.files.builtin import normal_data
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.style import COLOURS, draw_runs, entitle, head, legend_below, new_figure, positive, styled
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
+from ..sample_efficiency.single_step import INITIALISATIONS
 
 SETTINGS = ("norm_preserving", "kaiming_uniform")
 FULL = {
@@ -44,7 +46,6 @@ METHODS = {
     "D+F": ("decaying", True),
     "S+F": ("spiking", True),
 }
-HUES = {None: COLOURS["pc"], "decaying": "tab:green", "spiking": "tab:red"}
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -104,23 +105,27 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     ]
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """Alignment above, the first layer's share below."""
-    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
-    for row, (method, (schedule, forward)) in enumerate(METHODS.items()):
-        style: dict[str, Any] = {"color": HUES[schedule], "linestyle": "--" if forward else "-", "label": method}
-        above.plot(arrays["steps"], arrays["alignment"][:, row].mean(axis=0), "o", markersize=3, **style)
-        below.plot(arrays["steps"], arrays["share"][:, row].mean(axis=0), "o", markersize=3, **style)
-    for axes, name in ((above, "backpropagation"), (below, "bp_share")):
-        axes.axhline(arrays[name].mean(), color=COLOURS["bp"], linestyle=":", label="BP")
-        axes.axvline(config["hidden"] + 1, color="0.8", linewidth=1, zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
-    above.set(xscale="log", ylabel="target alignment")
-    below.set(yscale="log", ylabel="first layer's update / largest", xlabel="steps $T$ (the grey line is $T = L$)")
-    above.legend(frameon=False, fontsize=8, ncols=4)
-    title = (
-        f"{config['initialisation']}, {config['hidden']} hidden layers of {config['width']}, γ = {config['step_size']}"
-    )
-    figure.suptitle(title, fontsize=10)
+    """Alignment, and the first layer's share."""
+    figure: Figure = new_figure(2, height=2.2)
+    panels = figure.subplots(1, 2, sharex=True)
+    for axes, name, bp in zip(panels, ("alignment", "share"), ("backpropagation", "bp_share"), strict=True):
+        for row, (method, (schedule, forward)) in enumerate(METHODS.items()):
+            look = {"color": COLOURS[schedule or "pc"], "style": "o--" if forward else "o-", "label": method}
+            shown = 1 - arrays[name][:, row] if name == "alignment" else arrays[name][:, row]
+            draw_runs(axes, arrays["steps"], positive(shown), **look)
+        axes.axhline(abs((name == "alignment") - np.median(arrays[bp])), color=COLOURS["bp"], label="BP")
+        axes.axvline(config["hidden"] + 1, color="0.8", linewidth=0.8, zorder=0)
+        axes.set(xscale="log", yscale="log", xlabel="steps of inference")
+    panels[0].set_ylabel("1 − target alignment")
+    panels[1].set_ylabel("share of the largest update")
+    head(panels[0], "Alignment", "A")
+    head(panels[1], "Size of the first layer's update", "B")
+    layers = hidden_layers([config["width"]] * config["hidden"])
+    title = f"{INITIALISATIONS[config['initialisation']]} weights, {layers}, step size {config['step_size']:g}"
+    seeds = f"median and quartiles of {len(config['seeds'])} seeds; grey line: a step a layer"
+    note = f"D decaying, S spiking precision; F forward updates; {seeds}"
+    entitle(figure, f"Updates before equilibrium: {title}", note)
+    legend_below(figure)
     return figure

@@ -15,11 +15,13 @@ from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, adaptive_learning_rates, interference_free_covariances, weight_updates
 from dlntheory.files.builtin import normal_data
+from dlntheory.report.style import SERIES, draw_band, entitle, head, legend_below, named_ticks, new_figure, styled
 
 from ..parts import Track
+from ..sample_efficiency.single_step import INITIALISATIONS
 
 SETTINGS = ("both",)
-INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "Norm-preserving"}
+SHARES = {"precisions exist": "o-", "rates positive": "s--"}
 FULL = {"square": 32, "depths": [1, 2, 3, 4, 6, 8], "widths": [8, 16, 32, 64, 128], "samples": 15, "networks": 2}
 QUICK = {"square": 8, "depths": [1, 2], "widths": [4, 8], "samples": 10, "networks": 2}
 MEASURES = ("found", "positive", "both", "update", "adaptive_update", "spread", "adaptive_spread")
@@ -91,22 +93,31 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     ]  # fmt: skip
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """By depth and by width; full lines: a solution was found, dashed: every adaptive rate is positive."""
-    figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+    """By depth and by width: how often a solution was found, and how often every adaptive rate is positive."""
+    figure: Figure = new_figure(2, height=2.1)
     panels = figure.subplots(1, 2, sharey=True)
+    samples = len(config["seeds"]) * config["samples"]
     for axes, axis in zip(panels, ("depth", "width"), strict=True):
-        for colour, init, values in zip(
-            ("tab:blue", "tab:red"), config["initialisations"], arrays[f"by_{axis}"], strict=True
-        ):
-            axes.plot(arrays[f"{axis}s"], values[:, 0], "o-", color=colour, label=INITIALISATIONS[init])
-            axes.plot(arrays[f"{axis}s"], values[:, 1], "s--", color=colour, markersize=3, linewidth=1)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_xlabel("hidden layers")
-    panels[1].set_xlabel("width of one hidden layer")
-    panels[1].set_xscale("log", base=2)
-    panels[0].set(ylabel="share of samples", ylim=(0, 1.03))
-    panels[0].legend(frameon=False)
-    what = "Interference-free precisions (full) and positive adaptive rates (dashed)"
-    figure.suptitle(f"{what}; input and output {config['square']}", fontsize=9)
+        for colour, init, values in zip(SERIES, config["initialisations"], arrays[f"by_{axis}"], strict=False):
+            for column, (what, style) in enumerate(SHARES.items()):
+                shares = values[:, column]
+                label = f"{INITIALISATIONS[init]} weights: {what}"
+                draw_band(axes, arrays[f"{axis}s"], shares, *wilson(shares, samples), style, color=colour, label=label)
+    panels[0].set(xlabel="hidden layers", ylabel="share of samples", ylim=(-0.03, 1.03), xticks=arrays["depths"])
+    panels[1].set(xlabel="width of the hidden layer", xscale="log")
+    named_ticks(panels[1], arrays["widths"])
+    head(panels[0], f"By depth, hidden layers of {config['square']}", "A")
+    head(panels[1], "By width, 1 hidden layer", "B")
+    note = f"{samples} samples a point, {config['square']} inputs and outputs; bands: 68 % confidence (Wilson)"
+    entitle(figure, "How often interference-free precisions exist, and adaptive rates are positive", note)
+    legend_below(figure)
     return figure
+
+
+def wilson(shares: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval of one standard error for a share of so many samples."""
+    middle = (shares + 0.5 / samples) / (1 + 1 / samples)
+    side = np.sqrt(shares * (1 - shares) / samples + 0.25 / samples**2) / (1 + 1 / samples)
+    return middle - side, middle + side

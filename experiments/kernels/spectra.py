@@ -17,12 +17,14 @@ from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, update_kernel
 from dlntheory.files.builtin import normal_data
+from dlntheory.report.style import draw_runs
+from dlntheory.report.words import count
 
 from ..parts import Track
 from ..random_networks import lines
 from ..results import deviation
 from ..sample_efficiency.panels import Panel, PanelFigure
-from ..sample_efficiency.single_step import AXES, colour_of
+from ..sample_efficiency.single_step import AXES, INITIALISATIONS, colour_of, limits, look
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
 
 CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "bp_adaptive", "pc_adaptive")}
@@ -61,6 +63,16 @@ class Spectra:
         stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
         whole = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
         return {"values": np.array(config["values"])} | {n: np.moveaxis(each, 2, 0) for n, each in whole.items()}
+
+    def heading(self, config: dict[str, Any]) -> str:
+        """The size of the network."""
+        hidden = [] if config["axis"] == "depth" else [count(config["hidden"], "hidden layer")]
+        return ", ".join([*hidden, f"width {config['width']}"])
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """Weights and seeds, and what bands and bars are."""
+        seeds = f"{len(config['seeds'])} seeds: quartiles (bands), standard deviations (bars)"
+        return [f"{INITIALISATIONS[config['init']]} weights", seeds]
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Means over the seeds; of condition numbers, geometric ones."""
@@ -125,50 +137,40 @@ def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.nda
     """Singular values by the largest, geometric means over the seeds, at both ends of the property; plain rules."""
     relative = arrays["spectrum"] / arrays["spectrum"][..., :1]
     means = np.exp(np.log(np.maximum(relative, np.finfo(float).tiny)).mean(axis=2))
-    name = "hidden layers" if config["axis"] == "depth" else "condition number"
-    for index, style in ((0, "-"), (len(arrays["values"]) - 1, "--")):
+    values = arrays["values"]
+    for index, style in ((0, "-"), (len(values) - 1, "--")):
         for c, curve in enumerate(("bp", "pc")):
-            label = f"{CURVES[curve].label}, {name} {arrays['values'][index]:g}"
-            axes.plot(means[c, index], style, color=colour_of(curve), label=label)
+            axes.plot(means[c, index], style, color=colour_of(curve))
         if config["axis"] == "depth":
-            heights = lines.kernel_spectrum(shape(config, arrays["values"][index])[0], config["init"])
-            lines.draw_lines(axes, [(np.arange(len(heights)), heights)], "theory (of BP)" if index == 0 else "_")
-    axes.set(xlabel="singular value of the kernel, in order", ylabel="by the largest", yscale="log")
-    axes.set_title("spectra", fontsize=10)
-    axes.legend(frameon=False, fontsize=7)
+            heights = lines.kernel_spectrum(shape(config, values[index])[0], config["init"])
+            lines.draw_lines(axes, [(np.arange(len(heights)), heights)])
+    axes.set(xlabel="singular value, in order", ylabel="by the largest", yscale="log")
+    ends = f"{values[0]:g} (full) and {values[-1]:g} (dashed)"
+    axes.set_title(f"spectra of {ends} {'hidden layers' if config['axis'] == 'depth' else ''}".rstrip())
 
 
 def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Condition numbers of the kernels, geometric means and deviations over the seeds."""
-    logs = np.log10(conditions(arrays))
-    for (name, curve), found in zip(CURVES.items(), logs, strict=True):
-        middle, side = found.mean(axis=-1), deviation(found)
-        axes.plot(arrays["values"], 10**middle, curve.style, color=colour_of(name), markersize=3, label=curve.label)
-        axes.fill_between(
-            arrays["values"], 10 ** (middle - side), 10 ** (middle + side), color=colour_of(name), alpha=0.15
-        )
+    """Condition numbers of the kernels, medians and quartiles over the seeds."""
+    for name, found in zip(CURVES, conditions(arrays), strict=True):
+        draw_runs(axes, arrays["values"], found.T, **look(name))
     if config["axis"] == "depth":
         heights = [lines.kernel_condition(shape(config, value)[0], config["init"]) for value in arrays["values"]]
         lines.draw_lines(axes, [(arrays["values"], heights)])
-    axes.set(ylabel="condition number of the kernel", yscale="log")
-    axes.set_title("conditioning", fontsize=10)
+    axes.set(ylabel="condition number", yscale="log")
+    axes.set_title("condition number of the kernel")
     label_axis(axes, config, arrays)
 
 
 def draw_alignments(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Alignment as marks, the cosine between kernel and identity as lines; means over the seeds."""
     for c, (name, curve) in enumerate(CURVES.items()):
-        look: dict[str, Any] = {"color": colour_of(name), "label": curve.label}
-        axes.plot(arrays["values"], arrays["identity"][c].mean(axis=-1), curve.style.strip("o"), **look)
+        axes.plot(arrays["values"], arrays["identity"][c].mean(axis=-1), curve.style.strip("o"), color=colour_of(name))
         marks, spread = arrays["alignment"][c].mean(axis=-1), deviation(arrays["alignment"][c])
         face = "white" if curve.rescaling else colour_of(name)
-        axes.errorbar(
-            arrays["values"], marks, spread, fmt="o", color=colour_of(name), markersize=4, markerfacecolor=face
-        )
+        axes.errorbar(arrays["values"], marks, spread, fmt="o", color=colour_of(name), markerfacecolor=face)
     lines.draw_lines(axes, theory(config))
-    axes.set(ylabel="target alignment", ylim=(0, 1.03))
-    axes.set_title("alignment", fontsize=10)
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
+    axes.set(ylabel="target alignment", ylim=limits(arrays["alignment"]))
+    axes.set_title("alignment; lines: of the kernel with the identity")
     label_axis(axes, config, arrays)
 
 
@@ -185,8 +187,8 @@ VIEWS = (draw_spectra, draw_conditions, draw_alignments)
 FIGURE = PanelFigure(
     "Update kernels of single samples",
     rows=(
-        (Panel("A", "depth", Spectra("depth"), VIEWS),),
-        (Panel("B", "conditioning of the weights, 1 hidden layer", Spectra("condition_number"), VIEWS),),
+        (Panel("A", "By depth", Spectra("depth"), VIEWS),),
+        (Panel("B", "By conditioning", Spectra("condition_number"), VIEWS),),
     ),
     SETTINGS=("kaiming_uniform", "norm_preserving"),
 )

@@ -15,10 +15,10 @@ def panel(letter: str, title: str, study: Property | AlongTraining) -> Panel:
 
 
 FIGURE = PanelFigure(
-    "Alignment of single samples in nonlinear networks: measured (marks), by the linearised network (lines)",
+    "Alignment of single samples in nonlinear networks: measured (marks), and of the linearised network (lines)",
     rows=(
-        (panel("A", "depth", Property("depth")), panel("B", "width", Property("width"))),
-        (panel("C", "residual", Property("residual")), panel("D", "conv net", Property("convolutions"))),
+        (panel("A", "By depth", Property("depth")), panel("B", "By width", Property("width"))),
+        (panel("C", "By residual", Property("residual")), panel("D", "convolutions", Property("convolutions"))),
         (panel("E", "trained by BP", AlongTraining("bp")), panel("F", "trained by PC", AlongTraining("pc"))),
     ),
     SETTINGS=("tanh", "relu"),

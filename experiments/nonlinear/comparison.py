@@ -19,13 +19,16 @@ from dlntheory.learning.updates import Options
 from dlntheory.nonlinear.equilibrium import NonlinearEquilibrium
 from dlntheory.nonlinear.tangent import linearised
 from dlntheory.nonlinear.updates import Traces, at_equilibrium, backpropagated, change_and_alignment
+from dlntheory.report.style import draw_band, draw_runs, positive
+from dlntheory.report.words import count
 
 from ..results import deviation
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
-from ..sample_efficiency.single_step import colour_of
+from ..sample_efficiency.single_step import colour_of, limits
 
 CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "pc_adaptive")}
 MARKS = {"bp": "o", "pc": "o", "pc_adaptive": "s"}
+ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
 GAINS = {"tanh": 1.0, "relu": 2**0.5}
 """What weights behind an activation are multiplied by, so that activities neither grow nor shrink (He et al. 2015)."""
 
@@ -98,27 +101,40 @@ def summarise_points(name: str, values: Any, arrays: Mapping[str, np.ndarray]) -
 def draw_points(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """Measured as marks, predicted as lines; mean and standard deviation over seeds of the mean over samples."""
     for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
-        colour, style = colour_of(name), curve.style.strip("o")
-        line = theirs.mean(axis=-1)
-        axes.plot(values, line.mean(axis=-1), style, color=colour, linewidth=1.2)
-        low, high = (line.mean(axis=-1) + side * deviation(line) for side in (-1, 1))
-        axes.fill_between(values, low, high, color=colour, alpha=0.15, linewidth=0)
-        marks = np.nanmean(ours, axis=-1)
-        look: dict[str, Any] = {"color": colour, "markersize": 4, "elinewidth": 1, "label": curve.label}
-        face = "white" if curve.rescaling else colour
-        axes.errorbar(values, marks.mean(axis=-1), deviation(marks), fmt=MARKS[name], markerfacecolor=face, **look)
-    lowest = min(0.0, float(np.nanmin(np.nanmean(arrays["measured"], axis=(-1, -2)))) - 0.05)
-    axes.set(ylabel="target alignment", ylim=(lowest, 1.03))
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
+        line, marks = theirs.mean(axis=-1), np.nanmean(ours, axis=-1)
+        middle, spread = line.mean(axis=-1), deviation(line)
+        draw_band(axes, values, middle, middle - spread, middle + spread, curve.style.strip("o"), color=colour_of(name))
+        mark: dict[str, Any] = {"color": colour_of(name), "elinewidth": 0.8, "label": curve.label, **_mark(name)}
+        axes.errorbar(values, marks.mean(axis=-1), deviation(marks), linestyle="none", **mark)
+    axes.set(ylabel="target alignment", ylim=limits(np.nanmean(arrays["measured"], axis=-1)))
+
+
+def draw_distances(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """One minus alignment on a logarithmic axis: medians and quartiles over all samples of all seeds."""
+    for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
+        line, marks = (positive(1 - each.reshape(len(values), -1).T) for each in (theirs, ours))
+        draw_runs(axes, values, line, curve.style.strip("o"), color=colour_of(name))
+        axes.plot(values, np.nanmedian(marks, axis=0), linestyle="none", color=colour_of(name), **_mark(name))
+    axes.set(ylabel="1 − target alignment", yscale="log")
 
 
 def draw_scatter(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Every sample, measured against predicted."""
-    for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
-        look: dict[str, Any] = {"color": colour_of(name), "markersize": 2, "markeredgewidth": 0.5, "alpha": 0.5}
-        face = "none" if curve.rescaling else colour_of(name)
-        axes.plot(theirs.ravel(), ours.ravel(), MARKS[name], markerfacecolor=face, rasterized=True, **look)
+    for name, ours, theirs in zip(CURVES, arrays["measured"], arrays["predicted"], strict=True):
+        small: dict[str, Any] = {"markersize": 1.8, "markeredgewidth": 0.4, "alpha": 0.5, "rasterized": True}
+        axes.plot(theirs.ravel(), ours.ravel(), linestyle="none", color=colour_of(name), **{**_mark(name), **small})
     lowest = float(min(np.nanmin(arrays["measured"]), arrays["predicted"].min()))
     axes.plot([lowest, 1], [lowest, 1], color="0.6", linewidth=0.8, zorder=0)
     axes.set(xlabel="predicted", ylabel="measured")
-    axes.set_title("every sample", fontsize=10)
+    axes.set_title("Every sample")
+
+
+def samples_in_words(config: dict[str, Any]) -> list[str]:
+    """The activation, and what marks, lines and their bands are."""
+    average = f"mean ± standard deviation of {count(len(config['seeds']), 'seed')}, {config['samples']} samples each"
+    return [f"{ACTIVATIONS[config['activation']]} networks", average]
+
+
+def _mark(name: str) -> dict[str, Any]:
+    """The mark of a curve: open with a rescaling."""
+    return {"marker": MARKS[name], "markerfacecolor": "white" if CURVES[name].rescaling else colour_of(name)}

@@ -12,9 +12,11 @@ from matplotlib.axes import Axes
 
 from dlntheory import AvgPool2d, Conv2d, Dense, Flatten, LinearNetwork, NonlinearNetwork, digits
 from dlntheory.files.builtin import normal_data
+from dlntheory.report.style import named_ticks
+from dlntheory.report.words import count
 
 from ..parts import Track
-from .comparison import activated, by_curve, compare, draw_points, summarise_points
+from .comparison import activated, by_curve, compare, draw_points, samples_in_words, summarise_points
 
 FULL: dict[str, Any] = {
     "square": 128,
@@ -41,7 +43,7 @@ QUICK: dict[str, Any] = {
 AXES = {
     "depth": "number of hidden layers",
     "width": "width of the hidden layers",
-    "residual": "standard deviation of the residual",
+    "residual": "size of the residual",
     "convolutions": "number of convolutions",
 }
 """The properties that may vary, and the labels of their axes."""
@@ -74,14 +76,23 @@ class Property:
         """Means over seeds and samples of every point of every curve."""
         return summarise_points(config["axis"], arrays["values"], arrays)
 
+    def heading(self, config: dict[str, Any]) -> str:
+        """What the network is made of."""
+        if config["axis"] == "convolutions":
+            return f"{config['channels']} channels"
+        return f"width {config['square']}" if config["axis"] == "depth" else count(config["hidden"], "hidden layer")
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """Samples and seeds."""
+        return samples_in_words(config)
+
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Every curve."""
         draw_points(axes, arrays["values"], arrays)
         axes.set_xlabel(AXES[config["axis"]])
         if config["axis"] in {"width", "residual"}:
-            axes.set_xscale("log", base=2 if config["axis"] == "width" else 10)
-        if config["axis"] != "residual":
-            axes.set_xticks(arrays["values"], [str(value) for value in arrays["values"]])
+            axes.set_xscale("log")
+        named_ticks(axes, arrays["values"])
 
 
 def problem(config: dict[str, Any], value: float, seed: int) -> tuple[NonlinearNetwork, Any, Any]:

@@ -19,9 +19,11 @@ from dlntheory import (
 )
 from dlntheory.pcn.data.bundled import digits
 from dlntheory.pcn.data.dataset import Split
+from dlntheory.report.style import named_ticks
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
-from .comparison import activated, by_curve, compare, draw_points, summarise_points
+from .comparison import activated, by_curve, compare, draw_distances, samples_in_words, summarise_points
 
 FULL: dict[str, Any] = {
     "hidden": [64] * 3,
@@ -82,11 +84,21 @@ class AlongTraining:
         progress = {name: arrays[name].mean(axis=1).tolist() for name in ("accuracy", "residual")}
         return [{"step": config["steps"], **progress}, *rows]
 
+    def heading(self, config: dict[str, Any]) -> str:
+        """The network."""
+        return hidden_layers(config["hidden"])
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """Samples and seeds."""
+        everything = len(config["seeds"]) * config["samples"]
+        return [samples_in_words(config)[0], f"median and quartiles of {everything} samples"]
+
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Every curve, against the steps."""
-        draw_points(axes, arrays["values"], arrays)
+        draw_distances(axes, arrays["values"], arrays)
         first = arrays["values"][1]
         axes.set_xscale("symlog", linthresh=first)
+        named_ticks(axes, [step for step in config["steps"] if step in (0, 10, 100, 1000)])
         axes.set(xlabel="training step", xlim=(-0.3 * first, 1.5 * arrays["values"][-1]))
 
 

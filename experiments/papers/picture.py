@@ -1,6 +1,5 @@
 """The picture of a study: bars, lines along an axis, energies by layer over training, or curves over training."""
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
 from dlntheory.report.training_pictures import draw_energies
 
 from .cells import Cell
@@ -15,19 +15,21 @@ from .measures import MEASURES
 from .rows import Row
 from .runner import Finished
 
-PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D"}
+PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D", "label": "the paper's"}
 
 
+@styled()
 def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
     """The picture that a row asks for."""
     if row.picture in ("bars", "lines"):
         lines = [each for each in study["lines"] if each["measure"] == row.measures[0]]
-        figure = Figure(figsize=(max(5.0, min(16.0, 0.5 * len(lines))), 4.2), layout="constrained")
+        figure: Figure = new_figure(3 if len(lines) > 8 else 1, height=2.6)
         {"bars": draw_bars, "lines": draw_lines}[row.picture](figure.subplots(), row, lines)
     else:
         figure = _by_cell(row, cells, outcomes)
     title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
-    figure.suptitle(textwrap.fill(title, int(14 * figure.get_figwidth())), fontsize=9)
+    entitle(figure, title.replace("_", " "))
+    legend_below(figure)
     return figure
 
 
@@ -35,9 +37,9 @@ def draw_bars(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
     """A bar a cell, with the deviation over seeds; diamonds are the paper's."""
     names = [" ".join(each[axis] for axis in row.axes) for each in lines]
     places = np.arange(len(lines))
-    axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="tab:blue", alpha=0.7)
+    axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="0.7")
     _draw_published(axes, places, lines)
-    axes.set_xticks(places, names, rotation=90, fontsize=7)
+    axes.set_xticks(places, names, rotation=90)
     axes.set_ylabel(_label(row))
 
 
@@ -59,7 +61,6 @@ def draw_lines(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None
     else:
         axes.set_xticks(_positions(values), values)
     axes.set(xlabel=str(row.x).replace("_", " "), ylabel=_label(row))
-    axes.legend(frameon=False, fontsize=7)
 
 
 def _column(lines: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -93,27 +94,27 @@ def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None
     shown = [firsts[key] for key in dict.fromkeys(tuple(cell.place.values()) for cell, _ in done)]
     if row.picture == "curves":
         return _curves(row, shown)
-    figure = Figure(figsize=(3.2 * max(1, len(shown)), 3.6), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, max(1, len(shown)), sharey=True))
-    for axes, (cell, outcome) in zip(panels, shown, strict=False):
-        draw_energies(axes, outcome["epochs"])
-        axes.set_title(" ".join(cell.place.values()), fontsize=8)
-        _accuracies(axes.twinx(), outcome["epochs"])
+    columns = min(3, max(1, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    figure: Figure = new_figure(columns, rows)
+    for place, (cell, outcome) in enumerate(shown, start=1):
+        axes, epochs = figure.add_subplot(rows, columns, place), outcome["epochs"]
+        draw_energies(axes, [each["epoch"] for each in epochs], [each["energy"] for each in epochs])
+        head(axes, " ".join(cell.place.values()).replace("_", " "), chr(ord("A") + place - 1))
+        _accuracies(axes.twinx(), epochs)
     return figure
 
 
 def _curves(row: Row, shown: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Figure:
     """Test accuracy against a record of the epochs, such as the sequential matrix multiplications."""
     x = row.x or "epoch"
-    figure = Figure(figsize=(6, 4.2), layout="constrained")
+    figure: Figure = new_figure(height=2.6)
     axes = figure.subplots()
     for cell, outcome in shown:
         points = [(each[x], 100 * each["test_accuracy"]) for each in outcome["epochs"] if each.get(x) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), marker=".", label=" ".join(cell.place.values()))
     axes.set(xlabel={"multiplications": "sequential matrix multiplications"}.get(x, x), ylabel="test accuracy, %")
-    if shown:
-        axes.legend(frameon=False, fontsize=7)
     return figure
 
 
@@ -123,5 +124,6 @@ def _accuracies(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
         ":": lambda each: each["accuracy"], "-": lambda each: each["test_accuracy"],
     }  # fmt: skip
     for style, value in styles.items():
-        axes.plot(numbers, [100 * value(each) for each in epochs], style, color="tab:red", alpha=0.6)
-    axes.set(ylim=(0, 100), ylabel="accuracy, %; dotted: training")
+        axes.plot(numbers, [100 * value(each) for each in epochs], style, color="black", linewidth=0.9)
+    axes.set(ylim=(0, 100), ylabel="accuracy, % (black; dotted: training)")
+    axes.spines["right"].set_visible(True)

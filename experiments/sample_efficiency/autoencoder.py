@@ -26,8 +26,8 @@ from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import IMAGES, Images, find, fingerprint, load_images, pixels
 
 from ..parts import Track
-from .curves import at_best, draw_band, draw_best, draw_legend, kept
-from .single_step import CURVES
+from .curves import at_best, draw_best, draw_sweep, kept, seeds_in_words
+from .single_step import CURVES, batch_in_words
 
 FULL: dict[str, Any] = {
     "hidden": [128, 32, 128],
@@ -122,18 +122,19 @@ class Autoencoder:
             rows.append({**row, "unsettled": float(unsettled.mean())})
         return rows
 
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """Batch and seeds."""
+        return [batch_in_words(config["batch"]), seeds_in_words(config)]
+
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error along training, of each curve at its best learning rate."""
         draw_best(axes, config, arrays)
-        axes.set(xlabel="training step", ylabel="test error (mean squared, a pixel)")
-        draw_legend(axes, config)
+        axes.set(ylabel="mean squared test error")
 
     def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error at the end, by learning rate; runs that ended in NaN are left out."""
-        for name, final in zip(config["curves"], arrays["final"], strict=True):
-            draw_band(axes, arrays["learning_rates"], final.T, CURVES[name].label, name)
-        axes.set(xlabel="learning rate", ylabel=f"test error after {config['steps']} steps", xscale="log")
-        draw_legend(axes, config)
+        draw_sweep(axes, config, arrays)
+        axes.set(ylabel=f"test error after {config['steps']} steps")
 
 
 ONLINE = Autoencoder(1, ("bp", "pc", "bp_adaptive", "pc_adaptive"))

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from dlntheory.report.style import draw_runs
+from dlntheory.report.words import count
 from dlntheory.training.comparison import best_rate
 
 from ..results import deviation
-from .single_step import CURVES, colour_of
+from .single_step import CURVES, colour_of, look
 
 
 def kept(errors: np.ndarray) -> dict[str, np.ndarray]:
@@ -32,20 +34,27 @@ def at_best(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterato
 
 def draw_best(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """The error along training, of each curve at its best learning rate."""
-    for (_, row), errors in zip(at_best(config, arrays), arrays["errors"], strict=True):
-        label = f"{CURVES[row['curve']].label} ({row['learning_rate']:.2g})"
-        draw_band(axes, arrays["steps"], errors, label, row["curve"])
+    for name, errors in zip(config["curves"], arrays["errors"], strict=True):
+        draw_runs(axes, arrays["steps"], errors, **line(name))
+    axes.set(xlabel="training step")
 
 
-def draw_band(axes: Axes, positions: np.ndarray, rows: np.ndarray, label: str, name: str) -> None:
-    """Mean and sample standard deviation over the rows; not below the least of them, for the logarithmic scale."""
-    mean, spread, colour = rows.mean(axis=0), deviation(rows, axis=0), colour_of(name)
-    axes.plot(positions, mean, CURVES[name].style.strip("osx"), color=colour, label=label)
-    low = np.maximum(mean - spread, rows.min(axis=0))
-    axes.fill_between(positions, low, mean + spread, color=colour, alpha=0.15, linewidth=0)
+def draw_sweep(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray], ceiling: float = np.inf) -> None:
+    """The error at the end by learning rate, up to a ceiling; a ring marks each curve's best rate."""
+    for name, final, best in zip(config["curves"], arrays["final"], arrays["best"], strict=True):
+        rates, shown = arrays["learning_rates"], final.max(axis=1) < ceiling
+        draw_runs(axes, rates[shown], final[shown].T, **line(name))
+        axes.plot(rates[best], np.median(final[best]), "o", color=colour_of(name), markersize=5, fillstyle="none")
+    axes.set(xlabel="learning rate", xscale="log")
+    axes.set_title("By learning rate (ring: lowest mean)")
 
 
-def draw_legend(axes: Axes, config: dict[str, Any], network: str = "") -> None:
-    """The curves, under the network, the batch and the number of seeds."""
-    title = f"{network}batch {config['batch']}, {len(config['seeds'])} seeds"
-    axes.legend(frameon=False, fontsize=7, title=title, title_fontsize=7)
+def line(name: str) -> dict[str, Any]:
+    """How a curve of training is drawn: as after one step, without marks."""
+    return look(name) | {"style": CURVES[name].style.strip("osx")}
+
+
+def seeds_in_words(config: dict[str, Any]) -> str:
+    """What a line and its band are."""
+    seeds = len(config["seeds"])
+    return f"median and quartiles of {seeds} seeds" if seeds >= 5 else f"median and each of {count(seeds, 'seed')}"

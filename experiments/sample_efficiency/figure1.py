@@ -4,11 +4,12 @@ from . import toy
 from .panels import Panel, PanelFigure
 
 FIGURE = PanelFigure(
-    "Target alignment: one input, one hidden unit, two outputs; all weights one, x = 1, y = (−1, 1)",
+    "What target alignment is",
     rows=(
         (
+            Panel("A", "Weights and activities", toy.Network()),
             Panel("B", "Predictions during training", toy),
-            Panel("C", "Directions of the first update", toy, views=(toy.draw_definition,)),
+            Panel("C", "First updates: alignment", toy, views=(toy.draw_definition,)),
         ),
     ),
 )

@@ -5,7 +5,7 @@ from .panels import PanelFigure
 from .training import DEEP, batches, online
 
 FIGURE = PanelFigure(
-    "Plain and rescaled training with eight norm-preserving hidden layers",
+    "Plain and rescaled training of a deep network from norm-preserving weights",
     rows=(
         (panel("A", "Online", online((20,) * DEEP)),),
         (panel("B", "In batches", batches((20,) * DEEP)),),

@@ -11,13 +11,13 @@ FIGURE = PanelFigure(
         (
             Panel(
                 "A",
-                "One step, Kaiming",
+                "One step",
                 SingleStep("condition_number", ("bp", "pc", "bp_adaptive", "pc_adaptive"), single=True),
             ),
-            Panel("B", "Online, 1 hidden layer", online((20,))),
+            Panel("B", "Online", online((20,))),
         ),
         (
-            Panel("C", f"Online, {DEEP} hidden layers", online((20,) * DEEP)),
+            Panel("C", "Online", online((20,) * DEEP)),
             Panel("D", "Autoencoder of MNIST", ONLINE),
         ),
     ),

@@ -11,11 +11,11 @@ FIGURE = PanelFigure(
     "Rescaling the weight update for batch training",
     rows=(
         (
-            Panel("A", "One step, Kaiming", SingleStep("batch_size", DECORRELATED)),
-            Panel("B", "In batches, 1 hidden layer", batches((20,))),
+            Panel("A", "One step", SingleStep("batch_size", DECORRELATED)),
+            Panel("B", "In batches", batches((20,))),
         ),
         (
-            Panel("C", f"In batches, {DEEP} hidden layers", batches((20,) * DEEP)),
+            Panel("C", "In batches", batches((20,) * DEEP)),
             Panel("D", "Autoencoder of MNIST", BATCH),
         ),
     ),

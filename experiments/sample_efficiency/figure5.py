@@ -9,15 +9,15 @@ from .single_step import SingleStep
 CURVES = ("bp", "pc", "residual_bp", "residual_pc")
 
 FIGURE = PanelFigure(
-    "Target alignment after one training step: ResNets and deep linear networks (DLNs)",
+    "Target alignment after one step: residual networks (ResNets) and plain ones",
     rows=(
         (
-            Panel("A", "Kaiming", SingleStep("depth", CURVES, "kaiming_uniform")),
-            Panel("B", "Norm-preserving", SingleStep("depth", CURVES, "norm_preserving")),
+            Panel("A", "", SingleStep("depth", CURVES, "kaiming_uniform")),
+            Panel("B", "", SingleStep("depth", CURVES, "norm_preserving")),
         ),
         (
-            Panel("C", "Kaiming", SingleStep("depth", CURVES, "kaiming_uniform", learning_rate=None)),
-            Panel("D", "Norm-preserving", SingleStep("depth", CURVES, "norm_preserving", learning_rate=None)),
+            Panel("C", "", SingleStep("depth", CURVES, "kaiming_uniform", learning_rate=None)),
+            Panel("D", "", SingleStep("depth", CURVES, "norm_preserving", learning_rate=None)),
         ),
     ),
     SETTINGS=("appendix", "text"),

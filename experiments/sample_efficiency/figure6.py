@@ -6,11 +6,11 @@ from .single_step import SingleStep
 CURVES = ("pc_adaptive", "residual_pc_adaptive", "pc_adaptive_printed", "residual_pc_adaptive_printed")
 
 FIGURE = PanelFigure(
-    "PC with layer-specific learning rates after one training step: ResNets and deep linear networks (DLNs)",
+    "PC with adaptive learning rates after one step: residual networks (ResNets) and plain ones",
     rows=(
         (
-            Panel("A", "Kaiming", SingleStep("depth", CURVES, "kaiming_uniform", single=True)),
-            Panel("B", "Norm-preserving", SingleStep("depth", CURVES, "norm_preserving", single=True)),
+            Panel("A", "", SingleStep("depth", CURVES, "kaiming_uniform", single=True, distances=True)),
+            Panel("B", "", SingleStep("depth", CURVES, "norm_preserving", single=True, distances=True)),
         ),
     ),
     SETTINGS=("appendix", "text"),

@@ -2,15 +2,14 @@
 
 from .figure8 import WIDTHS, panel
 from .panels import PanelFigure
+from .single_step import INITIALISATIONS
 from .training import plain
 
-INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "Norm-preserving"}
-
 FIGURE = PanelFigure(
-    "Training with one hidden layer in batches of 64, by its width and initialisation",
+    "Training in batches, by the width of the hidden layer and the initialisation",
     rows=tuple(
         tuple(
-            panel(letter, f"{title}, width {width}", plain((width,), init))
+            panel(letter, title, plain((width,), init))
             for letter, (init, title) in zip(letters, INITIALISATIONS.items(), strict=True)
         )
         for width, letters in zip(WIDTHS, ("AB", "CD", "EF"), strict=True)

@@ -12,11 +12,11 @@ def panel(letter: str, title: str, study: Training) -> Panel:
 
 
 FIGURE = PanelFigure(
-    "Plain and rescaled training with one norm-preserving hidden layer, by its width",
+    "Plain and rescaled training from norm-preserving weights, by the width of the hidden layer",
     rows=tuple(
         (
-            panel(letters[0], f"Online, width {width}", online((width,))),
-            panel(letters[1], f"In batches, width {width}", batches((width,))),
+            panel(letters[0], "Online", online((width,))),
+            panel(letters[1], "In batches", batches((width,))),
         )
         for width, letters in zip(WIDTHS, ("AB", "CD", "EF"), strict=True)
     ),

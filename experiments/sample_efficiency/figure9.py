@@ -7,6 +7,6 @@ FIGURE = PanelFigure(
     "A nonlinear autoencoder of MNIST",
     rows=(
         (Panel("A", "Online", ONLINE, views=(ONLINE.draw, ONLINE.draw_sweep)),),
-        (Panel("B", "Batches of 64", BATCH, views=(BATCH.draw, BATCH.draw_sweep)),),
+        (Panel("B", "In batches", BATCH, views=(BATCH.draw, BATCH.draw_sweep)),),
     ),
 )

@@ -6,7 +6,8 @@ A study is an object or a module with
   with ``needs_data = True`` takes ``data_dir`` too;
 - ``run(config, track, folder)``: its arrays by name, see `experiments.parts.Study`;
 - ``summarise(config, arrays)``: its numbers, as a list of dictionaries;
-- ``draw(axes, config, arrays)``: the curves, axes' labels and legend.
+- ``draw(axes, config, arrays)``: the curves with labels for the figure's legend, and the axes' labels;
+- ``heading(config)`` and ``note(config)``, if it likes: what stands above its panel, and phrases below the title.
 
 In the figure's data a study's arrays and configuration stand under its panel's letter: ``A/alignment``.
 """
@@ -20,6 +21,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
+
 from ..parts import Track, compute
 
 Draw = Callable[[Axes, dict[str, Any], Mapping[str, np.ndarray]], None]
@@ -31,7 +34,7 @@ class Panel:
 
     Attributes:
         letter: what the figure calls it.
-        title: what stands above it.
+        title: what stands above it, before what the study says of its own configuration (``heading``).
         study: the study.
         views: the pictures of its arrays, one beside the other; its own ``draw`` if empty.
     """
@@ -45,6 +48,11 @@ class Panel:
     def drawings(self) -> tuple[Draw, ...]:
         """The pictures of the arrays."""
         return self.views or (self.study.draw,)
+
+    def heading(self, config: dict[str, Any]) -> str:
+        """The title, and what the study says of itself; what is drawn, and not what would be at full size."""
+        own = self.study.heading(config) if hasattr(self.study, "heading") else ""
+        return ", ".join(each for each in (self.title, own) if each)
 
     @property
     def needs_data(self) -> bool:
@@ -108,37 +116,52 @@ class PanelFigure:
             for letter, (study, each) in self.parts(config).items()
         }
 
+    @styled()
     def draw(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-        """Every panel that has been computed."""
-        rows = [[panel for panel in row if panel.letter in config["panels"]] for row in self.rows]
-        rows = [row for row in rows if row]
-        columns = max(sum(len(panel.drawings) for panel in row) for row in rows)
-        figure = Figure(figsize=(0.3 + 3.5 * columns, 0.4 + 2.9 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), columns, squeeze=False)
-        for row, cells in zip(rows, grid, strict=True):
-            places = iter(cells)
-            for panel in row:
-                own = config["panels"][panel.letter], arrays_of(panel.letter, arrays)
-                for number, view in enumerate(panel.drawings):
-                    axes = next(places)
-                    view(axes, *own)
-                    _head(axes, panel, first=number == 0)
-            for axes in places:
-                axes.remove()
-        figure.suptitle(self.title, fontsize=10)
+        """Every panel that has been computed, one after another, with one legend below all."""
+        shown = [self.panels[letter] for letter in self.panels if letter in config["panels"]]
+        columns = self._columns(shown)
+        views = [(panel, view) for panel in shown for view in panel.drawings]
+        figure: Figure = new_figure(columns, -(-len(views) // columns))
+        for index, (panel, view) in enumerate(views):
+            own = config["panels"][panel.letter]
+            axes = figure.add_subplot(-(-len(views) // columns), columns, index + 1)
+            view(axes, own, arrays_of(panel.letter, arrays))
+            first = index == 0 or views[index - 1][0] is not panel
+            headings = [panel.heading(own)] if first or not axes.get_title() else []
+            head(axes, ": ".join(filter(None, [*headings, axes.get_title()])), panel.letter if first else "")
+        entitle(figure, self.title, notes(shown, config["panels"]))
+        legend_below(figure)
         return figure
+
+    def _columns(self, shown: list[Panel]) -> int:
+        """Panels in a row: as many as in the longest of the rows; fewer where panels left out would leave a hole."""
+        longest = max(sum(len(panel.drawings) for panel in row) for row in self.rows)
+        number = sum(len(panel.drawings) for panel in shown)
+        return next(columns for columns in (longest, 3, 2, 1) if number % columns == 0)
+
+
+def notes(shown: list[Panel], configs: Mapping[str, dict[str, Any]]) -> str:
+    """What the studies say of sizes and seeds: once what holds for all panels, and the rest by letters."""
+    said = {each.letter: each.study.note(configs[each.letter]) for each in shown if hasattr(each.study, "note")}
+    letters: dict[str, list[str]] = {}
+    for letter, phrases in said.items():
+        for phrase in phrases:
+            letters.setdefault(phrase, []).append(letter)
+    own: dict[str, list[str]] = {}
+    for phrase, those in letters.items():
+        own.setdefault(span(those) if len(those) < len(said) else "", []).append(phrase)
+    common = own.pop("", [])
+    return "; ".join([*(f"{those}: {', '.join(phrases)}" for those, phrases in own.items()), *common])
+
+
+def span(letters: list[str]) -> str:
+    """The letters in a row: ``A–D`` where they follow one another."""
+    whole = len(letters) > 2 and ord(letters[-1]) - ord(letters[0]) == len(letters) - 1
+    return f"{letters[0]}–{letters[-1]}" if whole else ", ".join(letters)
 
 
 def arrays_of(letter: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A panel's arrays, by the names that its study gave them."""
     prefix = f"{letter}/"
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-
-def _head(axes: Axes, panel: Panel, first: bool) -> None:
-    """The letter and the title, and axes without a frame."""
-    if first:
-        axes.set_title(panel.letter, loc="left", fontweight="bold")
-    if not axes.get_title():
-        axes.set_title(panel.title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)

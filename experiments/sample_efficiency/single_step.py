@@ -18,7 +18,8 @@ from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_al
 from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.networks.passes import feedforward, finite_change, first_order_change
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.style import COLOURS, draw_band, draw_runs, named_ticks
+from dlntheory.report.words import count
 
 from ..parts import Track
 from ..random_networks import lines
@@ -42,6 +43,12 @@ QUICK: dict[str, Any] = {
     "batch": 8,
     "seeds": 3,
 }
+VARIED = {
+    "depth": "by depth", "width": "by width", "condition_number": "by conditioning", "batch_size": "by batch size",
+}  # fmt: skip
+INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "norm-preserving"}
+ROUNDING = 1e-16
+"""The least distance from one that double precision tells from none."""
 AXES = {
     "depth": "number of hidden layers",
     "width": "width of the hidden layer",
@@ -95,6 +102,7 @@ class SingleStep:
         init: the initialisation of the weights.
         single: whether the batch is one sample in every setting.
         learning_rate: the step's size, by default that of appendix B.1; ``None`` for an infinitesimal step.
+        distances: whether ``1 − alignment`` is drawn, on a logarithmic axis, since curves would hide each other at one.
     """
 
     axis: str
@@ -102,6 +110,7 @@ class SingleStep:
     init: str = "kaiming_uniform"
     single: bool = False
     learning_rate: float | None = 1e-4
+    distances: bool = False
 
     def configure(self, quick: bool, setting: str, seed: int) -> dict[str, Any]:
         """Sizes, seeds and the learning rate."""
@@ -138,22 +147,37 @@ class SingleStep:
             for value, points in zip(arrays["values"], rows, strict=True)
         ]
 
+    def heading(self, config: dict[str, Any]) -> str:
+        """The initialisation, and what varies; an infinitesimal step if it is one."""
+        step = "" if config["learning_rate"] else ", infinitesimal step"
+        return f"{INITIALISATIONS[config['init']]}, {VARIED[config['axis']]}{step}"
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """Batch, targets, and what a band is."""
+        batch = [] if config["axis"] == "batch_size" else [batch_in_words(config["batch"])]
+        targets = (
+            r"targets $y = W_\mathrm{data}\,x$" if config["linear_targets"] else "targets independent of the inputs"
+        )
+        band = "median and quartiles" if self.distances else "mean ± standard deviation"
+        return [*batch, targets, f"{band} of {count(len(config['seeds']), 'seed')}"]
+
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Every curve with its spread."""
-        for name, points in zip(config["curves"], arrays["alignment"], strict=True):
-            curve = CURVES[name]
-            draw_curve(axes, arrays["values"], points, curve.label, curve.style, colour_of(name))
-        lines.draw_lines(axes, list(theory(config).values()), theory_label(config))
+        if self.distances:
+            self._draw_distances(axes, config, arrays)
+        else:
+            for name, points in zip(config["curves"], arrays["alignment"], strict=True):
+                middle, spread = points.mean(axis=-1), deviation(points)
+                draw_band(axes, arrays["values"], middle, middle - spread, middle + spread, **look(name))
+            lines.draw_lines(axes, list(theory(config).values()), theory_label(config))
+            axes.set(ylabel="target alignment", ylim=limits(arrays["alignment"]))
         label_axis(axes, config, arrays["values"])
-        lowest = min(0.0, float(np.nanmin(arrays["alignment"].mean(axis=-1))) - 0.05)
-        axes.set(ylabel="target alignment", ylim=(lowest, 1.03))
-        targets = r"$y = W_\mathrm{data}\,x$" if config["linear_targets"] else "independent $y$"
-        batch = "" if config["axis"] == "batch_size" else f"batch {config['batch']}, "
-        step = "" if config["learning_rate"] else ", infinitesimal step"
-        title = f"{batch}{targets}, {len(config['seeds'])} seeds{step}"
-        axes.legend(
-            frameon=False, fontsize=7, title=title, title_fontsize=7, alignment="left", handlelength=3, loc="lower left"
-        )
+
+    def _draw_distances(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Medians and quartiles of ``1 − alignment``; where it is none but rounding, at the rounding."""
+        for name, points in zip(config["curves"], arrays["alignment"], strict=True):
+            draw_runs(axes, arrays["values"], np.maximum(1 - points, ROUNDING).T, **look(name))
+        axes.set(ylabel="1 − target alignment", yscale="log")
 
 
 def alignments(config: dict[str, Any], value: float, seed: int) -> list[float]:
@@ -227,18 +251,29 @@ def alignment(net: LinearNetwork, x: np.ndarray, y: np.ndarray, curve: Curve, le
     return cosine(y.T - predicted[-1], moved).mean()
 
 
+def limits(alignments: np.ndarray) -> tuple[float, float]:
+    """The range of an axis for means and deviations over the last axis: from zero, from below it, or closer to one."""
+    means, spreads = alignments.mean(axis=-1), np.nan_to_num(deviation(alignments))
+    lowest = float(np.nanmin(means if means.min() < 0.85 else means - spreads))
+    if lowest > 0.85:
+        return lowest - 0.1 * (1 - lowest), 1 + 0.1 * (1 - lowest)
+    return min(0.0, lowest - 0.05), 1.03
+
+
+def look(name: str) -> dict[str, Any]:
+    """How a curve is drawn: its rule's colour, or the one of what is printed wrongly, and its line and marks."""
+    curve = CURVES[name]
+    return {"label": curve.label, "style": curve.style, "color": colour_of(name)}
+
+
 def colour_of(name: str) -> str:
-    """The rule's colour; green for what is printed wrongly."""
-    if "printed" in name:
-        return "tab:green"
-    return COLOURS[CURVES[name].rule]
+    """The rule's colour; another for what is printed wrongly."""
+    return COLOURS["printed" if "printed" in name else CURVES[name].rule]
 
 
-def draw_curve(axes: Axes, positions: np.ndarray, points: np.ndarray, label: str, style: str, colour: str) -> None:
-    """Mean and sample standard deviation over the last axis."""
-    mean, spread = points.mean(axis=-1), deviation(points)
-    axes.plot(positions, mean, style, color=colour, markersize=4, label=label)
-    axes.fill_between(positions, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+def batch_in_words(size: int) -> str:
+    """The size of a batch in words."""
+    return "single samples" if size == 1 else f"batches of {size}"
 
 
 def label_axis(axes: Axes, config: dict[str, Any], values: np.ndarray) -> None:
@@ -249,6 +284,6 @@ def label_axis(axes: Axes, config: dict[str, Any], values: np.ndarray) -> None:
         return
     axes.set_xscale("log", base=2 if config["axis"] == "width" else 10)
     if config["axis"] == "width":
-        axes.set_xticks(values, [str(value) for value in values])
+        named_ticks(axes, values)
     if config["axis"] != "condition_number":
-        axes.axvline(config["square"], color="0.6", linestyle="--", linewidth=1, zorder=0)
+        axes.axvline(config["square"], color="0.6", linestyle="--", linewidth=0.8, zorder=0)

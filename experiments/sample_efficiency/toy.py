@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, prediction_change, weight_updates
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.style import COLOURS
 
 from ..parts import Track
 
@@ -29,8 +29,8 @@ STYLES = {
     "PC, rescaled": (COLOURS["pc"], "--"),
     "natural gradient": (COLOURS["natural"], ":"),
 }
-VECTORS = ("BP", "PC")
-"""Rules whose first step panel C draws."""
+VECTORS = {"BP": (4, -8), "PC": (-24, 2)}
+"""Rules whose first step panel C draws, and where their labels stand."""
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -90,14 +90,15 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
 def draw(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Panel B: the predictions' way to the target, and the ideal one."""
     start, target = arrays["predictions"][0, 0], config["target"]
-    axes.plot(*zip(start, target, strict=True), "--", color="0.6", label="ideal", linewidth=3, zorder=0)
+    axes.plot(*zip(start, target, strict=True), "--", color="0.6", label="ideal", linewidth=2.5, zorder=0)
     for rule, path in zip(config["rules"], arrays["predictions"], strict=True):
         colour, style = STYLES[rule]
         axes.plot(path[:, 0], path[:, 1], style, color=colour, label=rule)
-    axes.plot(*start, "ko", markersize=4)
-    axes.plot(*target, "k*", markersize=9)
-    axes.set(xlabel=r"$\hat{y}_1$", ylabel=r"$\hat{y}_2$")
-    axes.legend(frameon=False, fontsize=8)
+    for point, mark, name, offset in ((start, "o", "start", 5), (target, "*", "target", -11)):
+        axes.plot(*point, mark, color=COLOURS["target"], markersize=4 if mark == "o" else 7)
+        axes.annotate(name, tuple(point), (0, offset), textcoords="offset points", ha="center")
+    axes.set(xlabel="prediction of output 1", ylabel="prediction of output 2")
+    axes.margins(0.12)
 
 
 def draw_definition(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -105,17 +106,61 @@ def draw_definition(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
     residual = arrays["residual"]
     size = float(np.linalg.norm(residual))
     across = np.array([residual[1], -residual[0]]) / size * np.sign(arrays["changes"][0, 1]) * -np.sign(residual[0])
-    _arrow(axes, residual, "0.2", "-", "$r$")
-    _arrow(axes, across * size / 2, "0.6", "--", "interference")
-    for rule in VECTORS:
+    _arrow(axes, residual, COLOURS["target"], "residual", (0, 7))
+    _arrow(axes, across * size / 2, COLOURS["aside"], "interference", (0, -7), "--")
+    for rule, offset in VECTORS.items():
         change = arrays["changes"][config["rules"].index(rule)]
         length = float(np.linalg.norm(change))
         cosine = change @ residual / length / size
-        _arrow(axes, change * size * 0.8 / length, STYLES[rule][0], "-", rf"{rule}: $\cos = {cosine:.3f}$")
-    axes.set(xlabel=r"$\Delta\hat{y}_1$", ylabel=r"$\Delta\hat{y}_2$", aspect="equal", xlim=(-2.1, 0.4), ylim=(-1.1, 1))
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+        _arrow(axes, change * size * 0.8 / length, STYLES[rule][0], f"{rule}: {cosine:.3f}", offset)
+    axes.set(xlabel="change of output 1", ylabel="change of output 2", aspect="equal", xlim=(-2.75, 0.75))
+    axes.set_ylim(-1.35, 0.5)
 
 
-def _arrow(axes: Axes, vector: np.ndarray, colour: str, style: str, label: str) -> None:
-    axes.annotate("", tuple(vector), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linestyle": style})
-    axes.plot(*zip((0, 0), vector, strict=True), linestyle=style, color=colour, label=label)
+def _arrow(axes: Axes, tip: np.ndarray, colour: str, label: str, offset: tuple[int, int], style: str = "-") -> None:
+    """An arrow from the origin, and its label so many points from its tip."""
+    axes.annotate("", tuple(tip), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linestyle": style})
+    place = {"textcoords": "offset points", "ha": "center", "va": "center"}
+    axes.annotate(label, tuple(tip), offset, color=colour, **place)
+
+
+class Network:
+    """Panel A: the network and its sample. There is nothing to compute."""
+
+    def configure(self, quick: bool, setting: str, seed: int) -> dict[str, Any]:
+        """What the flow starts from."""
+        return {name: configure(quick, setting, seed)[name] for name in ("weights", "input", "target")}
+
+    def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
+        """No arrays."""
+        return {}
+
+    def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """No numbers."""
+        return []
+
+    def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Units as circles with their activities in the forward pass, weights at the arrows, targets beside."""
+        activities = [np.array(config["input"])]
+        for weight in config["weights"]:
+            activities.append(np.array(weight) @ activities[-1])
+        places = [
+            [(layer, (len(each) - 1) / 2 - unit) for unit in range(len(each))] for layer, each in enumerate(activities)
+        ]
+        for weight, before, after in zip(config["weights"], places, places[1:], strict=False):
+            for row, end in zip(weight, after, strict=True):
+                for value, start in zip(row, before, strict=True):
+                    axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "shrinkA": 9, "shrinkB": 9})
+                    middle = (np.array(start) + end) / 2
+                    axes.annotate(f"{value:g}", tuple(middle), (0, 4), textcoords="offset points", ha="center")
+        for place, value in (
+            (place, value) for each in zip(places, activities, strict=True) for place, value in zip(*each, strict=True)
+        ):
+            axes.plot(*place, "o", color="black", markerfacecolor="white", markersize=15)
+            axes.text(*place, f"{value:g}", ha="center", va="center")
+        for (x, y), wanted in zip(places[-1], config["target"], strict=True):
+            axes.text(x + 0.25, y, f"target {wanted:g}".replace("-", "−"), va="center")
+        axes.set(xlim=(-0.4, len(places) - 0.1), ylim=(-1, 1))
+        for layer, text in enumerate(("input", *["hidden"] * (len(places) - 2), "outputs")):
+            axes.text(layer, -0.95, text, ha="center")
+        axes.axis("off")

@@ -18,11 +18,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import Algorithm, LinearNetwork, SpectralRegularisation, sweep
-from dlntheory.report.tables import chain
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
-from .curves import at_best, draw_band, draw_best, draw_legend, kept
-from .single_step import CURVES
+from .curves import at_best, draw_best, draw_sweep, kept, seeds_in_words
+from .single_step import CURVES, batch_in_words
 
 Range = tuple[float, float, int]
 """The decimal exponents of the lowest and the highest learning rate, and how many there are."""
@@ -111,20 +111,23 @@ class Training:
         pairs = zip(at_best(config, arrays), diverged, strict=True)
         return [{**row, "diverged": float(share)} for (_, row), share in pairs]
 
+    def heading(self, config: dict[str, Any]) -> str:
+        """The size of the network."""
+        return hidden_layers(config["hidden"])
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """Batch and seeds."""
+        return [batch_in_words(config["batch"]), seeds_in_words(config)]
+
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The error along training, of each curve at its best learning rate."""
         draw_best(axes, config, arrays)
-        axes.set(xlabel="training step", ylabel=r"$\|W_\mathrm{data} - W_{L:1}\|^2$", yscale="log")
-        _legend(axes, config)
+        axes.set(ylabel="squared error of the map", yscale="log")
 
     def draw_sweep(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The error at the end, by learning rate, where no seed has diverged and it has not grown tenfold."""
-        first = arrays["errors"][0, :, 0].mean()  # of every curve
-        for name, final in zip(config["curves"], arrays["final"], strict=True):
-            shown = final.max(axis=1) < 10 * first
-            draw_band(axes, arrays["learning_rates"][shown], final[shown].T, CURVES[name].label, name)
-        axes.set(xlabel="learning rate", ylabel=f"error after {config['steps']} steps", xscale="log", yscale="log")
-        _legend(axes, config)
+        draw_sweep(axes, config, arrays, ceiling=10 * arrays["errors"][0, :, 0].mean())  # as every curve starts
+        axes.set(ylabel=f"error after {config['steps']} steps", yscale="log")
 
 
 def task(config: dict[str, Any]) -> tuple[list[LinearNetwork], np.ndarray, np.ndarray, np.ndarray]:
@@ -145,10 +148,6 @@ def algorithm(name: str, config: dict[str, Any]) -> Algorithm:
         return Algorithm(curve.rule, curve.rescaling)
     regularisation = SpectralRegularisation(config["regularisation"], curve.spectrum)
     return Algorithm(curve.rule, curve.rescaling, regularisation=regularisation)
-
-
-def _legend(axes: Axes, config: dict[str, Any]) -> None:
-    draw_legend(axes, config, f"{chain([config['square'], *config['hidden'], config['square']])}, ")
 
 
 def plain(hidden: tuple[int, ...], init: str) -> Training:

@@ -10,7 +10,7 @@ from typing import Any
 
 import lazy_loader
 
-from ..plot import COLOURS
+from ..style import COLOURS
 from ..words import rule_name
 
 alt: Any = lazy_loader.load("altair")
