@@ -1,4 +1,4 @@
-"""The mutants of `mutants.py` fit the library as it is; `make mutants` then runs them."""
+"""The mutants in `mutants` fit the library as it is; `make mutants` then runs them."""
 
 from mutants import MUTANTS
 from run_mutants import misplaced

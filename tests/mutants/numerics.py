@@ -1,0 +1,32 @@
+"""Mutants of the operations that kernels share."""
+
+from .naming import Mutant, of_file
+
+MUTANTS = (
+    # Where NumPy and JAX take different lines, each kind has a mutant of its own; all other lines are shared.
+    Mutant(
+        "numerics/algebra.py", "NumPy: the other triangle of the factor",
+        "substitute(factor, right, lower=1)[0]", "substitute(factor, right, lower=0)[0]",
+        of_file("test_kinds", "test_positive_definite_systems_are_solved", ["7-numpy"]),
+    ),
+    Mutant(
+        "numerics/cholesky.py", "substitution with the wrong sign",
+        "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",
+        of_file("test_cholesky", "test_triangular_inverses", ["33"]),
+    ),
+    Mutant(
+        "numerics/cholesky.py", "substitution row by row with the wrong sign",
+        "left = left - lower[index, column] * row", "left = left + lower[index, column] * row",
+        of_file("test_cholesky", "test_triangular_inverses", ["8"]),
+    ),
+    Mutant(
+        "numerics/algebra.py", "JAX: the factor in place of its transpose",
+        "return lambda right: inverse.T @ (inverse @ right)", "return lambda right: inverse @ (inverse @ right)",
+        of_file("test_kinds", "test_positive_definite_systems_are_solved", ["7-jax"]),
+    ),
+    Mutant(
+        "numerics/conjugate_gradients.py", "directions that are not conjugate",
+        "direction = _plus(downhill, ratio(decrease, run.decrease), run.direction)", "direction = downhill",
+        of_file("test_matrix_free", "test_eight_hidden_layers_of_512_take_at_most_thirty_steps"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,87 @@
+"""Mutants of trainers of nonlinear networks."""
+
+from .naming import Mutant, of_file, training
+
+MUTANTS = (
+    Mutant(
+        "pcn/choices/losses.py", "cross-entropy's error without the softmax",
+        "state - jax.nn.softmax(prediction) * state.sum(axis=-1, keepdims=True)", "state - prediction",
+        training("test_backpropagation_is_the_gradient_of_the_loss"),
+    ),
+    Mutant(
+        "pcn/choices/relaxations.py", "momentum left out",
+        "momentum * old + new", "new",
+        training("test_linear_inference_follows_the_theory_at_every_time"),
+    ),
+    Mutant(
+        "pcn/choices/relaxations.py", "Langevin's noise without its factor",
+        "size = jnp.sqrt(2 * jnp.asarray(step))", "size = jnp.sqrt(jnp.asarray(step))",
+        training("test_langevin_samples_the_posterior"),
+    ),
+    Mutant(
+        "pcn/choices/outputs.py", "an update that negative nudging does not turn",
+        "return Phase(sign * beta, sign)",
+        "return Phase(sign * beta, 1)",
+        of_file("test_pcn_variants", "test_nudging_scales_the_residual"),
+    ),
+    Mutant(
+        "pcn/engine/multiplications.py", "a backward pass as long as the forward pass",
+        "both_ways = 2 * layers - 1", "both_ways = 2 * layers",
+        of_file("test_training_options", "test_sequential_multiplications"),
+    ),
+    Mutant(
+        "pcn/engine/training.py", "one too many among the largest",
+        "min(count, prediction.shape[-1])", "min(count + 1, prediction.shape[-1])",
+        of_file("test_training_options", "test_the_right_class_is_among_the_five_largest"),
+    ),
+    Mutant(
+        "pcn/engine/learning.py", "a batch's sign that is the epoch's",
+        "jax.random.fold_in(self.run, DRAWN) if output.by_batch else self.epoch", "self.epoch",
+        of_file("test_training_options", "test_the_sign_of_centred_nudging_is_drawn_by_epoch_or_batch"),
+    ),
+    Mutant(
+        "pcn/data/augmentation.py", "images that are sheared",
+        "down * cos + right * sin", "down * cos - right * sin",
+        of_file("test_training_options", "test_quarter_turns_are_those_of_numpy"),
+    ),
+    Mutant(
+        "pcn/choices/optimisers.py", "SGD without its momentum",
+        "optax.sgd(rate, self.momentum)", "optax.sgd(rate)",
+        of_file("test_training_options", "test_optimisers_step_as_their_papers_say"),
+    ),
+    Mutant(
+        "pcn/engine/slopes.py", "blocks skipped for a step too long",
+        "active = time >= network.waits[k]", "active = time > network.waits[k]",
+        training("test_linear_inference_follows_the_theory_at_every_time"),
+    ),
+    Mutant(
+        "pcn/engine/incremental.py", "the alignment of an incremental update's last step alone",
+        "if not isinstance(update, Incremental | Averaged):", "if not isinstance(update, Averaged):",
+        of_file("test_pcn_alignment", "test_alignment_is_where_predictions_go", ("iPC",)),
+    ),
+    Mutant(
+        "pcn/engine/rescaling.py", "the decorrelation matrix as the paper prints it, transposed",
+        "Signals((), own, [*plain, None],", "Signals((), plain, [*own, None],",
+        of_file("test_pcn_rescaling", "test_nonlinear_networks_sample_by_sample"),
+    ),
+    Mutant(
+        "pcn/choices/algorithms.py", "an incremental update that steps once a batch",
+        "return self.steps if isinstance(self.update, Incremental) else 1", "return 1",
+        of_file("test_training_runs", "test_the_learning_rate_falls_over_all_steps_of_the_optimiser"),
+    ),
+    Mutant(
+        "pcn/engine/slopes.py", "observed outputs move",
+        "return (*change[:-1], jnp.where(self.observed, jnp.zeros_like(change[-1]), change[-1]))", "return change",
+        of_file("test_pcn_generation", "test_linear_blocks_settle_at_the_closed_forms", ["one-True"]),
+    ),
+    Mutant(
+        "pcn/engine/derivatives.py", "a latent without its prior",
+        "SquaredError(prior_variance(network.blocks[k]))", "SquaredError()",
+        of_file("test_pcn_generation", "test_linear_blocks_settle_at_the_closed_forms", ["all-True"]),
+    ),
+    Mutant(
+        "pcn/engine/incremental.py", "an average over all times",
+        "counts = total.steps >= self.first", "counts = total.steps >= 0",
+        of_file("test_pcn_generation", "test_an_average_is_the_mean_over_time"),
+    ),
+)  # fmt: skip
