@@ -9,10 +9,10 @@ import inspect
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
-from click.testing import Result
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 from typer.testing import CliRunner
@@ -46,7 +46,7 @@ def run_console(example: Example) -> str | None:
     return None
 
 
-def run_command(*arguments: str) -> Result:
+def run_command(*arguments: str) -> Any:
     """Run a command within this process, which has imported what takes a new one seconds."""
     return CliRunner().invoke(app, arguments, prog_name="dlntheory")
 
