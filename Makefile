@@ -9,8 +9,11 @@ export UV_PYTHON := $(BIN)/python
 export UV_PYTHON_DOWNLOADS := never
 SYNC := $(BIN)/uv sync --frozen --inexact
 
+# What Python compiles is kept, whatever the shell says: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo env test lint format types pytest daily formal prove mutants bench site notebooks pictures lock clean
+.PHONY: help demo env test lint format types pytest daily formal prove mutants bench wheel site notebooks pictures lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +55,11 @@ mutants: .venv/dev.stamp  ## change the formulas one by one and check that the t
 
 bench: .venv/dev.stamp  ## time the library against its bars
 	$(BIN)/python -m experiments.benchmarks
+
+wheel: wheel-lowest-direct wheel-highest  ## install the wheel alone, with the oldest and the newest it allows, and run it
+
+wheel-%: .venv/uv.stamp
+	.ci/install $*
 
 site: .venv/site.stamp  ## build the documentation as pages that open offline, in .cache/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file website/mkdocs.yml

@@ -1,5 +1,6 @@
 """What every test shares, and every example in docstrings, README.md and docs/."""
 
+import gc
 import os
 import signal
 import threading
@@ -27,8 +28,12 @@ if threading.current_thread() is threading.main_thread() and signal.getsignal(si
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax
+import jaxtyping
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
+from typechecking import where_shapes
+
+jaxtyping.jaxtyped = where_shapes(jaxtyping.jaxtyped)  # before the library is imported, whose functions it decorates
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -37,7 +42,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # A function's first call compiles it, so a deadline means nothing. CI draws the same examples every time.
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+# Of a mutant, one example that fails says enough: it need not be the smallest.
+settings.register_profile("mutants", settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+MAPPINGS = Path("/proc/self/maps")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,8 +84,14 @@ def scratch_directory_of_docstrings(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
 
 
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: the garbage collector need not walk through it again and again."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="module")
-def compiled_programs_end_with_the_module() -> Iterator[None]:
+def compiled_programs_end_in_time() -> Iterator[None]:
     """Each takes several mappings of memory, and Linux ends a process that has 65 530 of them."""
     yield
-    jax.clear_caches()
+    if not MAPPINGS.exists() or MAPPINGS.read_bytes().count(b"\n") > 20_000:
+        jax.clear_caches()

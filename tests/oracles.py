@@ -2,11 +2,11 @@ r"""Slow and obvious twins of the closed forms, which use nothing of the library
 
 Rows are samples. A network is a list of `Linear`, ``z_l = T_l z_{l-1} + b_l`` in float64; the energy is written out
 once (`energy`), and everything about the equilibrium follows from it by a dense solve, by QR, by
-automatic differentiation, or by letting it descend.
+differentiation (complex steps, or JAX), or by letting it descend.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
+
+SMALL = 1e-100  # a complex step, whose square is nothing beside any number
 
 
 class Parameters(NamedTuple):
@@ -179,18 +181,38 @@ def equilibrium_energy(parameters: Parameters, problem: Problem) -> Any:
     """The batch mean of ``½ rᵀ S⁻¹ r`` as a function of the weights, to differentiate."""
     gap = problem.y - predict(parameters, problem.skips, problem.x)
     size = gap.shape[1]
-    D, S = jnp.eye(size), jnp.zeros((size, size)) if problem.beta is None else jnp.eye(size) / problem.beta
+    D, S = np.eye(size), np.zeros((size, size)) if problem.beta is None else np.eye(size) / problem.beta
     for weight, skip, precision in reversed(
         list(zip(parameters.weights, problem.skips, problem.precisions, strict=True))
     ):
         S = S + D @ np.linalg.inv(precision) @ D.T
         D = D @ (weight + skip * np.eye(*weight.shape))
-    return jnp.sum(gap * jnp.linalg.solve(S, gap.T).T) / 2 / len(gap)
+    return np.sum(gap * np.linalg.solve(S, gap.T).T) / 2 / len(gap)
 
 
 def loss(parameters: Parameters, problem: Problem) -> Any:
     """The batch mean of half the squared residual, which backpropagation descends."""
     return ((problem.y - predict(parameters, problem.skips, problem.x)) ** 2).sum() / 2 / len(problem.y)
+
+
+def derivatives(function: Callable[[Parameters], Any], parameters: Parameters) -> Parameters:
+    """Of a function's value, or of its vector of values, in every number of the parameters, whose axes come last.
+
+    By complex steps: the imaginary part of ``f(θ + i h)`` over ``h``. Nothing is subtracted, so ``h`` may be so small
+    that no other term is left. The function must be analytic, without conjugates and absolute values.
+    """
+    moved = Parameters(*([np.array(each, complex) for each in kind] for kind in parameters))
+
+    def derivative(array: np.ndarray) -> np.ndarray:
+        slopes = []
+        for index in np.ndindex(array.shape):
+            array.imag[index] = SMALL
+            slopes.append(np.imag(function(moved)) / SMALL)
+            array.imag[index] = 0
+        slopes = np.moveaxis(np.array(slopes), 0, -1)
+        return slopes.reshape(*slopes.shape[:-1], *array.shape)
+
+    return Parameters(*([derivative(each) for each in kind] for kind in moved))
 
 
 def least_norm_errors(problem: Problem) -> list[np.ndarray]:
@@ -212,9 +234,9 @@ def jacobian(problem: Problem, learned: Sequence[bool]) -> list[np.ndarray]:
     def flat(parameters: Parameters) -> Any:
         return predict(parameters, problem.skips, problem.x).ravel()
 
-    by_weight, by_bias = jax.jacobian(flat)(jax.tree.map(jnp.asarray, problem.parameters))
+    by_weight, by_bias = derivatives(flat, problem.parameters)
     return [
-        np.hstack([np.reshape(weight, (len(weight), -1))] + [np.asarray(bias)] * learns)
+        np.hstack([weight.reshape(len(weight), -1)] + [bias] * learns)
         for weight, bias, learns in zip(by_weight, by_bias, learned, strict=True)
     ]
 

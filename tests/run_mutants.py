@@ -9,6 +9,7 @@ mutant, and every text that a mutant replaces must stand in its file exactly onc
 what a test says of the numbers must suffice.
 """
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -26,22 +27,25 @@ from mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("dlntheory", "tests", "experiments", "proofs", "conftest.py", "pyproject.toml")
-AT_ONCE = 2
+AT_ONCE = max(2, os.cpu_count() or 1)
 LIMIT = 300  # seconds per mutant; idle, one takes about three
 FOUND = 1  # pytest's exit status where tests ran and some failed
 
 # What takes longest, importing what does not change, is done once: each run is forked from a process that has done it.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["equinox", "jax.numpy", "matplotlib", "pytest", "scipy.stats", "sympy"])
+SERVER.set_forkserver_preload(
+    ["equinox", "hypothesis", "jax.numpy", "matplotlib", "optax", "pytest", "scipy.stats", "sympy", "typer.testing"]
+)
 
 
 class Outcome(NamedTuple):
-    """What pytest returned, why there is no answer, the failed tests, and all that it printed."""
+    """What pytest returned, why there is no answer, the failed tests, all that it printed, and how long it took."""
 
     status: int
     reason: str
     failed: tuple[str, ...]
     output: str
+    seconds: float = 0.0
 
 
 def run(tests: Iterable[str], mutant: Mutant | None = None) -> Outcome:
@@ -57,7 +61,9 @@ def run_once(tests: Iterable[str], mutant: Mutant | None) -> Outcome:
         if mutant is not None:
             path = Path(folder, "dlntheory", mutant.file)
             path.write_text(path.read_text("utf-8").replace(mutant.original, mutant.mutated), "utf-8")
-        return pytest_in(folder, tests, LIMIT if mutant else 10 * LIMIT)
+        began = time.monotonic()
+        outcome = pytest_in(folder, tests, LIMIT if mutant else 10 * LIMIT)
+        return outcome._replace(seconds=time.monotonic() - began)
 
 
 def copy_to(folder: Path) -> None:
@@ -95,9 +101,11 @@ def _pytest(folder: str, tests: list[str]) -> None:
         os.dup2(output.fileno(), 2)
     import pytest
 
-    status = pytest.main(
-        ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-o", "addopts=", "-q", "--tb=no", "-rf", *tests]
-    )
+    gc.freeze()  # pytest collects garbage when it ends, and what the server imported is none
+    options = ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-o", "addopts=", "-q", "--tb=no", "-rf"]
+    options += ["--hypothesis-profile=mutants"]
+    options += ["-x"] * (len(tests) == 1)  # one case that fails is enough
+    status = pytest.main([*options, *tests])
     sys.stdout.flush()
     Path(folder, "status.txt").write_text(str(int(status)), "utf-8")
     os._exit(0)
@@ -116,6 +124,7 @@ def verdict(mutant: Mutant, outcome: Outcome) -> tuple[bool, str]:
     name = f"{mutant.file}: {mutant.name}"
     if outcome.status not in (0, FOUND):
         return False, f"NO ANSWER  {name}  [{outcome.reason}]\n{outcome.output}"
+    name = f"{outcome.seconds:5.1f} s  {name}"
     passed = [test for test in mutant.tests if not any(fails(test, each) for each in outcome.failed)]
     return (False, f"SURVIVED   {name}  [{', '.join(passed)}]") if passed else (True, f"killed     {name}")
 

@@ -1,9 +1,12 @@
-"""What checks annotations at run time: beartype, but for words.
+"""What checks annotations at run time: beartype, but for words; and jaxtyping, where annotations have shapes.
 
 A word that an argument does not take is refused by the library, with a message of its own; a type checker that came
-first would hide it.
+first would hide it. jaxtyping keeps what every call says of shapes, which takes longer than the check: a function
+without shapes does without.
 """
 
+import functools
+import inspect
 import typing
 from collections.abc import Callable
 from functools import reduce
@@ -11,6 +14,7 @@ from operator import or_
 from types import UnionType
 from typing import Any, TypeVar
 
+import jaxtyping
 from beartype import beartype
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,6 +24,37 @@ def checked(function: F) -> F:
     """Check a function's annotations, with any word in place of the words that a `Literal` lists."""
     function.__annotations__ = {name: without_words(each) for name, each in function.__annotations__.items()}
     return beartype(function)
+
+
+def where_shapes(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:
+    """`jaxtyping.jaxtyped` as a decorator, but a function without shapes is checked by the type checker alone."""
+
+    def decorator(*, typechecker: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def decorate(function: Any) -> Any:
+            if not inspect.isfunction(function) or has_shapes(function):
+                return jaxtyped(function, typechecker=typechecker)
+            return without_shapes(function, typechecker) if function.__annotations__ else function
+
+        return decorate
+
+    return decorator
+
+
+def without_shapes(function: Callable[..., Any], typechecker: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The function with its annotations checked, unless jaxtyping is told to check none."""
+    annotations, strict = function.__annotations__, typechecker(function)
+    function.__annotations__ = annotations
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return (function if jaxtyping.config.jaxtyping_disable else strict)(*arguments, **options)
+
+    return call
+
+
+def has_shapes(function: Callable[..., Any]) -> bool:
+    """Whether an annotation is one of jaxtyping's, or a string, which may name one."""
+    return any(isinstance(each, str) or "jaxtyping." in str(each) for each in function.__annotations__.values())
 
 
 def without_words(hint: Any) -> Any:

@@ -134,8 +134,18 @@ def test_closed_forms_ask_for_no_platform(platform):
     assert run("-m", "dlntheory", "align", "--json", JAX_PLATFORMS=platform).returncode == 0
 
 
-@pytest.mark.parametrize("command", [TRAIN_LINEAR, ("train", "--data", "iris", "--hidden", "4", "--epochs", "1")])
-@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+TRAIN = ("train", "--data", "iris", "--hidden", "4", "--epochs", "1")
+
+
+@pytest.mark.parametrize(
+    ("command", "platform"),
+    [
+        (TRAIN_LINEAR, "cuda"),
+        (TRAIN, "nonsense"),
+        pytest.param(TRAIN_LINEAR, "nonsense", marks=pytest.mark.daily),
+        pytest.param(TRAIN, "cuda", marks=pytest.mark.daily),
+    ],
+)
 def test_a_platform_that_is_not_there(command, platform, tmp_path, monkeypatch):
     if platform == "cuda" and Path("/dev/nvidia0").exists():
         pytest.skip("there is a GPU")

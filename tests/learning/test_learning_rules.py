@@ -1,14 +1,13 @@
 """Weight and bias updates of every rule, on the whole grid.
 
-Oracles: automatic differentiation of the loss, of ``½ rᵀS⁻¹r``, of the energy at fixed activities and of the library's
-own energy; the dense Jacobian and its pseudoinverse, block by block and whole; limits.
+Oracles: complex steps through the loss, ``½ rᵀS⁻¹r`` and the energy at fixed activities; automatic differentiation of
+the library's own energy; the dense Jacobian and its pseudoinverse, block by block and whole; limits.
 """
 
 from functools import cache
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
@@ -55,7 +54,7 @@ def sign(case):
 @over(GRID)
 def test_backpropagation_descends_the_loss(case):
     problem = oracles.problem_of(case, nudged=False)
-    gradient = jax.grad(oracles.loss)(jax.tree.map(jnp.asarray, problem.parameters), problem)
+    gradient = oracles.derivatives(lambda each: oracles.loss(each, problem), problem.parameters)
     amplified = norm(problem.parameters) ** case.depth * norm((problem.x, problem.y)) ** 2 / norm(gradient)
     assert_descends(case, updates(case, "bp"), gradient, bound(epsilon(case.x), amplified))
 
@@ -63,7 +62,7 @@ def test_backpropagation_descends_the_loss(case):
 @over(GRID)
 def test_predictive_coding_descends_the_energy_of_the_equilibrium(case):
     problem = oracles.problem_of(case)
-    gradient = jax.grad(oracles.equilibrium_energy)(jax.tree.map(jnp.asarray, problem.parameters), problem)
+    gradient = oracles.derivatives(lambda each: oracles.equilibrium_energy(each, problem), problem.parameters)
     gradient = jax.tree.map(lambda each: sign(case) * each, gradient)
     assert_descends(case, updates(case, "pc", **case.options), gradient, allowance(case))
 
@@ -73,8 +72,7 @@ def test_predictive_coding_descends_the_energy_at_fixed_activities(case):
     problem = oracles.problem_of(case)
     activities = oracles.dense_equilibrium(problem)[0].activities[1:]
     free = activities if problem.beta is not None else activities[:-1]
-    parameters = jax.tree.map(jnp.asarray, problem.parameters)
-    gradient = jax.grad(lambda parameters: oracles.energy(parameters, problem, free).mean())(parameters)
+    gradient = oracles.derivatives(lambda each: oracles.energy(each, problem, free).mean(), problem.parameters)
     gradient = jax.tree.map(lambda each: sign(case) * each, gradient)
     assert_descends(case, updates(case, "pc", **case.options), gradient, allowance(case))
 
