@@ -1,5 +1,6 @@
 """Where numbers come from: when they were computed, and by which versions."""
 
+import functools
 import platform
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
     return {name: _version(name) for name in packages}
 
 
+@functools.cache
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

@@ -136,14 +136,16 @@ class Row:
         ]
 
     def options_of(self, place: Place) -> dict[str, Any]:
-        """The options of a cell at the paper's scale: the row's, the axes', and its own."""
-        chosen = dict(self.options)
+        """The options of a cell at the paper's scale: the row's, the axes', its own, and of the axes to choose on."""
+        found = dict(self.options)
         for axis, value in place.items():
-            chosen |= self.axes[axis][value]
+            found |= self.axes[axis][value]
         for words, tuned in self.tunings:
             if words <= set(place.values()):
-                chosen |= tuned
-        return chosen
+                found |= tuned
+        for axis in self.choose:
+            found |= self.axes[axis][place[axis]]
+        return found
 
 
 def registry() -> dict[str, Row]:

@@ -45,8 +45,8 @@ def record(
         f"dlntheory study {row.name} --scale {scale}",
         study=row.name, item=row.item, title=row.title, scale=scale, source=row.source,
         cells=len(cells), finished=len(done), left_out=list(missing),
-        chosen=list(row.choose), differs=[*row.differs, *differences(row, scale, cells)],
-        axes=list(row.axes), lines=lines,
+        chosen=[axis for axis in row.choose if len({cell.place[axis] for cell in cells}) > 1],
+        differs=[*row.differs, *differences(row, scale, cells)], axes=list(row.axes), lines=lines,
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -136,10 +138,12 @@ def test_published_numbers_are_those_of_the_papers():
 
 def test_options_of_one_cell_reach_it_alone():
     row = REGISTRY["002-table-1"]
-    tuned = row.options_of({"model": "MLP", "data": "mnist", "algorithm": "PC-SE"})
+    place = {"model": "MLP", "data": "mnist", "algorithm": "PC-SE", "weights": "searched"}
+    tuned = row.options_of(place)
     assert (tuned["inference_steps"], tuned["step_size"], tuned["momentum"]) == (8, 0.01053, 0.65)
-    assert row.options_of({"model": "MLP", "data": "mnist", "algorithm": "PN"})["beta"] == 0.55
-    assert row.options_of({"model": "VGG-7", "data": "cifar10", "algorithm": "PN"})["inference_steps"] == 10
+    assert (tuned["learning_rate"], row.options_of(place | {"weights": "1e-3"})["learning_rate"]) == (2.969e-4, 1e-3)
+    assert row.options_of(place | {"algorithm": "PN"})["beta"] == 0.55
+    assert row.options_of({**place, "model": "VGG-7", "data": "cifar10"})["inference_steps"] == 10
 
 
 def test_every_cell_has_a_seed_before_any_has_two():
@@ -261,6 +265,26 @@ def test_two_shards_give_what_one_gives(whole, own, tmp_path):
     assert numbers(tmp_path) == numbers(whole)
     lines = [json.loads((each / "results.json").read_text())["lines"] for each in (tmp_path, whole)]
     assert lines[0] == lines[1]
+
+
+@pytest.mark.slow
+def test_processes_share_a_study_and_one_of_them_is_killed(whole, own, tmp_path):
+    """By the system, as soon as anything is finished: the other goes on, and the next does what is left."""
+    command = [sys.executable, "-m", "dlntheory", "study", own, "--scale", "paper", "--out", tmp_path, "--shard"]
+    shards = [subprocess.Popen([*command, part], stderr=subprocess.PIPE) for part in ("1/2", "2/2")]
+    try:
+        while not list(tmp_path.glob("cells/*.json")):
+            assert any(each.poll() is None for each in shards), shards[0].stderr.read()
+            time.sleep(0.01)
+        shards[0].kill()
+        assert shards[1].wait() == 0
+    finally:
+        for each in shards:
+            each.kill()
+            each.communicate()
+    done = dlntheory(own, "--scale", "paper", "--out", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert numbers(tmp_path) == numbers(whole)
 
 
 def test_a_finished_study_is_not_trained_again(whole, own, monkeypatch):

@@ -240,10 +240,11 @@ def test_the_best_epoch_is_chosen_in_validation():
 def test_validation_is_on_samples_that_are_not_learned(tmp_path):
     """Oracle: NumPy on the last samples of each class, and the same run cut off and resumed."""
     config = replace(CONFIG, validation=0.25, batch_size=15, epochs=2)
-    whole = load_dataset("iris")
-    apart = [np.flatnonzero(whole.train.labels == label)[-10:] for label in range(3)]  # 30 of 120, a third of each
+    whole, data = load_dataset("iris"), read_data(config)
+    counts = np.bincount(data.validation.labels)
+    assert counts.sum() == 30
+    apart = [np.flatnonzero(whole.train.labels == label)[-count:] for label, count in enumerate(counts)]
     apart = np.sort(np.concatenate(apart))
-    data = read_data(config)
     np.testing.assert_array_equal(data.validation.samples, whole.train.samples[apart])
     np.testing.assert_array_equal(data.train.samples, np.delete(whole.train.samples, apart, axis=0))
     train(tmp_path / "whole", config)
