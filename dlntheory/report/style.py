@@ -66,7 +66,7 @@ def new_figure(columns: int = 1, rows: int = 1, height: float = 1.9) -> Any:
 def head(axes: Any, text: str, letter: str = "") -> None:
     """The header of a panel: its letter, and what it shows."""
     columns = axes.get_gridspec().ncols if axes.get_gridspec() else 1
-    room = int(CHARACTERS * axes.figure.get_figwidth() / columns) - 8
+    room = int(CHARACTERS * axes.figure.bbox.width / axes.figure.dpi / columns) - 8
     text = text[:1].upper() + text[1:]
     wrapped = "\n".join(textwrap.fill(line, max(room, 12)) for line in text.split("\n"))
     axes.set_title("")
@@ -135,3 +135,11 @@ def named_ticks(axes: Any, values: Any) -> None:
     """Ticks at the values alone, with their names."""
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.minorticks_off()
+
+
+def show_pictures(line: Any, pictures: Any, name: str) -> None:
+    """A row of pictures, with its name before it."""
+    for axes, picture in zip(line, pictures, strict=True):
+        axes.imshow(np.clip(np.moveaxis(picture, 0, -1), 0, 1), cmap="gray", vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[])
+    line[0].set_ylabel(name, rotation=0, ha="right", va="center")

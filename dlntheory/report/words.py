@@ -43,6 +43,16 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def mean_over(seeds: int) -> str:
+    """What bands and bars are; of one seed there are none."""
+    return "1 seed" if seeds == 1 else f"mean ± standard deviation of {seeds} seeds"
+
+
+def runs_in_words(seeds: int) -> str:
+    """What `style.draw_runs` draws."""
+    return f"median and quartiles of {seeds} seeds" if seeds >= 5 else f"median and each of {count(seeds, 'seed')}"
+
+
 def hidden_layers(widths: Sequence[int]) -> str:
     """Hidden layers in words: ``8 hidden layers of 20``."""
     if len(set(widths)) == 1:

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 
 import dlntheory as dln
 from dlntheory.pcn.choices.relaxations import Langevin
+from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
 
@@ -171,34 +173,35 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     ]
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """By chain: covariance measured against predicted, and autocorrelation of the slowest and the fastest mode."""
-    figure = Figure(figsize=(8, 5.6), layout="constrained")
+    figure: Figure = new_figure(2, 2)
     for row, (panels, chain) in enumerate(zip(figure.subplots(2, 2), config["chains"], strict=True)):
+        order = f"{('first', 'second')[chain['order'] - 1]} order"
         draw_covariance(panels[0], arrays, row)
+        head(panels[0], f"Covariances, {order}", "AC"[row])
         draw_autocorrelation(panels[1], arrays, row)
-        panels[0].set_title(f"{['first', 'second'][chain['order'] - 1]} order: covariances", fontsize=9)
-    title = f"Langevin chains of {config['steps']:,} steps, hidden layers of {config['widths'][1:-1]}"
-    figure.suptitle(title, fontsize=10)
+        head(panels[1], f"Autocorrelations, {order}", "BD"[row])
+    note = "A, C: grey within four standard errors; B, D: dots measured, lines predicted"
+    entitle(figure, f"Langevin chains of {config['steps']:,} steps, {hidden_layers(config['widths'][1:-1])}", note)
+    legend_below(figure)
     return figure
 
 
 def draw_covariance(axes: Axes, arrays: Mapping[str, np.ndarray], row: int) -> None:
     """Deviations in standard errors, from the law with bias and without."""
-    for law, marker, label in (("posterior", "x", "posterior, no bias"), ("law", "o", "law with bias")):
+    laws = (("posterior", "x", "posterior, no bias"), ("law", "o", "law with bias"))
+    for colour, (law, marker, label) in zip(SERIES[1::-1], laws, strict=True):
         values = scores(arrays, law)[row]
-        axes.plot(np.arange(len(values)), values, marker, markersize=4, label=label)
+        axes.plot(np.arange(1, len(values) + 1), values, marker, color=colour, label=label)
     axes.axhspan(-4, 4, color="0.9", zorder=0)
-    axes.set(yscale="symlog", xlabel="entry of a layer's covariance", ylabel="measured − predicted,\nstandard errors")
-    axes.legend(fontsize=8, frameon=False)
+    axes.set(yscale="symlog", xlabel="entry of a layer's covariance", ylabel="difference, standard errors")
 
 
 def draw_autocorrelation(axes: Axes, arrays: Mapping[str, np.ndarray], row: int) -> None:
     """Dots measured, lines predicted."""
-    for mode, name in enumerate(("slowest", "fastest")):
-        colour = f"C{mode}"
-        axes.plot(arrays["autocorrelation"][row, mode], "o", markersize=3, color=colour, label=f"{name} mode")
+    for mode, (name, colour) in enumerate(zip(("slowest", "fastest"), SERIES[2:4], strict=True)):
+        axes.plot(arrays["autocorrelation"][row, mode], "o", color=colour, label=f"{name} mode")
         axes.plot(arrays["predicted_autocorrelation"][row, mode], "-", color=colour)
-    axes.set(xlabel="steps", ylabel="autocorrelation", title="dots measured, lines predicted")
-    axes.title.set_fontsize(9)
-    axes.legend(fontsize=8, frameon=False)
+    axes.set(xlabel="steps", ylabel="autocorrelation")

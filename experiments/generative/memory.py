@@ -19,6 +19,9 @@ import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
+from dlntheory.report.style import PAGE, entitle, head, legend_below, show_pictures, styled
+from dlntheory.report.training_pictures import ramp
+from dlntheory.report.words import mean_over
 
 from ..parts import Track
 from ..results import deviation
@@ -153,8 +156,8 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     rows = []
     for k, key in enumerate(KEYS):
         for w, width in enumerate(config["widths"]):
-            for n, count in enumerate(config["counts"]):
-                row: dict[str, Any] = {"key": key, "width": width, "pictures": count, "seeds": len(config["seeds"])}
+            for n, number in enumerate(config["counts"]):
+                row: dict[str, Any] = {"key": key, "width": width, "pictures": number, "seeds": len(config["seeds"])}
                 for name in ("trained", "linear"):
                     values = 1e4 * arrays[name][k, w, n]
                     row |= {name: float(values.mean()), f"{name}_deviation": float(deviation(values))}
@@ -162,30 +165,31 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return rows
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """Capacity curves by key; pictures, keys and recalls."""
-    figure = Figure(figsize=(9, 5.4), layout="constrained")
+    figure = Figure(figsize=(PAGE, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
     for k, (axes, key) in enumerate(zip(left.subplots(2, 1, sharex=True), KEYS, strict=True)):
         draw_capacity(axes, config, arrays, k)
-        axes.set_title({"noise": f"noise, σ = {config['noise']}", "mask": "lower half masked"}[key], fontsize=9)
+        head(axes, {"noise": f"Noise of {config['noise']:g}", "mask": "Lower half masked"}[key], "AB"[k])
     draw_pictures(right.subplots(7, SHOWN), arrays)
-    right.suptitle(f"{config['counts'][0]} pictures, width {config['widths'][-1]}", fontsize=9)
-    figure.suptitle(f"Recall of {config['data']} by a decoder of {config['latent']}–d–d, and by the best linear memory")
+    right.suptitle(rf"$\bf{{C}}$  {config['counts'][0]} pictures, width {config['widths'][-1]}")
+    note = f"full: trained network of that width; dashed: best linear memory; {mean_over(len(config['seeds']))}"
+    entitle(figure, f"Recall of {config['data'].replace('_', ' ')} from {config['latent']} latent units", note)
+    legend_below(figure)
     return figure
 
 
 def draw_capacity(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], key: int) -> None:
-    """Errors along the number of pictures; whole lines the trained networks', dashed the linear memories'."""
-    for w, width in enumerate(config["widths"]):
+    """Errors along the number of pictures; full lines the trained networks', dashed the linear memories'."""
+    for w, (width, colour) in enumerate(zip(config["widths"], ramp(len(config["widths"])), strict=True)):
         for name, style in (("trained", "o-"), ("linear", "s--")):
             values = arrays[name][key, w]
             spread = np.nan_to_num(deviation(values))
-            label = f"d = {width}" if name == "trained" else None
-            line = {"fmt": style, "markersize": 3, "color": f"C{w}", "label": label}
-            axes.errorbar(config["counts"], values.mean(axis=-1), spread, **line)
-    axes.set(yscale="log", xlabel="pictures" if key else "", ylabel="mean squared error")
-    axes.legend(fontsize=7, frameon=False, title="dashed: linear, closed form", title_fontsize=7)
+            label = f"width {width}" if name == "trained" else None
+            axes.errorbar(config["counts"], values.mean(axis=-1), spread, fmt=style, color=colour, label=label)
+    axes.set(yscale="log", xlabel="number of pictures" if key else "", ylabel="mean squared error")
 
 
 def draw_pictures(panels: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
@@ -196,7 +200,4 @@ def draw_pictures(panels: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
         rows += [arrays["keys"][k], arrays["recalled"][k], arrays["recalled_linearly"][k]]
         names += [key, "recalled", "linear"]
     for line, row, name in zip(panels, rows, names, strict=True):
-        for axes, picture in zip(line, row, strict=True):
-            axes.imshow(np.clip(np.moveaxis(picture, 0, -1), 0, 1), cmap="gray", vmin=0, vmax=1)
-            axes.set(xticks=[], yticks=[])
-        line[0].set_ylabel(name, fontsize=7, rotation=0, ha="right", va="center")
+        show_pictures(line, row, name)

@@ -21,6 +21,8 @@ from dlntheory import pcn
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
+from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
+from dlntheory.report.words import hidden_layers, mean_over
 
 from ..parts import Track
 from ..results import deviation
@@ -31,6 +33,7 @@ SETTINGS = ("cpu", "paper")
 DTYPE = "float32"
 needs_data = True
 MEASURES = ("softmax", "energy")
+HUES = {"softmax": SERIES[0], "energy": SERIES[2]}
 TRAINING = {"algorithm": "PC-CE", "activation": "gelu", "inference_steps": 10, "step_size": 0.01, "momentum": 0.0,
             "optimiser": "sgd", "weight_momentum": 0.9, "learning_rate": 0.01, "rate": "constant", "weight_decay": 0.0,
             "batch_size": 128}  # fmt: skip
@@ -161,50 +164,54 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return [own, *rows]
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """ROC curves of the first strangers; energies by data set; energy against softmax; areas of all strangers."""
-    figure = Figure(figsize=(10, 6.4), layout="constrained")
-    (roc, hist), (scatter, bars) = figure.subplots(2, 2)
+    figure: Figure = new_figure(2, 2, height=2.2)
+    (roc, boxes), (scatter, points) = figure.subplots(2, 2)
     first = names(arrays)[0]
     draw_roc(roc, compared(arrays, first, 0), first)
-    draw_energies(hist, arrays)
-    for name in ("own", first):
+    head(roc, f"Own samples against {first}", "A")
+    draw_energies(boxes, arrays)
+    head(boxes, "Energies (light: before inference)", "B")
+    for (name, mark), colour in zip((("own", "own samples"), (first, first)), SERIES[1::2], strict=False):
         softmax, energy = arrays[f"{name}/softmax"][0], arrays[f"{name}/energy"][0, 1]
-        scatter.plot(softmax, energy, ".", markersize=2, alpha=0.5, label=name if name != "own" else config["data"])
+        scatter.plot(softmax, energy, ".", color=colour, markersize=1.5, alpha=0.5, rasterized=True)
+        scatter.plot([], [], "o", color=colour, label=f"C: {mark}")
     scatter.set(xlabel="largest softmax", ylabel="energy after inference", yscale="log")
-    scatter.legend(frameon=False, fontsize=8, markerscale=4)
-    draw_areas(bars, config, arrays)
-    accuracy = 100 * arrays["accuracy"].mean()
-    figure.suptitle(f"{config['data']} and strangers: 3 × {config['hidden'][0]}, {accuracy:.1f} % right", fontsize=10)
+    head(scatter, "Energy against softmax", "C")
+    draw_areas(points, config, arrays)
+    head(points, "Area under the curve", "D")
+    accuracy = f"{100 * arrays['accuracy'].mean():.1f} % right"
+    what = f"{config['data']}, {hidden_layers(config['hidden'])}, {accuracy}"
+    entitle(figure, f"Out of distribution: {what}", f"D: {mean_over(len(config['seeds']))}; A–C: the first")
+    legend_below(figure)
     return figure
 
 
 def draw_roc(axes: Axes, scores: Mapping[str, tuple[np.ndarray, np.ndarray]], name: str) -> None:
     """How many own samples pass against how many strangers, over all and over the lowest quarter."""
-    for colour, (label, pair) in zip(("C0", "C3"), scores.items(), strict=True):
+    for measure, pair in scores.items():
         for (own, strange), style, part in ((pair, "-", "all"), (lowest(*pair), "--", "lowest quarter")):
             limits = np.sort(np.concatenate([own, strange]))[::-1]
             passed = [(np.searchsorted(np.sort(each), limits, "left")) for each in (strange, own)]
             rates = [1 - each / len(kind) for each, kind in zip(passed, (strange, own), strict=True)]
-            axes.plot(*rates, style, color=colour, label=f"{label}, {part}: {area(own, strange):.3f}")
+            axes.plot(*rates, style, color=HUES[measure], label=f"{measure}, {part}")
     axes.set(xlabel=f"share of {name} let in", ylabel="share of own let in")
-    axes.legend(frameon=False, fontsize=7)
 
 
 def draw_energies(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
     """Boxes of the energies before and after inference, by data set."""
     every = ["own", *names(arrays)]
-    for k, (time, colour) in enumerate((("before", "0.7"), ("after", "C3"))):
+    for k, colour in enumerate(("0.9", "0.5")):
         boxes = axes.boxplot(
             [np.maximum(arrays[f"{name}/energy"][0, k], 1e-12) for name in every], patch_artist=True, showfliers=False,
             positions=np.arange(len(every)) + 0.35 * (k - 0.5), widths=0.3, medianprops={"color": "black"},
         )  # fmt: skip
         for box in boxes["boxes"]:
             box.set_facecolor(colour)
-        axes.plot([], [], "s", color=colour, label=f"{time} inference")
     axes.set(yscale="log", ylabel="energy of a sample")
-    axes.set_xticks(range(len(every)), every, fontsize=8)
-    axes.legend(frameon=False, fontsize=7)
+    axes.set_xticks(range(len(every)), [name.replace("-", "-\n") for name in every])
 
 
 def draw_areas(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -212,13 +219,11 @@ def draw_areas(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.nd
     every = names(arrays)
     for j, name in enumerate(every):
         found = np.stack([areas(compared(arrays, name, seed)) for seed in range(len(config["seeds"]))])
-        for k, (measure, colour) in enumerate(zip(MEASURES, ("C0", "C3"), strict=True)):
-            for part, face in enumerate((colour, "none")):
+        for k, measure in enumerate(MEASURES):
+            for part, face in enumerate((HUES[measure], "white")):
                 spread = np.nan_to_num(deviation(found[:, k, part]))
-                label = f"{measure}, {('all', 'lowest quarter')[part]}" if j == 0 else None
-                point = {"fmt": "o", "color": colour, "mfc": face, "label": label}
+                point = {"fmt": "o", "color": HUES[measure], "mfc": face}
                 axes.errorbar(j + 0.16 * (k - 0.5), found[:, k, part].mean(), spread, **point)
     axes.axhline(0.5, color="0.7", linewidth=0.8)
-    axes.set_xticks(range(len(every)), every, fontsize=8)
-    axes.set_ylabel("area under the ROC curve")
-    axes.legend(frameon=False, fontsize=7)
+    axes.set_xticks(range(len(every)), [name.replace("-", "-\n") for name in every])
+    axes.set_ylabel("area (open: lowest quarter)")

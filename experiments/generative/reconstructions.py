@@ -16,6 +16,7 @@ from dlntheory import pcn
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
+from dlntheory.report.style import COLUMN, entitle, show_pictures, styled
 
 from ..papers.cells import configured
 from ..papers.rows import registry
@@ -85,16 +86,14 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return [{"algorithm": name, "error": 1e3 * float(arrays[f"{name}/error"])} for name in config["runs"]]
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """A row of pictures, and one of reconstructions by each algorithm."""
     rows = {"picture": arrays["pictures"]}
     for name in config["runs"]:
         rows[f"{name}\n{1e3 * float(arrays[f'{name}/error']):.1f}"] = arrays[f"{name}/reconstructions"]
-    figure = Figure(figsize=(8, 0.8 * len(rows) + 0.5), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 0.55 * len(rows) + 0.5), layout="constrained")
     for line, (name, pictures) in zip(figure.subplots(len(rows), SHOWN), rows.items(), strict=True):
-        for axes, picture in zip(line, pictures, strict=True):
-            axes.imshow(np.clip(np.moveaxis(picture, 0, -1), 0, 1), cmap="gray", vmin=0, vmax=1)
-            axes.set(xticks=[], yticks=[])
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    figure.suptitle(f"{config['data']}: reconstructions, and mean squared errors ×10⁻³", fontsize=10)
+        show_pictures(line, pictures, name)
+    entitle(figure, f"{config['data'].replace('_', ' ')}: reconstructions, and mean squared errors × 1000")
     return figure

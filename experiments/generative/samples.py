@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 
 import dlntheory as dln
 from dlntheory import pcn
+from dlntheory.report.style import entitle, head, new_figure, styled
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
 from ..results import deviation
@@ -182,16 +184,18 @@ def from_the_law(covariances: np.ndarray, exact: np.ndarray, count: int) -> floa
     return float(abs((covariances - exact) / errors).max())
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """By model, the density of its samples, and the flowers."""
-    figure = Figure(figsize=(3.3 * len(config["models"]), 3.5), layout="constrained")
+    figure: Figure = new_figure(len(config["models"]), height=2.2)
     panels = figure.subplots(1, len(config["models"]), sharex=True, sharey=True)
-    for axes, model, found in zip(panels, config["models"], arrays["likelihood"].mean(axis=1), strict=True):
+    found = arrays["likelihood"].mean(axis=1)
+    for axes, model, likelihood, letter in zip(panels, config["models"], found, "ABC", strict=True):
         draw_density(axes, arrays[f"{model}/samples"], arrays["data"])
-        axes.set_title(f"{model}: {found:.2f} nats a flower", fontsize=9)
-        axes.set_xlabel("sepal length")
-    figure.axes[0].set_ylabel("petal length")
-    figure.suptitle(f"Samples of MCPC, 2–{config['width']}–2 (contours), and iris (crosses)", fontsize=10)
+        head(axes, f"{model}: {likelihood:.2f} nats a flower".replace("-", "−"), letter)
+        axes.set_xlabel("sepal length, standardised")
+    panels[0].set_ylabel("petal length, standardised")
+    entitle(figure, f"Samples of Monte Carlo PC, {hidden_layers([config['width']])} (contours), and iris (crosses)")
     return figure
 
 
@@ -202,6 +206,6 @@ def draw_density(axes: Axes, samples: np.ndarray, data: np.ndarray) -> None:
     ticks = np.linspace(-3, 3, GRID)
     across, up = np.meshgrid(ticks, ticks)
     density = gaussian_kde(samples.T)(np.stack([across.ravel(), up.ravel()])).reshape(across.shape)
-    axes.contour(across, up, density, levels=8, cmap="Blues")
-    axes.plot(*data.T, "x", color="tab:red", markersize=3)
+    axes.contour(across, up, density, levels=8, cmap="Blues", linewidths=0.9)
+    axes.plot(*data.T, "x", color="black", markersize=2.5, markeredgewidth=0.6)
     axes.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")

@@ -17,7 +17,7 @@ from dlntheory import LinearNetwork, SoftOutput, prediction_change, target_align
 from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.report.style import COLOURS, SERIES, draw_runs, entitle, head, legend_below, new_figure, styled
-from dlntheory.report.words import hidden_layers
+from dlntheory.report.words import hidden_layers, runs_in_words
 
 from ..parts import Track
 from ..sample_efficiency.single_step import INITIALISATIONS
@@ -96,7 +96,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
         axes.set(xscale="log", xlabel=r"strength $\beta$ of the output")
         head(axes, hidden_layers([config["width"]] * hidden), "ABC"[index])
     panels[0].set_ylabel("target alignment")
-    seeds = f"median and quartiles of {len(config['seeds'])} seeds"
+    seeds = runs_in_words(len(config["seeds"]))
     entitle(figure, f"From BP to PC: {INITIALISATIONS[config['initialisation']]} weights; {seeds}")
     legend_below(figure)
     return figure

@@ -24,7 +24,7 @@ from dlntheory import (
 )
 from dlntheory.files.builtin import normal_data
 from dlntheory.report.style import COLOURS, draw_runs, entitle, head, legend_below, new_figure, positive, styled
-from dlntheory.report.words import hidden_layers
+from dlntheory.report.words import hidden_layers, runs_in_words
 
 from ..parts import Track
 from ..sample_efficiency.single_step import INITIALISATIONS
@@ -124,7 +124,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     head(panels[1], "Size of the first layer's update", "B")
     layers = hidden_layers([config["width"]] * config["hidden"])
     title = f"{INITIALISATIONS[config['initialisation']]} weights, {layers}, step size {config['step_size']:g}"
-    seeds = f"median and quartiles of {len(config['seeds'])} seeds; grey line: a step a layer"
+    seeds = f"{runs_in_words(len(config['seeds']))}; grey line: a step a layer"
     note = f"D decaying, S spiking precision; F forward updates; {seeds}"
     entitle(figure, f"Updates before equilibrium: {title}", note)
     legend_below(figure)

@@ -20,7 +20,7 @@ from dlntheory.nonlinear.equilibrium import NonlinearEquilibrium
 from dlntheory.nonlinear.tangent import linearised
 from dlntheory.nonlinear.updates import Traces, at_equilibrium, backpropagated, change_and_alignment
 from dlntheory.report.style import draw_band, draw_runs, positive
-from dlntheory.report.words import count
+from dlntheory.report.words import mean_over
 
 from ..results import deviation
 from ..sample_efficiency.single_step import CURVES as ALL_CURVES
@@ -131,7 +131,7 @@ def draw_scatter(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.nda
 
 def samples_in_words(config: dict[str, Any]) -> list[str]:
     """The activation, and what marks, lines and their bands are."""
-    average = f"mean ± standard deviation of {count(len(config['seeds']), 'seed')}, {config['samples']} samples each"
+    average = f"{mean_over(len(config['seeds']))}, {config['samples']} samples each"
     return [f"{ACTIVATIONS[config['activation']]} networks", average]
 
 

@@ -24,9 +24,10 @@ from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.networks.initialisation import JaxSource, random_weights
 from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import IMAGES, Images, find, fingerprint, load_images, pixels
+from dlntheory.report.words import runs_in_words
 
 from ..parts import Track
-from .curves import at_best, draw_best, draw_sweep, kept, seeds_in_words
+from .curves import at_best, draw_best, draw_sweep, kept
 from .single_step import CURVES, batch_in_words
 
 FULL: dict[str, Any] = {
@@ -124,7 +125,7 @@ class Autoencoder:
 
     def note(self, config: dict[str, Any]) -> list[str]:
         """Batch and seeds."""
-        return [batch_in_words(config["batch"]), seeds_in_words(config)]
+        return [batch_in_words(config["batch"]), runs_in_words(len(config["seeds"]))]
 
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error along training, of each curve at its best learning rate."""

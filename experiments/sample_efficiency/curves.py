@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory.report.style import draw_runs
-from dlntheory.report.words import count
 from dlntheory.training.comparison import best_rate
 
 from ..results import deviation
@@ -52,9 +51,3 @@ def draw_sweep(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarr
 def line(name: str) -> dict[str, Any]:
     """How a curve of training is drawn: as after one step, without marks."""
     return look(name) | {"style": CURVES[name].style.strip("osx")}
-
-
-def seeds_in_words(config: dict[str, Any]) -> str:
-    """What a line and its band are."""
-    seeds = len(config["seeds"])
-    return f"median and quartiles of {seeds} seeds" if seeds >= 5 else f"median and each of {count(seeds, 'seed')}"

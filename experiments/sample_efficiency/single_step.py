@@ -19,7 +19,7 @@ from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.networks.passes import feedforward, finite_change, first_order_change
 from dlntheory.report.style import COLOURS, draw_band, draw_runs, named_ticks
-from dlntheory.report.words import count
+from dlntheory.report.words import mean_over, runs_in_words
 
 from ..parts import Track
 from ..random_networks import lines
@@ -158,8 +158,8 @@ class SingleStep:
         targets = (
             r"targets $y = W_\mathrm{data}\,x$" if config["linear_targets"] else "targets independent of the inputs"
         )
-        band = "median and quartiles" if self.distances else "mean ± standard deviation"
-        return [*batch, targets, f"{band} of {count(len(config['seeds']), 'seed')}"]
+        seeds = len(config["seeds"])
+        return [*batch, targets, runs_in_words(seeds) if self.distances else mean_over(seeds)]
 
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Every curve with its spread."""

@@ -18,10 +18,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import Algorithm, LinearNetwork, SpectralRegularisation, sweep
-from dlntheory.report.words import hidden_layers
+from dlntheory.report.words import hidden_layers, runs_in_words
 
 from ..parts import Track
-from .curves import at_best, draw_best, draw_sweep, kept, seeds_in_words
+from .curves import at_best, draw_best, draw_sweep, kept
 from .single_step import CURVES, batch_in_words
 
 Range = tuple[float, float, int]
@@ -117,7 +117,7 @@ class Training:
 
     def note(self, config: dict[str, Any]) -> list[str]:
         """Batch and seeds."""
-        return [batch_in_words(config["batch"]), seeds_in_words(config)]
+        return [batch_in_words(config["batch"]), runs_in_words(len(config["seeds"]))]
 
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The error along training, of each curve at its best learning rate."""
