@@ -82,9 +82,22 @@ def test_panels_have_prefixes_and_views():
     assert study.steps == [0, 1, 2, 3]  # the same study and configuration: once
     assert figure.summarise(config, arrays) == {"A": [{"last": 25}], "B": [{"last": 25}]}
     drawn = figure.draw(config, arrays).axes
-    assert [(axes.get_title(loc="left"), axes.get_title()) for axes in drawn] == [
-        ("A", "counted"), ("", "dots"), ("B", "too"),
-    ]  # fmt: skip
+    assert [axes.get_title(loc="left") for axes in drawn] == [r"$\bf{A}$  Counted", "Dots", r"$\bf{B}$  Too"]
+
+
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        ({"A": ["three seeds", "alone"], "B": ["three seeds", "alone"]}, "three seeds; alone"),
+        ({"A": ["alone", "three seeds"], "B": ["in batches", "three seeds"]}, "A: alone; B: in batches; three seeds"),
+        ({"A": ["x", "y"], "B": ["x", "y"], "C": ["x", "y"], "D": []}, "A–C: x, y"),
+        ({"A": ["x"], "B": ["y"], "C": ["x"]}, "A, C: x; B: y"),
+    ],
+)
+def test_notes_say_once_what_holds_for_all(said, note):
+    studies = {letter: type("Study", (), {"note": lambda self, config: config}) for letter in said}
+    shown = [panels.Panel(letter, "", study()) for letter, study in studies.items()]
+    assert panels.notes(shown, said) == note
 
 
 def test_a_killed_part_goes_on_at_its_checkpoint(tmp_path):

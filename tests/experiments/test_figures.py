@@ -281,17 +281,26 @@ def test_a_killed_figure_goes_on_where_it_was(folder, tmp_path, monkeypatch):
 def test_the_panels(number):
     figure = load_figure(number)
     config = figure.configure(True, "appendix", 0)
-    letters = ["B", "C"] if number == 1 else [letter for n, letter in SINGLE_STEP if n == number]
+    letters = list("ABC") if number == 1 else [letter for n, letter in SINGLE_STEP if n == number]
     config["panels"] = {letter: config["panels"][letter] for letter in letters}
-    panels = figure.draw(config, figure.run(config)).axes
-    assert [axes.get_title(loc="left") for axes in panels] == letters
+    drawn = figure.draw(config, figure.run(config))
+    panels = drawn.axes
+    assert [axes.get_title(loc="left")[:7] for axes in panels] == [rf"$\bf{{{letter}}}"[:7] for letter in letters]
+    legend = {text.get_text() for text in drawn.legends[0].get_texts()}
+    if number == 1:
+        assert legend == {"ideal", *config["panels"]["B"]["rules"]}
+        network, _, definition = ({text.get_text() for text in axes.texts} for axes in panels)
+        assert {"input", "hidden", "outputs", "1", "target −1", "target 1"} <= network
+        assert {"residual", "interference", "BP: 0.894", "PC: 0.928"} <= definition
+        return
     for axes, each in zip(panels, config["panels"].values(), strict=True):
-        labels = [text.get_text() for text in axes.get_legend().get_texts()]
-        if number == 1:
-            assert set(labels) >= ({"ideal", "BP", "PC"} if axes is panels[0] else {"$r$", "interference"})
-            continue
+        labels = [label for label in axes.get_legend_handles_labels()[1] if "theory" not in label]
+        assert set(labels) <= legend
         assert labels == [CURVES[name].label for name in each["curves"]]
-        assert len(axes.collections) == len(labels)  # a band over the seeds for each curve
+        if number == 6:  # the distances of two seeds, as thin lines
+            assert len(axes.lines) == len(labels) * (1 + len(each["seeds"]))
+        else:
+            assert len(axes.collections) == len(labels)  # a band over the seeds for each curve
         np.testing.assert_array_equal(axes.lines[0].get_xdata(), each["values"])
         assert axes.get_xlabel() == single_step.AXES[each["axis"]]
 

@@ -138,8 +138,11 @@ def test_it_draws_the_best_rate_and_what_did_not_diverge():
     ONLINE.draw(left, config, arrays)
     ONLINE.draw_sweep(right, config, arrays)
     assert left.lines[0].get_ydata().tolist() == [1.0] * 7
-    assert left.lines[0].get_label() == "BP (0.1)"
-    assert right.lines[1].get_xdata().tolist() == [0.01, 0.1]
+    assert left.lines[0].get_label() == "BP"
+    curves = [each for each in right.lines if each.get_label() == "PC"]
+    assert curves[0].get_xdata().tolist() == [0.01, 0.1]
+    ring = next(each for each in right.lines if each.get_marker() == "o")
+    assert ring.get_xydata().tolist() == [[0.1, 1.0]]  # BP's best, and its error at the end
     assert left.get_yscale() == right.get_xscale() == "log"
     summary = ONLINE.summarise(config, arrays)
     assert summary[0] == {"curve": "bp", "learning_rate": 0.1, "mean": 1.0, "std": 0.0, "diverged": 0.0}
