@@ -9,6 +9,7 @@ from dlntheory.files.arrays import write_atomically
 from .results import CONFIG, load
 
 PAGE = "README.md"
+CAPTION = "The lines above the panels of each picture say what is drawn, and what its lines, bands and marks are."
 
 
 def write(folder: Path) -> Path:
@@ -20,7 +21,7 @@ def write(folder: Path) -> Path:
 
 def page(folders: list[Path]) -> str:
     """The page that shows the results of these folders."""
-    return "\n\n".join(["# Figures", *(section(each) for each in folders)]) + "\n"
+    return "\n\n".join(["# Figures", CAPTION, *(section(each) for each in folders)]) + "\n"
 
 
 def section(folder: Path) -> str:

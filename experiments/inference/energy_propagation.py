@@ -107,7 +107,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     for label, style in {"simulated": "o", "closed form": "-", "leading order": "--", "equilibrium": ":"}.items():
         axes.plot([], [], style, color="0.3", label=label)
     axes.plot([], [], "k+", markersize=5, label="equilibrium to expect")
-    base = ", ".join(f"{TITLES[name]} = {value:g}" for name, value in config["base"].items())
+    base = ", ".join(f"{TITLES[name]}\u00a0=\u00a0{value:g}" for name, value in config["base"].items())
     title = f"Energy by layer after some steps of inference: {INITIALISATIONS[config['initialisation']]} weights"
     entitle(figure, title, f"where not varied: {base}; one network of width {config['width']}")
     legend_below(figure)

@@ -18,7 +18,7 @@ from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_al
 from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.networks.passes import feedforward, finite_change, first_order_change
-from dlntheory.report.style import COLOURS, draw_band, draw_runs, named_ticks
+from dlntheory.report.style import COLOURS, SERIES, draw_band, draw_runs, named_ticks
 from dlntheory.report.words import mean_over, runs_in_words
 
 from ..parts import Track
@@ -73,6 +73,8 @@ class Curve(NamedTuple):
     spectrum: str = "symmetric"
 
 
+SPECTRA = {"singular": SERIES[1], "eigen": SERIES[0]}
+"""Colours of decorrelation that something else regularises than the symmetric part's spectrum."""
 CURVES = {
     "bp": Curve("BP", "o-", "bp"),
     "pc": Curve("PC", "o-", "pc"),
@@ -267,8 +269,9 @@ def look(name: str) -> dict[str, Any]:
 
 
 def colour_of(name: str) -> str:
-    """The rule's colour; another for what is printed wrongly."""
-    return COLOURS["printed" if "printed" in name else CURVES[name].rule]
+    """The rule's colour; another for what is printed wrongly, and for spectra that the paper may mean."""
+    curve = CURVES[name]
+    return SPECTRA.get(curve.spectrum, COLOURS["printed" if "printed" in name else curve.rule])
 
 
 def batch_in_words(size: int) -> str:
