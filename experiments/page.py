@@ -6,6 +6,7 @@ from typing import Any
 
 from dlntheory.files.arrays import write_atomically
 
+from .provenance import first_with
 from .results import CONFIG, load
 
 PAGE = "README.md"
@@ -33,12 +34,20 @@ def section(folder: Path) -> str:
     lines = [
         f"## {title(number)}, setting {config['setting']}",
         f"![{name}]({folder.name}/{name}.png)",
-        f"`{config['command']}`, {config['date']}, on {machine['cores']} cores of {machine['cpu']}.",
+        f"`{config['command']}`, {config['date']}, on {machine['cores']} cores of {machine['cpu']}, {code(config)}.",
         costs(config["seconds"]),
     ]
     if config.get("left_out"):
         lines.append(f"Left out, as their data were not given: {', '.join(config['left_out'])}.")
     return "\n\n".join(lines)
+
+
+def code(config: dict[str, Any]) -> str:
+    """The commit of the code; where it was not recorded, the one that brought the result into the repository."""
+    if config.get("commit"):
+        return f"commit {config['commit']}"
+    known = first_with(f'"date": "{config["date"]}"')
+    return "commit not recorded" + (f", in the repository since {known}" if known else "")
 
 
 def title(number: int | str) -> str:

@@ -39,11 +39,22 @@ def choices(config: dict[str, Any]) -> dict[str, Any]:
 @functools.cache
 def commit() -> str | None:
     """The commit of the code, with ``-dirty`` where files differ from it; ``None`` where the code is installed."""
+    return _git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
+
+
+def first_with(text: str) -> str | None:
+    """The commit that brought a text into the repository; ``None`` where the code is installed, or no commit has."""
+    return (_git("log", "--reverse", "--format=%H", f"-S{text}") or "").partition("\n")[0] or None
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of the repository; ``None`` where the code is installed."""
     if not (ROOT / ".git").exists():
         return None
-    asked = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, check=True, text=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 

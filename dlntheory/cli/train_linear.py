@@ -74,7 +74,9 @@ def train_linear(
     map from the best one, the least-squares map of the data. With --rules, several rules from the same weights and with
     the same draws.
 
-    Exit code 0: training finished; 1: it diverged; 2: bad usage or input.
+    Ctrl-C ends the training early; what was done until then is printed and written.
+
+    Exit code 0: training finished; 1: it diverged; 2: bad usage or input; 130: interrupted.
     """
     if inputs is None or targets is None:
         refuse(f"--{'inputs' if inputs is None else 'targets'} is missing; wanted --inputs and --targets.")
@@ -93,9 +95,15 @@ def train_linear(
         "samples": len(x),
     }  # fmt: skip
     with refusals():
-        runs = train_each(net, x, y, wanted, record, every or -(-steps // RECORDS))
+        runs, interrupted = train_each(net, x, y, wanted, record, every or -(-steps // RECORDS))
+    record["steps"] = len(runs[0].trained.loss)
     _write(runs, record, out, plot, csv)
     _print(runs, record, rules is not None, json)
+    if interrupted:
+        typer.echo(
+            f"Interrupted; what {len(runs)} of {len(wanted)} rules did is kept, {record['steps']} steps.", err=True
+        )
+        raise typer.Exit(130)
     if any(run.advice is not None for run in runs):
         raise typer.Exit(1)
 
@@ -111,20 +119,33 @@ def _as_rules(text: str, rescaling: str | None, out: Path | None) -> list[tuple[
 
 def train_each(
     net: "LinearNetwork", x: Any, y: Any, wanted: list[tuple[Any, Any]], record: dict[str, Any], every: int
-) -> list["RuleTraining"]:
-    """Train by every rule with the same settings and the same draws."""
+) -> tuple[list["RuleTraining"], bool]:
+    """Train by every rule with the same settings and the same draws; and whether that was interrupted.
+
+    Rules that were interrupted do not compare with others, and are left out unless there is no other.
+    """
     from ..report.linear_training import RuleTraining, advise
     from ..training.algorithm import Algorithm
 
     for rule, rescaling in wanted:  # before the first one trains
         Algorithm(rule, rescaling, **_options(record))
-    runs = []
+    runs: list[RuleTraining] = []
     for rule, rescaling in track(wanted, "Training") if len(wanted) > 1 else wanted:
-        trained, lines = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)
+        try:
+            trained, lines = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            return runs, True
+        interrupted = len(trained.loss) < record["steps"]
+        if interrupted and runs:
+            return runs, True
         diverged = trained.outcome != "finished"
         advice = advise(net, x, y, record["learning_rate"], rule, rescaling, **_options(record)) if diverged else None
         runs.append(RuleTraining(rule, rescaling, trained, lines, advice))
-    return runs
+        if interrupted:
+            return runs, True
+    return runs, False
 
 
 def _options(record: dict[str, Any]) -> dict[str, Any]:
@@ -196,15 +217,15 @@ def measure(
     """Train, and gather a row after each ``every`` steps; the last row is the end."""
     import numpy as np
 
-    from ..training.train import train
+    from .train_in_parts import train_in_parts
 
     inputs, targets = (np.asarray(each).reshape(len(each), -1) for each in (x, y))
     best = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
-    steps = record["steps"]
-    trained = train(
-        net, x, y, record["learning_rate"], record["rule"], record["rescaling"], steps, record["batch"],
-        record["seed"], best, every, **_options(record),
+    trained = train_in_parts(
+        net, x, y, record["steps"], record["batch"], record["seed"], every, learning_rate=record["learning_rate"],
+        rule=record["rule"], rescaling=record["rescaling"], target=best, **_options(record),
     )  # fmt: skip
+    steps = len(trained.loss)
     assert trained.error is not None
     assert trained.alignment is not None
     lines = [

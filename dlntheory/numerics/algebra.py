@@ -166,9 +166,12 @@ def pinv_product(left: Matrix, right: Matrix, rcond: float | None = None) -> Mat
     rcond = default_rcond(left) if rcond is None else rcond
     if left.shape[1] >= left.shape[0]:
         inverse = pinv(left @ right.T, rcond)
+    elif is_jax(left):
+        from .pseudoinverse import pinv_of_product
+
+        inverse = pinv_of_product(left, right, rcond)
     else:
-        qr = namespace(left).linalg.qr
-        (left_basis, left_core), (right_basis, right_core) = qr(left), qr(right)
+        (left_basis, left_core), (right_basis, right_core) = np.linalg.qr(left), np.linalg.qr(right)
         inverse = right_basis @ pinv(left_core @ right_core.T, rcond) @ left_basis.T
     return inverse / left_size / right_size
 

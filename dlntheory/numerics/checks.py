@@ -35,7 +35,9 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
     if converted is not array and is_concrete(converted) and not _all_finite(converted):
         raise ValueError(f"`{name}` holds numbers beyond {target}; wanted smaller ones, or float64: {ENABLE_64_BIT}")
     if array.dtype.kind in "iu" and is_concrete(array) and not _exact(array, target):
-        raise ValueError(f"`{name}` holds whole numbers that {target} would round; wanted smaller ones, or fractions.")
+        raise ValueError(
+            f"`{name}` holds whole numbers that {np.dtype(target)} would round; wanted smaller ones, or fractions."
+        )
     return converted
 
 

@@ -6,13 +6,17 @@ Oracles: `train` and least squares by the normal equations.
 import csv
 import json
 import re
+import signal
 
 import numpy as np
 import pytest
+from closeness import assert_close
 from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
+from dlntheory.cli.train_in_parts import train_in_parts
+from dlntheory.training import train as train_module
 
 
 def run(*arguments):
@@ -152,3 +156,57 @@ def test_bad_input_ends_with_2(files, arguments, message):
     assert done.exit_code == 2
     assert done.stdout == ""
     assert re.search(message, done.stderr)
+
+
+@pytest.mark.parametrize(("steps", "every", "batch"), [(7, 3, None), (50, 1, 2), (45, 2, 3), (3, 10, None)])
+def test_parts_are_the_whole(steps, every, batch):
+    """Training in parts has the draws and the numbers of training at once."""
+    draw = np.random.default_rng(0)
+    net = dln.LinearNetwork.random([3, 4, 2], key=0)
+    x, y, target = draw.normal(size=(6, 3)), draw.normal(size=(6, 2)), draw.normal(size=(2, 3))
+    options = {"learning_rate": 0.1, "rule": "pc", "rescaling": None, "target": target}
+    whole = dln.train(net, x, y, steps=steps, batch=batch, key=5, alignment_every=every, **options)
+    parts = train_in_parts(net, x, y, steps, batch, 5, every, **options)
+    assert int(parts.steps) == int(whole.steps) == steps
+    for name in ("error", "loss", "alignment"):
+        assert_close(getattr(parts, name), getattr(whole, name), 1e3)
+    assert_close(parts.net.weights, whole.net.weights, 1e3)
+
+
+def test_parts_of_a_training_that_diverges():
+    net, x = dln.LinearNetwork.from_weights([[[1.0]], [[1.0]]]), np.ones((1, 1))
+    options = {"learning_rate": 5.0, "rule": "bp", "rescaling": None, "target": 3 * x}
+    whole = dln.train(net, x, 3 * x, steps=60, alignment_every=2, **options)
+    parts = train_in_parts(net, x, 3 * x, 60, None, 0, 2, **options)
+    assert parts.outcome == whole.outcome == "diverged"
+    assert int(parts.steps) == int(whole.steps)
+    np.testing.assert_array_equal(parts.error, whole.error)
+    assert parts.alignment.shape == whole.alignment.shape
+
+
+def test_an_interruption_keeps_what_was_done(tmp_path, monkeypatch):
+    """Ctrl-C in the second part: it is finished, printed and written."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.eye(2))
+    one = train_module.train
+
+    def interrupted(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return one(*arguments, **options)
+
+    calls: list[int] = []
+    monkeypatch.setattr(train_module, "train", interrupted)
+    given = ["--widths", "2,2,2", "--inputs", "x.npy", "--targets", "x.npy", "--steps", "40", "--every", "2"]
+    done = CliRunner().invoke(app, ["train-linear", *given, "--out", "w.npz", "--csv", "c.csv", "--json"])
+    assert done.exit_code == 130, done.stderr
+    assert "Interrupted" in done.stderr
+    record = json.loads(done.stdout)
+    assert record["steps"] == 4
+    assert record["outcome"] == "finished"
+    calls.append(1)
+    whole = CliRunner().invoke(app, ["train-linear", *given[:-4], "--steps", "4", "--every", "2", "--json"])
+    assert json.loads(whole.stdout) == record
+    assert dln.load_weights("w.npz").widths == (2, 2, 2)
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 6

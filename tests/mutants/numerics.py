@@ -25,6 +25,11 @@ MUTANTS = (
         of_file("test_kinds", "test_positive_definite_systems_are_solved", ["7-jax"]),
     ),
     Mutant(
+        "numerics/pseudoinverse.py", "the derivative of a pseudoinverse without its null space",
+        "return inverse, inverse @ rows + columns @ inverse - inside", "return inverse, -inside",
+        of_file("test_pseudoinverse", "test_the_derivative_is_that_of_the_product", ["zero"]),
+    ),
+    Mutant(
         "numerics/conjugate_gradients.py", "directions that are not conjugate",
         "direction = _plus(downhill, ratio(decrease, run.decrease), run.direction)", "direction = downhill",
         of_file("test_matrix_free", "test_eight_hidden_layers_of_512_take_at_most_thirty_steps"),

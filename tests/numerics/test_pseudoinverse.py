@@ -1,0 +1,71 @@
+"""The pseudoinverse of a product of tall matrices, and its derivative where columns are zero or repeat.
+
+Oracles: NumPy's pseudoinverse of the product, and central differences of it along changes that keep the rank.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from closeness import assert_close
+
+import dlntheory as dln
+from dlntheory.learning.rescaling import RESCALINGS
+from dlntheory.numerics.algebra import pinv_product
+
+KINDS = ("independent", "zero", "repeated")
+
+
+def columns(kind, seed, rows=6):
+    """Four columns, the second zero, or like the first."""
+    drawn = np.random.default_rng(seed).normal(size=(rows, 4))
+    if kind == "zero":
+        drawn[:, 1] = 0
+    if kind == "repeated":
+        drawn[:, 1] = drawn[:, 0]
+    return drawn
+
+
+def slow(left, right):
+    return np.linalg.pinv(left @ right.T, rcond=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_derivative_is_that_of_the_product(kind):
+    left, right, d_left, d_right = (columns(kind, seed, rows) for seed, rows in enumerate((6, 5, 6, 5)))
+    step = 1e-6
+    forth, back = (slow(left + sign * d_left, right + sign * d_right) for sign in (step, -step))
+    value, change = jax.jvp(pinv_product, (left, right), (d_left, d_right))
+    assert_close(value, slow(left, right), 1e4)
+    np.testing.assert_allclose(change, (forth - back) / (2 * step), rtol=0, atol=1e-7 * np.abs(forth).max() ** 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_differentiated_again_and_for_many(kind):
+    left, right = jnp.asarray(columns(kind, 0)), jnp.asarray(columns(kind, 1, 5))
+    slope = jax.grad(lambda matrix: jnp.sin(pinv_product(matrix, right)).sum())
+    assert bool(jnp.isfinite(jax.jacobian(slope)(left)).all())
+    many = jax.vmap(pinv_product)(jnp.stack([left, left]), jnp.stack([right, right]))
+    assert_close(many[1], pinv_product(left, right))
+
+
+@pytest.mark.parametrize("rescaling", RESCALINGS)
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+@pytest.mark.parametrize("kind", ["blank", "fitted", "both", "twice"])
+def test_the_gradient_of_a_mean_alignment_is_finite(kind, rule, rescaling):
+    """Where a sample is blank, fitted exactly or there twice, in the weights and in the data."""
+    draw = np.random.default_rng(0)
+    net = dln.LinearNetwork.from_weights([jnp.asarray(draw.normal(size=shape)) for shape in ((6, 5), (3, 6))])
+    x, y = draw.normal(size=(4, 5)), draw.normal(size=(4, 3))
+    if kind in ("blank", "both"):
+        x[1] = 0
+    if kind in ("fitted", "both"):
+        y[0] = net(x[0])
+    if kind == "twice":
+        x[1], y[1] = x[0], y[0]
+
+    def mean(net, x, y):
+        return jnp.nanmean(dln.target_alignment(net, x, y, rule=rule, rescaling=rescaling))
+
+    for leaf in jax.tree.leaves(jax.grad(mean, (0, 1, 2))(net, jnp.asarray(x), jnp.asarray(y))):
+        assert bool(jnp.isfinite(leaf).all())
