@@ -75,10 +75,10 @@ from .networks.aligned_variances import aligned_variances as aligned_variances
 from .random_networks.expected import ExpectedAlignment as ExpectedAlignment
 from .random_networks.expected import expected_alignment as expected_alignment
 from .random_networks.batch_alignment import batch_alignment as batch_alignment
-from .random_networks.spectrum import ExpectedSpectrum as ExpectedSpectrum
-from .random_networks.spectrum import expected_spectrum as expected_spectrum
-from .random_networks.interference_free import ExpectedCovariances as ExpectedCovariances
-from .random_networks.interference_free import expected_covariances as expected_covariances
+from .random_networks.covariance_spectrum import ExpectedSpectrum as ExpectedSpectrum
+from .random_networks.covariance_spectrum import expected_spectrum as expected_spectrum
+from .random_networks.limit_covariances import ExpectedCovariances as ExpectedCovariances
+from .random_networks.limit_covariances import expected_covariances as expected_covariances
 
 # What is proved, and does it hold here?
 from .theorems.verify import Verdict as Verdict

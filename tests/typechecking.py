@@ -15,15 +15,18 @@ from types import UnionType
 from typing import Any, TypeVar
 
 import jaxtyping
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def checked(function: F) -> F:
-    """Check a function's annotations, with any word in place of the words that a `Literal` lists."""
+    """Check a function's annotations, with any word in place of the words that a `Literal` lists.
+
+    What does not fit is a `TypeError`, as it is where the library checks it.
+    """
     function.__annotations__ = {name: without_words(each) for name, each in function.__annotations__.items()}
-    return beartype(function)
+    return beartype(conf=BeartypeConf(violation_type=TypeError))(function)
 
 
 def where_shapes(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,9 +41,9 @@ def align(
 ) -> None:
     """Measure the target alignment of every learning rule and rescaling, by batch size, and say what explains it.
 
-    Without WEIGHTS, of the built-in network trained on handwritten digits. Alignment is the cosine between a
+    Without WEIGHTS, the network is the built-in one, trained on handwritten digits. Alignment is the cosine between a
     sample's residual and the change of its prediction when the batch's update begins (continuous time): 1 straight at
-    the target, 0 sideways, below 0 away. Batches are drawn from the data, at most 20 of a size.
+    the target, 0 sideways, below 0 away from it. At most 20 batches of each size are drawn from the data.
 
     Exit code 0: measured; 2: bad usage or input.
     """

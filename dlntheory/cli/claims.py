@@ -30,8 +30,8 @@ def claims(
 ) -> None:
     """Decide the claims in the text of the paper Sample Efficiency by the figures' data and by computation.
 
-    A claim holds, fails, or holds in part. Of all claims the table has the cases that speak least and most for each;
-    with the name of one it has every case. Where a figure's data are missing, its claims say which command makes them.
+    A claim holds, fails, or holds in part. The table of all claims has the cases that speak least and most for each;
+    given CLAIM, it has every case. Where a figure's data are missing, its claims say which command makes them.
 
     Exit code 0: decided; 2: bad usage or input.
     """

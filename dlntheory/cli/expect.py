@@ -19,8 +19,8 @@ def expect(
 ) -> None:
     """Say what alignment to expect of a random network of these widths, without drawing one.
 
-    At large width, with the mean and the spread at these widths; energies by layer; and the chance that an adaptive
-    learning rate is negative.
+    The answer has the alignment at large width, its mean and spread at these widths, the energy by layer, and the
+    chance that an adaptive learning rate is negative.
 
     Exit code 0: computed; 2: bad usage or input.
     """

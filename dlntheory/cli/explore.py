@@ -13,8 +13,8 @@ def explore(
 ) -> None:
     """Explore random networks with sliders, on a page that this command serves to this machine only.
 
-    Depth, width, initialisation, batch, the soft output's β, and the step size and steps of inference: alignment and
-    energies are computed anew with each move. Ctrl-C ends it. Needs the extra `report`.
+    The sliders set depth, width, initialisation, batch, the soft output's β, and the step size and steps of inference;
+    each move computes alignment and energies anew. Ctrl-C ends it. Needs the extra `report`.
 
     Exit code 0: ended; 2: bad usage or input.
     """

@@ -59,7 +59,7 @@ def figure(
 ) -> None:
     """Compute and draw a figure of the paper Sample Efficiency, or one with a name.
 
-    Writes config.json, arrays.npz, and the figure as PNG and PDF: all or none. A figure that was interrupted goes on
+    Writes config.json, arrays.npz, and the figure as PNG and PDF, all of them or none. An interrupted figure goes on
     with what it had computed.
 
     Exit code 0: drawn; 2: bad usage or input.

@@ -37,25 +37,27 @@ def figures(
     names: Annotated[
         list[str] | None, typer.Argument(help="Numbers and names, as of `figure`.", metavar="[N]...")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every figure.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Draw every figure.")] = False,
     full: Full = True,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("figures"),
     every_setting: Annotated[
-        bool, typer.Option("--every-setting", help="Each in every setting that it has; see docs/figures.md.")
+        bool, typer.Option("--every-setting", help="Draw each in every setting that it has; see docs/figures.md.")
     ] = False,
     seed: Seed = 0,
     data_dir: DataDir = None,
     jobs: Annotated[
         int | None,
         typer.Option(
-            help="Figures at once, in processes.", min=1, show_default="one a core; 1 with --full or an accelerator"
+            help="Figures computed at once, each in a process.",
+            min=1,
+            show_default="one a core; 1 with --full or an accelerator",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Compute and draw several figures, each in a folder of its own, and write a page with all that are in OUT.
 
-    What was interrupted goes on with what it had computed.
+    An interrupted figure goes on with what it had computed.
 
     Exit code 0: drawn; 2: bad usage or input.
     """

@@ -28,7 +28,7 @@ Order = Annotated[
         help="Names of the weights, from the input's to the output's.", metavar="W1,W2", show_default="by number"
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of what is drawn.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of all random draws.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 
 

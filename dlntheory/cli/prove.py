@@ -13,7 +13,7 @@ from .output import print_record, track
 def prove(
     name: Annotated[
         str | None,
-        typer.Argument(help="A statement, whose derivation is printed.", metavar="[NAME]", show_default="all"),
+        typer.Argument(help="Print the derivation of this statement.", metavar="[NAME]", show_default="all"),
     ] = None,
     depth: Annotated[int, typer.Option(help="Depth of the network in a printed derivation.", min=1, max=5)] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="Depths 1 to 3 in place of 1 to 5, and no Coq.")] = False,
@@ -22,9 +22,9 @@ def prove(
 ) -> None:
     """Prove every statement that the library rests on, about the functions that the library runs.
 
-    Tiers: `numbers` (both sides on random numbers), `fixed depth` and `induction` (symbolic, any widths), `formal`
-    (Coq, where it is installed). Then the exact counterexamples to what the papers print wrongly, and to the theorems
-    without their hypotheses. With NAME, one derivation, step by step.
+    There are four tiers: `numbers` (both sides on random numbers), `fixed depth` and `induction` (symbolic, any
+    widths), and `formal` (Coq, where it is installed). Exact counterexamples follow, to what the papers print wrongly
+    and to the theorems without their hypotheses. With NAME, one derivation is printed step by step.
 
     Exit code 0: everything holds; 1: something does not; 2: bad usage.
     """

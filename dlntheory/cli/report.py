@@ -33,8 +33,8 @@ def report(
 ) -> None:
     """Write a page about a network and data: alignment, layers, theorems, inference, kernels, random networks.
 
-    Without WEIGHTS, about the built-in network trained on handwritten digits. The page is one file that needs no
-    network and no server. Needs the extra `report`.
+    Without WEIGHTS, the network is the built-in one, trained on handwritten digits. The page is one file that opens
+    without a connection and without a server. Needs the extra `report`.
 
     Exit code 0: written; 2: bad usage or input.
     """

@@ -30,7 +30,7 @@ def search(
         ),
     ] = "benchmarking",
     trials: Annotated[int, typer.Option(help="Trials, of all processes together.", min=1)] = 500,
-    sampler_seed: Annotated[int | None, typer.Option(help="Of the search itself.", show_default="drawn")] = None,
+    sampler_seed: Annotated[int | None, typer.Option(help="Seed of the search itself.", show_default="drawn")] = None,
     storage: Annotated[
         str | None, typer.Option(help="URL of a database that processes share.", show_default="OUT/study.db")
     ] = None,
@@ -40,7 +40,7 @@ def search(
 ) -> None:
     """Search for hyperparameters by Optuna's tree-structured Parzen estimator.
 
-    A study that was interrupted goes on, with the trial that was; several processes may work on one, through the same
+    An interrupted study goes on, with the trial that was interrupted. Several processes may share a study, by the same
     OUT or storage.
 
     Exit code 0: done; 2: bad usage or input.

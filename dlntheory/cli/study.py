@@ -45,8 +45,8 @@ def study(
 ) -> None:
     """Run a table or a figure of the papers, and show what came out beside what the paper prints.
 
-    Each training that is finished is a file in OUT: a study that is killed goes on where it stopped, and processes
-    that share OUT share its trainings, by --shard. OUT also has study.json, a table as CSV and as a page, and a
+    Each finished training is a file in OUT: a study that is killed goes on where it stopped, and processes that have
+    the same OUT share the trainings, by --shard. OUT also has study.json, a table as CSV and as a page, and a
     picture.
 
     Exit code 0: done; 2: bad usage or input, or no source checkout.

@@ -36,9 +36,9 @@ def train_linear(
     targets: Annotated[Path | None, typer.Option(help="Targets: .npy, (samples, n_L).", show_default=False)] = None,
     order: Order = None,
     widths: Annotated[
-        str | None, typer.Option(help="Instead of WEIGHTS, the widths of a random network.", metavar="N0,N1,…")
+        str | None, typer.Option(help="Widths of a random network, instead of WEIGHTS.", metavar="N0,N1,…")
     ] = None,
-    init: Annotated[str, typer.Option(help="Its initialisation.")] = "kaiming_uniform",
+    init: Annotated[str, typer.Option(help="Initialisation of the random network.")] = "kaiming_uniform",
     rule: Annotated[str, typer.Option(help="bp, pc, natural or evidence.")] = "pc",
     rescaling: Annotated[
         str | None, typer.Option(help="adaptive, adaptive_positive or decorrelated.", show_default="none")
@@ -46,21 +46,21 @@ def train_linear(
     rules: Annotated[
         str | None,
         typer.Option(
-            help="Instead of --rule, several with their rescalings, side by side.",
+            help="Several rules with their rescalings, side by side, instead of --rule.",
             metavar="bp,pc,pc:decorrelated",
             show_default="none",
         ),
     ] = None,
     regularisation: Annotated[
-        float | None, typer.Option(help="Of decorrelation matrices, such as 1e-5.", show_default="none")
+        float | None, typer.Option(help="Regularisation of decorrelation matrices, such as 1e-5.", show_default="none")
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="The learning rate.")] = 0.01,
-    steps: Annotated[int, typer.Option(help="Steps.", min=1)] = 500,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
+    steps: Annotated[int, typer.Option(help="Number of steps.", min=1)] = 500,
     batch: Annotated[
         int | None, typer.Option(help="Samples drawn for each step, with replacement.", min=1, show_default="all")
     ] = None,
     every: Annotated[
-        int | None, typer.Option(help="Steps between two lines.", min=1, show_default="a tenth of all")
+        int | None, typer.Option(help="Steps between two lines of the table.", min=1, show_default="a tenth of all")
     ] = None,
     seed: Seed = 0,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png or .pdf.", show_default="none")] = None,

@@ -37,8 +37,8 @@ def verify(
 ) -> None:
     """Check the theorems on a network and data, or on the built-in ones.
 
-    Every hypothesis is decided by a number. The papers' printed forms that are wrong are checked too, on the
-    network and on recorded counterexamples.
+    Every hypothesis is decided by a number. Formulas that the papers print wrongly are checked too, on the network
+    and on recorded counterexamples.
 
     Exit code 0: every theorem holds wherever it applies, and every wrong form fails on its counterexample; 1:
     otherwise; 2: bad usage or input.

@@ -10,7 +10,7 @@ from ..numerics.checks import as_count, one_of
 from ..numerics.kinds import is_concrete, is_jax, namespace
 from . import backpropagation, batches, fluctuations, predictive_coding
 from .arguments import RandomInit, as_layers, as_per_layer, as_positive
-from .equilibrium import RandomEquilibrium, solve
+from .first_order import RandomEquilibrium, solve
 from .layer_kinds import LayerKind
 
 

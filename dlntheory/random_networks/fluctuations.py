@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics.kinds import is_jax, namespace
-from .equilibrium import RandomEquilibrium
+from .first_order import RandomEquilibrium
 from .predictive_coding import mixed, relative_activities, second_order, shares, unit_directions
 
 _NODES = 241

@@ -25,9 +25,9 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from ..numerics.kinds import namespace
-from .equilibrium import RandomEquilibrium
+from .first_order import RandomEquilibrium
 from .layer_kinds import LayerKind
-from .passes import through_layers
+from .recursion import through_layers
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 
 from dlntheory.random_networks import backpropagation
 from dlntheory.random_networks.arguments import INITIAL_VARIANCES, as_layers
+from dlntheory.random_networks.covariance_spectrum import expected_spectrum
 from dlntheory.random_networks.expected import as_setting, expected_alignment
-from dlntheory.random_networks.spectrum import expected_spectrum
 
 LOOK: dict[str, Any] = {"color": "black", "linestyle": (0, (2, 2)), "linewidth": 1.0, "zorder": 5}
 POINTS = 40

@@ -15,7 +15,7 @@ from random_network_twins import dense_cosine, dense_second_order, dense_traces,
 
 from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.random_networks.expected import expected_alignment
-from dlntheory.random_networks.interference_free import expected_covariances
+from dlntheory.random_networks.limit_covariances import expected_covariances
 
 RECT = [256, 384, 128, 320, 192]
 PRINTED = 5.1e-5  # four decimals
@@ -444,8 +444,8 @@ def test_repr():
 def test_the_room_needs_neither_jax_nor_equinox():
     script = """
 import json, sys
-import dlntheory.random_networks.batch_alignment, dlntheory.random_networks.spectrum
-import dlntheory.networks.aligned_variances, dlntheory.random_networks.interference_free
+import dlntheory.random_networks.batch_alignment, dlntheory.random_networks.covariance_spectrum
+import dlntheory.networks.aligned_variances, dlntheory.random_networks.limit_covariances
 from dlntheory.random_networks.expected import expected_alignment
 expected_alignment([8] * 5).energy_by_layer
 print(json.dumps(sorted(sys.modules)))

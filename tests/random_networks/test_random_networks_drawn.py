@@ -12,9 +12,9 @@ from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.random_networks import backpropagation
 from dlntheory.random_networks.arguments import as_layers
 from dlntheory.random_networks.batch_alignment import batch_alignment
+from dlntheory.random_networks.covariance_spectrum import expected_spectrum
 from dlntheory.random_networks.expected import as_setting, expected_alignment
-from dlntheory.random_networks.interference_free import expected_covariances
-from dlntheory.random_networks.spectrum import expected_spectrum
+from dlntheory.random_networks.limit_covariances import expected_covariances
 
 
 def drawn(layers, draws, covariances=None, input_norm=None, target_norm=None, seed=0):

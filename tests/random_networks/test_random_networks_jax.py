@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from dlntheory.random_networks.expected import expected_alignment
-from dlntheory.random_networks.interference_free import expected_covariances
+from dlntheory.random_networks.limit_covariances import expected_covariances
 
 WIDTHS, VARIANCES = [40, 50, 30, 60, 40], np.array([0.02, 0.03, 0.01, 0.015])
 COVARIANCES = np.array([0.7, 1.5, 1.0, 0.8])

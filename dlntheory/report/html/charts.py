@@ -8,13 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import lazy_loader
+import altair as alt
 
 from ..style import COLOURS
 from ..words import rule_name
-
-alt: Any = lazy_loader.load("altair")
-"""Vega-Altair, which an extra installs."""
 
 INK = "currentColor"
 DASHES = {None: [1, 0], "adaptive_positive": [6, 3], "decorrelated": [2, 2]}

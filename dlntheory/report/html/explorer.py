@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..comparison import as_rule
 from .answers import BOUNDS, CURVES, INITS, Settings, answer, as_settings
-from .charts import explorer_charts
 from .render import check_libraries, render
 
 ADDRESS = "127.0.0.1"
@@ -27,6 +26,8 @@ STOPS: dict[str, tuple[float, ...]] = {
 def page() -> str:
     """The page, with the first answer in it."""
     check_libraries()
+    from .charts import explorer_charts  # needs the extra
+
     first, curves = answer(Settings()), {name: [as_rule(rule) for rule in rules] for name, (_, rules) in CURVES.items()}
     return render(
         "explore.html",

@@ -11,7 +11,6 @@ from ...networks.network import LinearNetwork, as_network
 from ...networks.samples import shaped
 from ...numerics.checks import as_batch, as_seed, same_batch
 from ..words import plain
-from .charts import charts
 from .findings import findings
 from .render import check_libraries, render, vega
 from .summary import sentences
@@ -105,6 +104,8 @@ def find(net: LinearNetwork, x: Any, y: Any, seed: int = 0) -> dict[str, Any]:
 
 def write_page(found: dict[str, Any], path: Path, name: str, description: str, command: str) -> None:
     """Write the page of such findings, whole or not at all."""
+    from .charts import charts  # needs the extra
+
     known = [each for each in found["alignment"] if each.get("mean") is not None]
     page = render(
         "report.html",

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..numerics.kinds import holds_jax, namespace
 from .layer_kinds import LayerKind
-from .passes import through_layers
+from .recursion import through_layers
 
 _SECTIONS = 16
 
