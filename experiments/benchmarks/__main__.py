@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 from ..provenance import configuration
-from . import accuracy, first_answer, imports, inference, matrix_free, newton, pcn, speed, sweeps
+from . import accuracy, first_answer, imports, inference, matrix_free, newton, pcn, random_networks, speed, sweeps
 from .report import describe, fill, save, write
 
 BENCHMARKS = {
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "pcn": pcn,
     "matrix-free": matrix_free,
     "newton": newton,
+    "random-networks": random_networks,
 }
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = DOCS / "results" / "benchmarks"
