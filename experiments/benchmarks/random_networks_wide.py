@@ -1,0 +1,28 @@
+"""Formulas for random networks against networks of width 512, with the terms ``c/n`` of the smaller widths."""
+
+import json
+
+from .random_networks import CELLS, Results, drawn_table, judged, measure, sentence
+from .report import RESULTS
+
+WIDTH = 512
+
+
+def run(quick: bool = False) -> Results:
+    """The cells that are drawn at this width; ``c`` comes from the committed results of `random_networks`."""
+    smaller = json.loads((RESULTS / "random-networks.json").read_text(encoding="utf-8"))["results"]["drawn"]
+    rows = []
+    for cell in [each for each in CELLS if each.wide][: 1 if quick else None]:
+        known = [row for row in smaller if row["cell"] == cell.name]
+        rows.append(judged([*known, measure(cell, 32 if quick else WIDTH, quick)])[-1])
+    return {"drawn": rows}
+
+
+def markdown(results: Results) -> str:
+    """The table."""
+    return drawn_table(results["drawn"])
+
+
+def digest(results: Results) -> str:
+    """How many cells keep their bar, and the table."""
+    return f"{sentence(results['drawn'])}\n\n{markdown(results)}"
