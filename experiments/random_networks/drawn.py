@@ -1,7 +1,7 @@
 """Networks of drawn weights: the alignment of single samples and of batches, for comparison with the formulas.
 
-Oracle of the formulas: matrices are multiplied out, in single precision, which is far below the sampling error. Several
-samples share a draw of the weights; errors are between draws.
+Oracle of the formulas: matrices are multiplied out. Several samples share a draw of the weights; errors are between
+draws.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ def draw(rng: np.random.Generator, layer: Layer) -> np.ndarray:
     kind, n_in, n_out, variance = layer
     if kind == "orthogonal":
         size = max(n_in, n_out)
-        return np.sqrt(np.float32(variance * size)) * _directions(rng, size)[:n_out, :n_in]
+        return np.sqrt(variance * size) * _directions(rng, size)[:n_out, :n_in]
     if kind == "singular_values":
         left, right = _directions(rng, n_out), _directions(rng, n_in)
-        return (left[:, : len(variance)] * variance.astype(np.float32)) @ right[: len(variance)]
-    weight = np.sqrt(np.float32(variance)) * rng.standard_normal((n_out, n_in), np.float32)
-    return weight + np.eye(n_in, dtype=np.float32) if kind == "residual" else weight
+        return (left[:, : len(variance)] * variance) @ right[: len(variance)]
+    weight = np.sqrt(variance) * rng.standard_normal((n_out, n_in))
+    return weight + np.eye(n_in) if kind == "residual" else weight
 
 
 def _directions(rng: np.random.Generator, size: int) -> np.ndarray:
     """An orthogonal matrix, uniformly distributed."""
-    basis, triangle = np.linalg.qr(rng.standard_normal((size, size), np.float32))
+    basis, triangle = np.linalg.qr(rng.standard_normal((size, size)))
     return basis * np.sign(np.diagonal(triangle))
 
 
@@ -54,11 +54,11 @@ def batch(rng: np.random.Generator, layers: Sequence[Layer], size: int, linear: 
     """Mean cosine of BP and PC with the samples of one batch of normal inputs."""
     maps, downs = _network(rng, layers)
     n_0, n_L = layers[0][1], layers[-1][2]
-    x = rng.standard_normal((n_0, size), np.float32)
+    x = rng.standard_normal((n_0, size))
     if linear:
-        y = rng.standard_normal((n_L, n_0), np.float32) @ x / np.float32(np.sqrt(n_0))
+        y = rng.standard_normal((n_L, n_0)) @ x / np.sqrt(n_0)
     else:
-        y = rng.standard_normal((n_L, size), np.float32)
+        y = rng.standard_normal((n_L, size))
     forward = _forward(maps, x)
     residual = y - forward[-1]
     multiplier = np.linalg.solve(_covariance(downs), residual)
@@ -74,7 +74,7 @@ def batch(rng: np.random.Generator, layers: Sequence[Layer], size: int, linear: 
 def _network(rng: np.random.Generator, layers: Sequence[Layer]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The maps, and ``D_1 … D_L``."""
     maps = [draw(rng, layer) for layer in layers]
-    downs = [np.eye(layers[-1][2], dtype=np.float32)]
+    downs = [np.eye(layers[-1][2])]
     for each in reversed(maps[1:]):
         downs.insert(0, downs[0] @ each)
     return maps, downs
@@ -98,11 +98,11 @@ def _forward(maps: Sequence[np.ndarray], x: np.ndarray) -> list[np.ndarray]:
 
 def _of_norm(rng: np.random.Generator, size: int, samples: int) -> np.ndarray:
     """Random directions, of length ``√size``."""
-    vectors = rng.standard_normal((size, samples), np.float32)
-    return vectors * np.sqrt(np.float32(size)) / np.linalg.norm(vectors, axis=0)
+    vectors = rng.standard_normal((size, samples))
+    return vectors * np.sqrt(size) / np.linalg.norm(vectors, axis=0)
 
 
 def _cosines(residual: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """Of each column."""
     lengths = np.linalg.norm(residual, axis=0) * np.linalg.norm(moved, axis=0)
-    return (residual * moved).sum(axis=0, dtype=np.float64) / lengths
+    return (residual * moved).sum(axis=0) / lengths

@@ -17,7 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
 from dlntheory.random_networks.batch_alignment import batch_alignment
 from dlntheory.random_networks.expected import expected_alignment
-from dlntheory.report.pictures import COLOURS
+from dlntheory.report.style import COLOURS
 
 from ..parts import Track
 from ..sample_efficiency.panels import Panel, PanelFigure
@@ -25,15 +25,15 @@ from . import drawn
 from .lines import random_layers
 
 FULL: dict[str, Any] = {
-    "depths": [*range(1, 13), 14, 16, 18, 20, 24, 28, 32, 36, 40, 48, 56, 64],
+    "depths": [*range(1, 11), 12, 14, 17, 20, 24, 28, 32, 36, 40, 48, 56, 64],
     "scales": 24,
     "widths": [512, 64],
     "drawn_width": 64,
     "drawn_depths": [2, 5, 9, 14, 20, 28, 40],
     "drawn_scales": [1 / 3, 0.5, 0.8, 1.0, 1.5],
-    "ratios": 17,
+    "ratios": 13,
     "drawn_ratios": [0.25, 0.5, 1.0, 2.0, 4.0],
-    "draws": 100,
+    "draws": 60,
     "samples": 8,
     "batch_width": 128,
     "batch_depths": [1, 2, 3, 4, 6, 8, 10, 12],
@@ -58,6 +58,11 @@ LARGEST = 0.3
 SCALE_TICKS = {"0.2": 0.2, "1/3": 1 / 3, "0.5": 0.5, "1": 1.0, "2": 2.0}
 RATIO_TICKS = {"1/8": 1 / 8, "1/4": 1 / 4, "1/2": 1 / 2, "1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0}
 BATCH_TICKS = {"1/32": 1 / 32, "1/8": 1 / 8, "1/2": 1 / 2, "2": 2.0}
+MARKS: list[dict[str, Any]] = [
+    {"marker": marker, "color": colour, "markeredgecolor": "black", "markersize": 4.5, "linestyle": "none"}
+    for marker, colour in (("o", "white"), ("^", COLOURS["pc"]), ("v", COLOURS["bp"]))
+]
+"""Of drawn networks in which neither rule is better beyond the noise, PC is, or BP is."""
 Array = np.ndarray
 
 
@@ -146,7 +151,7 @@ class Single:
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, Array]) -> None:
         """The limit as colours, all as lines, drawn networks as marks."""
         draw_map(axes, arrays["values"], arrays["depths"], arrays["difference"][0])
-        labels = [r"$n \to \infty$", r"$n \to \infty$, no $\hat{y}$", *(f"$n = {n}$" for n in config["widths"])]
+        labels = ["n → ∞", "n → ∞, no ŷ", *(f"n = {n}" for n in config["widths"])]
         for label, style, each in zip(labels, ("-", "-.", "--", ":"), arrays["difference"], strict=False):
             draw_zero(axes, arrays["values"], arrays["depths"], each, style, label)
         draw_marks(axes, config["drawn_values"], config["drawn_depths"], arrays["drawn"])
@@ -154,8 +159,13 @@ class Single:
         label_axes(axes, name, SCALE_TICKS if self.axis == "scale" else RATIO_TICKS)
         axes.set_yscale("log")
         axes.set_yticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+        axes.set_ylim(0.85 * arrays["depths"].min())  # a mark at the edge is whole
         axes.minorticks_off()
-        draw_legend(axes, f"BP = PC; marks: $n = {config['drawn_width']}$")
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """What is drawn."""
+        runs = f"{config['draws']} draws of {config['samples']} samples"
+        return [f"marks of width {config['drawn_width']}, {runs}"]
 
 
 @dataclass(frozen=True)
@@ -215,10 +225,13 @@ class Batch:
         """Predictions from given weights as colours and a line, drawn networks as marks."""
         ratios, depths = np.array(config["batch_ratios"]), np.array(config["batch_depths"])
         draw_map(axes, ratios, depths, arrays["difference"])
-        draw_zero(axes, ratios, depths, arrays["difference"], "-", f"$n = {config['width']}$, given weights")
+        draw_zero(axes, ratios, depths, arrays["difference"], (0, (4, 1, 1, 1, 1, 1)), "given weights")
         draw_marks(axes, config["drawn_batch_ratios"], config["drawn_batch_depths"], arrays["drawn"])
         label_axes(axes, "batch over width", BATCH_TICKS)
-        draw_legend(axes, f"BP = PC; marks: $n = {config['width']}$")
+
+    def note(self, config: dict[str, Any]) -> list[str]:
+        """What is drawn, and what the colours stand on."""
+        return [f"marks of width {config['width']}, {config['batch_draws']} draws, others than the formula's weights"]
 
 
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
@@ -238,17 +251,13 @@ def label_axes(axes: Axes, name: str, ticks: Mapping[str, float]) -> None:
     axes.minorticks_off()
 
 
-def draw_legend(axes: Axes, title: str) -> None:
-    """The lines, readable on colours."""
-    axes.legend(fontsize=7, title=title, title_fontsize=7, loc="upper right", framealpha=0.8, edgecolor="none")
-
-
 def draw_map(axes: Axes, values: Array, depths: Array, difference: Array) -> None:
     """The difference, as colours between the rules' own."""
     colours = LinearSegmentedColormap.from_list("rules", [COLOURS["bp"], "white", COLOURS["pc"]])
     levels, norm = np.linspace(-LARGEST, LARGEST, 25), TwoSlopeNorm(0, -LARGEST, LARGEST)
     mesh = axes.contourf(values, depths, np.clip(difference, -LARGEST, LARGEST), levels, cmap=colours, norm=norm)
-    axes.figure.colorbar(mesh, ax=axes, ticks=[-LARGEST, 0, LARGEST], fraction=0.05)
+    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((1.03, 0.0, 0.04, 1.0)), ticks=[-LARGEST, 0, LARGEST])
+    bar.ax.tick_params(length=2)
 
 
 def draw_zero(axes: Axes, values: Array, depths: Array, difference: Array, style: str, label: str) -> None:
@@ -262,22 +271,22 @@ def draw_marks(axes: Axes, values: Sequence[float], depths: Sequence[int], found
     """Drawn networks: up where PC is better, down where BP is."""
     for depth, means, errors in zip(depths, *found, strict=True):
         for value, mean, error in zip(values, means, errors, strict=True):
-            better = abs(mean) > 2 * error
-            marker, rule = ("^", "pc") if mean > 0 else ("v", "bp")
-            colour = COLOURS[rule] if better else "white"
-            axes.plot(value, depth, marker if better else "o", color=colour, markeredgecolor="black", markersize=6)
+            side = 0 if abs(mean) <= 2 * error else 1 if mean > 0 else 2
+            axes.plot(value, depth, **MARKS[side], label="_")
+    for look, label in zip(MARKS, ("drawn: neither", "drawn: PC better", "drawn: BP better"), strict=True):
+        axes.plot([], [], **look, label=label)
 
 
 FIGURE = PanelFigure(
-    "Alignment by formula: PC minus BP; blue where PC is better",
+    "Alignment by formula, PC's minus BP's; lines: where both are equal",
     rows=(
         (
-            Panel("A", "One sample", Single("scale")),
-            Panel("B", "One sample, Kaiming", Single("ratio")),
+            Panel("A", "One sample, by variance", Single("scale")),
+            Panel("B", "One sample, Kaiming, by width", Single("ratio")),
         ),
         (
-            Panel("C", "Batches, Kaiming", Batch("kaiming_uniform")),
-            Panel("D", "Batches, norm-pres.", Batch("norm_preserving")),
+            Panel("C", "Kaiming, by batch", Batch("kaiming_uniform")),
+            Panel("D", "Norm-preserving, by batch", Batch("norm_preserving")),
         ),
     ),
     SETTINGS=("both",),
