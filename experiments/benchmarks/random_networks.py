@@ -28,6 +28,7 @@ LARGE = 0.1
 BARS = {"BP, 100 × 100": 2.0, "PC, 100 × 100": 10.0}
 
 Results = dict[str, Any]
+Rows = list[Results]
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,13 @@ CELLS = (
 )
 
 
-def run(quick: bool = False) -> Results:
-    """Every cell at every width, then the times."""
+def run(quick: bool = False) -> Rows:
+    """A row for every cell at every width, then those of the times."""
     cells = CELLS[::6] if quick else CELLS
     rows = []
     for cell in cells:
         rows += judged([measure(cell, n, quick) for n in ((8, 16) if quick else WIDTHS)])
-    return {"drawn": rows, "speed": speed(quick)}
+    return rows + speed(quick)
 
 
 def measure(cell: Cell, n: int, quick: bool) -> Results:
@@ -144,7 +145,7 @@ def _jackknife(values: np.ndarray) -> float:
     return float(np.sqrt((len(values) - 1) * deviations.var()))
 
 
-def judged(rows: list[Results]) -> list[Results]:
+def judged(rows: Rows) -> Rows:
     """Add to every rule of a cell's rows the term ``c/n`` of the smaller widths, and how many errors are left."""
     for index, row in enumerate(rows):
         for rule in ("bp", "pc"):
@@ -172,7 +173,7 @@ def excess(n: int, own: Results, smaller: Sequence[tuple[int, Results]], names: 
     return {f"{prefix}term": c / n, f"{prefix}left": float(left)}
 
 
-def speed(quick: bool) -> list[dict[str, Any]]:
+def speed(quick: bool) -> Rows:
     """Seconds, and seconds of the processor, of grids of depths and variances, and of very deep networks."""
     depths = range(1, 4 if quick else 101)
     scales = np.linspace(0.1, 3, 100)[:, None]
@@ -206,9 +207,9 @@ def _seconds(work: Callable[[], Any]) -> dict[str, float]:
     return {"seconds": round(wall, 3), "processor": round(own, 3)}
 
 
-def markdown(results: Results) -> str:
+def markdown(results: Rows) -> str:
     """Tables of both."""
-    return drawn_table(results["drawn"]) + "\n" + _times(results)
+    return f"{drawn_table(results)}\n{_times(results)}"
 
 
 def drawn_table(rows: Sequence[Results]) -> str:
@@ -217,9 +218,9 @@ def drawn_table(rows: Sequence[Results]) -> str:
     return table(header, _drawn_rows(rows))
 
 
-def digest(results: Results) -> str:
+def digest(results: Rows) -> str:
     """How many cells keep their bar, and the times."""
-    return f"{sentence(results['drawn'])}\n\n{_times(results)}"
+    return f"{sentence(results)}\n\n{_times(results)}"
 
 
 def sentence(rows: Sequence[Results]) -> str:
@@ -231,7 +232,7 @@ def sentence(rows: Sequence[Results]) -> str:
 
 def _drawn_rows(rows: Sequence[Results]) -> Iterator[list[Any]]:
     for row in rows:
-        for rule in ("bp", "pc"):
+        for rule in ("bp", "pc") if "cell" in row else ():
             own = row[rule]
             start = [row["cell"], row["n"], row["draws"], rule.upper(), f"{own['mean']:.4f}({own['error']:.4f})"]
             if own["expected"] is None:
@@ -245,9 +246,9 @@ def _drawn_rows(rows: Sequence[Results]) -> Iterator[list[Any]]:
             yield [*start, f"{own['expected']:.4f}", term, shown, f"{own['deviation']:.3f}", spread, bar]
 
 
-def _times(results: Results) -> str:
+def _times(results: Rows) -> str:
     rows = []
-    for row in results["speed"]:
+    for row in [each for each in results if "what" in each]:
         bar = BARS.get(row["what"])
         judgement = ("", "") if bar is None else (bar, verdict(row["processor"] < bar))
         limit = f"{row['limit']:.4f}" if "limit" in row else ""

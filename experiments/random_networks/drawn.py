@@ -55,10 +55,7 @@ def batch(rng: np.random.Generator, layers: Sequence[Layer], size: int, linear: 
     maps, downs = _network(rng, layers)
     n_0, n_L = layers[0][1], layers[-1][2]
     x = rng.standard_normal((n_0, size))
-    if linear:
-        y = rng.standard_normal((n_L, n_0)) @ x / np.sqrt(n_0)
-    else:
-        y = rng.standard_normal((n_L, size))
+    y = rng.standard_normal((n_L, n_0)) @ x / np.sqrt(n_0) if linear else rng.standard_normal((n_L, size))
     forward = _forward(maps, x)
     residual = y - forward[-1]
     multiplier = np.linalg.solve(_covariance(downs), residual)
