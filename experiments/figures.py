@@ -23,6 +23,7 @@ FIGURES: dict[int | str, str] = {
     "saddles": "dynamics.saddles",
     "regularisation": "dynamics.regularisation",
     "kernel-spectra": "kernels.spectra",
+    "pc-vs-bp": "random_networks.pc_vs_bp",
     "nonlinear-alignment": "nonlinear.alignment",
     "inference-energy": "benchmarking_pcns.inference_energy",
     "training-energy": "deeper_pcns.training_energy",

@@ -1,5 +1,6 @@
 """`dlntheory expect`: the alignment to expect of a random network, by formula."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,17 +16,24 @@ def expect(
     ] = "kaiming_uniform",
     batch: Annotated[int, typer.Option(min=1, help="Samples in the batch; more than one for BP only.")] = 1,
     target: Annotated[str, typer.Option(help="Targets: independent of the inputs, or linear in them.")] = "independent",
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw alignment against depth: .png or .pdf.", show_default="none")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what alignment to expect of a random network of these widths, without drawing one.
 
     The answer has the alignment at large width, its mean and spread at these widths, the energy by layer, and the
-    chance that an adaptive learning rate is negative.
+    chance that an adaptive learning rate is negative. The picture repeats the hidden
+    widths in their order.
 
     Exit code 0: computed; 2: bad usage or input.
     """
     with refusals():
         record = measure(as_widths("--widths", widths), init, batch, target)
+    if plot is not None:
+        with refusals("--plot"):
+            draw(record, plot)
     from ..report.tables import expect_report
 
     print_record(record, json, expect_report(record))
@@ -47,3 +55,18 @@ def measure(widths: tuple[int, ...], init: Any, batch: int, target: Any) -> dict
             "negative_rates": found["pc"].negative_rates,
         }
     return record
+
+
+def draw(record: dict[str, Any], path: Path) -> None:
+    """Draw the alignment against the number of hidden layers: to twice the network's, and to 16 at least."""
+    from ..report.pictures import check_picture, depth_picture, save_picture
+
+    check_picture(path)
+    first, *hidden, last = record["widths"]
+    if not hidden:
+        raise ValueError("a network without hidden layers has no depth to vary; wanted a hidden width in --widths.")
+    others = [record[name] for name in ("init", "batch", "target")]
+    counts = range(1, max(2 * len(hidden), 16) + 1)
+    networks = ((first, *(hidden[index % len(hidden)] for index in range(count)), last) for count in counts)
+    by_depth = [measure(widths, *others)["rules"] for widths in networks]
+    save_picture(depth_picture(record, list(counts), by_depth), path)

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -11,8 +12,8 @@ from PIL import Image
 from ..files.arrays import write_atomically
 from .comparison import Comparison, Row
 from .plot import batch_size
-from .style import COLOURS, DPI, PAGE, entitle, head, legend_below, styled
-from .words import count, hidden_layers
+from .style import COLOURS, COLUMN, DPI, PAGE, draw_band, entitle, head, legend_below, styled, whole_ticks
+from .words import count, hidden_layers, rule_name
 
 UNDATED: dict[str, dict[str, Any]] = {
     ".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None},
@@ -70,3 +71,25 @@ def _energy_bars(axes: Axes, layers: list[dict[str, Any]]) -> None:
         axes.set_yscale("log")
     axes.set_xticks(positions)
     axes.set(xlabel="layer", ylabel="energy at equilibrium")
+
+
+@styled()
+def depth_picture(record: dict[str, Any], counts: list[int], by_depth: list[list[dict[str, Any]]]) -> Figure:
+    """The alignment to expect of random networks against the number of hidden layers, with its spread."""
+    figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
+    axes = figure.subplots()
+    for rows in zip(*by_depth, strict=True):
+        name, look = rule_name(rows[0]["rule"], None), {"color": COLOURS[rows[0]["rule"]]}
+        mean, limit = (np.array([float(row[key]) for row in rows]) for key in ("mean", "limit"))
+        spread = np.array([float(row["spread"] or 0) for row in rows])
+        draw_band(axes, counts, mean, np.maximum(mean - spread, -1), np.minimum(mean + spread, 1), **look, label=name)
+        if rows[0]["spread"] is not None:
+            axes.plot(counts, limit, **look, linestyle="--", linewidth=0.8, label=f"{name}, at large width")
+    axes.axvline(len(record["widths"]) - 2, color="0.6", linestyle=":", linewidth=0.8, label="this network")
+    axes.set(xlabel="hidden layers", ylabel="target alignment", ylim=(None, 1.03))
+    whole_ticks(axes)
+    batch = "one sample" if record["batch"] == 1 else f"batches of {record['batch']}"
+    initialisation = record["init"].replace("_", " ")
+    entitle(figure, f"Random networks, {initialisation}, {batch}: {hidden_layers(record['widths'][1:-1])}")
+    legend_below(figure)
+    return figure

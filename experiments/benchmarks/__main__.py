@@ -8,8 +8,20 @@ from pathlib import Path
 import jax
 
 from ..provenance import configuration
-from . import accuracy, first_answer, imports, inference, matrix_free, newton, pcn, speed, sweeps
-from .report import describe, fill, save, write
+from . import (
+    accuracy,
+    first_answer,
+    imports,
+    inference,
+    matrix_free,
+    newton,
+    pcn,
+    random_networks,
+    random_networks_wide,
+    speed,
+    sweeps,
+)
+from .report import DOCS, RESULTS, describe, fill, save, write
 
 BENCHMARKS = {
     "first-answer": first_answer,
@@ -21,9 +33,9 @@ BENCHMARKS = {
     "pcn": pcn,
     "matrix-free": matrix_free,
     "newton": newton,
+    "random-networks": random_networks,
+    "random-networks-wide": random_networks_wide,
 }
-DOCS = Path(__file__).parents[2] / "docs"
-RESULTS = DOCS / "results" / "benchmarks"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,9 @@ import numpy as np
 
 from dlntheory.files.arrays import write_atomically
 
+DOCS = Path(__file__).parents[2] / "docs"
+RESULTS = DOCS / "results" / "benchmarks"
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A Markdown table."""

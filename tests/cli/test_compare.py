@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
+from dlntheory.report import pictures
 from dlntheory.report.comparison import draw_batches
 
 NET = dln.LinearNetwork.random([5, 6, 4], key=0)
@@ -79,6 +80,32 @@ def test_the_command_says_what_to_expect():
     table = CliRunner().invoke(app, arguments)
     assert table.exit_code == 0
     assert "PC" in table.stdout
+
+
+def test_the_command_draws_alignment_against_depth(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "save_picture", lambda figure, _: drawn.append(figure))
+    path = tmp_path / "depth.png"
+    for batch in (1, 4):
+        arguments = ["expect", "--widths", "9,8,5,7", "--batch", str(batch), "--plot", str(path)]
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+    [alone], [batches] = drawn[0].axes, drawn[1].axes
+    lines = {line.get_label(): line for line in alone.lines}
+    assert list(lines["PC"].get_xdata()) == list(range(1, 17))
+    network = [9, 8, 5, 8, 5, 8, 7]  # hidden widths repeat
+    for rule, label in (("bp", "BP"), ("pc", "PC")):
+        expected = dln.expected_alignment(network, rule=rule)
+        assert lines[label].get_ydata()[4] == pytest.approx(float(expected.mean))
+    assert lines["PC, at large width"].get_ydata()[4] == pytest.approx(float(expected.limit))
+    assert lines["this network"].get_xdata()[0] == 2
+    assert [line.get_label() for line in batches.lines] == ["BP", "this network"]
+
+
+def test_a_picture_of_depth_needs_one(tmp_path):
+    for widths, name, message in (("9,7", "a.png", "wanted a hidden width"), ("9,8,7", "a.txt", "wanted .png or .pdf")):
+        done = CliRunner().invoke(app, ["expect", "--widths", widths, "--plot", str(tmp_path / name)])
+        assert done.exit_code == 2
+        assert message in done.stderr
 
 
 def test_the_command_refuses_in_one_line():

@@ -7,7 +7,7 @@ are a plain table (`grid`). Nothing is decided by hand: other data give other ve
 
 from difflib import get_close_matches
 
-from . import autoencoder, one_step, residual, theory, training
+from . import autoencoder, by_formula, one_step, residual, theory, training
 from .data import Results as Results
 from .verdicts import Claim as Claim
 
@@ -17,6 +17,7 @@ CLAIMS: tuple[Claim, ...] = (
     *training.CLAIMS,
     *autoencoder.CLAIMS,
     *theory.CLAIMS,
+    *by_formula.CLAIMS,
 )
 """Every claim."""
 

@@ -33,7 +33,7 @@ def misalignment(where: dict[str, Any], alignment: np.ndarray) -> Case:
 
 def toy_paths(results: Results) -> dict[str, np.ndarray]:
     """The predictions along training of figure 1, by rule."""
-    panel = next(iter(results.panels(1)))
+    panel = next(each for each in results.panels(1) if each.letter == "B")
     return dict(zip(panel.config["rules"], panel.arrays["predictions"], strict=True))
 
 
