@@ -56,8 +56,12 @@ def without_shapes(function: Callable[..., Any], typechecker: Callable[[Any], An
 
 
 def has_shapes(function: Callable[..., Any]) -> bool:
-    """Whether an annotation is one of jaxtyping's, or a string, which may name one."""
-    return any(isinstance(each, str) or "jaxtyping." in str(each) for each in function.__annotations__.values())
+    """Whether an annotation is one of jaxtyping's, or has a quotation mark, within which one may stand."""
+
+    def may(hint: Any) -> bool:
+        return isinstance(hint, str) or "jaxtyping." in str(hint) or (not isinstance(hint, type) and "'" in str(hint))
+
+    return any(map(may, function.__annotations__.values()))
 
 
 def without_words(hint: Any) -> Any:

@@ -23,7 +23,7 @@ from ..networks.passes import backward_sweep
 from ..numerics.algebra import Array, Matrix, column_products
 from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, is_jax, namespace
-from .energy import Precisions, descend, prediction_errors
+from .energy import Precisions, descend
 from .relaxation import free_chain
 from .responses import binary, by_squaring
 from .settings import as_momentum, as_step_size
@@ -146,11 +146,11 @@ def arriving_errors(
     Layer ``l`` and all below it have not moved before time ``L − l``, so ``ε_l`` is the deviation that the layer's
     first step gives it, ``γ T_{l+1}ᵀ ε_{l+1} / Σ_{l+1}``; and then ``Σ_{l+1} = γ``, while ``ε_{l+1}`` has just arrived.
     """
-    hidden = [0 * below for below in backward_sweep(layers, residual)[:-1]]
+    resting = [0 * below for below in backward_sweep(layers, residual)[:-1]]
     errors = [residual]
-    for time in range(len(layers) - 1):
-        hidden = descend(layers, precisions(time), hidden, residual, step_size)
-        errors.append(prediction_errors(layers, hidden, residual)[-2 - time])
+    for time in range(len(layers) - 1):  # nothing but the first step of the layer that the error reaches
+        pair = slice(len(layers) - 2 - time, len(layers) - time)
+        errors += descend(layers[pair], precisions(time)[pair], [resting[-1 - time]], errors[-1], step_size)
     return errors[::-1]
 
 

@@ -178,6 +178,7 @@ def thousand(depth: int) -> list[Row]:
         "verify, theorem 1": lambda: dln.verify(*problem, theorem=1),
         "verify, theorem 2": lambda: dln.verify(*problem, theorem=2),
         "verify, nudging": lambda: dln.verify(*problem, theorem="nudging"),
+        "verify, spike": lambda: dln.verify(*problem, theorem="spike"),
         "expected_alignment": lambda: dln.expected_alignment([64] * (depth + 1)),
     }  # fmt: skip
     return [

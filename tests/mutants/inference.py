@@ -19,8 +19,8 @@ MUTANTS = (
         of_file("test_inference_kinds", "test_numpy_and_jax_agree", ["energy_propagation-square-3-dense-B1-float64"]),
     ),
     Mutant(
-        "inference/propagation.py", "the error of the layer below the spike",
-        "prediction_errors(layers, hidden, residual)[-2 - time]", "prediction_errors(layers, hidden, residual)[-1]",
+        "inference/propagation.py", "the precisions of the last layers at every time",
+        "precisions(time)[pair]", "precisions(time)[-2:]",
         of_file("test_spiking", "test_in_exact_arithmetic"),
     ),
     Mutant(

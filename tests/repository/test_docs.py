@@ -8,6 +8,7 @@ import doctest
 import inspect
 import re
 import shlex
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def run_console(example: Example) -> str | None:
 
 def run_command(*arguments: str) -> Any:
     """Run a command within this process, which has imported what takes a new one seconds."""
-    return CliRunner().invoke(app, arguments, prog_name="dlntheory")
+    with warnings.catch_warnings(action="ignore"):  # a user reads them, and the command goes on
+        return CliRunner().invoke(app, arguments, prog_name="dlntheory")
 
 
 EXAMPLES = Sybil(
