@@ -324,6 +324,7 @@ def test_what_differs_from_the_paper_is_said():
         (["002-table-6"], "is no experiment"),
         (["modes", "--only", "PC-SE"], "--only: modes is one figure"),
         (["modes", "--shard", "1/2"], "--shard: modes is one figure"),
+        (["002-figure-17", "--scale", "cpu"], "the data of fashion-mnist are missing"),
         (["004-figure-9"], "the data of mnist are missing"),
     ],
 )
