@@ -16,7 +16,7 @@ FIGURE = "importances.png"
 
 
 @takes_options(
-    "data", "data_dir", "train_samples", "test_samples", "validation",
+    "data", "data_dir", "train_samples", "test_samples", "validation", "resize", "outputs",
     "flip", "crop", "padding", "rotation", "normalise",
     "model", "hidden", "norm", "skip", "auxiliary", "algorithm", "initial", "nudging", "precisions",
     "epochs", "batch_size", "optimiser", "weight_momentum", "rate", "seed", "precision",

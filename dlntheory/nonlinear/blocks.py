@@ -24,10 +24,10 @@ class Batched(eqx.Module):
 
 
 class Block(Batched):
-    r"""``pool(f(norm(layer(x)) + shortcut(z)))``, with a state after it.
+    r"""``pool(f(norm(layer(x)) + shortcut(z) + …))``, with a state after it.
 
-    A block reads one state ``x``, or two: ``z`` then joins before the activation, through ``shortcut`` if there is
-    one.
+    A block reads a state ``x``, or several: the others join before the activation, the second of them all, ``z``,
+    through ``shortcut`` if there is one.
 
     Args:
         layer: `Dense`, `Conv`, `ConvTranspose` or `Identity`.
@@ -60,10 +60,10 @@ class Block(Batched):
         if self.norm is not None:
             z, moments = self.norm(z, training)
             statistics = (moments,)
-        if len(sources) == 2:
+        if len(sources) > 1:
             skipped, others = self.skip(sources[1], training)
             z, statistics = z + skipped, statistics + others
-        return z, statistics
+        return sum(sources[2:], z), statistics
 
     def after(self, z: Array) -> Array:
         """``pool(f(z))``."""

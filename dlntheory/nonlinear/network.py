@@ -26,9 +26,9 @@ class Network(eqx.Module):
     r"""Blocks ``1 … N``, each with a state ``x_k`` that it predicts from earlier ones, ``x_0`` being the input.
 
     The last block's state is the output. Images come in as ``(batch, channels, height, width)``; inside, channels are
-    last. A block may also be a function of one sample, or two, with parameters of its own as a pytree (an `Activated`
-    layer, an Equinox module, ``jax.tree_util.Partial(function, params)``); in a network of such blocks alone images
-    stay as they are.
+    last. A block may also be a function of one sample of each state that it reads, with parameters of its own as a
+    pytree (an `Activated` layer, an Equinox module, ``jax.tree_util.Partial(function, params)``); in a network of such
+    blocks alone images stay as they are.
 
     Args:
         blocks: `Block` objects or functions of one sample, every one after those that it reads.
@@ -269,5 +269,5 @@ def _check_sources(sources: tuple[tuple[int, ...], ...], depth: int) -> None:
     if len(sources) != depth:
         raise ValueError(f"`sources` has {len(sources)} entries; wanted {depth}, one for every block.")
     for number, read in enumerate(sources, start=1):
-        if len(read) not in (1, 2) or not all(0 <= source < number for source in read):
-            raise ValueError(f"`sources` of block {number} is {read}; wanted one or two numbers below {number}.")
+        if not read or not all(0 <= source < number for source in read):
+            raise ValueError(f"`sources` of block {number} is {read}; wanted numbers below {number}.")

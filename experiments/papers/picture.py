@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
+from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.training_pictures import draw_energies
 
 from .cells import Cell
@@ -16,6 +16,9 @@ from .rows import Row
 from .runner import Finished
 
 PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D", "label": "the paper's"}
+
+LOOKS = ("o-", "s--", "^:", "x-.")
+"""Of lines, in turn when the colours begin anew."""
 
 
 @styled()
@@ -49,17 +52,16 @@ def draw_lines(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None
     series: dict[str, list[Mapping[str, Any]]] = {}
     for each in lines:
         series.setdefault(" ".join(each[axis] for axis in others), []).append(each)
-    for name, points in series.items():
+    for number, (name, points) in enumerate(series.items()):
         places = _positions([each[str(row.x)] for each in points])
-        axes.errorbar(
-            places, _column(points, "mean"), _column(points, "deviation"), marker="o", markersize=3, label=name
-        )
+        look = LOOKS[number // len(SERIES) % len(LOOKS)]
+        axes.errorbar(places, _column(points, "mean"), _column(points, "deviation"), fmt=look, markersize=3, label=name)
         _draw_published(axes, places, points)
     values = list(dict.fromkeys(each[str(row.x)] for each in lines))
     if min(_positions(values), default=0) > 0:
         axes.set_xscale("log")
-    else:
-        axes.set_xticks(_positions(values), values)
+    axes.set_xticks(_positions(values), values)
+    axes.minorticks_off()
     axes.set(xlabel=str(row.x).replace("_", " "), ylabel=_label(row))
 
 

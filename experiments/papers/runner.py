@@ -15,7 +15,7 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.divergence import DivergedError
 from dlntheory.pcn.runs.folder import METRICS
 from dlntheory.pcn.runs.metrics import read_metrics
-from dlntheory.pcn.runs.run import read_data, run_training
+from dlntheory.pcn.runs.run import OF_DATA, read_data, run_training
 
 from ..parts import alone
 from ..provenance import configuration
@@ -97,9 +97,7 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
 
 def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
     """Train a cell, or go on with its run."""
-    which = tuple(
-        getattr(cell.config, name) for name in ("data", "data_dir", "train_samples", "test_samples", "validation")
-    )
+    which = tuple(getattr(cell.config, name) for name in OF_DATA)
     if which not in known:
         known.clear()
         known[which] = read_data(cell.config)

@@ -50,6 +50,21 @@ MUTANTS = (
         of_file("test_training_options", "test_optimisers_step_as_their_papers_say"),
     ),
     Mutant(
+        "pcn/runs/run.py", "the best epoch chosen on the test set in spite of a validation",
+        "else (validation, self.best_validation)", "else (accuracy, self.best_accuracy)",
+        of_file("test_training_runs", "test_the_best_epoch_is_chosen_in_validation"),
+    ),
+    Mutant(
+        "pcn/data/resizing.py", "images that shrink by leaving pixels out",
+        "reach = max(1.0, old / new)", "reach = 1.0",
+        of_file("test_pcn_batches", "test_images_are_resized_as_pillow_does"),
+    ),
+    Mutant(
+        "nonlinear/blocks.py", "a block that forgets its third source",
+        "return sum(sources[2:], z), statistics", "return z, statistics",
+        of_file("test_pcn_graphs", "test_the_second_source_alone_passes_through_the_shortcut"),
+    ),
+    Mutant(
         "pcn/engine/slopes.py", "blocks skipped for a step too long",
         "active = time >= network.waits[k]", "active = time > network.waits[k]",
         training("test_linear_inference_follows_the_theory_at_every_time"),

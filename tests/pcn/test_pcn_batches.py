@@ -1,6 +1,6 @@
 """Data sets in memory: which samples batches have, and how images are augmented and normalised.
 
-Oracle: the same image processing in NumPy.
+Oracles: the same image processing in NumPy, and Pillow's.
 """
 
 import equinox as eqx
@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image_files import draw
+from PIL import Image
 
 from dlntheory.pcn.data.augmentation import centre_crop, random_crop, random_flip
 from dlntheory.pcn.data.batches import Augmentation, Preparation, epoch_batches
+from dlntheory.pcn.data.catalogue import load_dataset
 from dlntheory.pcn.data.dataset import Dataset, Normalisation, Split
+from dlntheory.pcn.data.resizing import resized
 
 
 def test_samples_and_labels_that_do_not_belong_together():
@@ -48,6 +51,28 @@ def test_part_of_the_samples_has_the_shares_of_all_classes(labels, data):
         assert abs(len(kept) - count * len(own) / len(labels)) < 1
         np.testing.assert_array_equal(kept, own[: len(kept)])
     assert np.all(np.diff(part.samples[:, 0]) > 0)
+
+
+@pytest.mark.parametrize("side", [5, 14, 28, 33])
+def test_images_are_resized_as_pillow_does(side):
+    """Bilinear, with weighted means where they shrink; Pillow rounds after each direction, the library once."""
+    images = np.random.default_rng(0).integers(0, 256, (3, 2, 28, 20), np.uint8)
+    found = resized(images, side)
+    assert found.shape == (3, 2, side, side)
+    for image, own in zip(images.reshape(-1, 28, 20), found.reshape(-1, side, side), strict=True):
+        expected = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
+        assert np.abs(own.astype(int) - np.asarray(expected, int)).max() <= 1
+
+
+def test_outputs_beyond_the_classes_have_no_sample():
+    iris, digits = load_dataset("iris"), load_dataset("digits")
+    assert (iris.padded(7).classes, iris.padded(None)) == (7, iris)
+    assert digits.resized(4).shape == (1, 4, 4)
+    assert digits.resized(None) is digits
+    with pytest.raises(ValueError, match="`outputs` is 2, and iris has 3 classes"):
+        iris.padded(2)
+    with pytest.raises(ValueError, match=r"samples of iris have shape \(4,\); wanted images"):
+        iris.resized(3)
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=30), st.floats(0.05, 0.95))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...numerics.checks import as_count
+from .resizing import resized
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,29 @@ class Dataset:
             ValueError: for more samples than there are.
         """
         return replace(self, train=self._part("train", train), test=self._part("test", test))
+
+    def resized(self, side: int | None) -> "Dataset":
+        """With images that are squares of that side; ``None`` leaves them as they are.
+
+        Raises:
+            ValueError: for samples that are no images.
+        """
+        if side is None:
+            return self
+        if len(self.shape) != 3:
+            raise ValueError(f"`resize` is {side}, and samples of {self.name} have shape {self.shape}; wanted images.")
+        train, test = (Split(resized(each.samples, side), each.labels) for each in (self.train, self.test))
+        return replace(self, train=train, test=test)
+
+    def padded(self, outputs: int | None) -> "Dataset":
+        """With as many classes as there are to be outputs, the last of them without a sample; ``None`` adds none.
+
+        Raises:
+            ValueError: for fewer outputs than classes.
+        """
+        if outputs is not None and outputs < self.classes:
+            raise ValueError(f"`outputs` is {outputs}, and {self.name} has {self.classes} classes; wanted no fewer.")
+        return self if outputs is None else replace(self, classes=outputs)
 
     def with_validation(self, share: float | None) -> "Dataset":
         """With so large a share of the training samples set apart, the last of each class; ``None`` sets none apart.

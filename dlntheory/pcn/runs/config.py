@@ -24,7 +24,8 @@ from .options import Options
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
-          "patience", "inference_steps", "crop", "kernel", "average_layer", "patterns", "memory_width")  # fmt: skip
+          "patience", "inference_steps", "crop", "kernel", "average_layer", "patterns", "memory_width", "resize",
+          "outputs")  # fmt: skip
 NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate", "rotation")
 OPTIMISERS, RATES = ("adamw", "adam", "sgd"), ("cosine", "constant")
 OWNERS = {

@@ -30,6 +30,8 @@ class Options:
         None, DATA, "Set this share of the training samples apart, classes in proportion: the best epoch and the best "
         "trial of a search are chosen on them.", "chosen on the test set",
     )  # fmt: skip
+    resize: int | None = option(None, DATA, "Resize images to squares of this side.", "as they are")
+    outputs: int | None = option(None, DATA, "Pad the one-hot labels with zeros to so many outputs.", "the classes")
     flip: bool = option(False, DATA, "Mirror training images at random.")
     crop: int | None = option(None, DATA, "Crop training images at random to this side, test images in the middle.")
     padding: int = option(0, DATA, "Black pixels around training images before they are cropped.")

@@ -18,6 +18,8 @@ from .interruptions import held_back
 from .trainer import Metrics, Trainer
 
 Record = dict[str, Any]
+OF_DATA = ("data", "data_dir", "train_samples", "test_samples", "resize", "outputs", "validation")
+"""The options that `read_data` depends on."""
 SUMMED = ("loss", "accuracy", "energy")
 
 
@@ -106,7 +108,7 @@ def run_training(
 def read_data(config: TrainingConfig) -> Dataset:
     """The data set of a configuration."""
     data = load_dataset(config.data, config.data_dir).subset(config.train_samples, config.test_samples)
-    return data.with_validation(config.validation)
+    return data.resized(config.resize).padded(config.outputs).with_validation(config.validation)
 
 
 def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
