@@ -24,8 +24,7 @@ def expect(
     """Say what alignment to expect of a random network of these widths, without drawing one.
 
     The answer has the alignment at large width, its mean and spread at these widths, the energy by layer, and the
-    chance that an adaptive learning rate is negative. The picture repeats the hidden
-    widths in their order.
+    chance that an adaptive learning rate is negative. The picture repeats the hidden widths in their order.
 
     Exit code 0: computed; 2: bad usage or input.
     """

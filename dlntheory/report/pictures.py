@@ -79,12 +79,14 @@ def depth_picture(record: dict[str, Any], counts: list[int], by_depth: list[list
     figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
     axes = figure.subplots()
     for rows in zip(*by_depth, strict=True):
-        name, look = rule_name(rows[0]["rule"], None), {"color": COLOURS[rows[0]["rule"]]}
+        name, colour = rule_name(rows[0]["rule"], None), COLOURS[rows[0]["rule"]]
         mean, limit = (np.array([float(row[key]) for row in rows]) for key in ("mean", "limit"))
         spread = np.array([float(row["spread"] or 0) for row in rows])
-        draw_band(axes, counts, mean, np.maximum(mean - spread, -1), np.minimum(mean + spread, 1), **look, label=name)
+        draw_band(
+            axes, counts, mean, np.maximum(mean - spread, -1), np.minimum(mean + spread, 1), color=colour, label=name
+        )
         if rows[0]["spread"] is not None:
-            axes.plot(counts, limit, **look, linestyle="--", linewidth=0.8, label=f"{name}, at large width")
+            axes.plot(counts, limit, color=colour, linestyle="--", linewidth=0.8, label=f"{name}, at large width")
     axes.axvline(len(record["widths"]) - 2, color="0.6", linestyle=":", linewidth=0.8, label="this network")
     axes.set(xlabel="hidden layers", ylabel="target alignment", ylim=(None, 1.03))
     whole_ticks(axes)
