@@ -26,7 +26,7 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.report.style import entitle, head, legend_below, new_figure, positive, styled, whole_ticks
 from dlntheory.report.training_pictures import ramp
-from dlntheory.report.words import count, hidden_layers
+from dlntheory.report.words import hidden_layers, mean_over
 
 from ..parts import Track
 from ..results import deviation
@@ -140,8 +140,8 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     head(right, "Energy by the next layer's", "C")
     data = config["data"].replace("fashion-mnist", "Fashion-MNIST")
     what = f"{data}, {hidden_layers([config['width']] * 2)}, {ACTIVATIONS[config['activation']]}"
-    seeds = f"{count(len(config['run_seeds']), 'seed')}: A the first, B mean ± standard deviation, C each"
-    note = "C: marks measured, lines by the linear theory; grey line: equal energies"
+    seeds = f"A: the first seed; B: {mean_over(len(config['run_seeds']))}"
+    note = "C: each seed, marks measured, lines by the linear theory"
     entitle(figure, f"Energy by layer over inference: {what}", f"{seeds}; {note}")
     legend_below(figure)
     return figure
@@ -160,7 +160,7 @@ def draw_ratios(axes: Axes, rates: list[float], arrays: Mapping[str, np.ndarray]
     for layer, (mark, colour) in enumerate(zip("sD^", ramp(arrays["linear"].shape[-1])[:-1], strict=False)):
         for name, style in {"energy_of_samples": mark, "linear": "-"}.items():
             ratios = (arrays[name][..., layer] / arrays[name][..., layer + 1]).T
-            drawn = axes.plot(rates, ratios, style, color=colour, linewidth=0.8)
+            drawn = axes.plot(rates, positive(ratios), style, color=colour, linewidth=0.8)
             if style == mark:
                 drawn[0].set_label(f"layer {layer + 1} by layer {layer + 2}")
     axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)

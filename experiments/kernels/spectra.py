@@ -169,7 +169,7 @@ def draw_alignments(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
         face = "white" if curve.rescaling else colour_of(name)
         axes.errorbar(arrays["values"], marks, spread, fmt="o", color=colour_of(name), markerfacecolor=face)
     lines.draw_lines(axes, theory(config))
-    axes.set(ylabel="target alignment", ylim=limits(arrays["alignment"]))
+    axes.set(ylabel="target alignment", ylim=limits(arrays["alignment"], config["axis"]))
     axes.set_title("alignment; lines: of the kernel with the identity")
     label_axis(axes, config, arrays)
 

@@ -110,12 +110,18 @@ def draw_points(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) -> No
 
 
 def draw_distances(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """One minus alignment on a logarithmic axis: medians and quartiles over all samples of all seeds."""
+    """One minus alignment on a logarithmic axis: medians and quartiles over all samples of all seeds.
+
+    The axis ends below the measured medians: a prediction that is one to rounding is below it.
+    """
+    lowest = 1.0
     for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
         line, marks = (positive(1 - each.reshape(len(values), -1).T) for each in (theirs, ours))
         draw_runs(axes, values, line, curve.style.strip("o"), color=colour_of(name))
-        axes.plot(values, np.nanmedian(marks, axis=0), linestyle="none", color=colour_of(name), **_mark(name))
-    axes.set(ylabel="1 − target alignment", yscale="log")
+        medians = np.nanmedian(marks, axis=0)
+        axes.plot(values, medians, linestyle="none", color=colour_of(name), **_mark(name))
+        lowest = min(lowest, float(np.nanmin(medians)))
+    axes.set(ylabel="1 − target alignment", yscale="log", ylim=(lowest / 3, None))
 
 
 def draw_scatter(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

@@ -172,7 +172,7 @@ class SingleStep:
                 middle, spread = points.mean(axis=-1), deviation(points)
                 draw_band(axes, arrays["values"], middle, middle - spread, middle + spread, **look(name))
             lines.draw_lines(axes, list(theory(config).values()), theory_label(config))
-            axes.set(ylabel="target alignment", ylim=limits(arrays["alignment"]))
+            axes.set(ylabel="target alignment", ylim=limits(arrays["alignment"], config["axis"]))
         label_axis(axes, config, arrays["values"])
 
     def _draw_distances(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -253,13 +253,13 @@ def alignment(net: LinearNetwork, x: np.ndarray, y: np.ndarray, curve: Curve, le
     return cosine(y.T - predicted[-1], moved).mean()
 
 
-def limits(alignments: np.ndarray) -> tuple[float, float]:
-    """The range of an axis for means and deviations over the last axis: from zero, from below it, or closer to one."""
-    means, spreads = alignments.mean(axis=-1), np.nan_to_num(deviation(alignments))
-    lowest = float(np.nanmin(means if means.min() < 0.85 else means - spreads))
-    if lowest > 0.85:
-        return lowest - 0.1 * (1 - lowest), 1 + 0.1 * (1 - lowest)
-    return min(0.0, lowest - 0.05), 1.03
+def limits(alignments: np.ndarray, axis: str = "") -> tuple[float, float]:
+    """The range of an axis for means over the last axis: from zero, from below it, or, by conditioning, near one."""
+    means = alignments.mean(axis=-1)
+    if axis == "condition_number" and means.min() > 0.85:
+        gap = 1 - float(np.nanmin(means - np.nan_to_num(deviation(alignments))))
+        return 1 - 1.1 * gap, 1 + 0.1 * gap
+    return min(0.0, float(np.nanmin(means)) - 0.05), 1.03
 
 
 def look(name: str) -> dict[str, Any]:
