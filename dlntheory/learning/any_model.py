@@ -20,7 +20,7 @@ Model = Callable[[Any, Any], Any]
 def update_prediction_change(
     f: Model, params: Any, x: Any, update: Any, learning_rate: Any = None
 ) -> Float[Array, "B ..."]:
-    r"""How the predictions of a model move when its parameters move along an update.
+    r"""The change of a model's predictions when its parameters move along an update.
 
     In continuous time ``(d/dη) f(params + η update, x)`` at ``η = 0``; for a learning rate ``η``, the difference
     ``f(params + η update, x) − f(params, x)``, which loses digits where ``η`` is tiny.

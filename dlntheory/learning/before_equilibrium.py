@@ -90,7 +90,7 @@ def relaxed_prediction_change(
     learning_rate: Any = None,
     forward: bool = False,
 ) -> Float[Array, "..."]:
-    """How the updates of `relaxed_weight_updates` change the predictions.
+    """The change of the predictions under the updates of `relaxed_weight_updates`.
 
     Args:
         net: as in `relaxed_weight_updates`.

@@ -41,7 +41,7 @@ def prediction_change(
     learning_rate: Any = None,
     **options: Unpack[UpdateOptions],
 ) -> Float[Array, "..."]:
-    r"""How the predictions for the batch's own inputs change under the batch's weight update.
+    r"""The change of the predictions for the batch's own inputs under the batch's weight update.
 
     In continuous time ``dŶ = Σ_l D_l ΔW_l X̂_{l-1}``, the derivative of the prediction along the update; for a
     learning rate ``η``, ``ΔŶ = (Π_l (W_l + η ΔW_l) − Π_l W_l) X``. Learned biases move too.

@@ -115,7 +115,7 @@ def nonlinear_prediction_change(
     learning_rate: Any = None,
     **options: Unpack[NonlinearOptions],
 ) -> Float[Array, "..."]:
-    """How the predictions for the batch's own inputs move under the batch's update.
+    """The change of the predictions for the batch's own inputs under the batch's update.
 
     Args:
         net: the network.

@@ -24,7 +24,7 @@ def escape_time(
     rule: Gradient = "pc",
     **options: Unpack[HessianOptions],
 ) -> float:
-    r"""When training that starts beside a saddle leaves it, predicted from the curvature there.
+    r"""Predict when training that starts beside a saddle leaves it, from the curvature there.
 
     The displacement ``a`` follows ``da/dt = −H a`` and grows by ``exp(|λ_min| t)`` in the end: the time is about
     ``ln(radius / ‖a‖) / |λ_min|``. All eigenvalues count.
@@ -86,7 +86,7 @@ def simulated_escape_time(
     horizon: Any = 1e6,
     **options: Unpack[UpdateOptions],
 ) -> float:
-    """When training leaves a saddle, by following its flow; see `escape_time`.
+    """Find when training leaves a saddle, by following its flow; see `escape_time`.
 
     Args:
         net: as in `escape_time`.

@@ -102,7 +102,7 @@ class ModeTrajectories(Record):
 def mode_dynamics(
     singular_values: Any, initial: Any, times: Any, rule: str = "pc", variances: Any = 1.0, noise: Any = 0.0
 ) -> ModeTrajectories:
-    r"""How aligned weights learn each singular mode in time, by the gradient flow of a learning rule.
+    r"""Follow the singular modes that aligned weights learn in time, by the gradient flow of a learning rule.
 
     Integrated on the host by an adaptive Runge-Kutta method of order 8; it cannot be traced.
 
@@ -149,7 +149,7 @@ def mode_learning_time(
     noise: Any = 0.0,
     horizon: Any = 1e6,
 ) -> Float[Array, "*K"]:
-    r"""When each mode has been learned: the first time at which ``p_L / s`` reaches a fraction.
+    r"""The time at which each mode has been learned: the first at which ``p_L / s`` reaches a fraction.
 
     Backpropagation through ``L = 2`` equal weights takes ``ln(u (s − u_0) / (u_0 (s − u))) / (2 v s)`` to ``u``.
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 from weight_files import WRITTEN, assert_same, chain, write
 
 from dlntheory.files.arrays import read_arrays, write_arrays
