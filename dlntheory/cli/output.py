@@ -40,10 +40,27 @@ def track(steps: Sequence[Any], doing: str) -> Iterator[Any]:
     yield from show(steps, doing, console=console, transient=console.is_terminal)
 
 
+NARROWEST, WIDEST, WIDER = 40, 400, 10
+"""The fewest columns that are printed to, whatever the terminal says; the most that a table gets, and by what steps."""
+
+
 def print_tables(parts: Any) -> None:
-    """Print Rich renderables."""
+    """Print Rich renderables; where the terminal has too few columns, lines are longer and no number is cut."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
+    narrowest = max(console.width, NARROWEST)
     for part in parts:
+        console.width = _width(console, part, narrowest)
         console.print(part)
+
+
+def _width(console: Any, part: Any, narrowest: int) -> int:
+    """The fewest columns from some on in which nothing is cut."""
+
+    def cuts(width: int) -> int:
+        lines = console.render_lines(part, console.options.update(width=width), pad=False)
+        return sum(segment.text.count("…") for line in lines for segment in line)
+
+    fewest = cuts(WIDEST)
+    return next((width for width in range(narrowest, WIDEST, WIDER) if cuts(width) <= fewest), narrowest)

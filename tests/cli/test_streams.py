@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.table import Table
 
+from dlntheory.cli.output import print_tables
 from dlntheory.cli.streams import ascii_of
 
 ROOT = Path(__file__).parents[2]
@@ -157,3 +159,14 @@ def test_a_platform_that_is_not_there(command, platform, tmp_path, monkeypatch):
     [said] = [line for line in done.stderr.decode().splitlines() if line.startswith("Error")]
     assert f"JAX_PLATFORMS is '{platform}'" in said
     assert "Traceback" not in done.stderr.decode()
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "30", "80"])
+def test_no_number_is_cut_where_columns_are_few(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    table, numbers = Table("a column", *"bcdefgh"), [f"{number:.12f}" for number in range(8)]
+    table.add_row(*numbers)
+    print_tables(["One two three.", table])
+    printed = capsys.readouterr().out
+    assert all(number in printed for number in numbers)
+    assert "One two three." in printed
