@@ -23,7 +23,7 @@ from .files.builtin import digits as digits
 # Where does inference settle?
 from .equilibria.covariance import output_covariance as output_covariance
 from .equilibria.problem import PrecisionError as PrecisionError
-from .equilibria.problem import SoftOutput as SoftOutput
+from .equilibria.nudging import SoftOutput as SoftOutput
 from .equilibria.equilibrium import Equilibrium as Equilibrium
 from .equilibria.equilibrium import equilibrium as equilibrium
 

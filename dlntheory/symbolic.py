@@ -14,7 +14,8 @@ from typing import Any
 
 from .equilibria.covariance import forward_covariance
 from .equilibria.equilibrium import Settled, settle
-from .equilibria.problem import Problem, SoftOutput
+from .equilibria.nudging import SoftOutput
+from .equilibria.problem import Problem
 from .equilibria.routes import Solution, solve_by_covariance
 from .learning.rescaling import RESCALINGS
 from .learning.rules import RULES

@@ -20,7 +20,8 @@ from ..numerics.conjugate_gradients import sketch_size
 from ..numerics.kinds import choose, compiled, is_concrete, namespace, told
 from ..numerics.record import Record
 from .covariance import multiplications
-from .problem import PrecisionError, Problem, SoftOutput, as_problem, soften
+from .nudging import SoftOutput, soften
+from .problem import PrecisionError, Problem, as_problem
 from .routes import ROUTES, Solution, is_safe, scale_all
 from .solve import solve_system
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 from jaxtyping import Float
 
 from ..equilibria.covariance import Covariances, as_covariances, is_scalar, scale
-from ..equilibria.problem import SoftOutput, as_nudge
+from ..equilibria.nudging import SoftOutput, as_nudge
 from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network

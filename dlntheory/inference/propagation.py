@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.covariance import scale
-from ..equilibria.problem import Problem, SoftOutput, as_problem
+from ..equilibria.nudging import SoftOutput
+from ..equilibria.problem import Problem, as_problem
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep

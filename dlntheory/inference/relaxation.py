@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..equilibria.covariance import Covariances
-from ..equilibria.problem import Problem, SoftOutput
+from ..equilibria.nudging import SoftOutput
+from ..equilibria.problem import Problem
 from ..equilibria.routes import scale_all
 from ..networks.layer import Dense, Layer, Shape
 from ..networks.passes import feedforward

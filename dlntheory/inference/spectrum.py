@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.covariance import as_covariances, forward_covariance
-from ..equilibria.problem import Problem, as_nudge
+from ..equilibria.nudging import as_nudge
+from ..equilibria.problem import Problem
 from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network

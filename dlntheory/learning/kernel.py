@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import LARGEST, cheapest_route
-from ..equilibria.problem import Problem, SoftOutput, soften
+from ..equilibria.nudging import SoftOutput, soften
+from ..equilibria.problem import Problem
 from ..equilibria.routes import ROUTES
 from ..equilibria.solve import solve_system
 from ..networks.network import LinearNetwork

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from ..equilibria.covariance import Covariances
 from ..equilibria.equilibrium import SOLVERS, Settled, Solver, settle_problem
-from ..equilibria.problem import PrecisionError, Problem, SoftOutput, as_problem
+from ..equilibria.nudging import SoftOutput
+from ..equilibria.problem import PrecisionError, Problem, as_problem
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..equilibria.covariance import Covariances, output_covariance
 from ..equilibria.equilibrium import SOLVERS, settle_problem
-from ..equilibria.problem import SoftOutput, as_problem
+from ..equilibria.nudging import SoftOutput
+from ..equilibria.problem import as_problem
 from ..equilibria.routes import scale_all
 from ..inference.energy import precision
 from ..inference.precision_schedules import Spiking

@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..equilibria.equilibrium import REFUSED, SOLVERS, Solver, cheapest_route, settle
-from ..equilibria.problem import Problem, SoftOutput, as_problem, stationary
+from ..equilibria.nudging import SoftOutput
+from ..equilibria.problem import Problem, as_problem, stationary
 from ..equilibria.routes import is_safe
 from ..equilibria.solve import solve_system
 from ..learning.adaptive_rates import products

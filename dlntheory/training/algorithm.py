@@ -7,7 +7,7 @@ import numpy as np
 
 from ..equilibria.covariance import Covariances, as_covariances
 from ..equilibria.equilibrium import cheapest_route
-from ..equilibria.problem import as_nudge
+from ..equilibria.nudging import as_nudge
 from ..learning.rescaling import Rescaling
 from ..learning.rules import EVERY_RULE, Rule
 from ..learning.updates import OPTIONS, Options, UpdateOptions, as_options, check_rescalable

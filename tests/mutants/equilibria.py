@@ -29,7 +29,7 @@ MUTANTS = (
         "return through.sweep(through.divide(_drift(layers, covariances, offsets, forces)), offsets, forces)", proof("equilibrium-clamp"),
     ),
     Mutant(
-        "equilibria/problem.py", "a proof: β in place of 1/β",
+        "equilibria/nudging.py", "a proof: β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
     ),
     Mutant(
@@ -134,7 +134,7 @@ MUTANTS = (
         equilibrium("covariance-square-2-dense-half-B3-float64"),
     ),
     Mutant(
-        "equilibria/problem.py", "β in place of 1/β",
+        "equilibria/nudging.py", "β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),
     Mutant(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...equilibria.equilibrium import equilibrium
-from ...equilibria.problem import SoftOutput
+from ...equilibria.nudging import SoftOutput
 from ...files.builtin import normal_data
 from ...inference.eigenmodes import InferenceModes
 from ...inference.propagation import energy_propagation
