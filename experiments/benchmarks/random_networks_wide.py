@@ -23,4 +23,4 @@ def markdown(results: Rows) -> str:
 
 def digest(results: Rows) -> str:
     """How many cells keep their bar, and the table."""
-    return f"{sentence(results)}\n\n{markdown(results)}"
+    return f"At width {WIDTH}: {sentence(results)}\n\n{markdown(results)}"
