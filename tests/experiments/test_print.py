@@ -144,6 +144,17 @@ def test_the_style_ends_with_the_drawing():
     assert mpl.rcParams["font.size"] == before
 
 
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_the_same_figure_gives_the_same_file(suffix):
+    files = []
+    for _ in range(2):
+        figure = style.new_figure()
+        figure.subplots().plot([1, 2], label="curve")
+        files.append(encode_picture(figure, suffix))
+    assert files[0] == files[1]
+    assert len(files[0]) > 1000
+
+
 def test_runs_are_drawn_as_medians_and_quartiles():
     axes = Figure().subplots()
     runs = np.array(
