@@ -118,7 +118,7 @@ def test_a_committed_picture_has_its_dots_and_is_small(path):
         (10, "A", True, "Online, 3 hidden layers of 6"),
         (10, "A", False, "Online, 8 hidden layers of 20"),
         (8, "F", False, "In batches, 1 hidden layer of 40"),
-        (2, "H", True, "norm-preserving, 3 hidden layers of 6"),
+        (2, "H", True, "Norm-preserving, 3 hidden layers of 6"),
         (5, "D", True, "norm-preserving, by depth, infinitesimal step"),
     ],
 )
