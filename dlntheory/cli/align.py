@@ -36,7 +36,7 @@ def align(
         str | None,
         typer.Option(help="Batch sizes, and all for the whole data set.", metavar="N1,N2,…", show_default="1,8,32,all"),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw a picture: .png or .pdf.", show_default="none")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw a picture: .png, .pdf or .svg.", show_default="none")] = None,
     json: Json = False,
 ) -> None:
     """Measure the target alignment of every learning rule and rescaling, by batch size, and say what explains it.

@@ -17,7 +17,7 @@ def expect(
     batch: Annotated[int, typer.Option(min=1, help="Samples in the batch; more than one for BP only.")] = 1,
     target: Annotated[str, typer.Option(help="Targets: independent of the inputs, or linear in them.")] = "independent",
     plot: Annotated[
-        Path | None, typer.Option(help="Draw alignment against depth: .png or .pdf.", show_default="none")
+        Path | None, typer.Option(help="Draw alignment against depth: .png, .pdf or .svg.", show_default="none")
     ] = None,
     json: Json = False,
 ) -> None:

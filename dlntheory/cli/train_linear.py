@@ -63,7 +63,7 @@ def train_linear(
         int | None, typer.Option(help="Steps between two lines of the table.", min=1, show_default="a tenth of all")
     ] = None,
     seed: Seed = 0,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png or .pdf.", show_default="none")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png, .pdf or .svg.", show_default="none")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every step as .csv.", show_default="none")] = None,
     out: Annotated[Path | None, typer.Option(help="Save the weights: .npz or .safetensors.", show_default="no")] = None,
     json: Json = False,

@@ -118,7 +118,7 @@ def test_a_committed_picture_has_its_dots_and_is_small(path):
         (10, "A", True, "Online, 3 hidden layers of 6"),
         (10, "A", False, "Online, 8 hidden layers of 20"),
         (8, "F", False, "In batches, 1 hidden layer of 40"),
-        (2, "H", True, "norm-preserving, 3 hidden layers of 6"),
+        (2, "H", True, "Norm-preserving, 3 hidden layers of 6"),
         (5, "D", True, "norm-preserving, by depth, infinitesimal step"),
     ],
 )
@@ -142,6 +142,17 @@ def test_the_style_ends_with_the_drawing():
         assert mpl.rcParams["pdf.fonttype"] == 42
         assert mpl.rcParams["font.size"] == 7.5
     assert mpl.rcParams["font.size"] == before
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_the_same_figure_gives_the_same_file(suffix):
+    files = []
+    for _ in range(2):
+        figure = style.new_figure()
+        figure.subplots().plot([1, 2], label="curve")
+        files.append(encode_picture(figure, suffix))
+    assert files[0] == files[1]
+    assert len(files[0]) > 1000
 
 
 def test_runs_are_drawn_as_medians_and_quartiles():
