@@ -55,7 +55,7 @@ def _traces(widths: Sequence[int], growth: Any) -> list[float]:
     traces: list[float] = []
     for width in widths[1:-1]:
         traces.append((width - sum(traces)) / (1 + growth))
-    return [*traces, float(widths[-1] - sum(traces))]
+    return [*traces, widths[-1] - sum(traces)]
 
 
 def _least_growth(widths: Sequence[int]) -> float:
