@@ -46,7 +46,7 @@ _ACTIVATIONS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] =
 def expected_activated_alignment(
     widths: Any, activation: Activation, variances: Any, input_norm: Any = None, target_norm: Any = None
 ) -> float:
-    r"""Alignment of backpropagation with one sample at infinite width, with an activation before every layer but the first.
+    r"""Find BP's alignment with one sample at infinite width; every layer but the first takes activations.
 
     Args:
         widths: ``(n_0, …, n_L)``.
@@ -83,9 +83,7 @@ def expected_activated_alignment(
     for (n_in, n_out), variance in zip(list(pairwise(sizes))[1:], per_layer[1:], strict=True):
         sums = _through(sums, n_in, n_out, variance, slopes)
     n_L = sizes[-1]
-    return float(
-        (target * sums.s1 / n_L + sums.p1) / np.sqrt((target + sums.q) * (target * sums.s2 / n_L + sums.p2))
-    )
+    return float((target * sums.s1 / n_L + sums.p1) / np.sqrt((target + sums.q) * (target * sums.s2 / n_L + sums.p2)))
 
 
 def _through(sums: _Sums, n: int, n_out: int, variance: float, slopes: Any) -> _Sums:
