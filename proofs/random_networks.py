@@ -6,6 +6,7 @@ symbols as widths, variances and covariances.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -130,12 +131,10 @@ def slope_step() -> Iterator[Step]:
     yield Step("tr R_l² = −∂a_l/∂T_{l+1}.", ours.own_trace, (m - M) * slope_)
 
 
-class AnyKind(NamedTuple):
-    """A layer of any R-transform, as its value and slope at the point where the recursions need it."""
+@dataclass(frozen=True)
+class AnyKind(DenseKind):
+    """A layer of any gain and any R-transform, as its value and slope at the point where the recursions need it."""
 
-    n_in: Any
-    n_out: Any
-    gain: Any
     d: Any
     d_slope: Any
 
@@ -190,8 +189,8 @@ def sum_rules_step() -> Iterator[Step]:
         shrunk=row(shrunk)[0],
         e=row(e)[0],
     )
-    m, gain, d, slope_ = sympy.symbols("m g d d'", positive=True)
-    layer = AnyKind(n, m, gain, d, slope_)
+    m, v, d, slope_ = sympy.symbols("m v d d'", positive=True)
+    layer = AnyKind(n, m, v, d, slope_)
     yield from _one_more(layer, N, M, state, np.array([a - own], dtype=object), "A layer more")[2]
 
 
