@@ -1,6 +1,18 @@
 """Proofs of what the library computes, run on the library's own kernels: see README.md."""
 
-from . import covariance, dynamics, equilibrium, errata, evidence, hypotheses, inference, learning, theorems
+from . import (
+    covariance,
+    dynamics,
+    equilibrium,
+    errata,
+    evidence,
+    gaussian_chains,
+    hypotheses,
+    inference,
+    learning,
+    random_networks,
+    theorems,
+)
 from .counterexamples import Refutation
 from .framework import DEPTHS as DEPTHS
 from .framework import Proof
@@ -12,11 +24,11 @@ from .machine_checked import formal_results as formal_results
 from .numbers import on_numbers as on_numbers
 from .shared import plain as plain
 
-PROOFS: dict[str, Proof] = {
-    proof.name: proof
-    for part in (covariance, equilibrium, learning, evidence, theorems, inference, dynamics)
-    for proof in part.PROOFS
-}
+_PARTS = (
+    covariance, equilibrium, learning, evidence, theorems, inference, dynamics, random_networks, gaussian_chains,
+)  # fmt: skip
+
+PROOFS: dict[str, Proof] = {proof.name: proof for part in _PARTS for proof in part.PROOFS}
 """Every proof, by name."""
 
 REFUTATIONS: tuple[Refutation, ...] = (*errata.REFUTATIONS, *hypotheses.REFUTATIONS, *dynamics.REFUTATIONS)

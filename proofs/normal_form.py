@@ -132,8 +132,8 @@ class Algebra:
         if hasattr(left, "shape") or hasattr(right, "shape"):
             difference = self.normal(left).plus(self.normal(right), -1)
             return not difference.settled().terms
-        difference = sympy.expand(self.scalar(left) - self.scalar(right))
-        return difference == 0 or sympy.cancel(sympy.together(difference)) == 0
+        numerator, _ = sympy.together(self.scalar(left) - self.scalar(right)).as_numer_denom()
+        return sympy.expand(numerator) == 0
 
     def normal(self, expression: Any) -> Sum:
         """The normal form of a matrix expression."""

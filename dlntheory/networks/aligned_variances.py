@@ -50,12 +50,12 @@ def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
     return [1 / (growth * trace) for trace in traces]
 
 
-def _traces(widths: Sequence[int], growth: Any) -> list[float]:
+def _traces(widths: Sequence[Any], growth: Any) -> list[Any]:
     """``a_1 … a_L``."""
-    traces: list[float] = []
+    traces: list[Any] = []
     for width in widths[1:-1]:
         traces.append((width - sum(traces)) / (1 + growth))
-    return [*traces, float(widths[-1] - sum(traces))]
+    return [*traces, widths[-1] - sum(traces)]
 
 
 def _least_growth(widths: Sequence[int]) -> float:

@@ -11,7 +11,7 @@ Equal widths and variances give, with ``s = |ŷ|²/|y|²``,
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..numerics.kinds import namespace
 from .layer_kinds import LayerKind
@@ -26,18 +26,35 @@ def limit(layers: Sequence[LayerKind], share_of_target: Any, adaptive: bool = Fa
         adaptive: with learning rates ``1/|x̂_{l-1}|²``, so that every ``G_l`` counts alike.
     """
     target, own = share_of_target, 1 - share_of_target
-    s1 = s2 = p1 = p2 = 0 * share_of_target
+    sums = Sums(*(0 * share_of_target,) * 4)
     for layer, own_entry in zip(layers, _equal_entries(layers) if adaptive else own_entries(layers), strict=True):
-        n = layer.n_in
-        k2, k3 = layer.cumulants()
-        between = p1 + k2 * s1 / n
-        p2 = p2 + 2 * k2 * s1 / n * p1 + k2 * s2 / n + k3 * (s1 / n) ** 2 + own_entry * (own_entry + 2 * between)
-        p1 = between + own_entry
-        s2 = s2 + k2 * s1**2 / n + own_entry * (own_entry * layer.n_out + 2 * s1)
-        s1 = s1 + own_entry * layer.n_out
+        sums = through(sums, layer, own_entry)
     n_L = layers[-1].n_out
-    xp = namespace(s1, share_of_target)
-    return (target * s1 / n_L + own * p1) / xp.sqrt(target * s2 / n_L + own * p2)
+    xp = namespace(sums.s1, share_of_target)
+    return (target * sums.s1 / n_L + own * sums.p1) / xp.sqrt(target * sums.s2 / n_L + own * sums.p2)
+
+
+class Sums(NamedTuple):
+    """Of ``A = Σ_k q_{k-1}G_k`` at a layer: ``tr A``, ``tr A²``, ``x̂ᵀA x̂`` and ``x̂ᵀA² x̂``, over their growth."""
+
+    s1: Any
+    s2: Any
+    p1: Any
+    p2: Any
+
+
+def through(sums: Sums, layer: LayerKind, own_entry: Any) -> Sums:
+    """Pass a layer, whose own entry ``G = I`` then comes in, with the factor ``own_entry``."""
+    s1, s2, p1, p2 = sums
+    n = layer.n_in
+    k2, k3 = layer.cumulants()
+    between = p1 + k2 * s1 / n
+    return Sums(
+        s1=s1 + own_entry * layer.n_out,
+        s2=s2 + k2 * s1**2 / n + own_entry * (own_entry * layer.n_out + 2 * s1),
+        p1=between + own_entry,
+        p2=p2 + 2 * k2 * s1 / n * p1 + k2 * s2 / n + k3 * (s1 / n) ** 2 + own_entry * (own_entry + 2 * between),
+    )
 
 
 def own_entries(layers: Sequence[LayerKind]) -> list[Any]:
