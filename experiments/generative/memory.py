@@ -162,8 +162,8 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
                 for name in ("trained", "linear"):
                     values = 1e4 * arrays[name][k, w, n]
                     row |= {name: float(values.mean()), f"{name}_deviation": float(deviation(values))}
-                if width in PUBLISHED_WIDTHS and count in PUBLISHED[key]:
-                    row["published"] = PUBLISHED[key][count][PUBLISHED_WIDTHS.index(width)]
+                if width in PUBLISHED_WIDTHS and number in PUBLISHED[key]:
+                    row["published"] = PUBLISHED[key][number][PUBLISHED_WIDTHS.index(width)]
                 rows.append(row)
     return rows
 
