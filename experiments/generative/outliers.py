@@ -156,6 +156,8 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
                 row[label] = float(found[:, k, part].mean())
                 row[f"{label}_deviation"] = float(deviation(found[:, k, part]))
                 row[f"{label}_interval"] = interval[:, k, part].tolist()
+                if name == "fashion-mnist" and what in PUBLISHED:
+                    row[f"{label}_published"] = PUBLISHED[what][part]
             rows.append(row)
         before, after = arrays[f"{name}/energy"].mean(axis=(0, 2))
         rows[-1] |= {"energy_before": float(before), "energy_after": float(after)}

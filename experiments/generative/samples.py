@@ -34,7 +34,7 @@ MODELS = {"linear": ("identity", "last"), "tanh": ("tanh", "last"), "tanh, avera
 """By name, the activation, and the states from which the weights learn."""
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"width": 8, "updates": 40, "steps": 50, "seeds": 1, "chain": 200, "samples": 500},
-    "cpu": {"width": 64, "updates": 400, "steps": 200, "seeds": 2, "chain": 3000, "samples": 1500},
+    "cpu": {"width": 64, "updates": 300, "steps": 100, "seeds": 2, "chain": 3000, "samples": 1500},
     "paper": {"width": 64, "updates": 10_000, "steps": 500, "seeds": 3, "chain": 10_000, "samples": 4500},
 }
 DYNAMICS = {"step_size": 0.1, "momentum": 0.0}

@@ -3,6 +3,7 @@
 Oracles: closed forms of areas, memories and laws, brute force over pairs, SciPy, and a run that was interrupted.
 """
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from image_files import write_mnist
@@ -109,7 +110,7 @@ def test_linear_recall_from_noise_is_the_conditional_mean():
 
 
 def test_memories_are_recalled_and_a_killed_figure_goes_on(tmp_path):
-    sizes = {"latent": 8, "widths": [12], "counts": [4, 6], "epochs": 60, "train_steps": 10, "seeds": 1,
+    sizes = {"latent": 8, "widths": [12], "counts": [5, 6], "epochs": 20, "train_steps": 10, "seeds": 1,
              "recall_steps": {"noise": 20, "mask": 60}}  # fmt: skip
     config = {**memory.configure(True, "cpu", 0), **sizes, "seeds": [0]}
     whole = memory.run(config, folder=tmp_path)
@@ -175,7 +176,7 @@ def test_the_area_is_mann_and_whitneys():
 
 def test_before_inference_energy_orders_samples_as_softmax_does():
     network = pcn.mlp((4, 6, 3), key=0)
-    x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(20, 4)), jnp.float32)
     energies, softmax = outliers.scored(network, x, pcn.algorithm("PC-CE", steps=3))
     np.testing.assert_allclose(energies[0], -np.log(softmax), rtol=1e-4)
     assert (energies[1] < energies[0]).all()
