@@ -48,11 +48,12 @@ def without_shapes(function: Callable[..., Any], typechecker: Callable[[Any], An
     annotations, strict = function.__annotations__, typechecker(function)
     function.__annotations__ = annotations
 
-    @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         return (function if jaxtyping.config.jaxtyping_disable else strict)(*arguments, **options)
 
-    return call
+    for wrapper in (call, strict):  # frames like those of jaxtyping's wrappers, past which a warning seeks its caller
+        wrapper.__code__ = wrapper.__code__.replace(co_filename=jaxtyping.__file__)
+    return functools.wraps(function)(call)
 
 
 def has_shapes(function: Callable[..., Any]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..numerics.kinds import namespace
 
+_FULL = 1 - 2.0**-52
 _STEPS = 60  # of Newton's method; far below the solution each multiplies t by two or more
 
 
@@ -85,9 +86,9 @@ class SingularValuesKind:
         return self._mean(weights / (1 + t[..., None] * self.squares) ** 2)
 
     def _point(self, taken: Any) -> Any:
-        """``t`` with ``t e_m = taken``; Jensen's inequality gives the start, below it."""
+        """``t`` with ``t e_m = taken``; Jensen's inequality gives the start, below it. A full layer is nearly so."""
         xp, kept = namespace(taken, self.variance), 1 - self._zeros
-        taken = xp.asarray(taken)
+        taken = xp.minimum(xp.asarray(taken), kept * _FULL)
         t = taken * kept / (kept - taken)
         for _ in range(_STEPS):
             step = (taken - t * self._over(t, self.squares)) / self._over_squared(t, self.squares)

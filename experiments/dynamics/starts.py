@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, sweep, train
+from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
+from dlntheory.report.words import hidden_layers
 
 from ..parts import Track
 from ..sample_efficiency.curves import best_rate
@@ -44,7 +46,7 @@ EVERY = 10
 """Steps between two points of a curve."""
 GOAL = 1e-2
 """The share of the target's squared norm at which the error counts as learned."""
-COLOURS = dict(zip(STARTS, ("C7", "C0", "C2", "C8", "C3", "C1", "C4"), strict=True))
+COLOURS = dict(zip(STARTS, ("#666666", "#000000", "#56B4E9", "#CC79A7", "#E69F00", "#F0E442", "#009E73"), strict=True))
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -160,25 +162,26 @@ def steps_to_goal(config: dict[str, Any], errors: np.ndarray) -> float:
     return float(np.median(np.where(there.any(axis=-1), there.argmax(axis=-1) * config["every"], np.inf)))
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """Curves above, alignment and conditioning below."""
-    figure = Figure(figsize=(9, 7), layout="constrained")
+    figure: Figure = new_figure(2, 2, height=2.2)
     panels = list(figure.subplots(2, 2).flat)
-    for b, axes in zip(range(len(config["batches"])), panels, strict=False):
+    sizes = [f"batches of {batch}" if batch > 1 else "single samples" for batch in config["batches"]]
+    for b, axes in enumerate(panels[: len(sizes)]):
         draw_curves(axes, config, arrays["steps"], arrays["errors"][b])
-        axes.set(ylabel=r"$\|W_\mathrm{data} - W_{L:1}\|^2$", yscale="log", ylim=(1e-29, 1e3))
-        axes.set_title(f"batch {config['batches'][b]}", fontsize=10)
+        axes.set(ylabel="squared error of the map", yscale="log", ylim=(1e-29 if b == 0 else 1e-8, 1e3))
+        head(axes, f"Error, {sizes[b]}", "AB"[b])
     draw_curves(panels[2], config, arrays["steps"][:-1], arrays["alignment"][0])
     panels[2].set(ylabel="target alignment", ylim=(-0.05, 1.05))
-    panels[2].set_title(f"batch {config['batches'][0]}", fontsize=10)
+    head(panels[2], f"Alignment, {sizes[0]}", "C")
     draw_conditions(panels[3], config, arrays)
-    for letter, axes in zip("ABCD", panels, strict=True):
-        axes.set_title(letter, loc="left", fontweight="bold")
-        axes.spines[["top", "right"]].set_visible(False)
-    lines = [panels[0].plot([], [], color=COLOURS[name])[0] for name in config["starts"]]
-    lines += [panels[0].plot([], [], style, color="0.3")[0] for style in ("-", "--")]
-    names = [*(STARTS[name] for name in config["starts"]), "PC", "BP"]
-    figure.legend(lines, names, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+    head(panels[3], f"Conditioning, {sizes[0]}", "D")
+    title = f"Starts of linear networks: {hidden_layers([config['square']] * config['hidden'])}"
+    spread = f"median and quartiles of {len(config['seeds'])} seeds; D: every seed"
+    note = f"whole lines and dots PC, dashed and rings BP; {spread}"
+    entitle(figure, title, note)
+    legend_below(figure)
     return figure
 
 
@@ -187,19 +190,18 @@ def draw_curves(axes: Axes, config: dict[str, Any], steps: np.ndarray, curves: n
     for name, rules in zip(config["starts"], curves, strict=True):
         for rule, style in (("pc", "-"), ("bp", "--")):
             low, middle, high = quartiles(rules[RULES.index(rule)])
-            axes.plot(steps, middle, style, color=COLOURS[name], linewidth=1.2)
-            axes.fill_between(steps, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
+            label = STARTS[name] if rule == "pc" else None
+            draw_band(axes, steps, middle, low, high, style, color=COLOURS[name], label=label)
     axes.set_xlabel("training step")
 
 
 def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """In batches, every start a mark: filled by PC, open by BP."""
+    """In batches, every seed a mark: filled by PC, open by BP."""
     ends = np.where(np.isfinite(arrays["errors"][0, ..., -1]), arrays["errors"][0, ..., -1], np.nan)
     lost = np.log10(arrays["errors"][0, ..., 0] / ends)
     condition = arrays["kernel"][0, ..., 1, 1] / arrays["kernel"][0, ..., 1, 0]
     for s, name in enumerate(config["starts"]):
         for r, rule in enumerate(RULES):
             face = COLOURS[name] if rule == "pc" else "none"
-            axes.plot(condition[s, r], lost[s, r], "o", color=COLOURS[name], markerfacecolor=face, markersize=4)
+            axes.plot(condition[s, r], lost[s, r], "o", color=COLOURS[name], markerfacecolor=face)
     axes.set(xlabel="condition number of the kernel at the end", ylabel="powers of ten lost", xscale="log")
-    axes.set_title(f"batch {config['batches'][0]}", fontsize=10)

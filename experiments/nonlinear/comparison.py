@@ -118,9 +118,10 @@ def draw_distances(axes: Axes, values: Any, arrays: Mapping[str, np.ndarray]) ->
     for (name, curve), ours, theirs in zip(CURVES.items(), arrays["measured"], arrays["predicted"], strict=True):
         line, marks = (positive(1 - each.reshape(len(values), -1).T) for each in (theirs, ours))
         draw_runs(axes, values, line, curve.style.strip("o"), color=colour_of(name))
-        medians = np.nanmedian(marks, axis=0)
-        axes.plot(values, medians, linestyle="none", color=colour_of(name), **_mark(name))
-        lowest = min(lowest, float(np.nanmin(medians)))
+        known = np.isfinite(marks).any(axis=0)
+        medians = np.nanmedian(marks[:, known], axis=0)
+        axes.plot(np.asarray(values)[known], medians, linestyle="none", color=colour_of(name), **_mark(name))
+        lowest = min([lowest, *medians.tolist()])
     axes.set(ylabel="1 − target alignment", yscale="log", ylim=(lowest / 3, None))
 
 

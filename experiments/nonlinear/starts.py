@@ -15,14 +15,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, NonlinearNetwork
 from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.pcn.data.bundled import digits
+from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
+from dlntheory.report.words import hidden_layers
 
-from ..dynamics.starts import COLOURS, LIFT, RULES, STARTS, quartiles, weights
+from ..dynamics.starts import LIFT, RULES, draw_curves, quartiles, weights
 from ..parts import Track
 from .comparison import activated
 from .training import step, vectors
@@ -125,27 +126,17 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return rows
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """A panel for each activation."""
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure: Figure = new_figure(2, height=2.3)
+    steps = np.linspace(0, config["steps"], arrays["errors"].shape[-1])
     panels = figure.subplots(1, len(config["activations"]), squeeze=False)[0]
     for a, (axes, activation) in enumerate(zip(panels, config["activations"], strict=True)):
-        draw_curves(axes, config, arrays["errors"][a])
-        axes.set_title(activation, fontsize=10)
-    lines = [panels[0].plot([], [], color=COLOURS[name])[0] for name in config["starts"]]
-    lines += [panels[0].plot([], [], style, color="0.3")[0] for style in ("-", "--")]
-    names = [*(STARTS[name] for name in config["starts"]), "PC", "BP"]
-    figure.legend(lines, names, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+        draw_curves(axes, config, steps, arrays["errors"][a])
+        axes.set(ylabel="test error", yscale="log", ylim=(0.02, 5))
+        head(axes, {"tanh": "tanh", "relu": "ReLU"}[activation], "AB"[a])
+    title = f"Starts of perceptrons: digits, {hidden_layers(config['hidden'])}"
+    entitle(figure, title, f"whole lines PC, dashed BP; median and quartiles of {len(config['seeds'])} seeds")
+    legend_below(figure)
     return figure
-
-
-def draw_curves(axes: Axes, config: dict[str, Any], curves: np.ndarray) -> None:
-    """Medians and quartiles over the seeds; PC as lines, BP dashed."""
-    steps = np.linspace(0, config["steps"], curves.shape[-1])
-    for name, rules in zip(config["starts"], curves, strict=True):
-        for rule, style in (("pc", "-"), ("bp", "--")):
-            low, middle, high = quartiles(rules[RULES.index(rule)])
-            axes.plot(steps, middle, style, color=COLOURS[name], linewidth=1.2)
-            axes.fill_between(steps, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
-    axes.set(xlabel="training step", ylabel="test error", yscale="log", ylim=(0.02, 5))
-    axes.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ step, and for the theory the explicit Jacobians of every layer.
 import jax
 import numpy as np
 import pytest
+from panel_letters import panel_letters
 from typer.testing import CliRunner
 
 from dlntheory.cli import app
@@ -166,7 +167,8 @@ def test_the_command_draws_it(tmp_path):
         assert own["measured"].shape == own["predicted"].shape
         # backpropagation follows the linear theory of one sample exactly
         np.testing.assert_allclose(own["measured"][0], own["predicted"][0], rtol=0, atol=1e-12)
-    axes = figure.draw(result.config, result.arrays).axes
-    assert [each.get_title(loc="left") for each in axes] == ["A", "", "B", "", "C", "", "D", "", "E", "", "F", ""]
-    labels = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    drawn = figure.draw(result.config, result.arrays)
+    assert panel_letters(drawn.axes) == list("ABCDEF")
+    assert len(drawn.axes) == 12
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert labels == [curve.label for curve in CURVES.values()]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from panel_letters import panel_letters
 from PIL import Image
 
 from dlntheory.report import style
@@ -22,7 +23,6 @@ from experiments.figures import FIGURES, load_figure
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 FOLDERS = sorted(path.parent for path in RESULTS.rglob("arrays.npz"))
 OTHER_SETTINGS = ("-text", "-hard_tanh", "-norm_preserving", "-relu")
-LETTER = re.compile(r"\$\\bf\{([A-Z])\}\$")
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
 
 
@@ -48,7 +48,7 @@ def check_headers(figure):
     panels = [each for each in figure.axes if not each.images]
     headers = [each.get_title(loc="left") for each in panels]
     assert all(headers)
-    letters = sorted(found[1] for each in headers if (found := LETTER.match(each)))
+    letters = sorted(panel_letters(panels))
     assert len(letters) > 1 or not panels
     assert letters == [chr(ord("A") + place) for place in range(len(letters))]
 

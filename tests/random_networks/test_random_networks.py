@@ -8,7 +8,7 @@ from math import comb, factorial, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from random_network_twins import dense_cosine, dense_second_order, dense_traces, fluctuation
@@ -165,6 +165,7 @@ def test_square_orthogonal_layers_are_aligned(rule, gain):
 
 @given(st.lists(st.sampled_from([12, 20, 30]), min_size=2, max_size=6), st.floats(0, 12))
 @settings(max_examples=30, deadline=None)
+@example([12, 12, 12, 12, 20, 30], 0.0)
 def test_given_singular_values(widths, decades):
     """Equal ones are those of semi-orthogonal layers; spread over decades they obey the identities."""
     equal = chain("singular_values", widths, lambda a, b: np.ones(min(a, b)))

@@ -26,7 +26,7 @@ def _sklearn() -> Any:
 def digits() -> Dataset:
     """1797 handwritten digits of 8 × 8 pixels, brightness 0 to 16."""
     images, labels = _sklearn().load_digits(return_X_y=True)
-    train, test = parted(images.reshape(-1, 1, 8, 8), labels)
+    train, test = parted(np.asarray(images, np.float32).reshape(-1, 1, 8, 8), labels)
     return Dataset("digits", train, test, 10, Normalisation(maximum=16.0))
 
 
