@@ -21,14 +21,17 @@ def test_an_interruption_during_a_garbage_collection_is_not_lost(ask, monkeypatc
             gc.callbacks.remove(interrupted)
             signal.raise_signal(ask)
 
+    def work():
+        gc.collect()
+        for _ in range(100):
+            time.sleep(0.1)
+
     handlers = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(ask, signal.default_int_handler)
     gc.callbacks.append(interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
-            gc.collect()
-            for _ in range(100):
-                time.sleep(0.1)
+            work()
     finally:
         for each, handler in handlers.items():
             signal.signal(each, handler)
