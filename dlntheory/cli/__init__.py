@@ -14,6 +14,7 @@ from .expect import expect
 from .explore import explore
 from .figure import figure
 from .figures import figures
+from .interruptions import insist_on_interruptions
 from .prove import prove
 from .report import report
 from .search import search
@@ -78,6 +79,7 @@ def main() -> None:
     changes nothing.
     """
     protect_streams()
+    insist_on_interruptions()
     keep_programs()
     try:
         try:

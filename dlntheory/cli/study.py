@@ -107,7 +107,7 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     use_all_cores()
     number = as_number(str(row.figure))
     module = load(number)
-    wanted = row.scales.get(scale, {}).get("options", row.options).get("data", "mnist")
+    wanted = {**row.options, **row.scales.get(scale, {}).get("options", {})}.get("data", "mnist")
     reads = getattr(module, "needs_data", False)
     data = source(f"{PACKAGE}.runner").data_folder(wanted, folders) if reads else None
     if data is None and getattr(module, "only_data", False):

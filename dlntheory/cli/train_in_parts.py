@@ -13,11 +13,11 @@ PARTS = 20
 
 def train_in_parts(
     net: "LinearNetwork", x: Any, y: Any, steps: int, batch: int | None, seed: int, every: int, **options: Any
-) -> "Training":
-    """Train as `train` does, which measures the alignment at every ``every``-th step.
+) -> tuple["Training", bool]:
+    """Train as `train` does, which measures the alignment at every ``every``-th step; and say whether Ctrl-C came.
 
-    Ctrl-C ends a training after the part under way, with fewer steps than wanted; a second Ctrl-C at once. Before the
-    first part has ended there is nothing to keep.
+    Ctrl-C ends a training after the part under way, with fewer steps than wanted unless that is the last; a second
+    Ctrl-C at once. Before the first part has ended there is nothing to keep.
     """
     import numpy as np
 
@@ -36,8 +36,8 @@ def train_in_parts(
     except KeyboardInterrupt:
         if not parts:
             raise
-        return _joined(parts, sum(len(part.loss) for part in parts))
-    return _joined(parts, steps)
+        return _joined(parts, sum(len(part.loss) for part in parts)), True
+    return _joined(parts, steps), False
 
 
 def _sizes(steps: int, every: int) -> Iterator[int]:

@@ -122,7 +122,7 @@ def train_each(
 ) -> tuple[list["RuleTraining"], bool]:
     """Train by every rule with the same settings and the same draws; and whether that was interrupted.
 
-    Rules that were interrupted do not compare with others, and are left out unless there is no other.
+    A rule that was interrupted does not compare with others, and is left out unless it is the first.
     """
     from ..report.linear_training import RuleTraining, advise
     from ..training.algorithm import Algorithm
@@ -132,13 +132,12 @@ def train_each(
     runs: list[RuleTraining] = []
     for rule, rescaling in track(wanted, "Training") if len(wanted) > 1 else wanted:
         try:
-            trained, lines = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)
+            trained, lines, interrupted = measure(net, x, y, {**record, "rule": rule, "rescaling": rescaling}, every)
         except KeyboardInterrupt:
             if not runs:
                 raise
             return runs, True
-        interrupted = len(trained.loss) < record["steps"]
-        if interrupted and runs:
+        if runs and len(trained.loss) < record["steps"]:
             return runs, True
         diverged = trained.outcome != "finished"
         advice = advise(net, x, y, record["learning_rate"], rule, rescaling, **_options(record)) if diverged else None
@@ -213,15 +212,15 @@ def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:
 
 def measure(
     net: "LinearNetwork", x: Any, y: Any, record: dict[str, Any], every: int
-) -> tuple["Training", list[dict[str, Any]]]:
-    """Train, and gather a row after each ``every`` steps; the last row is the end."""
+) -> tuple["Training", list[dict[str, Any]], bool]:
+    """Train, and gather a row after each ``every`` steps, the last at the end; and say whether Ctrl-C came."""
     import numpy as np
 
     from .train_in_parts import train_in_parts
 
     inputs, targets = (np.asarray(each).reshape(len(each), -1) for each in (x, y))
     best = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
-    trained = train_in_parts(
+    trained, interrupted = train_in_parts(
         net, x, y, record["steps"], record["batch"], record["seed"], every, learning_rate=record["learning_rate"],
         rule=record["rule"], rescaling=record["rescaling"], target=best, **_options(record),
     )  # fmt: skip
@@ -239,4 +238,5 @@ def measure(
     ]
     with np.errstate(over="ignore"):  # numbers may be on their way to infinity
         left = float(np.sum((y - trained.net(x)) ** 2) / (2 * len(x))) if trained.outcome == "finished" else np.inf
-    return trained, [*lines, {"step": steps, "loss": left, "error": float(trained.error[steps]), "alignment": None}]
+    last = {"step": steps, "loss": left, "error": float(trained.error[steps]), "alignment": None}
+    return trained, [*lines, last], interrupted

@@ -62,6 +62,7 @@ class Block(Batched):
             statistics = (moments,)
         if len(sources) > 1:
             skipped, others = self.skip(sources[1], training)
+            _check_alike(z, skipped, *sources[2:])
             z, statistics = z + skipped, statistics + others
         return sum(sources[2:], z), statistics
 
@@ -75,6 +76,13 @@ class Block(Batched):
     def skip(self, z: Float[Array, "batch ..."], training: bool) -> tuple[Array, Statistics]:
         """The second source's share."""
         return (z, ()) if self.shortcut is None else self.shortcut(z, training=training)
+
+
+def _check_alike(z: Array, *others: Array) -> None:
+    """Refuse to add vectors to images: broadcasting would mix samples with positions."""
+    for other in others:
+        if other.ndim != z.ndim:
+            raise ValueError(f"a state of shape {other.shape[1:]} cannot join one of shape {z.shape[1:]}.")
 
 
 class Before(Batched):

@@ -44,7 +44,9 @@ def strangers(own: np.ndarray, maximum: float, folder: str | None = None) -> dic
 
 
 def relative(name: str, folder: str | None, count: int) -> np.ndarray | None:
-    """Test pictures of a relative of MNIST, brightness 0 to 1, or ``None`` if it is not at hand."""
+    """Test pictures of a relative of MNIST, brightness 0 to 1; ``None`` if it is not at hand, or the own data set."""
+    if folder and Path(folder).resolve().name == name:
+        return None
     for place in (Path(folder), Path(folder).parent) if folder else ():
         with suppress(FileNotFoundError):
             return pixels(read_idx(find(own_folder(place, name), name).files[2])[:count, None], "float64")

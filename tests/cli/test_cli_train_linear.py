@@ -166,7 +166,7 @@ def test_parts_are_the_whole(steps, every, batch):
     x, y, target = draw.normal(size=(6, 3)), draw.normal(size=(6, 2)), draw.normal(size=(2, 3))
     options = {"learning_rate": 0.1, "rule": "pc", "rescaling": None, "target": target}
     whole = dln.train(net, x, y, steps=steps, batch=batch, key=5, alignment_every=every, **options)
-    parts = train_in_parts(net, x, y, steps, batch, 5, every, **options)
+    parts, _ = train_in_parts(net, x, y, steps, batch, 5, every, **options)
     assert int(parts.steps) == int(whole.steps) == steps
     for name in ("error", "loss", "alignment"):
         assert_close(getattr(parts, name), getattr(whole, name), 1e3)
@@ -177,7 +177,7 @@ def test_parts_of_a_training_that_diverges():
     net, x = dln.LinearNetwork.from_weights([[[1.0]], [[1.0]]]), np.ones((1, 1))
     options = {"learning_rate": 5.0, "rule": "bp", "rescaling": None, "target": 3 * x}
     whole = dln.train(net, x, 3 * x, steps=60, alignment_every=2, **options)
-    parts = train_in_parts(net, x, 3 * x, 60, None, 0, 2, **options)
+    parts, _ = train_in_parts(net, x, 3 * x, 60, None, 0, 2, **options)
     assert parts.outcome == whole.outcome == "diverged"
     assert int(parts.steps) == int(whole.steps)
     np.testing.assert_array_equal(parts.error, whole.error)
@@ -210,3 +210,20 @@ def test_an_interruption_keeps_what_was_done(tmp_path, monkeypatch):
     assert json.loads(whole.stdout) == record
     assert dln.load_weights("w.npz").widths == (2, 2, 2)
     assert len((tmp_path / "c.csv").read_text().splitlines()) == 6
+
+
+def test_an_interruption_of_the_last_part_begins_no_other_rule(tmp_path, monkeypatch):
+    """A single step is a single part: Ctrl-C in it leaves the rule that is finished, and trains no other."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.eye(2))
+    one = train_module.train
+
+    def interrupted(*arguments, **options):
+        signal.raise_signal(signal.SIGINT)
+        return one(*arguments, **options)
+
+    monkeypatch.setattr(train_module, "train", interrupted)
+    given = ["--widths", "2,2,2", "--inputs", "x.npy", "--targets", "x.npy", "--steps", "1", "--rules", "bp,pc"]
+    done = CliRunner().invoke(app, ["train-linear", *given, "--json"])
+    assert done.exit_code == 130, done.stderr
+    assert "what 1 of 2 rules did is kept, 1 steps" in done.stderr

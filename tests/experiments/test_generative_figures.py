@@ -206,7 +206,8 @@ def test_strangers_have_the_shape_of_their_hosts(tmp_path):
         assert each.dtype == np.uint8
         assert each.max() > 100
     np.testing.assert_array_equal(found["fashion-mnist"][:, 0], images[:3])
-    assert "fashion-mnist" not in strangers.strangers(own, 255.0)
+    for folder in (None, str(tmp_path / "fashion-mnist")):  # a data set is no stranger to itself
+        assert "fashion-mnist" not in strangers.strangers(own, 255.0, folder)
 
 
 def test_out_of_distribution(tmp_path, monkeypatch):

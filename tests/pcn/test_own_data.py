@@ -162,6 +162,7 @@ def test_images_with_the_channels_last_are_asked_for_in_another_order(channels, 
     with pytest.raises(ValueError, match=r"looks like images \(N, H, W, C\)"):
         load_dataset(save(x=images, y=Y))
     assert load_dataset(save(x=images.transpose(0, 3, 1, 2), y=Y)).shape == (channels, 6, 5)
+    assert load_dataset(save(x=images.swapaxes(2, 3), y=Y)).shape == (6, channels, 5)
 
 
 @pytest.mark.parametrize("test_labels", [Y.astype(str), np.eye(2)[Y], np.eye(3)[Y]])

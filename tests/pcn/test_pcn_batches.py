@@ -64,6 +64,17 @@ def test_images_are_resized_as_pillow_does(side):
         assert np.abs(own.astype(int) - np.asarray(expected, int)).max() <= 1
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_images_of_fractions_are_resized_without_rounding(dtype):
+    """Files of one's own may hold pixels from 0 to 1, or standardised ones."""
+    images = np.random.default_rng(0).normal(size=(3, 2, 28, 20)).astype(dtype)
+    found = resized(images, 14)
+    assert found.dtype == dtype
+    for image, own in zip(images.reshape(-1, 28, 20), found.reshape(-1, 14, 14), strict=True):
+        expected = Image.fromarray(image.astype(np.float32)).resize((14, 14), Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(own, np.asarray(expected), atol=1e-5)
+
+
 def test_outputs_beyond_the_classes_have_no_sample():
     iris, digits = load_dataset("iris"), load_dataset("digits")
     assert (iris.padded(7).classes, iris.padded(None)) == (7, iris)

@@ -75,6 +75,15 @@ def test_the_second_source_alone_passes_through_the_shortcut():
     assert_close(z, sum(parts).T + biases + read[2] + read[3], condition=10)
 
 
+def test_vectors_do_not_join_images():
+    """Broadcasting would add sample 1 to column 1, sample 2 to column 2 and so on."""
+    pooled = pcn.Block(pcn.Identity(), pool=0)
+    convolution = pcn.Block(pcn.Conv(3, 3, 3, jax.random.key(0), padding=1))
+    for sources in ([(0,), (0, 1)], [(0,), (0, 0, 1)]):
+        with pytest.raises(ValueError, match=r"of shape \(3,\) cannot join one of shape \(4, 4, 3\)"):
+            pcn.Network([pooled, convolution], (3, 4, 4), sources)
+
+
 @pytest.mark.parametrize("sources", [[(0,), (2,)], [(0,), ()], [(0,), (0, 1, 3)]])
 def test_cycles_and_blocks_without_a_source_are_refused(sources):
     keys = jax.random.split(jax.random.key(0), 2)

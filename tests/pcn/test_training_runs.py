@@ -177,6 +177,18 @@ def test_a_second_interruption_counts_at_once():
     assert came == [0, 1]
 
 
+def test_an_interruption_is_not_lost_where_the_block_fails():
+    """A study goes on after a run that diverges, and must not after one that was also interrupted."""
+
+    def interrupted():
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            raise DivergedError("too large")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+
 def test_other_threads_hold_nothing_back():
     def work():
         with held_back():

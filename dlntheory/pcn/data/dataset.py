@@ -11,7 +11,7 @@ from .resizing import resized
 
 @dataclass(frozen=True)
 class Split:
-    """Samples ``(N, ...)``, bytes for images ``(N, C, H, W)`` and numbers otherwise, and their classes ``(N,)``."""
+    """Samples ``(N, ...)`` and their classes ``(N,)``; images are ``(N, C, H, W)``, of bytes in most data sets."""
 
     samples: np.ndarray
     labels: np.ndarray

@@ -93,9 +93,11 @@ def _as_samples(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim not in (2, 4) or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}; wanted (samples, features), or images (N, C, H, W).")
     if array.ndim == 4 and min(array.shape[1:3]) > max(CHANNELS) and array.shape[3] in CHANNELS:
+        own = name.split("`")[1]
         raise ValueError(
             f"{name} has shape {array.shape}, which looks like images (N, H, W, C); wanted images (N, C, H, W), "
-            f"as {name.split('`')[1]}.transpose(0, 3, 1, 2) gives them."
+            f"as {own}.transpose(0, 3, 1, 2) gives them. If they are that already, turn them on their side by "
+            f"{own}.swapaxes(2, 3)."
         )
     found = array.astype(np.result_type(array.dtype, np.float32))
     with np.errstate(over="ignore"):

@@ -7,17 +7,18 @@ PART = 1000
 
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:
-    """Images ``(N, C, H, W)`` of whole numbers from 0 to 255, as squares of that side.
+    """Images ``(N, C, H, W)`` as squares of that side; bytes are rounded, and floating-point numbers are not.
 
     Example:
         >>> resized(np.full((1, 1, 4, 4), 7, np.uint8), 2)[0, 0].tolist()
         [[7, 7], [7, 7]]
     """
-    found = np.empty((*images.shape[:2], side, side), np.uint8)
+    found = np.empty((*images.shape[:2], side, side), images.dtype)
     down, across = (interpolation(size, side) for size in images.shape[2:])
     for start in range(0, len(images), PART):
         part = slice(start, start + PART)
-        found[part] = np.rint(down @ images[part].astype(np.float32) @ across.T)
+        values = down @ images[part].astype(np.result_type(images.dtype, np.float32)) @ across.T
+        found[part] = np.rint(values) if images.dtype == np.uint8 else values
     return found
 
 

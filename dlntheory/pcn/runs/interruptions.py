@@ -12,27 +12,29 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Hold an interruption back until the block has ended; a second one counts at once.
+    """Hold an interruption back until the block has ended, or has failed; a second one counts at once.
 
     Only what would be answered by Python is held back, and only in the main thread, to which signals come.
     """
     came: list[int] = []
+    holding = True
 
     def note(number: int, frame: object) -> None:
-        if came:
+        if came or not holding:
             answered[number](number, frame)
         came.append(number)
 
     answered = _answered() if threading.current_thread() is threading.main_thread() else {}
-    for number in answered:
-        signal.signal(number, note)
     try:
+        for number in answered:
+            signal.signal(number, note)
         yield
     finally:
+        holding = False
         for number, handler in answered.items():
             signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0])
+        if came:
+            signal.raise_signal(came[0])
 
 
 def end_as_if_interrupted() -> None:
