@@ -24,7 +24,7 @@ def settled_state(case: Case, nudge: Any = None, covariances: Any = None) -> Any
     return symbolic.equilibrium(case.net, case.x, case.y, covariances or case.covariances, nudge)
 
 
-def energy(layers: Sequence[Layer], covariances: Sequence[Any], activities: Sequence[Any]) -> Any:
+def defined_energy(layers: Sequence[Layer], covariances: Sequence[Any], activities: Sequence[Any]) -> Any:
     """The definition: ``½ Σ_l ε_lᵀ Σ_l⁻¹ ε_l`` with ``ε_l = x_l − T_l x_{l-1} − b_l``."""
     total = sympy.Integer(0)
     for layer, covariance, before, after in zip(layers, covariances, activities, activities[1:], strict=False):
@@ -79,8 +79,8 @@ def minimal(case: Case) -> Iterator[Step]:
     yield Step(
         "E(x* + h) = E(x*) + ½ Σ_l (h_l − T_l h_{l-1})ᵀ Σ_l⁻¹ (h_l − T_l h_{l-1}), with h_0 = h_L = 0; "
         "that is zero only if h_1 = 0, then h_2 = 0, and so on.",
-        energy(case.layers, case.covariances, moved),
-        result.energy + energy(bare.layers, case.covariances, [zeros[0], *away, zeros[1]]),
+        defined_energy(case.layers, case.covariances, moved),
+        result.energy + defined_energy(bare.layers, case.covariances, [zeros[0], *away, zeros[1]]),
     )
 
 
@@ -91,7 +91,7 @@ def energy_identity(case: Case) -> Iterator[Step]:
     yield Step(
         "½ Σ_l ε*_lᵀ Σ_l⁻¹ ε*_l is the definition at x*.",
         result.energy,
-        energy(case.layers, case.covariances, result.activities),
+        defined_energy(case.layers, case.covariances, result.activities),
     )
     yield Step("It equals ½ rᵀ S⁻¹ r.", result.energy, inner(result.residual, S.inverse() @ result.residual) / 2)
 
@@ -124,8 +124,8 @@ def one_more_layer() -> Iterator[Step]:
     way = sympy.MatrixSymbol("h", *middle.shape)
     yield Step(
         "If z moves by h, the least energy grows by ½ hᵀ (S⁻¹ + Wᵀ Σ⁻¹ W) h, which is positive.",
-        energy(case.layers, case.covariances, [case.x, middle + way, case.y]),
-        result.energy + energy(case.layers, case.covariances, [0 * case.x, way, 0 * case.y]),
+        defined_energy(case.layers, case.covariances, [case.x, middle + way, case.y]),
+        result.energy + defined_energy(case.layers, case.covariances, [0 * case.x, way, 0 * case.y]),
     )
 
 

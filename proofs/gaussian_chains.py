@@ -59,6 +59,7 @@ def chain(case: Case) -> Iterator[Step]:
     moments = Moments(n, n**2)
     for _ in range(depth):
         moments = one_more(moments, n, 1 / n)
+    yield Step(f"E tr G²/n over {depth} layers of width n, in closed form.", moments.squares / n, _closed(n, depth)[0])
     exact = sympy.expand(moments.squares / n)
     yield Step(f"{depth} layers of width n above: the limit is 1 + m.", exact.coeff(n, 0), 1 + depth)
     yield Step(
@@ -67,33 +68,43 @@ def chain(case: Case) -> Iterator[Step]:
 
 
 def chain_step() -> Iterator[Step]:
-    """A layer more: against the library's recursion, which has the leading order; and the correction by induction."""
-    n, m, v, squares, traces, m_ = sympy.symbols("n m v A B k", positive=True)
+    """A layer more: against the library's recursion, which has the leading order; and the closed form by induction."""
+    n, m, v, squares, traces, k, epsilon = sympy.symbols("n m v A B k epsilon", positive=True)
     limit = bp_through(Sums(sympy.sqrt(traces), squares, 0, 0), DenseKind(n, m, v), 0).s2 * (m * v) ** 2
     exact = one_more(Moments(squares, traces), m, v).squares
     yield Step(
         "Exactly, a layer adds v² n_l E tr A² to the library's tr: 1/n_l of a term.", exact - limit, v**2 * m * squares
     )
-    epsilon = sympy.Symbol("epsilon", positive=True)
-    before = Moments((1 + m_ + epsilon * m_ * (m_ + 1) / 2) / epsilon, 1 / epsilon**2)
-    after = one_more(before, 1 / epsilon, epsilon)
-    share, spread = (sympy.expand(each) for each in (after.squares * epsilon, after.traces * epsilon**2))
-    yield Step(
-        "1 + m + m(m+1)/2n becomes 2 + m + (m+1)(m+2)/2n, to the order 1/n: limit,", share.coeff(epsilon, 0), m_ + 2
-    )
-    yield Step("and correction;", share.coeff(epsilon, 1), sympy.expand((m_ + 1) * (m_ + 2) / 2))
-    yield Step("(tr A)² has none of that order.", spread.coeff(epsilon, 1), 0)
+    grown, shrunk = sympy.symbols("p q", positive=True)
+    before = _from_powers(m, grown, shrunk)
+    after = one_more(Moments(before[0] * m, before[1] * m**2), m, 1 / m)
+    right = _from_powers(m, grown * (1 + 2 / m), shrunk * (1 - 1 / m))
+    yield Step("The closed form, p = (1 + 2/n)^m and q = (1 − 1/n)^m, with a layer more.", after.squares / m, right[0])
+    yield Step("The same of E (tr G)²/n².", after.traces / m**2, right[1])
+    expanded = sympy.series(_closed(1 / epsilon, k)[0] * epsilon, epsilon, 0, 3).removeO() / epsilon
+    printed = 1 + k + epsilon * k * (k + 1) / 2
+    yield Step("To first order in 1/n it is 1 + m + m(m+1)/2n.", sympy.expand(expanded), sympy.expand(printed))
+
+
+def _from_powers(n: Any, grown: Any, shrunk: Any) -> tuple[Any, Any]:
+    """``E tr G²/n`` and ``E (tr G)²/n²`` from ``(1 + 2/n)^m`` and ``(1 − 1/n)^m``."""
+    return ((n + 2) * grown - (n - 1) * shrunk) / 3, ((n + 2) * grown + 2 * (n - 1) * shrunk) / (3 * n)
+
+
+def _closed(n: Any, depth: Any) -> tuple[Any, Any]:
+    return _from_powers(n, (1 + 2 / n) ** depth, (1 - 1 / n) ** depth)
 
 
 PROOFS = (
     Proof(
         "gaussian-chains",
-        "E tr (W A Wᵀ)² = n v²[E (tr A)² + (n + 1) E tr A²]: over m layers of width n, E tr G²/n is 1 + m + m(m+1)/2n + …, off the limit by m/2n.",
+        "E tr (W A Wᵀ)² = n v²[E (tr A)² + (n + 1) E tr A²]: over m layers of width n, E tr G²/n = [(n+2)(1+2/n)^m − (n−1)(1−1/n)^m]/3 = 1 + m + m(m+1)/2n + ….",
         "docs/theory.md, section 6; docs/random-networks-derived.md",
         chain,
         chain_step,
         "W is independent of what is below, so E tr of a chain follows from that without its top layer, by the step. "
-        "Wick's theorem gives the step for any widths; the sizes in the derivation check its pairings entry by entry.",
+        "The sizes in the derivation settle the step for every size: W A Wᵀ has the law of a diagonal A, in whose entries "
+        "both sides are symmetric quadratic forms, fixed by one and two columns; and in the number r of rows they are a r + b r².",
         kinds=KINDS,
     ),
 )

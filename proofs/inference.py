@@ -11,7 +11,7 @@ from dlntheory.numerics.algebra import inner
 
 from . import framework
 from .calculus import derivative
-from .equilibrium import energy, settled_state
+from .equilibrium import defined_energy, settled_state
 from .framework import Case, Proof, Step
 from .learning import symbol
 
@@ -31,7 +31,7 @@ def gradient(case: Case) -> Iterator[Step]:
     """The local force is minus the derivative of the energy."""
     plain, moved = feedforward(case.layers, case.x), _hidden(case, "u")
     activities = [case.x, *(mean + each for mean, each in zip(plain[1:-1], moved, strict=True)), case.y]
-    whole = energy(case.layers, case.covariances, activities)
+    whole = defined_energy(case.layers, case.covariances, activities)
     residual = case.y - plain[-1]
     yield from _slopes(case, whole, moved, residual)
     if not moved:

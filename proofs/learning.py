@@ -12,7 +12,7 @@ from dlntheory.networks.passes import downstream_maps, feedforward, finite_chang
 from dlntheory.numerics.algebra import identity, inner, pinv
 
 from .calculus import derivative, replaced
-from .equilibrium import energy, settled_state
+from .equilibrium import defined_energy, settled_state
 from .framework import Case, Proof, Step, appended
 from .normal_form import Assumption, Symmetric
 from .shared import Shared
@@ -63,7 +63,7 @@ def pc_gradient_step() -> Iterator[Step]:
     case = appended()
     result, (inside, layer) = settled_state(case), case.layers
     middle = symbol("z", *result.activities[1].shape)
-    alone = energy([inside], case.covariances[:1], [case.x, middle])
+    alone = defined_energy([inside], case.covariances[:1], [case.x, middle])
     map_, S = inside.weight.inside, case.covariances[0]
     for name, old, moved in (("T", map_, symbol("H", *map_.shape)), ("S", S, Symmetric("H", *S.shape))):
         yield Step(

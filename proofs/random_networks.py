@@ -1,8 +1,10 @@
 """Random networks at large width: what follows from the variational form of ``log det S``, on the library's recursions.
 
 That the variational form is the limit of ``log det S``, and that free products give the traces of pairs, is assumed
-here; docs/random-networks-derived.md says on what grounds. What is proved is that the recursions follow from it, for
-symbols as widths, variances and covariances.
+here; docs/random-networks-derived.md says on what grounds. What is proved: first order follows from the variational
+form, and second order keeps the sum rules, which are necessary conditions. The library's formulas of a layer are run on
+symbols. The loop over layers of first order is written out in `solved`; tests compare `first_order.solve` with drawn
+networks.
 """
 
 from collections.abc import Iterator
@@ -158,12 +160,13 @@ SHARES = tuple(sympy.Rational(*each) for each in ((0, 1), (1, 3), (3, 4), (2, 1)
 
 
 def sum_rules(case: Case) -> Iterator[Step]:
-    """A network of the case's depth from its input on, in exact fractions."""
+    """A network of the case's depth from its input to its output, in exact fractions."""
     state, below = _zero_state(), np.array([sympy.Integer(0)], dtype=object)
     for l in range(1, case.net.depth + 1):
         layer = DenseKind(*map(sympy.Integer, WIDTHS[l - 1 : l + 1]), sympy.Rational(1, l + 1))
-        state, below, steps = _one_more(layer, SHARES[l - 1], SHARES[l], state, below, f"Layer {l}")
-    yield from steps
+        T = 0 if l == case.net.depth else 1
+        state, below, steps = _one_more(layer, SHARES[l - 1], SHARES[l] if T else layer.n_out, T, state, below)
+        yield from steps
 
 
 def _zero_state() -> _State:
@@ -173,7 +176,7 @@ def _zero_state() -> _State:
 
 
 def sum_rules_step() -> Iterator[Step]:
-    """If the sum rules hold for a network, they hold for one with a layer more, of any R-transform."""
+    """If the sum rules hold for a network, they hold for one with a layer more, hidden or the output's."""
     n, N, M, own = sympy.symbols("n N M r", positive=True)
     a, e, shrunk = n - N, *sympy.symbols("e epsilon", positive=True)
     k, kappa, P, f, q, z = sympy.symbols("k kappa P f Q Z")
@@ -191,30 +194,35 @@ def sum_rules_step() -> Iterator[Step]:
     )
     m, v, d, slope_ = sympy.symbols("m v d d'", positive=True)
     layer = AnyKind(n, m, v, d, slope_)
-    yield from _one_more(layer, N, M, state, np.array([a - own], dtype=object), "A layer more")[2]
+    for share, T in ((M, 1), (m, 0)):
+        yield from _one_more(layer, N, share, T, state, np.array([a - own], dtype=object))[2]
 
 
-def _one_more(layer: Any, N: Any, M: Any, state: _State, below: Any, where: str) -> tuple[_State, Any, Iterator[Step]]:
-    """Pass a layer in two directions, the covariances' and any other; the new state, ``tr S R²``, and the sum rules."""
-    a = np.array([layer.n_out - M], dtype=object)
+def _one_more(layer: Any, N: Any, M: Any, T: int, state: _State, below: Any) -> tuple[_State, Any, Iterator[Step]]:
+    """Pass a layer in two directions, the covariances' and any other; the new state, ``tr S R²``, and the sum rules.
+
+    ``T = T_{l+1}`` is one behind a hidden layer and zero behind the output's, where ``N_L = n_L``.
+    """
+    a = np.array([layer.n_out - T * M], dtype=object)
     numbers = layer_numbers(layer, np.array([N], dtype=object), a, below)
     numbers = numbers._replace(**{name: np.atleast_1d(each) for name, each in numbers._asdict().items()})
-    u = np.array([[(M - N) / (layer.n_out - M), sympy.Integer(2)]], dtype=object)
+    u = np.array([[(M - N) / a[0], sympy.Integer(2)]], dtype=object)
     after = _with_own(_through(state, numbers, layer.n_in), u, a, numbers.own_trace)
-    return after, a - numbers.own_trace, _sum_rules(after, a[0], M, numbers.own_trace[0], layer.n_out, where)
+    return after, a - numbers.own_trace, _sum_rules(after, a[0], M, numbers.own_trace[0], layer.n_out, T)
 
 
-def _sum_rules(s: _State, a: Any, N: Any, own: Any, n: Any, where: str) -> Iterator[Step]:
-    """What ``Σ c_h G_h = S`` and ``S R = I − R`` make of every scalar, where ``T = 1`` and ``|x̂| = 1``."""
+def _sum_rules(s: _State, a: Any, N: Any, own: Any, n: Any, T: int) -> Iterator[Step]:
+    """What ``Σ c_h G_h = S`` and ``S R = I − T R`` make of every scalar, where ``|x̂| = 1``."""
     e, epsilon = s.e[0], s.shrunk[0] * s.e[0]
+    where = "A hidden layer, T = 1" if T else "The output layer, T = 0"
     yield Step(f"{where}: Σ c_h tr G_hR = tr S R = N.", s.k[0, 0], N)
-    yield Step("Σ c_h tr G_hR² = tr R − tr R².", s.kappa[0, 0], a - own)
-    yield Step("ΣΣ c_h c_k tr R G_hG_k R = tr (I − R)².", s.Q[0, 0, 0], e * (n - 2 * a + own))
-    yield Step("Σ c_h tr R G_hG_w R = tr G_wR − tr G_wR².", s.Q[0, 0, 1], e * (s.k[0, 1] - s.kappa[0, 1]))
-    yield Step("Σ c_h x̂ᵀG_hR x̂ = 1 − x̂ᵀR x̂.", s.P[0, 0], 1 - e)
-    yield Step("Σ c_h x̂ᵀR G_hR x̂ = x̂ᵀR x̂ − x̂ᵀR²x̂.", s.f[0, 0], e - epsilon)
-    yield Step("ΣΣ c_h c_k x̂ᵀR G_hG_k R x̂ = |x̂ − R x̂|².", s.Z[0, 0, 0], 1 - 2 * e + epsilon)
-    yield Step("Σ c_h x̂ᵀR G_hG_w R x̂ = x̂ᵀG_wR x̂ − x̂ᵀR G_wR x̂.", s.Z[0, 0, 1], s.P[0, 1] - s.f[0, 1])
+    yield Step("Σ c_h tr G_hR² = tr R − T tr R².", s.kappa[0, 0], a - T * own)
+    yield Step("ΣΣ c_h c_k tr R G_hG_k R = tr (I − T R)².", s.Q[0, 0, 0], e * (n - 2 * T * a + T * own))
+    yield Step("Σ c_h tr R G_hG_w R = tr G_wR − T tr G_wR².", s.Q[0, 0, 1], e * (s.k[0, 1] - T * s.kappa[0, 1]))
+    yield Step("Σ c_h x̂ᵀG_hR x̂ = 1 − T x̂ᵀR x̂.", s.P[0, 0], 1 - T * e)
+    yield Step("Σ c_h x̂ᵀR G_hR x̂ = x̂ᵀR x̂ − T x̂ᵀR²x̂.", s.f[0, 0], e - T * epsilon)
+    yield Step("ΣΣ c_h c_k x̂ᵀR G_hG_k R x̂ = |x̂ − T R x̂|².", s.Z[0, 0, 0], 1 - 2 * T * e + T * epsilon)
+    yield Step("Σ c_h x̂ᵀR G_hG_w R x̂ = x̂ᵀG_wR x̂ − T x̂ᵀR G_wR x̂.", s.Z[0, 0, 1], s.P[0, 1] - T * s.f[0, 1])
 
 
 def bp_sums(case: Case) -> Iterator[Step]:
@@ -232,12 +240,14 @@ def bp_sums(case: Case) -> Iterator[Step]:
     h = sum(V[l] / widths[l] for l in range(1, depth + 1))
     rest = sum(V[k] ** 2 / widths[k] / widths[l] for l in range(1, depth + 1) for k in range(1, l))
     yield from _named(found, (V[-1], M, h, h**2 + rest))
-    s, L = sympy.Symbol("s", positive=True), depth
+    yield _cosine(equal, n, sympy.Integer(depth))
+
+
+def _cosine(equal: Sums, n: Any, L: Any) -> Step:
+    s = sympy.Symbol("s", positive=True)
     squared = (equal.s1 / n + s * equal.p1) ** 2 / ((1 + s) * (equal.s2 / n + s * equal.p2))
-    printed = (
-        (1 + s * sympy.Rational(L + 1, 2)) ** 2 / ((1 + s) * (1 + s * L)) * sympy.Rational(6 * L, (L + 1) * (2 * L + 1))
-    )
-    yield Step("Equal widths and variances, s = |ŷ|²/|y|²: the square of the cosine.", squared, printed)
+    printed = (1 + s * (L + 1) / 2) ** 2 / ((1 + s) * (1 + s * L)) * 6 * L / ((L + 1) * (2 * L + 1))
+    return Step("Equal widths and variances, s = |ŷ|²/|y|²: the square of the cosine.", squared, printed)
 
 
 def _named(found: Sums, right: tuple[Any, ...]) -> Iterator[Step]:
@@ -256,6 +266,7 @@ def bp_sums_step() -> Iterator[Step]:
                         l**2 * (l + 1) * (2 * l + 1) / (6 * n**2 * v**2))  # fmt: skip
     found = bp_through(Sums(*closed(l)), DenseKind(n, n, v), 1 / (n * v))
     yield from _named(found, closed(l + 1))
+    yield _cosine(Sums(*closed(l)), n, l)
 
 
 def aligned(case: Case) -> Iterator[Step]:
@@ -287,7 +298,7 @@ SADDLE = (
     "with the first layer's s_1 = 0 and the last one's N_L = n_L, which the fixed depths have."
 )
 ALONG = "T_{l+1} as a function of T_l takes of the layers below only a_{l-1} and its derivative −tr R_{l-1}², which the step takes as symbols."
-RULES = "The scalars of L + 1 layers take of the first L only the state. If it obeys the sum rules, so does the next, whatever the layer's R-transform."
+RULES = "The scalars of L + 1 layers take of the first L only the state. If it obeys the sum rules, so does the next, whatever the layer's R-transform; and so does the output's."
 SUMS = "The sums of L + 1 layers follow from those of L. The step has the closed forms of L as symbols, or with a symbol for L, and gives those of L + 1."
 FIRST = "Each trace takes of the layers below only their share N_{l-1}, a symbol in the step."
 KINDS = ("dense",)
@@ -305,7 +316,7 @@ PROOFS = (
     ),
     Proof(
         "random-sum-rules",
-        "The recursions of κ, Q, P, f and Z keep all that Σ c_h G_h = S implies, for layers of any R-transform.",
+        "The recursions of k, κ, Q, P, f and Z keep the eight sum rules of Σ c_h G_h = S, for layers of any R-transform: necessary conditions.",
         SOURCE, sum_rules, sum_rules_step, RULES, kinds=KINDS,
     ),
     Proof(

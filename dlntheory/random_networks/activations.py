@@ -3,7 +3,7 @@ r"""Alignment of backpropagation in a random network with activations, at large 
 What a layer passes back is ``J = W F``, ``F = diag f'(x̂)``, and what its weights multiply is ``φ = f(x̂)``. Units of a
 layer are independent and normal at large width, so that traces of ``F`` are integrals over one normal number. ``A_l``,
 the sum of ``|φ_{k-1}|² D_k D_kᵀ`` down to layer ``l``, is free from ``F`` but for the direction ``x̂``: along it, it has
-the value ``x̂ᵀA x̂/|x̂|²``, and ``tr A/n`` else.
+the value ``x̂ᵀA x̂/|x̂|²``, and ``tr A/n`` else. This is a derivation, not a proof: drawn networks check it.
 
 A network of ReLU has the alignment of a linear one of half as many hidden units, as half of them are off.
 """

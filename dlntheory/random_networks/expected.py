@@ -87,7 +87,7 @@ class ExpectedAlignment:
     def spread(self) -> Any:
         """Standard deviation from draw to draw that the target's fluctuation explains; ``None`` for BP.
 
-        The weights' own fluctuation is missing: this is a lower bound, near the truth in deep Kaiming networks.
+        The weights' own fluctuation is missing: near the truth in deep Kaiming networks, far too small at gain one.
         """
         return self.setting.mean_and_spread[1] if self.rule == "pc" else None
 

@@ -6,7 +6,7 @@ Let ``m`` be an eigenvalue of ``M = JᵀJ`` over the gain, drawn at random among
 ``C = −t e_m``,  ``R = k_1 e_m/e_1``,  ``d = e_{(m−1)²}/((1 + t) e_1 e_m)``,
 
 with the slope ``d`` of `layer_kinds`; ``t`` is found by Newton's method, from below, where ``−C`` is a concave function
-of it. Every number is a sum of positive terms.
+of it. ``e_m``, ``e_1`` and ``d`` are sums of positive terms.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """Which weights should a perceptron start from? Handwritten digits, tanh and ReLU, by BP and PC at equilibrium.
 
-The error is the mean of ``½‖y − ŷ‖²`` over the test images, at the learning rate that is best on the first seeds.
+The error is the mean of ``½‖y − ŷ‖²`` over the test images. The learning rate has the lowest median at the end over the
+first seeds, which are among those shown.
 Variances carry over as follows. A network of ReLU is, linearised, one of half as many hidden units, because half of
 them are off: norm-preserving and orthogonal weights behind an activation gain a factor √2, and the aligned variances
 are those of the halved widths. A network of tanh takes the linear ones, its slope at zero being one.
