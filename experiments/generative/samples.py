@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.report.style import entitle, head, new_figure, styled
-from dlntheory.report.words import hidden_layers
+from dlntheory.report.words import count, hidden_layers
 
 from ..parts import Track
 from ..results import deviation
@@ -192,10 +192,11 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     found = arrays["likelihood"].mean(axis=1)
     for axes, model, likelihood, letter in zip(panels, config["models"], found, "ABC", strict=True):
         draw_density(axes, arrays[f"{model}/samples"], arrays["data"])
-        head(axes, f"{model}: {likelihood:.2f} nats a flower".replace("-", "−"), letter)
+        head(axes, f"{model}: {likelihood:.2f} nats per flower".replace("-", "−"), letter)
         axes.set_xlabel("sepal length, standardised")
     panels[0].set_ylabel("petal length, standardised")
-    entitle(figure, f"Samples of Monte Carlo PC, {hidden_layers([config['width']])} (contours), and iris (crosses)")
+    title = f"Samples of Monte Carlo PC, {hidden_layers([config['width']])} (contours), and iris (crosses)"
+    entitle(figure, title, f"contours: the first seed; nats: mean over {count(len(config['seeds']), 'seed')}")
     return figure
 
 
