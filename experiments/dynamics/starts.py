@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, sweep, train
+from dlntheory.report.style import entitle, head, new_figure, styled
+from dlntheory.report.words import count, hidden_layers
 
 from ..parts import Track
 from ..sample_efficiency.curves import best_rate
@@ -160,26 +162,33 @@ def steps_to_goal(config: dict[str, Any], errors: np.ndarray) -> float:
     return float(np.median(np.where(there.any(axis=-1), there.argmax(axis=-1) * config["every"], np.inf)))
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """Curves above, alignment and conditioning below."""
-    figure = Figure(figsize=(9, 7), layout="constrained")
+    figure: Figure = new_figure(2, rows=2)
     panels = list(figure.subplots(2, 2).flat)
     for b, axes in zip(range(len(config["batches"])), panels, strict=False):
         draw_curves(axes, config, arrays["steps"], arrays["errors"][b])
         axes.set(ylabel=r"$\|W_\mathrm{data} - W_{L:1}\|^2$", yscale="log", ylim=(1e-29, 1e3))
-        axes.set_title(f"batch {config['batches'][b]}", fontsize=10)
+        head(axes, f"Error, {batches(config['batches'][b])}", "AB"[b])
     draw_curves(panels[2], config, arrays["steps"][:-1], arrays["alignment"][0])
     panels[2].set(ylabel="target alignment", ylim=(-0.05, 1.05))
-    panels[2].set_title(f"batch {config['batches'][0]}", fontsize=10)
+    head(panels[2], f"Alignment, {batches(config['batches'][0])}", "C")
     draw_conditions(panels[3], config, arrays)
-    for letter, axes in zip("ABCD", panels, strict=True):
-        axes.set_title(letter, loc="left", fontweight="bold")
-        axes.spines[["top", "right"]].set_visible(False)
+    head(panels[3], "Each seed (filled PC, open BP)", "D")
+    hidden = hidden_layers([config["square"]] * config["hidden"])
+    note = f"A–C: median and quartiles of {count(len(config['seeds']), 'seed')}, each curve at its best learning rate"
+    entitle(figure, f"Training from {count(len(config['starts']), 'kind')} of weights, {hidden}", note)
     lines = [panels[0].plot([], [], color=COLOURS[name])[0] for name in config["starts"]]
     lines += [panels[0].plot([], [], style, color="0.3")[0] for style in ("-", "--")]
     names = [*(STARTS[name] for name in config["starts"]), "PC", "BP"]
-    figure.legend(lines, names, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+    figure.legend(lines, names, loc="outside lower center", ncols=3)
     return figure
+
+
+def batches(size: int) -> str:
+    """How many samples a step learns."""
+    return "single samples" if size == 1 else f"batches of {size}"
 
 
 def draw_curves(axes: Axes, config: dict[str, Any], steps: np.ndarray, curves: np.ndarray) -> None:
@@ -201,5 +210,4 @@ def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
         for r, rule in enumerate(RULES):
             face = COLOURS[name] if rule == "pc" else "none"
             axes.plot(condition[s, r], lost[s, r], "o", color=COLOURS[name], markerfacecolor=face, markersize=4)
-    axes.set(xlabel="condition number of the kernel at the end", ylabel="powers of ten lost", xscale="log")
-    axes.set_title(f"batch {config['batches'][0]}", fontsize=10)
+    axes.set(xlabel="condition number of the kernel at the end", ylabel="error lost, powers of ten", xscale="log")

@@ -187,7 +187,7 @@ def from_the_law(covariances: np.ndarray, exact: np.ndarray, count: int) -> floa
 @styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """By model, the density of its samples, and the flowers."""
-    figure: Figure = new_figure(len(config["models"]), height=2.2)
+    figure: Figure = new_figure(len(config["models"]), height=2.45)
     panels = figure.subplots(1, len(config["models"]), sharex=True, sharey=True)
     found = arrays["likelihood"].mean(axis=1)
     for axes, model, likelihood, letter in zip(panels, config["models"], found, "ABC", strict=True):

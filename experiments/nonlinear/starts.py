@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from dlntheory import LinearNetwork, NonlinearNetwork
 from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.pcn.data.bundled import digits
+from dlntheory.report.style import entitle, head, new_figure, styled
+from dlntheory.report.words import count, hidden_layers
 
 from ..dynamics.starts import COLOURS, LIFT, RULES, STARTS, quartiles, weights
 from ..parts import Track
@@ -125,17 +127,21 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
     return rows
 
 
+@styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """A panel for each activation."""
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure: Figure = new_figure(2, height=2.4)
     panels = figure.subplots(1, len(config["activations"]), squeeze=False)[0]
     for a, (axes, activation) in enumerate(zip(panels, config["activations"], strict=True)):
         draw_curves(axes, config, arrays["errors"][a])
-        axes.set_title(activation, fontsize=10)
+        head(axes, {"relu": "ReLU"}.get(activation, activation), "AB"[a])
+    title = f"Perceptrons trained on digits, {hidden_layers(config['hidden'])}, batches of {config['batch']}"
+    seeds = count(len(config["seeds"]), "seed")
+    entitle(figure, title, f"median and quartiles of {seeds}; learning rates chosen on {config['tuned']} of them")
     lines = [panels[0].plot([], [], color=COLOURS[name])[0] for name in config["starts"]]
     lines += [panels[0].plot([], [], style, color="0.3")[0] for style in ("-", "--")]
     names = [*(STARTS[name] for name in config["starts"]), "PC", "BP"]
-    figure.legend(lines, names, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
+    figure.legend(lines, names, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -147,5 +153,4 @@ def draw_curves(axes: Axes, config: dict[str, Any], curves: np.ndarray) -> None:
             low, middle, high = quartiles(rules[RULES.index(rule)])
             axes.plot(steps, middle, style, color=COLOURS[name], linewidth=1.2)
             axes.fill_between(steps, low, high, color=COLOURS[name], alpha=0.15, linewidth=0)
-    axes.set(xlabel="training step", ylabel="test error", yscale="log", ylim=(0.02, 5))
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xlabel="training step", ylabel="test error ½‖y − ŷ‖²", yscale="log", ylim=(0.02, 5))
