@@ -46,7 +46,7 @@ EVERY = 10
 """Steps between two points of a curve."""
 GOAL = 1e-2
 """The share of the target's squared norm at which the error counts as learned."""
-COLOURS = dict(zip(STARTS, ("C7", "C0", "C2", "C8", "C3", "C1", "C4"), strict=True))
+COLOURS = dict(zip(STARTS, ("0.6", "black", "#56b4e9", "#8c6d31", "#e69f00", "#cc79a7", "#009e73"), strict=True))
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -210,4 +210,4 @@ def draw_conditions(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.
         for r, rule in enumerate(RULES):
             face = COLOURS[name] if rule == "pc" else "none"
             axes.plot(condition[s, r], lost[s, r], "o", color=COLOURS[name], markerfacecolor=face, markersize=4)
-    axes.set(xlabel="condition number of the kernel at the end", ylabel="error lost, powers of ten", xscale="log")
+    axes.set(xlabel="kernel's condition number at the end", ylabel="error lost, powers of ten", xscale="log")
