@@ -301,9 +301,9 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
     net = _as_symbolic("net", net)
     for name, value, width in (("x", x, net.widths[0]), ("y", y, net.widths[-1])):
         if not is_symbolic(value):
-            raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a SymPy matrix, one column a sample.")
+            raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a SymPy matrix, one column per sample.")
         if value.shape[0] != width:
-            raise ValueError(f"`{name}` has shape {value.shape}; wanted {width} rows, one column a sample.")
+            raise ValueError(f"`{name}` has shape {value.shape}; wanted {width} rows, one column per sample.")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
     if nudge is not None:

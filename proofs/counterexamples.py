@@ -47,7 +47,7 @@ def column(*entries: Any) -> Matrix:
 
 
 def chain(*weights: Any) -> LinearNetwork:
-    """A network of one unit a layer."""
+    """A network of one unit per layer."""
     return LinearNetwork([Dense(Matrix([[weight]])) for weight in weights])
 
 

@@ -49,7 +49,7 @@ def series(descent: Descent, steps: int, interval: tuple[float, float]) -> tuple
     (left_between, gained_between), length = at(BETWEEN), FEWEST
     while True:
         left_values, gained_values = at(np.pi * np.arange(length + 1) / length)
-        sizes = np.abs(left_values)  # a power loses a digit of its base a step, and a coefficient is a mean
+        sizes = np.abs(left_values)  # a power loses one digit of its base per step, and a coefficient is a mean
         magnified = 2 * steps * float(sizes.mean() / max(1.0, sizes.max()))
         epsilon = (ROUNDING + magnified) * float(np.finfo(dtype).eps)
         left = truncated(left_values, left_between, epsilon, 1.0)

@@ -87,7 +87,7 @@ def top5(epochs: Sequence[dict[str, Any]], number: int) -> str:
 def cost(epoch: dict[str, Any]) -> str:
     """The cost of a run until an epoch, in sequential matrix multiplications."""
     count = epoch.get("multiplications")
-    return "" if count is None else f"{count} sequential matrix multiplications, {count // epoch['step']} a step. "
+    return "" if count is None else f"{count} sequential matrix multiplications, {count // epoch['step']} per step. "
 
 
 def algorithms_report(records: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:

@@ -57,7 +57,7 @@ def single_uses(layers: Sequence[Layer], signals: Signals) -> Hypotheses:
         features = layer.features(signals.feedforward[index])
         uses = features.size // features.shape[-2] // signals.residual.shape[1]
         if uses > 1:
-            hypotheses[f"layer {index + 1}: one patch a sample"] = Hypothesis(False, uses, 1)
+            hypotheses[f"layer {index + 1}: one patch per sample"] = Hypothesis(False, uses, 1)
     return hypotheses
 
 

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.report.style import entitle, head, new_figure, styled
-from dlntheory.report.words import hidden_layers
+from dlntheory.report.words import count, hidden_layers
 
 from ..parts import Track
 from ..results import deviation
@@ -187,15 +187,16 @@ def from_the_law(covariances: np.ndarray, exact: np.ndarray, count: int) -> floa
 @styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     """By model, the density of its samples, and the flowers."""
-    figure: Figure = new_figure(len(config["models"]), height=2.2)
+    figure: Figure = new_figure(len(config["models"]), height=2.45)
     panels = figure.subplots(1, len(config["models"]), sharex=True, sharey=True)
     found = arrays["likelihood"].mean(axis=1)
     for axes, model, likelihood, letter in zip(panels, config["models"], found, "ABC", strict=True):
         draw_density(axes, arrays[f"{model}/samples"], arrays["data"])
-        head(axes, f"{model}: {likelihood:.2f} nats a flower".replace("-", "−"), letter)
+        head(axes, f"{model}: {likelihood:.2f} nats per flower".replace("-", "−"), letter)
         axes.set_xlabel("sepal length, standardised")
     panels[0].set_ylabel("petal length, standardised")
-    entitle(figure, f"Samples of Monte Carlo PC, {hidden_layers([config['width']])} (contours), and iris (crosses)")
+    title = f"Samples of Monte Carlo PC, {hidden_layers([config['width']])} (contours), and iris (crosses)"
+    entitle(figure, title, f"contours: the first seed; nats: mean over {count(len(config['seeds']), 'seed')}")
     return figure
 
 

@@ -124,7 +124,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     head(panels[1], "Size of the first layer's update", "B")
     layers = hidden_layers([config["width"]] * config["hidden"])
     title = f"{INITIALISATIONS[config['initialisation']]} weights, {layers}, step size {config['step_size']:g}"
-    seeds = f"{runs_in_words(len(config['seeds']))}; grey line: a step a layer"
+    seeds = f"{runs_in_words(len(config['seeds']))}; grey line: one step per layer"
     note = f"D decaying, S spiking precision; F forward updates; {seeds}"
     entitle(figure, f"Updates before equilibrium: {title}", note)
     legend_below(figure)

@@ -110,7 +110,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     named_ticks(panels[1], arrays["widths"])
     head(panels[0], f"By depth, hidden layers of {config['square']}", "A")
     head(panels[1], "By width, 1 hidden layer", "B")
-    note = f"{samples} samples a point, {config['square']} inputs and outputs; bands: 68 % confidence (Wilson)"
+    note = f"{samples} samples per point, {config['square']} inputs and outputs; bands: 68 % confidence (Wilson)"
     entitle(figure, "How often interference-free precisions exist, and adaptive rates are positive", note)
     legend_below(figure)
     return figure

@@ -37,7 +37,7 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
 
 
 def draw_bars(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
-    """A bar a cell, with the deviation over seeds; diamonds are the paper's."""
+    """One bar per cell, with the deviation over seeds; diamonds are the paper's."""
     names = [" ".join(each[axis] for axis in row.axes) for each in lines]
     places = np.arange(len(lines))
     axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="0.7")

@@ -3,7 +3,7 @@
 Rectifiers after the hidden layers, a sigmoid at the output, no biases (equation 12 has none), weights normal with
 variance ``1/n_in`` (appendices A.3, B and J.2). The network and its training are `dlntheory.pcn`'s; PC settles by
 Newton's method. The error is the mean squared error of a pixel, on every fifth test image. The runs of a curve go to a
-thread a core, since a step of one image leaves most of a machine idle.
+thread per core, since a step of one image leaves most of a machine idle.
 """
 
 import os
@@ -55,7 +55,7 @@ class Autoencoder:
     """Test error along training, and at its end by learning rate.
 
     Attributes:
-        batch: images a step.
+        batch: images per step.
         curves: names in `single_step.CURVES`.
     """
 

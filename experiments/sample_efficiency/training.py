@@ -47,7 +47,7 @@ class Training:
 
     Attributes:
         curves: names in `single_step.CURVES`.
-        batch: samples a step.
+        batch: samples per step.
         hidden: the widths of the hidden layers.
         init: the initialisation of the weights.
         ranges: the learning rates by setting.
@@ -156,7 +156,7 @@ def plain(hidden: tuple[int, ...], init: str) -> Training:
 
 
 def online(hidden: tuple[int, ...]) -> Training:
-    """All four models and the positive variant, one sample a step (figures 3, 8 and 10)."""
+    """All four models and the positive variant, one sample per step (figures 3, 8 and 10)."""
     return Training(ADAPTIVE, 1, _ranges(hidden, (-3.5, -0.04, 100)), hidden)
 
 

@@ -182,7 +182,7 @@ def test_theorem_1_is_not_exact_where_a_kernel_is_used_at_several_positions():
     verdict = dln.verify(NET, X, Y, theorem=1)
     assert not verdict.applicable
     assert not verdict.holds
-    assert verdict.hypotheses["layer 1: one patch a sample"].value == 36
+    assert verdict.hypotheses["layer 1: one patch per sample"].value == 36
     whole = dln.LinearNetwork(
         [dln.Conv2d(draw(5, 3, 6, 6)), dln.Flatten(), dln.Dense(draw(4, 5))], input_shape=(3, 6, 6)
     )

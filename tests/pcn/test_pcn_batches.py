@@ -24,7 +24,7 @@ def test_samples_and_labels_that_do_not_belong_together():
     images, labels = draw(4, (1, 8, 8), 3)
     good = Split(images, labels.astype(np.int32))
     for bad, message in [
-        (Split(images[:3], good.labels), "one label a sample"),
+        (Split(images[:3], good.labels), "one label per sample"),
         (Split(images, good.labels + 7), "wanted classes from 0 to 2"),
         (Split(images[:0], good.labels[:0]), "empty"),
         (Split(np.full((4, 2), np.nan), good.labels), "NaN"),

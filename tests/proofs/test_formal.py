@@ -94,9 +94,8 @@ def test_every_file_is_built() -> None:
 def test_the_table_of_the_readme_is_the_list() -> None:
     readme = (FORMAL / "README.md").read_text("utf-8")
     rows = re.findall(r"^\| `([^`]+)` \| (.+) \| `(\w+)` \| \[(\w+\.v)\]\(\4\) \| (.*) \|$", readme, re.MULTILINE)
-    assert rows == [
-        tuple(theorem[key] for key in ("id", "statement", "name", "file", "equation")) for theorem in THEOREMS
-    ]
+    shown = [theorem | {"statement": theorem["statement"].replace("*", r"\*")} for theorem in THEOREMS]
+    assert rows == [tuple(theorem[key] for key in ("id", "statement", "name", "file", "equation")) for theorem in shown]
 
 
 # --- where Coq is: the proofs hold

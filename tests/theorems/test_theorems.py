@@ -24,7 +24,7 @@ def verify(case, theorem, **options):
 
 
 def features(case):
-    """Feedforward activities, with a row of ones where the next layer's bias is learned; one column a sample."""
+    """Feedforward activities, with a row of ones where the next layer's bias is learned; one column per sample."""
     problem = oracles.problem_of(case)
     activities = oracles.forward(problem.parameters, problem.skips, problem.x)
     rows = [

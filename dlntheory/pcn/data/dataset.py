@@ -137,7 +137,7 @@ def _check_split(name: str, split: Split, classes: int) -> None:
     if split.labels.ndim != 1 or len(split.samples) != len(split.labels):
         raise ValueError(
             f"{name} has samples of shape {split.samples.shape} and labels of shape {split.labels.shape}; "
-            "wanted one label a sample."
+            "wanted one label per sample."
         )
     if not len(split):
         raise ValueError(f"{name} is empty; wanted at least one sample.")

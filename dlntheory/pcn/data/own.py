@@ -16,7 +16,7 @@ CHANNELS = (1, 3, 4)
 """How many channels the images of files have."""
 LOST = 0.01
 """What 32 bits may change in a feature, as a share of its deviation."""
-CLASSES = "wanted one class a sample: whole numbers, words, or rows with a single 1"
+CLASSES = "wanted one class per sample: whole numbers, words, or rows with a single 1"
 WANTED = f"wanted arrays {' and '.join(WHOLE)}, or {', '.join(SPLIT)}"
 
 
@@ -29,10 +29,10 @@ def read_own(name: str) -> Dataset:
     """Read samples and labels from a file.
 
     An ``.npz`` file has ``x``, ``(N, n)`` or images ``(N, C, H, W)``, and ``y``, ``(N,)``, one sample in five of which
-    becomes a test sample; or ``x_train``, ``y_train``, ``x_test`` and ``y_test``. A ``.csv`` file has a sample a line,
-    its label last, and may begin with a line of names. Labels are whole numbers, words, or rows with a single one;
-    classes are numbered in their order. Samples are standardised by the training set, vectors by feature and images by
-    channel. They keep the precision of the file; a run computes in its own.
+    becomes a test sample; or ``x_train``, ``y_train``, ``x_test`` and ``y_test``. A ``.csv`` file has one sample per
+    line, its label last, and may begin with a line of names. Labels are whole numbers, words, or rows with a single
+    one; classes are numbered in their order. Samples are standardised by the training set, vectors by feature and
+    images by channel. They keep the precision of the file; a run computes in its own.
 
     Args:
         name: the path.
@@ -64,7 +64,7 @@ def read_own(name: str) -> Dataset:
         raise ValueError(f"{path} has training labels of another kind than its test labels; {CLASSES}.")
     for x, y in zip(samples, labels, strict=True):
         if len(x) != len(y):
-            raise ValueError(f"{path} has {len(x)} samples and {len(y)} labels of them; wanted one label a sample.")
+            raise ValueError(f"{path} has {len(x)} samples and {len(y)} labels of them; wanted one label per sample.")
     classes, numbers = np.unique(np.concatenate(labels), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"{path} has the single class {classes[0]}; wanted at least two.")

@@ -22,7 +22,7 @@ def read_csv(path: Path) -> dict[str, np.ndarray]:
     rows = _rows(path)
     names = None if not rows or all(map(_is_number, rows[0][:-1])) else rows.pop(0)
     if not rows or len(rows[0]) < 2:
-        raise ValueError(f"{path} has no line of numbers with a label; wanted a sample a line, its label last.")
+        raise ValueError(f"{path} has no line of numbers with a label; wanted one sample per line, its label last.")
     for line, row in enumerate(rows):
         if len(row) != len(rows[0]) or not all(map(_is_number, row[:-1])) or not row[-1].strip():
             raise ValueError(

@@ -1,6 +1,6 @@
 """The energy of a batch, and its slopes in the states or in their errors.
 
-Under a forward start every error but the output's is zero, and errors travel one block a step. So at time ``t`` only
+Under a forward start every error but the output's is zero, and errors travel one block per step. So at time ``t`` only
 the blocks that are at most ``t`` steps away from the output have an error (`Network.waits`): the others are skipped,
 which leaves the numbers as they are. A block that reads the input only is evaluated once.
 """
@@ -47,7 +47,7 @@ class PhaseProblem(eqx.Module):
 
     @property
     def travelling(self) -> bool:
-        """Whether errors come from the output alone, and travel one block a step."""
+        """Whether errors come from the output alone, and travel one block per step."""
         rule = self.algorithm.relaxation
         local = rule.stepwise and rule.coordinates == "states" and not rule.moves_noise
         return local and self.algorithm.initial.forward and self.algorithm.output.clamped

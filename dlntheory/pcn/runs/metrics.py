@@ -1,4 +1,4 @@
-"""The metrics of a run: a file with one JSON record a line, cut back to the last checkpoint when the run resumes."""
+"""The metrics of a run: a file with one JSON record per line, cut back to the last checkpoint when the run resumes."""
 
 import json
 import os
