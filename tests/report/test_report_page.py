@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,15 +258,33 @@ def test_the_command_writes_a_page_and_says_what_it_found(asked, found, tmp_path
     assert "--out" in refused.stderr
 
 
+def browse(page, folder):
+    """A page's elements once a browser has run it, and what the browser logged."""
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", "--enable-logging=stderr",
+         "--virtual-time-budget=20000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    return Page(done.stdout), done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_draws_every_chart_without_a_complaint(file, found, tmp_path):
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--enable-logging=stderr",
-         "--virtual-time-budget=10000", "--dump-dom", file.as_uri()],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    drawn = Page(done.stdout)
+    drawn, log = browse(file, tmp_path)
+    assert "CONSOLE" not in log
     assert sum(tag == "svg" for tag, _ in drawn.tags) == len(charts.charts(found))
     assert sum("mark-symbol" in (each.get("class") or "") for _, each in drawn.tags) >= 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+def test_the_page_is_accessible(file, tmp_path):
+    """By the rules of axe, run within the drawn page, whose policy would let no such script in."""
+    axe = Path(pytest.importorskip("axe_core_python").__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+    run = "setTimeout(() => axe.run().then(found => document.body.dataset.broken = found.violations.map(each => each.id)), 5000)"
+    text = re.sub("<meta[^>]*Content-Security-Policy[^>]*>", "", file.read_text(encoding="utf-8"))
+    page, end = tmp_path / "page.html", text.rindex("</body>")
+    page.write_text(f"{text[:end]}<script>{axe}</script><script>{run}</script>{text[end:]}", encoding="utf-8")
+    [body] = [attributes for tag, attributes in browse(page, tmp_path / "user")[0].tags if tag == "body"]
+    assert body["data-broken"] == ""
