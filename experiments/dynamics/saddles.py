@@ -148,6 +148,8 @@ def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.nda
     axes.set_xticks(range(len(columns)), [f"{LABELS[rule]}\n{depth}" for depth, rule in columns])
     axes.set(xlabel="rule and number of layers", ylabel="eigenvalues")
     axes.set_yscale("symlog", linthresh=0.1)
+    low, high = axes.get_ylim()
+    axes.set_ylim(1.4 * low, 1.4 * high)  # every mark is whole
 
 
 def draw_escapes(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:

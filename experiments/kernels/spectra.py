@@ -134,7 +134,7 @@ def conditions(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Singular values by the largest, geometric means over the seeds, at both ends of the property; plain rules."""
+    """Singular values over the largest, geometric means over the seeds, at both ends of the property; plain rules."""
     relative = arrays["spectrum"] / arrays["spectrum"][..., :1]
     means = np.exp(np.log(np.maximum(relative, np.finfo(float).tiny)).mean(axis=2))
     values = arrays["values"]
@@ -144,7 +144,7 @@ def draw_spectra(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.nda
         if config["axis"] == "depth":
             heights = lines.kernel_spectrum(shape(config, values[index])[0], config["init"])
             lines.draw_lines(axes, [(np.arange(len(heights)), heights)])
-    axes.set(xlabel="singular value, in order", ylabel="by the largest", yscale="log")
+    axes.set(xlabel="singular value, in order", ylabel="over the largest", yscale="log")
     ends = f"{values[0]:g} (full) and {values[-1]:g} (dashed)"
     axes.set_title(f"spectra of {ends} {'hidden layers' if config['axis'] == 'depth' else ''}".rstrip())
 

@@ -151,7 +151,7 @@ class Single:
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, Array]) -> None:
         """The limit as colours, all as lines, drawn networks as marks."""
         draw_map(axes, arrays["values"], arrays["depths"], arrays["difference"][0])
-        labels = ["n → ∞", "n → ∞, no ŷ", *(f"n = {n}" for n in config["widths"])]
+        labels = ["n → ∞", "n → ∞, ŷ left out", *(f"n = {n}" for n in config["widths"])]
         for label, style, each in zip(labels, ("-", "-.", "--", ":"), arrays["difference"], strict=False):
             draw_zero(axes, arrays["values"], arrays["depths"], each, style, label)
         draw_marks(axes, config["drawn_values"], config["drawn_depths"], arrays["drawn"])
@@ -228,6 +228,7 @@ class Batch:
         draw_zero(axes, ratios, depths, arrays["difference"], (0, (4, 1, 1, 1, 1, 1)), "given weights")
         draw_marks(axes, config["drawn_batch_ratios"], config["drawn_batch_depths"], arrays["drawn"])
         label_axes(axes, "batch over width", BATCH_TICKS)
+        axes.set_yticks(range(2, int(depths[-1]) + 1, 2))
 
     def note(self, config: dict[str, Any]) -> list[str]:
         """What is drawn, and what the colours stand on."""
