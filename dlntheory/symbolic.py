@@ -10,14 +10,14 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 ``sympy.pretty``) and turns them into functions of NumPy arrays (``sympy.lambdify``).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from .equilibria.covariance import forward_covariance
 from .equilibria.equilibrium import Settled, settle
 from .equilibria.nudging import SoftOutput
 from .equilibria.problem import Problem
 from .equilibria.routes import Solution, solve_by_covariance
-from .learning.rescaling import RESCALINGS
+from .learning.rescaling import RESCALINGS, Rescaling
 from .learning.rules import RULES
 from .learning.updates import Learning, Options, changes_of, factors_of, signals_of
 from .networks.layer import Dense
@@ -149,7 +149,14 @@ def equilibrium(net: LinearNetwork, x: Matrix, y: Matrix, covariances: Any = Non
 
 
 def weight_updates(
-    net: LinearNetwork, x: Matrix, y: Matrix, rule: str = "pc", rescaling: str | None = None, **options: Any
+    net: LinearNetwork,
+    x: Matrix,
+    y: Matrix,
+    rule: Literal["bp", "pc", "natural"] = "pc",
+    rescaling: Rescaling | None = None,
+    *,
+    covariances: Any = None,
+    nudge: Any = None,
 ) -> tuple[Matrix, ...]:
     """The updates of a rule as expressions: descent directions, batch means; of ``[W b]`` where a bias is learned.
 
@@ -159,7 +166,8 @@ def weight_updates(
         y: targets, ``(n_L, B)``.
         rule: ``"bp"``, ``"pc"`` or ``"natural"``.
         rescaling: as in `dlntheory.weight_updates`.
-        **options: ``covariances=`` and ``nudge=`` as in `equilibrium`.
+        covariances: as in `equilibrium`.
+        nudge: as in `equilibrium`.
 
     Returns:
         ``L`` matrices.
@@ -176,12 +184,19 @@ def weight_updates(
         >>> print(weight_updates(net, *data(net), rule="bp")[0])
         1/B*(-W_1*X + Y)*X.T
     """
-    learning = _prepare(net, x, y, rule, rescaling, **options)
+    learning = _prepare(net, x, y, rule, rescaling, covariances, nudge)
     return tuple(changes_of(learning, signals_of(learning)))
 
 
 def prediction_change(
-    net: LinearNetwork, x: Matrix, y: Matrix, rule: str = "pc", rescaling: str | None = None, **options: Any
+    net: LinearNetwork,
+    x: Matrix,
+    y: Matrix,
+    rule: Literal["bp", "pc", "natural"] = "pc",
+    rescaling: Rescaling | None = None,
+    *,
+    covariances: Any = None,
+    nudge: Any = None,
 ) -> Matrix:
     """``dŶ = Σ_l D_l ΔW_l X̂_{l-1}`` as an expression.
 
@@ -191,7 +206,8 @@ def prediction_change(
         y: targets, ``(n_L, B)``.
         rule: as in `weight_updates`.
         rescaling: as in `weight_updates`.
-        **options: as in `weight_updates`.
+        covariances: as in `equilibrium`.
+        nudge: as in `equilibrium`.
 
     Returns:
         ``(n_L, B)``.
@@ -203,13 +219,19 @@ def prediction_change(
     Source:
         As `dlntheory.prediction_change`.
     """
-    learning = _prepare(net, x, y, rule, rescaling, **options)
+    learning = _prepare(net, x, y, rule, rescaling, covariances, nudge)
     signals = signals_of(learning)
     return first_order_change(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
 
 
 def adaptive_learning_rates(
-    net: LinearNetwork, x: Matrix, y: Matrix, rule: str = "pc", **options: Any
+    net: LinearNetwork,
+    x: Matrix,
+    y: Matrix,
+    rule: Literal["bp", "pc"] = "pc",
+    *,
+    covariances: Any = None,
+    nudge: Any = None,
 ) -> tuple[Any, ...]:
     """The learning rates of Theorem 1 as expressions.
 
@@ -218,7 +240,8 @@ def adaptive_learning_rates(
         x: inputs, ``(n_0, B)``.
         y: targets, ``(n_L, B)``.
         rule: ``"pc"`` or ``"bp"``.
-        **options: as in `weight_updates`.
+        covariances: as in `equilibrium`.
+        nudge: as in `equilibrium`.
 
     Returns:
         ``L`` scalars.
@@ -235,12 +258,18 @@ def adaptive_learning_rates(
         >>> print(adaptive_learning_rates(net, *data(net, samples=1))[0])
         1/Trace(x.T*x)
     """
-    learning = _prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", **options)
+    learning = _prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", covariances, nudge)
     return tuple(factors_of(learning, signals_of(learning)))
 
 
 def decorrelation_matrices(
-    net: LinearNetwork, x: Matrix, y: Matrix, rule: str = "pc", **options: Any
+    net: LinearNetwork,
+    x: Matrix,
+    y: Matrix,
+    rule: Literal["bp", "pc"] = "pc",
+    *,
+    covariances: Any = None,
+    nudge: Any = None,
 ) -> tuple[Matrix, ...]:
     """The matrices of Theorem 2 as expressions.
 
@@ -249,7 +278,8 @@ def decorrelation_matrices(
         x: inputs, ``(n_0, B)``.
         y: targets, ``(n_L, B)``.
         rule: ``"pc"`` or ``"bp"``.
-        **options: as in `weight_updates`.
+        covariances: as in `equilibrium`.
+        nudge: as in `equilibrium`.
 
     Returns:
         ``L`` matrices.
@@ -266,7 +296,7 @@ def decorrelation_matrices(
         >>> print(decorrelation_matrices(net, *data(net))[0])
         B*pinv(X*X.T)
     """
-    learning = _prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", **options)
+    learning = _prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", covariances, nudge)
     return tuple(factors_of(learning, signals_of(learning)))
 
 
@@ -276,9 +306,8 @@ def _prepare(
     y: Matrix,
     rule: str,
     rescaling: str | None,
-    *,
-    covariances: Any = None,
-    nudge: Any = None,
+    covariances: Any,
+    nudge: Any,
 ) -> Learning:
     problem = _problem(net, x, y, covariances, nudge)
     one_of("rule", rule, RULES)
