@@ -62,5 +62,7 @@ def _width(console: Any, part: Any, narrowest: int) -> int:
         lines = console.render_lines(part, console.options.update(width=width), pad=False)
         return sum(segment.text.count("…") for line in lines for segment in line)
 
+    if not cuts(narrowest):
+        return narrowest
     fewest = cuts(WIDEST)
-    return next((width for width in range(narrowest, WIDEST, WIDER) if cuts(width) <= fewest), narrowest)
+    return next((width for width in range(narrowest + WIDER, WIDEST, WIDER) if cuts(width) <= fewest), narrowest)

@@ -37,7 +37,7 @@ INFERENCE_STEPS, INFERENCE_STEP = 10_000, 0.05
 @cache
 def network(hidden: int = 1, init: str = "kaiming_uniform", seed: int = 0, width: int = WIDTH) -> dln.LinearNetwork:
     """A random network between 20 inputs and 20 outputs."""
-    return dln.LinearNetwork.random([WIDTH, *[width] * hidden, WIDTH], init, jax.random.key(seed)).to_numpy()
+    return dln.LinearNetwork.random([WIDTH, *[width] * hidden, WIDTH], init, seed)
 
 
 @cache
@@ -94,10 +94,7 @@ def kaiming_norms_decay_by_three(_: Results) -> Iterable[Case]:
 
 def draws(init: str, shape: tuple[int, int]) -> list[np.ndarray]:
     """Weights of that initialisation, ``(n_out, n_in)``."""
-    return [
-        np.asarray(dln.LinearNetwork.random(shape[::-1], init, jax.random.key(seed)).weights[0])
-        for seed in range(DRAWS)
-    ]
+    return [dln.LinearNetwork.random(shape[::-1], init, seed).weights[0] for seed in range(DRAWS)]
 
 
 @claim("D.2, equations 30–32", "relative change < 1e-3 of the wanted condition number; < 1e-8 of the others")
@@ -221,7 +218,7 @@ def batches_must_be_below_the_width(_: Results) -> Iterable[Case]:
 @claim("3.3 and C.3", f"1 − alignment of the worst sample, factor corrected, < {EXACT}")
 def pseudoinverses_are_stable(_: Results) -> Iterable[Case]:
     """Moore–Penrose pseudoinverses, whose cut-off is not given, keep rescaled PC perfectly aligned."""
-    net = dln.LinearNetwork.random([3 * WIDTH] * 3, "norm_preserving", jax.random.key(0)).to_numpy()
+    net = dln.LinearNetwork.random([3 * WIDTH] * 3, "norm_preserving", 0)
     for samples in (WIDTH, 3 * WIDTH - 2):
         _where, x, y = data(net, samples, linear=True)
         for cut in (1e-12, 1e-6, 1e-3, 1e-2):
