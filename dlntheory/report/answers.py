@@ -62,7 +62,7 @@ def _findings(record: dict[str, Any]) -> Iterator[RenderableType]:
     if defined and record["samples"] > 1:
         best = max(defined, key=lambda each: each["mean"])
         named = f"{rule_name(best['rule'], best['rescaling'])}, {fixed(best['mean'])}"
-        yield Text(f"- For all {record['samples']} samples together the best of these is {named}.")
+        yield Text(f"- For all {record['samples']} samples together the best of these rules is {named}.")
     yield from (Text(f"- {each}") for each in _expected(record))
     advice = [each["advice"] for each in record["diagnosis"] if each["advice"]]
     if advice:

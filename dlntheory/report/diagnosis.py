@@ -59,7 +59,7 @@ def diagnose(net: LinearNetwork, x: Any, y: Any, negative: Sequence[int], seed: 
 def _single_samples(net: LinearNetwork, x: Any, y: Any) -> Finding:
     verdict = verify(net, x, y, theorem=1)
     if verdict.applicable and verdict.holds:
-        text = "On single samples adaptive PC is exact (Theorem 1), whatever the batch below."
+        text = "On single samples adaptive PC is exact (Theorem 1)."
         return Finding("single samples", verdict.error, text)
     reason = next(name for name, each in verdict.hypotheses.items() if not each.holds)
     text = f"On single samples adaptive PC is not always exact: this fails in Theorem 1: {reason}."
@@ -83,8 +83,8 @@ def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
         yield Finding(
             "largest exact batch", most,
             f"In batches of up to {most} of these samples it is exact.",
-            f"Decorrelated PC in batches of up to {most}, or at least {count} units and independent samples in every "
-            "layer.",
+            f"Decorrelated PC in batches of up to {most}. A larger one needs as many directions as samples in the "
+            "data, and as many units in every hidden layer.",
         )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlntheory.numerics.checks import meant
+
 FOLDER = Path(__file__).parent
 FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initialization", "library")
 SCALES = ("quick", "cpu", "paper")
@@ -163,7 +165,7 @@ def find(name: str) -> Row:
     if not name.endswith(".toml"):
         rows = registry()
         if name not in rows:
-            raise ValueError(f"study {name!r} is not here; `dlntheory study` lists all.")
+            raise ValueError(f"study {name!r} is not here; `dlntheory study` lists all.{meant(name, rows)}")
         return rows[name]
     found = list(read_rows(Path(name)).values())
     if len(found) != 1:
