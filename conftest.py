@@ -85,7 +85,7 @@ def scratch_directory_of_docstrings(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays: the garbage collector need not walk through it again and again."""
+    """Keep modules and collected tests out of the garbage collector's walks; they stay anyway."""
     gc.freeze()
 
 

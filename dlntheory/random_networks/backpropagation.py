@@ -35,7 +35,7 @@ def limit(layers: Sequence[LayerKind], share_of_target: Any, adaptive: bool = Fa
 
 
 class Sums(NamedTuple):
-    """Of ``A = Σ_k q_{k-1}G_k`` at a layer: ``tr A``, ``tr A²``, ``x̂ᵀA x̂`` and ``x̂ᵀA² x̂``, over their growth."""
+    """``tr A``, ``tr A²``, ``x̂ᵀA x̂`` and ``x̂ᵀA² x̂`` at a layer, over their growth, for ``A = Σ_k q_{k-1}G_k``."""
 
     s1: Any
     s2: Any

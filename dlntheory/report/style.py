@@ -24,7 +24,7 @@ COLOURS = {
 }
 """Okabe and Ito's, by what they mean. A rule's colour means nothing else; black is also the theory's."""
 SERIES = ("#000000", "#56B4E9", "#CC79A7", "#E69F00", "#009E73", "#0072B2", "#D55E00")
-"""What is no rule, in that order: black, sky blue, purple, orange; and the rules' colours where there is more."""
+"""Colours of curves that are no rules, in this order; the rules' colours only come last."""
 LINES = {None: "-", "adaptive": "--", "adaptive_positive": "-.", "decorrelated": ":"}
 """Lines by rescaling."""
 COLUMN, PAGE = 5.5, 7.0

@@ -44,12 +44,12 @@ def count(number: int, what: str) -> str:
 
 
 def mean_over(seeds: int) -> str:
-    """What bands and bars are; of one seed there are none."""
+    """Say that bands and bars are standard deviations; one seed has none."""
     return "1 seed" if seeds == 1 else f"mean ± standard deviation of {seeds} seeds"
 
 
 def runs_in_words(seeds: int) -> str:
-    """What `style.draw_runs` draws."""
+    """Say what `style.draw_runs` draws."""
     return f"median and quartiles of {seeds} seeds" if seeds >= 5 else f"median and each of {count(seeds, 'seed')}"
 
 

@@ -380,25 +380,3 @@ def test_data_are_found_by_their_names(tmp_path):
         "kmnist": str(tmp_path / "kmnist"),
     }
     assert missing == sorted(SOURCES.keys() - {"mnist", "fashion-mnist", "kmnist"})
-
-
-QUICK = [row.name for row in TRAININGS]
-FEW = 2
-MINUTE = 60
-"""Seconds of a processor that a study may take at the quick scale."""
-TODAY = {QUICK[(FEW * int(time.time() // 86_400) + k) % len(QUICK)] for k in range(FEW)}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in TODAY else pytest.mark.daily) for name in QUICK]
-)
-def test_a_few_studies_a_day_run_at_quick_scale(name, tmp_path):
-    """Others every day; all of them with --everything."""
-    start = time.process_time()
-    done = dlntheory(name, "--out", tmp_path, "--json")
-    assert done.exit_code == 0, done.stderr
-    record = json.loads(done.stdout)
-    assert record["finished"] == record["cells"] > 0
-    assert time.process_time() - start < MINUTE
-    assert (tmp_path / f"{name}.png").is_file()

@@ -14,8 +14,7 @@ import pytest
 from image_files import draw, write_mnist
 from PIL import Image
 
-from dlntheory.pcn.data.bundled import BUNDLED
-from dlntheory.pcn.data.catalogue import SOURCES, check_name, load_dataset
+from dlntheory.pcn.data.catalogue import load_dataset
 from dlntheory.pcn.data.cifar import CIFAR10, CIFAR100
 from dlntheory.pcn.data.mnist import IDX_PARTS, find_any
 from dlntheory.pcn.data.pictures import CIFAR10_CLASSES
@@ -347,61 +346,3 @@ def test_pictures_without_a_class_are_not_left_out(tmp_path):
     (tmp_path / "wnids.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"no wnids\.txt"):
         load_dataset("tiny-imagenet", tmp_path)
-
-
-# -- The catalogue ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_missing_data_give_the_command(name, tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"To get {name}:") as refusal:
-        load_dataset(name, tmp_path / "nowhere")
-    assert "curl" in str(refusal.value) or name == "cifar10-jpeg"
-    with pytest.raises(ValueError, match="`data_dir` is missing"):
-        check_name(name, None)
-
-
-def test_unknown_data():
-    with pytest.raises(ValueError, match=r"wanted one of digits, .*mnist"):
-        load_dataset("minst")
-    with pytest.raises(TypeError, match="`data`"):
-        check_name(3, None)
-
-
-@pytest.mark.filterwarnings("error")
-def test_small_copy_is_reported(tmp_path):
-    write_mnist(tmp_path)
-    with pytest.warns(UserWarning, match="6 training and 4 test samples; mnist has 60000"):
-        load_dataset("mnist", tmp_path)
-
-
-@pytest.mark.parametrize("name", BUNDLED)
-def test_bundled_data_are_always_the_same(name):
-    data, again = load_dataset(name), load_dataset(name)
-    np.testing.assert_array_equal(data.train.samples, again.train.samples)
-    assert set(data.train.labels) == set(data.test.labels) == set(range(data.classes))
-
-
-def test_openml(monkeypatch):
-    import sklearn.datasets
-
-    def fetch(name, **options):
-        if name != "small":
-            raise sklearn.datasets._openml.OpenMLError("no such data set")
-        return np.arange(20).reshape(10, 2), np.array(["b", "a"] * 5)
-
-    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
-    data = load_dataset("openml:small")
-    assert (len(data.train), len(data.test), data.classes) == (8, 2, 2)
-    with pytest.raises(ValueError, match=r"OpenML's data set 'other' cannot be used"):
-        load_dataset("openml:other")
-
-
-REAL = Path(__file__).parents[3] / "shared" / "data" / "mnist"
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the files of MNIST are not in ../shared/data/mnist")
-@pytest.mark.filterwarnings("error")
-def test_mnist_itself():
-    data = load_dataset("mnist", REAL)
-    assert np.bincount(data.train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

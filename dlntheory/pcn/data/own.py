@@ -15,7 +15,7 @@ WHOLE = ("x", "y")
 CHANNELS = (1, 3, 4)
 """How many channels the images of files have."""
 LOST = 0.01
-"""What 32 bits may change in a feature, as a share of its deviation."""
+"""The largest change of a feature by rounding to 32 bits, as a share of its deviation."""
 CLASSES = "wanted one class per sample: whole numbers, words, or rows with a single 1"
 WANTED = f"wanted arrays {' and '.join(WHOLE)}, or {', '.join(SPLIT)}"
 

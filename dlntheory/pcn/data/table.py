@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 INDEX_NAMES = ("", "unnamed: 0")
-"""What the first column is called, in lower case, where a table was written with the numbers of its lines."""
+"""Names, in lower case, of a first column that numbers the lines."""
 LARGEST = 2**53
 """Whole numbers up to here are told apart in any notation."""
 

@@ -59,7 +59,7 @@ class Batch(NamedTuple):
     y: Array
     epoch: Any
     memory: Any
-    """What the batches before left to the initial states."""
+    """Memory of earlier batches, for the initial states."""
     keys: Keys
     observed: Any = None
 
