@@ -23,6 +23,7 @@ from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import find_any, fingerprint
 from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.report.style import entitle, head, legend_below, new_figure, positive, styled, whole_ticks
 from dlntheory.report.training_pictures import ramp
@@ -78,7 +79,8 @@ def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict
         epochs=config["epochs"], batch_size=config["batch"], learning_rate=config["learning_rate"],
         seed=seed, precision=config["precision"],
     )  # fmt: skip
-    records = [record for record in run_training(training, folder, resume=True) if record["kind"] == "epoch"]
+    for _ in run_training(training, folder, resume=True):
+        pass
     _, network = read_run(folder)
     data = read_data(training)
     preparation = Preparation.of(data, Augmentation(), network.input_shape, config["precision"])
@@ -90,7 +92,7 @@ def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict
         "energy": energies,
         "energy_of_samples": np.asarray(relax(network, x[:count], y[:count], training.make_algorithm()).energy[-1]),
         "linear": linear_theory(network, x[:count], y[:count], config["steps"], rate),
-        "accuracy": max((record["test_accuracy"] for record in records), default=np.nan),
+        "accuracy": max(record["test_accuracy"] for record in read_epochs(folder)),
     }
 
 

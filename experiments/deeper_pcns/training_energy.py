@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from dlntheory.pcn.choices.updates import Backpropagation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.divergence import DivergedError
-from dlntheory.pcn.runs.metrics import read_metrics
+from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_data, run_training
 from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
@@ -75,7 +75,7 @@ def train(config: TrainingConfig, folder: Path) -> list[dict[str, Any]]:
             pass
     except DivergedError as error:
         print(error)
-    return [record for record in read_metrics(folder / "metrics.jsonl") if record["kind"] == "epoch"]
+    return read_epochs(folder)
 
 
 def meaning(options: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.pcn.data.catalogue import SOURCES
 from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_run, run_training
 
 Arrays = Mapping[str, np.ndarray]
@@ -26,9 +27,10 @@ def kept(folder: Path, name: str, compute: Callable[[Path], Arrays]) -> Arrays:
 
 
 def trained(config: TrainingConfig, folder: Path) -> tuple[object, list[dict[str, object]]]:
-    """The network of a training, which goes on with what is in ``folder``, and the records of its epochs."""
-    records = [record for record in run_training(config, folder, resume=True) if record["kind"] == "epoch"]
-    return read_run(folder)[1], records
+    """The network of a training, which goes on with what is in ``folder``, and the records of all its epochs."""
+    for _ in run_training(config, folder, resume=True):
+        pass
+    return read_run(folder)[1], read_epochs(folder)
 
 
 def data_in(folder: Path | None) -> dict[str, str]:

@@ -13,8 +13,7 @@ from dlntheory.pcn.data.catalogue import SOURCES
 from dlntheory.pcn.data.dataset import Dataset
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.divergence import DivergedError
-from dlntheory.pcn.runs.folder import METRICS
-from dlntheory.pcn.runs.metrics import read_metrics
+from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import OF_DATA, read_data, run_training
 
 from ..parts import alone
@@ -108,8 +107,7 @@ def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
                 pass
     except DivergedError as error:
         diverged = str(error).partition("\n")[0]
-    epochs = [record for record in read_metrics(folder / METRICS) if record["kind"] == "epoch"]
-    return configuration("", place=cell.place, seed=cell.seed, config=cell.config.as_json(), epochs=epochs,
+    return configuration("", place=cell.place, seed=cell.seed, config=cell.config.as_json(), epochs=read_epochs(folder),
                          diverged=diverged)  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dlntheory import pcn
 from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
-from dlntheory.pcn.runs.run import read_data
+from dlntheory.pcn.runs.run import read_data, run_training
 from experiments import results
 from experiments.benchmarking_pcns import inference_energy
 from experiments.deeper_pcns import training_energy
@@ -64,6 +64,32 @@ def test_networks_and_inference_of_the_figure_have_the_precision_that_its_config
     energies = inference_energy.run(config)["energy"]
     assert config["precision"] == inference_energy.DTYPE == "float64" == energies.dtype
     assert (energies != energies.astype("float32"))[energies > 0].all()
+
+
+def test_an_interrupted_figure_of_trained_networks_gives_the_same_numbers(tmp_path, monkeypatch):
+    """The accuracies of the epochs before the interruption count as well."""
+    sizes = {"width": 4, "epochs": 3, "rates": [0.1], "samples": 2, "seeds": 1}
+    monkeypatch.setattr(inference_energy, "QUICK", sizes)
+    config = inference_energy.configure(True, "leaky_relu", 0)
+    whole = inference_energy.run(config, folder=tmp_path / "whole")
+    interruptions = iter([True, False, False])
+
+    def train(training, folder, resume):
+        epochs = run_training(training, folder, resume)
+        for record in epochs:
+            yield record
+            if record["kind"] == "epoch" and next(interruptions):
+                epochs.close()
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(inference_energy, "run_training", train)
+    with pytest.raises(KeyboardInterrupt):
+        inference_energy.run(config, folder=tmp_path / "cut")
+    cut = inference_energy.run(config, folder=tmp_path / "cut")
+    again = inference_energy.run(config, folder=tmp_path / "cut")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(cut[name], array)
+        np.testing.assert_array_equal(again[name], array)
 
 
 @pytest.mark.parametrize(("place", "name"), [("mine", "mine"), ("root/MNIST/raw", "MNIST"), ("kmnist", "kmnist")])

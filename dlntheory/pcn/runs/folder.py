@@ -9,7 +9,7 @@ from ...files.provenance import provenance
 from ...numerics.extras import require
 from .checkpoints import Checkpoints
 from .config import TrainingConfig
-from .metrics import Metrics
+from .metrics import Metrics, read_metrics
 
 CONFIG, METRICS, SUMMARY, CHECKPOINTS = "config.json", "metrics.jsonl", "summary.json", "checkpoints"
 PACKAGES = ("optax", "orbax-checkpoint")
@@ -50,6 +50,11 @@ def read_config(path: Path) -> TrainingConfig:
         raise FileNotFoundError(f"{path} has no {CONFIG}; wanted the folder of a run.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path / CONFIG} is damaged: {error}") from error
+
+
+def read_epochs(path: Path) -> list[dict[str, Any]]:
+    """The records of a run's epochs, before an interruption and after it."""
+    return [record for record in read_metrics(path / METRICS) if record["kind"] == "epoch"]
 
 
 def check_folder(path: Path, config: TrainingConfig, resume: bool) -> None:

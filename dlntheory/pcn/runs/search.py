@@ -14,8 +14,7 @@ from ...numerics.extras import require
 from ..data.dataset import Dataset
 from .config import TrainingConfig
 from .divergence import DivergedError
-from .folder import CHECKPOINTS, METRICS
-from .metrics import read_metrics
+from .folder import CHECKPOINTS, read_epochs
 from .run import read_data, run_training
 from .spaces import Choice, Dimension, search_space
 
@@ -119,9 +118,7 @@ class Search:
             raise
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         judged = f"{config.judge}_accuracy"
-        best = max(
-            (each for each in read_metrics(folder / METRICS) if each["kind"] == "epoch"), key=lambda each: each[judged]
-        )
+        best = max(read_epochs(folder), key=lambda each: each[judged])
         trial.set_user_attr("test", best["test_accuracy"])
         return max(0.0, best[judged])
 
