@@ -1,7 +1,20 @@
-"""Slow, obvious twins of `dlntheory.random_networks`: dense recursions as printed, and networks of drawn weights."""
+"""Slow, obvious twins of `dlntheory.random_networks`: dense recursions as printed, networks of drawn weights; layers."""
+
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq
+
+PRINTED = 5.1e-5
+"""Half a unit of the fourth decimal, and some rounding."""
+
+
+def square(kind, scale, depth, n=256):
+    return [(kind, n, n, scale / n)] * depth
+
+
+def chain(kind, widths, variance):
+    return [(kind, a, b, variance(a, b)) for a, b in pairwise(widths)]
 
 
 def sym(u, w):

@@ -1,6 +1,6 @@
 """`dlntheory train` and `dlntheory search`: exit codes, files, JSON, resumption and refusals.
 
-Oracle: the runs that `tests/pcn/test_training_runs.py` checks, and the tables of the papers.
+Oracle: the runs that `tests/pcn/test_training_*.py` check, and the tables of the papers.
 """
 
 import dataclasses

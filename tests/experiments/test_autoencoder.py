@@ -27,7 +27,7 @@ from experiments.sample_efficiency.curves import kept
 
 
 def backpropagate(weights, x):
-    """The updates of an autoencoder for one batch, a row a sample, and the prediction."""
+    """The updates of an autoencoder for one batch, one row per sample, and the prediction."""
     states = [x]
     for weight in weights[:-1]:
         states.append(np.maximum(states[-1] @ weight.T, 0))

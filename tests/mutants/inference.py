@@ -75,7 +75,7 @@ MUTANTS = (
         of_file("test_inference_spectrum", "test_a_step_is_stable_up_to_the_limit_however_little_is_known_of_it"),
     ),
     Mutant(
-        "inference/propagation.py", "energy that loses γ once a layer",
+        "inference/propagation.py", "energy that loses γ once per layer",
         "shares[None] ** 2", "shares[None]",
         of_file("test_inference_schedules", "test_energy_that_has_just_arrived_is_exact"),
     ),

@@ -80,7 +80,7 @@ MUTANTS = (
         of_file("test_pcn_rescaling", "test_nonlinear_networks_sample_by_sample"),
     ),
     Mutant(
-        "pcn/choices/algorithms.py", "an incremental update that steps once a batch",
+        "pcn/choices/algorithms.py", "an incremental update that steps once per batch",
         "return self.steps if isinstance(self.update, Incremental) else 1", "return 1",
         of_file("test_training_runs", "test_the_learning_rate_falls_over_all_steps_of_the_optimiser"),
     ),

@@ -154,7 +154,7 @@ def test_learning_at_arrival_is_backpropagation_in_a_chain():
 @pytest.mark.parametrize("kind", ["standard", "frozen"])
 @pytest.mark.parametrize("unrolled", [0, 1000])
 def test_running_moments(kind, unrolled, monkeypatch):
-    """Standard ones move with every evaluation, the first pass and inference included; frozen ones once a batch."""
+    """Standard ones move with every evaluation, the first pass and inference included; frozen ones once per batch."""
     monkeypatch.setattr(inference, "UNROLLED", unrolled)
     net, steps = small(kind), 4
     x, y = naive.batch(net, size=3)

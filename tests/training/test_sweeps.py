@@ -36,7 +36,7 @@ SMALL = ["bp", "pc"]
 
 
 def problem(seeds=2, batch=BATCH, noise=0.0, widths=WIDTHS):
-    """Networks, minibatches and maps, one a seed."""
+    """Networks, minibatches and maps, one per seed."""
     draw = np.random.default_rng(0)
     nets = [dln.LinearNetwork.random(widths, "norm_preserving", key=seed) for seed in range(seeds)]
     maps = draw.normal(size=(seeds, widths[-1], widths[0])) / 2
