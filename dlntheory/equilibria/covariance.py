@@ -62,7 +62,7 @@ def backward_covariance(maps: Sequence[Matrix], covariances: Covariances) -> Mat
 
 
 def multiplications(layers: Sequence[Layer]) -> tuple[Size, Size]:
-    """How many multiplications the forward and the backward order take."""
+    """The numbers of multiplications that the forward and the backward order take."""
     outputs = layers[-1].out_size
     forward = sum(each.work * (each.in_size + each.out_size) for each in layers[1:])
     backward = sum(outputs * (each.work + outputs * each.in_size) for each in layers[1:])

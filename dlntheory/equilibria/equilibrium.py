@@ -30,9 +30,9 @@ SOLVERS: tuple[str, ...] = get_args(Solver)
 REFUSED = 1e-3
 """Activities whose estimated relative error is larger are refused."""
 STEPS = 120
-"""How many steps of conjugate gradients ``"auto"`` reckons with."""
+"""The number of conjugate-gradient steps that ``"auto"`` assumes."""
 NARROW = 16
-"""Products with fewer columns count as with so many: most of their time goes into reading the weights."""
+"""Products with fewer columns are counted as if they had this many: reading the weights takes most of their time."""
 LARGEST = 2**27
 """Numbers in the largest matrix of a layer that ``"auto"`` decomposes: a gibibyte in double precision."""
 
@@ -200,7 +200,7 @@ def cheapest_route(layers: tuple[Layer, ...], samples: int | None = None) -> str
 
 
 def fits_explicitly(layers: tuple[Layer, ...]) -> bool:
-    """Whether the routes that need explicit matrices of the layers are possible: the largest that they decompose."""
+    """Whether every layer's explicit matrix is small enough for the routes that decompose it."""
     return all((layer.in_size + layer.out_size) ** 2 <= LARGEST for layer in layers)
 
 

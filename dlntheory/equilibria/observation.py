@@ -179,7 +179,7 @@ def masked_matrix(matrix: Matrix, known: Array) -> Matrix:
 
 
 def by_pattern(function: Callable[[Problem, Any], tuple[Own, Shared]], observation: Observation) -> tuple[Own, Shared]:
-    """Evaluate a function once for each mask: its results per sample, and its results per mask, one for each sample.
+    """Evaluate a function once per mask; its results per sample, and its results per mask, repeated for each sample.
 
     The function takes a problem and a mask ``(n_L,)`` or ``None``; with one mask for all, its results come as they are.
     """
@@ -199,7 +199,7 @@ def by_pattern(function: Callable[[Problem, Any], tuple[Own, Shared]], observati
 def _by_pattern(
     function: Callable[[Problem, Any], tuple[Own, Shared]], problem: Problem, observed: np.ndarray
 ) -> tuple[Own, Shared]:
-    """Once for each mask that occurs."""
+    """Evaluate once for each mask that occurs."""
     patterns, which = np.unique(observed, axis=0, return_inverse=True)
     which = which.reshape(-1)
     groups = [np.flatnonzero(which == index) for index in range(len(patterns))]

@@ -29,7 +29,7 @@ from .covariance import Covariances, backward_covariance, backward_is_cheaper, f
 
 
 class Solution(NamedTuple):
-    """The solution, for each sample an estimate of the relative error of its activities, and how many steps it took."""
+    """The solution, an estimate of the relative error of each sample's activities, and the number of steps taken."""
 
     weighted_errors: tuple[Matrix, ...]
     hidden: tuple[Matrix, ...]
@@ -45,7 +45,7 @@ def scale_all(covariances: Covariances, columns: Columns) -> list[Matrix]:
 def solve_by_covariance(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
 ) -> tuple[list[Matrix], list[Matrix]]:
-    r"""Solve the system through ``S λ = −z_L``, with ``z_L`` where the network ends without the multiplier.
+    r"""Solve the system through ``S λ = −z_L``, with ``z_L`` the end of the forward sweep without the multiplier.
 
     Runs on arrays and on SymPy matrices.
 
@@ -77,7 +77,7 @@ class ThroughCovariance:
 
 
 def _drift(layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None) -> Matrix:
-    """``z_L`` where the network ends without the multiplier."""
+    """``z_L``, the end of the forward sweep without the multiplier."""
     pushed = None
     if forces is not None:
         pushed = scale_all(covariances, backward_sweep(layers, 0 * offsets[-1], forces))
@@ -108,7 +108,7 @@ def covariance_route(
 
 
 def _missed(activities: Columns, offsets: Columns, forces: Columns | None) -> Array:
-    """How far the forward sweep ends from the clamp, of each sample."""
+    """The distance of the forward sweep's end from the clamp, of each sample."""
     return _norms([activities[-1]]) / _size(offsets, forces)
 
 
@@ -117,7 +117,7 @@ def conjugate_gradient_route(
 ) -> Solution:
     r"""Solve ``S λ = −z_L`` without forming ``S``, in units of ``Σ_L``; the clamp measures the error.
 
-    ``P S Pᵀ = I + P D Dᵀ Pᵀ`` with ``Σ_L⁻¹ = Pᵀ P``, so at most as many eigenvalues as ``D Dᵀ`` has are not one.
+    ``P S Pᵀ = I + P D Dᵀ Pᵀ`` with ``Σ_L⁻¹ = Pᵀ P``, so at most ``rank D`` eigenvalues differ from one.
     ``I + DᵀD``, the Hessian in error coordinates, shares them: both take the same steps, this one on shorter vectors.
     """
     whitener = hessian.whiteners(layers[-1:], covariances[-1:])[0]
@@ -203,7 +203,7 @@ def _resolved(
     forces: Columns | None,
     hidden: Columns,
 ) -> list[Array]:
-    r"""The errors, of each layer and sample the more accurate of two: by subtraction, or swept down from the next.
+    r"""The errors by subtraction or swept down from the next layer, whichever is more accurate, by layer and sample.
 
     A subtraction loses the digits of an error far smaller than its activity; a sweep amplifies what rounding left
     of the error above. Both losses are estimated on the way down, the amplification by a random vector's.

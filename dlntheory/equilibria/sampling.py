@@ -32,7 +32,7 @@ def sample_activities(
     Args:
         net: the network, ``L`` layers.
         x: one input ``(n_0,)`` for all draws, or one per draw, ``(count, n_0)``; ``None`` with a prior.
-        count: how many draws; ``None`` for one per input.
+        count: the number of draws; ``None`` for one per input.
         key: an integer seed or a NumPy generator, or a JAX random key.
         covariances: ``None`` for identities, or ``L`` entries, each a positive scalar or a symmetric positive
             definite ``(n_l, n_l)`` matrix.
@@ -69,7 +69,7 @@ def sample_activities(
 
 
 def _as_draws(count: Any, x: Any) -> int:
-    """How many draws: as asked for, and as many as there are inputs."""
+    """The number of draws: as asked for, or as many as there are inputs."""
     inputs = None if x is None or x.ndim == 1 else len(x)
     if count is None:
         return 1 if inputs is None else inputs
