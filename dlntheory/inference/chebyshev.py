@@ -24,11 +24,11 @@ FEWEST, MOST = 64, 2**16
 BETWEEN = np.concatenate(
     [np.geomspace(1e-9, 0.1, 60), np.pi - np.geomspace(1e-9, 0.1, 60), np.pi * (np.arange(120) * (5**0.5 - 1) / 2 % 1)]
 )
-"""Angles where a series is compared with what it stands for: some near both ends, some anywhere."""
+"""Angles at which a series is compared with its function: some near both ends, some anywhere."""
 
 
 class Series(NamedTuple):
-    """Chebyshev coefficients that count, by how much their sum is off, and whether more of them would not help."""
+    """The Chebyshev coefficients that matter, the error of their sum, and whether more of them would not help."""
 
     coefficients: np.ndarray
     lost: float
@@ -60,7 +60,7 @@ def series(descent: Descent, steps: int, interval: tuple[float, float]) -> tuple
 
 
 def truncated(values: np.ndarray, between: np.ndarray, epsilon: float, unit: float) -> Series:
-    """A series from values at the nodes, ends included; what is lost is measured at the angles between them, too."""
+    """A series from values at the nodes, ends included; its error is measured between the nodes too."""
     from scipy.fft import dct
 
     if not np.isfinite(values).all():

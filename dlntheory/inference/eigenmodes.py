@@ -66,7 +66,7 @@ class InferenceModes(Record):
         key: as in `simulate_inference`.
 
     Attributes:
-        eigenvalues: of the Hessian, ascending, ``(N,)``.
+        eigenvalues: the eigenvalues of the Hessian, ascending, ``(N,)``.
         eigenvectors: its columns, ``(N, N)``.
 
     Raises:
@@ -160,7 +160,7 @@ def as_descent(
 
 
 def is_early(descent: Descent, steps: int) -> bool:
-    """Whether so few steps are simulated."""
+    """Whether there are so few steps that inference is simulated."""
     return steps <= max(EARLY, 2 * len(descent.problem.layers))
 
 

@@ -22,7 +22,7 @@ class LangevinLaw(Record):
 
     Attributes:
         covariances: the stationary covariance of every hidden layer, each ``(n_l, n_l)``.
-        bias: how much of it is the step's error: the stationary covariance minus the posterior's, positive definite.
+        bias: the step's error, the stationary covariance minus the posterior's; positive definite.
         stability_limit: ``2 (1 + m) / λ_max``, the step size from which on the dynamics diverges.
         autocorrelation_time: the integrated autocorrelation time ``1 + 2 Σ_t ρ_t``, in steps, of the slowest
             eigendirection of ``H``: so many steps count as one independent sample.

@@ -115,7 +115,7 @@ class Iterate(NamedTuple):
 
 
 def repeat(steps: Any, body: Callable[[Any, Any], Any], state: Any, like: Any) -> Any:
-    """The state after ``state = body(turn, state)`` for each of so many turns; ``like`` says of which kind it is."""
+    """The state after ``state = body(turn, state)`` for each of so many turns; ``like`` has the state's kind."""
     if is_jax(like):
         import jax
 
@@ -173,7 +173,7 @@ def precisions_at(chain: FreeChain, settings: Settings, time: Any, steps: Any) -
 def _unfinished(
     chain: FreeChain, tolerance: Array, coordinates: Coordinates, steps: Any
 ) -> Callable[[Any, Hidden], Array]:
-    """Whether a loop with a tolerance goes on: by its own gradient, then, once that is small, by the activities'."""
+    """Whether a loop goes on: by its own gradient and, once that is within tolerance, by the activities' gradient."""
     reference = reference_norm(chain)
 
     def unfinished(time: Any, gradient: Hidden) -> Array:

@@ -1,4 +1,4 @@
-"""How a relaxation ended: the index that its status holds, a word, and a sentence."""
+"""The ends of a relaxation: the index that its status holds, a word, and a sentence."""
 
 import enum
 

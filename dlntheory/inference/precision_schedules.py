@@ -63,7 +63,7 @@ class Decaying(Schedule):
     one over the times from ``L − l`` to ``T``.
 
     Args:
-        k: how fast it decays, not negative.
+        k: the rate of the decay, not negative.
 
     Raises:
         ValueError: for a negative or infinite ``k``.

@@ -1,4 +1,4 @@
-r"""How the output's error travels down the network, to leading order in the step size, and under spiking precision.
+r"""The output's error on its way down the network, to leading order in the step size, and under spiking precision.
 
 From a forward start only the output has an error. Each step of gradient descent carries a share ``γ`` of every error
 one layer down, so it reaches layer ``l`` at time ``L − l``, and after ``T`` steps ``ε_l ≈ γ^{L−l} C(T, L−l) D_lᵀ r``,

@@ -26,7 +26,7 @@ from .outcomes import Outcome
 
 STARTS = ("forward", "zero", "random")
 GROWTH = 1e3
-"""A residual that has grown so much diverges, where no stability limit says so beforehand."""
+"""The growth of a residual that counts as divergence, where no stability limit predicts it."""
 
 
 class FreeChain(NamedTuple):
@@ -132,7 +132,7 @@ class Measured(NamedTuple):
 
 
 def measure(chain: FreeChain, precisions: Precisions, hidden: Sequence[Matrix]) -> Measured:
-    """Errors, energies and how far from stationary."""
+    """Errors, energies, and the residual of stationarity."""
     errors = prediction_errors(chain.layers, hidden, chain.output)
     weighted = scale_all(precisions, errors)
     energies = [column_products(*pair) / 2 for pair in zip(errors, weighted, strict=True)]

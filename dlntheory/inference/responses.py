@@ -54,7 +54,7 @@ def power(matrices: Float[Array, "3 3 *N"], bits: Array) -> Float[Array, "3 3 *N
 
 
 def units(matrices: Float[Array, "3 3 *N"]) -> Float[Array, "3 3 *N"]:
-    """As many unit matrices."""
+    """A unit matrix for each of the matrices."""
     xp = namespace(matrices)
     unit = xp.eye(3, dtype=matrices.dtype).reshape(3, 3, *(1,) * (matrices.ndim - 2))
     return xp.broadcast_to(unit, matrices.shape)
@@ -83,7 +83,7 @@ def product(left: Array, right: Array) -> Array:
 
 
 def read(powers: Float[Array, "3 3 *N"]) -> Responses:
-    """From ``u_{−1} = u_0`` the first two columns act alike."""
+    """The responses, from the powers: as ``u_{−1} = u_0``, the first two columns are added."""
     return Responses(powers[0, 0] + powers[0, 1], powers[0, 2])
 
 

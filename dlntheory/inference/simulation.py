@@ -40,11 +40,11 @@ def simulate_inference(
         net: the network.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
-        steps: how many steps, or at most how many with a ``tolerance``; zero returns the start.
+        steps: the number of steps, with a ``tolerance`` the largest; zero returns the start.
         step_size: ``γ``, positive. Conjugate gradients ignore it; it multiplies Newton's step, 1 by default.
         momentum: ``μ``, from 0 to 1; with ``"gradient"``, ``"nesterov"`` and ``"error_coordinates"``.
         start: ``"forward"`` (the feedforward pass), ``"zero"``, ``"random"`` (standard normal), or ``L + 1``
-            activities shaped like ``relaxation.activities``, of which those that are clamped do not matter.
+            activities shaped like ``relaxation.activities``, the clamped ones of which do not matter.
         covariances: as in `equilibrium`.
         nudge: as in `equilibrium`; with `SoftOutput` the output's activity moves too.
         schedule: ``None`` or ``"unit"``; `Spiking` or ``"spiking"``; `Decaying`; or covariances by time and layer,

@@ -104,7 +104,7 @@ class Spectrum(Record):
         return agree(spectrum=self, step_size=step_size, momentum=as_real("momentum", momentum, dtype))
 
     def steps_to(self, tolerance: Any, step_size: Any = None, momentum: Any = 0.0) -> Any:
-        r"""After how many steps every mode has at most ``tolerance`` of its start left.
+        r"""The number of steps after which every mode has at most ``tolerance`` of its start left.
 
         The bound ``ρᵀ`` without momentum is reached by the extreme modes; with momentum, ``ρᵀ (1 + T (1 + ρ))`` is
         reached at the best momentum only, and otherwise on the safe side.
@@ -150,7 +150,7 @@ def _rate(spectrum: Spectrum, step_size: Array, momentum: Array) -> Float[Array,
 
 @compiled
 def _steps_to(tolerance: Array, rate: Array, momentum: Array) -> Float[Array, ""]:
-    """After how many steps ``ρᵀ (1 + T (1 + ρ))``, or ``ρᵀ`` without momentum, is at most the tolerance."""
+    """The number of steps after which ``ρᵀ (1 + T (1 + ρ))``, or ``ρᵀ`` without momentum, is at most the tolerance."""
     xp = namespace(rate)
     polynomial = xp.where(momentum > 0, 1 + rate, xp.zeros_like(rate))
     steps = xp.maximum(xp.log(tolerance) / xp.log(rate), xp.zeros_like(rate))
