@@ -1,4 +1,4 @@
-"""How well the prediction change by an update is aligned with the residual."""
+"""The alignment of an update's prediction change with the residual."""
 
 from typing import Any, Unpack
 

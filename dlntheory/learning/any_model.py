@@ -28,7 +28,7 @@ def update_prediction_change(
     Args:
         f: the model, ``f(params, x)``, differentiable by JAX; a row of its result is the prediction for one sample.
         params: a pytree, or any part of a model, such as a dictionary of arrays or an Equinox module.
-        x: what ``f`` takes, a batch.
+        x: a batch as ``f`` takes it.
         update: a pytree like ``params``, to be added to it (minus the gradient, for gradient descent). ``None`` for
             an entry, or for a whole branch, leaves it where it is.
         learning_rate: ``None`` for continuous time, or the learning rate ``η`` of a finite step.

@@ -33,8 +33,8 @@ def relaxed_weight_updates(
 
     Args:
         net: the network that relaxed.
-        relaxation: what `simulate_inference` or `finite_time_activities` returned.
-        rescaling: as in `weight_updates`, with the relaxation's activities for those at equilibrium.
+        relaxation: the result of `simulate_inference` or `finite_time_activities`.
+        rescaling: as in `weight_updates`, with the relaxation's activities in place of the equilibrium's.
         forward: whether to take forward updates, ``Σ_l⁻¹ (x_l − x̂_l) φ_l(x̂_{l−1})ᵀ``.
 
     Returns:
@@ -184,7 +184,7 @@ def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: 
 
 @compiled
 def _state(problem: Problem, activities: tuple[Array, ...], errors: tuple[Array, ...], forward: bool) -> State:
-    """Errors and activities as columns; of a forward update, moves from the feedforward pass and its activities."""
+    """Errors and activities as columns; for a forward update, moves from the feedforward pass, and its activities."""
     predicted = feedforward(problem.layers, as_columns(problem.x))
     columns, weighted = tuple(map(as_columns, activities)), tuple(map(as_columns, errors))
     if forward:

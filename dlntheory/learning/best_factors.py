@@ -127,7 +127,7 @@ class FactorMap(Record):
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """The shape of each factor: square, as large as the extended weight has columns, one for each group."""
+        """The shape of each factor: square, with a row per column of the extended weight, and one factor per group."""
         return [(*change.shape[:-2], change.shape[-1], change.shape[-1]) for change in self.changes]
 
     @property

@@ -36,7 +36,7 @@ from .updates import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, p
 Part = Literal["singular", "symmetric"]
 PARTS: tuple[str, ...] = get_args(Part)
 BLOCK = 256
-"""How many columns of an explicit matrix are computed at once."""
+"""The number of columns of an explicit matrix that are computed at once."""
 
 
 class UpdateKernel(Record):
@@ -126,7 +126,7 @@ class UpdateKernel(Record):
         kernel of predictive coding is not symmetric.
 
         Args:
-            count: how many, by Lanczos's iteration with products alone; ``None`` for all, from the matrix.
+            count: their number, by Lanczos's iteration with products alone; ``None`` for all, from the matrix.
             part: ``"singular"``, or ``"symmetric"``, the eigenvalues of ``(K + Kᵀ) / 2``.
 
         Returns:
@@ -336,7 +336,7 @@ def _values(matrix: Float[Array, "N N"], part: str) -> Float[Array, " N"]:
 
 
 def _lanczos(kernel: UpdateKernel, count: int, part: str) -> np.ndarray:
-    """The largest by products alone, always from the same start."""
+    """The largest values by products alone, always from the same start."""
     from scipy.sparse.linalg import LinearOperator, eigsh, svds
 
     y = kernel.problem.y

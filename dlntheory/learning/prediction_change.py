@@ -1,4 +1,4 @@
-r"""How an update changes the prediction, in continuous time or by a finite step."""
+r"""The change of the prediction by an update, in continuous time or by a finite step."""
 
 from typing import Any, Unpack
 
