@@ -57,7 +57,7 @@ class Chain(Layer):
 
     @property
     def learn_bias(self) -> bool:
-        """Whether one of them is learned."""
+        """Whether one of the biases is learned."""
         return any(layer.learn_bias for layer in self.layers)
 
     @property
@@ -89,7 +89,7 @@ class Chain(Layer):
 
     @property
     def work(self) -> Size:
-        """How many multiplications `apply` takes for one column."""
+        """The number of multiplications that `apply` takes for one column."""
         return sum(layer.work for layer in self.layers)
 
     def bind(self, shape: Shape) -> "Chain":
@@ -118,11 +118,11 @@ class Chain(Layer):
         return namespace(x).concatenate(updates)
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
-        """How the output moves, to first order."""
+        """The change of the output, to first order."""
         return first_order_change(self.layers, self._parts(change), feedforward(self.layers, x))
 
     def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
-        """How the output moves in a finite step of all weights."""
+        """The change of the output in a finite step of all weights."""
         return finite_change(self.layers, self._parts(change), feedforward(self.layers, x), learning_rate)
 
     def jacobian(self, downstream: Matrix, x: Matrix) -> Matrix:

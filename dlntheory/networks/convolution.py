@@ -37,7 +37,7 @@ class Convolution(Layer):
 
     @abc.abstractmethod
     def geometry_at(self, shape: Shape) -> Geometry:
-        """How they move over images of a shape."""
+        """The geometry of the filters on images of a shape."""
 
     @property
     def weight(self) -> Matrix:
@@ -46,7 +46,7 @@ class Convolution(Layer):
 
     @property
     def geometry(self) -> Geometry:
-        """How the filters move."""
+        """The geometry of the filters on the layer's images."""
         return self.geometry_at(self.in_shape)
 
     def bind(self, shape: Shape) -> "Convolution":
@@ -75,7 +75,7 @@ class Convolution(Layer):
 
     @property
     def positions(self) -> int:
-        """At how many positions the filters are used."""
+        """The number of positions at which the filters are used."""
         return math.prod(self.out_shape[1:])
 
     @property
@@ -85,7 +85,7 @@ class Convolution(Layer):
 
     @property
     def work(self) -> int:
-        """How many multiplications `apply` takes for one column."""
+        """The number of multiplications that `apply` takes for one column."""
         return self.positions * math.prod(self.filters.shape)
 
     def apply(self, x: Matrix) -> Matrix:
@@ -124,7 +124,7 @@ class Convolution(Layer):
         return with_fields(self, kernel=weight)
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
-        """How the output at ``x`` moves when the extended weight moves by ``change``."""
+        """The change of the output at ``x`` when the extended weight moves by ``change``."""
         filters, bias = self._filters_of(change)
         moved = self._moved(filters, x)
         return moved if bias is None else moved + bias.repeat(self.positions)[:, None]
@@ -161,7 +161,7 @@ class Conv2d(Convolution):
         kernel: ``(C_out, C_in / groups, k_h, k_w)``.
         stride: ``s``, a number or ``(vertical, horizontal)``.
         padding: ``q``, zeros around the image.
-        groups: of channels, that see only their own inputs.
+        groups: the number of groups of channels, each of which sees its own inputs only.
         bias: ``(C_out,)`` or ``None``.
         learn_bias: whether the bias is learned (a learned bias that is not given starts at zero) or fixed.
 
@@ -199,7 +199,7 @@ class Conv2d(Convolution):
         return self.kernel
 
     def geometry_at(self, shape: Shape) -> Geometry:
-        """How the filters move over images of a shape."""
+        """The geometry of the filters on images of a shape."""
         return as_axes(shape, self.kernel.shape[2:], self.stride, self.padding)
 
     def _kernel_of(self, filters: Matrix) -> Matrix:
@@ -211,11 +211,11 @@ class ConvTranspose2d(Convolution):
 
     Args:
         kernel: ``(C_in, C_out / groups, k_h, k_w)``.
-        stride: how far the inputs are put apart.
-        padding: what is cut off around the output.
-        output_padding: rows and columns added at the output's end, below the stride; which of the sizes that the
-            convolution would map to the input's is meant.
-        groups: of channels, that see only their own inputs.
+        stride: the distance at which the inputs are placed.
+        padding: rows and columns that are cut off around the output.
+        output_padding: rows and columns added at the output's end, fewer than the stride: a convolution maps several
+            sizes to the input's, and this chooses one.
+        groups: the number of groups of channels, each of which sees its own inputs only.
         bias: ``(C_out,)`` or ``None``.
         learn_bias: whether the bias is learned (a learned bias that is not given starts at zero) or fixed.
 
@@ -257,7 +257,7 @@ class ConvTranspose2d(Convolution):
         return turned_filters(self.kernel, self.groups)
 
     def geometry_at(self, shape: Shape) -> Geometry:
-        """How the filters move over images of a shape, with zeros between the pixels."""
+        """The geometry of the filters on images of a shape, with zeros between the pixels."""
         window = self.kernel.shape[2:]
         if len(shape) != 3:
             raise ValueError("takes images (channels, height, width)")

@@ -24,7 +24,7 @@ class Folded(Wrapper):
 
     @property
     def work(self) -> Size:
-        """How many multiplications `apply` takes for one column; each map counts one addition per number."""
+        """The number of multiplications that `apply` takes for one column; each map counts one addition per number."""
         return self.inner.work + sum(math.prod(each.in_shape or ()) for each in self.maps)
 
     def bind(self, shape: Shape) -> "Folded":
@@ -49,9 +49,9 @@ def fold(name: str, layers: Sequence[Any], shape: Shape | None) -> tuple[Layer, 
     """Bind layers and fixed maps to their shapes, from the input's to the output's, and fold the maps.
 
     Args:
-        name: what messages call ``layers``.
+        name: the name of ``layers`` in messages.
         layers: layers and fixed maps.
-        shape: of one input; ``None`` if the first layer knows.
+        shape: the shape of one input; ``None`` if the first layer knows.
 
     Returns:
         The layers with weights.

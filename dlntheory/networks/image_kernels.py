@@ -144,7 +144,7 @@ def _bordered(images: Any, geometry: Geometry) -> Any:
 
 
 def _places(axis: Axis) -> tuple[slice, slice]:
-    """Where pixels come to lie along an axis, and which of them are not cut off."""
+    """The new positions of an axis' pixels, and the pixels that are not cut off."""
     first = max(0, -(axis.before // axis.spread))
     last = min(axis.size - 1, (axis.spanned - 1 - axis.before) // axis.spread)
     start = axis.before + first * axis.spread

@@ -50,7 +50,7 @@ class JaxSource(NamedTuple):
     dtype: Any
 
     def split(self, count: int) -> "Sequence[Source]":
-        """One key each."""
+        """A key for each of so many draws."""
         import jax
 
         return [JaxSource(key, self.dtype) for key in jax.random.split(self.key, count)]

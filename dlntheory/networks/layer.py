@@ -81,14 +81,14 @@ class Layer(Record):
 
     @property
     def work(self) -> Size:
-        """How many multiplications `apply` takes for one column."""
+        """The number of multiplications that `apply` takes for one column."""
         return self.in_size * self.out_size
 
     def bind(self, shape: Shape) -> "Layer":
         """The layer for inputs of that shape.
 
         Args:
-            shape: of one input.
+            shape: the shape of one input.
 
         Returns:
             The layer, which knows its shapes.
@@ -130,11 +130,11 @@ class Layer(Record):
         return errors @ self.features(x).T
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
-        """How the layer's output at ``x`` moves when the extended weight moves by ``change``."""
+        """The change of the layer's output at ``x`` when the extended weight moves by ``change``."""
         return change @ self.features(x)
 
     def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
-        """How the layer's output at ``x`` moves in a step ``learning_rate * change`` of the extended weight."""
+        """The change of the layer's output at ``x`` in a step ``learning_rate * change`` of the extended weight."""
         return learning_rate * self.output_change(change, x)
 
     @property

@@ -25,7 +25,8 @@ class LinearNetwork(Record):
         layers: the layers, from the input's to the output's; their shapes must chain. Layers of different
             precision are brought to the highest. Layers without weights, such as `AvgPool2d` and `Flatten`, carry no
             error: they become a part of the next layer with a weight.
-        input_shape: of one input, ``(channels, height, width)`` of an image, where the first layer does not know it.
+        input_shape: the shape of one input, where the first layer does not know it; ``(channels, height, width)`` of an
+            image.
 
     Raises:
         ValueError: for no layers, shapes that do not chain, or a layer without weights at the end.
@@ -102,7 +103,7 @@ class LinearNetwork(Record):
             parameterisation: ``"standard"``, the weights themselves; ``"ntk"``, each weight times ``1/√n_in``; or
                 ``"mupc"``, depth-μP: the first times ``1/√n_0``, those between times ``1/√(n_in L)`` beside a skip,
                 the last times ``1/n_in``. Updates act on the unscaled weights.
-            growth: of ``"pc_aligned"``: ``T`` of `aligned_variances`.
+            growth: the ``T`` of `aligned_variances`, for ``"pc_aligned"``.
             dtype: float32 or float64; with a JAX key JAX's default float if ``None``, otherwise float64.
 
         Returns:

@@ -50,11 +50,11 @@ class Wrapper(Layer):
         return self.inner.weight_update(self.felt(errors), self.seen(x))
 
     def output_change(self, change: Matrix, x: Matrix) -> Matrix:
-        """How the output moves when the extended weight does."""
+        """The change of the output when the extended weight moves."""
         return self.felt(self.inner.output_change(change, self.seen(x)))
 
     def finite_change(self, change: Matrix, x: Matrix, learning_rate: Any) -> Matrix:
-        """How the output moves in a finite step."""
+        """The change of the output in a finite step of the extended weight."""
         return self.felt(self.inner.finite_change(change, self.seen(x), learning_rate))
 
     def moved(self, change: Matrix, learning_rate: Any) -> Layer:

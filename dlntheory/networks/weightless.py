@@ -46,8 +46,8 @@ class AvgPool2d(FixedMap):
     """The mean of every window of an image; zeros of the padding count.
 
     Args:
-        kernel_size: of the window, a number or ``(height, width)``.
-        stride: how far windows are apart; by default the kernel's size.
+        kernel_size: the size of the window, a number or ``(height, width)``.
+        stride: the distance of neighbouring windows; by default the kernel's size.
         padding: zeros around the image.
 
     Raises:
@@ -103,7 +103,7 @@ class Reshape(FixedMap):
     """Samples of another shape, with the same numbers in the same order.
 
     Args:
-        shape: of one sample; one entry may be −1, for what is left.
+        shape: the shape of one sample; one entry may be −1, for what is left.
 
     Raises:
         ValueError: for sizes that are neither positive nor −1, or several of −1.
