@@ -66,7 +66,7 @@ class Activated(eqx.Module):
         self.activation = as_activation(activation)
 
     def __reduce__(self) -> Any:
-        """Pickle JAX's functions by their names: they are not to be found where they say that they are."""
+        """Pickle JAX's functions by their names in this library: Python cannot find them by their own."""
         names = {function: name for name, function in ACTIVATIONS.items()}
         return type(self), (self.layer, names.get(self.activation, self.activation))
 
@@ -77,7 +77,7 @@ class Activated(eqx.Module):
 
     @property
     def learned(self) -> Any:
-        """Which leaves are learned: the layer's weight, and its bias if the layer says so."""
+        """The leaves that are learned: the layer's weight, and its bias if the layer says so."""
         places = [lambda it: it.layer.weight]
         if self.layer.bias is not None and self.layer.learn_bias:
             places.append(lambda it: it.layer.bias)
@@ -101,7 +101,7 @@ def as_activation(activation: Any) -> Activation:
 
 
 def has_kink(activation: Activation) -> bool:
-    """Whether the slope right of zero differs from that left of it."""
+    """Whether the slopes on both sides of zero differ."""
     with jax.ensure_compile_time_eval():
         beside = jnp.asarray(jnp.finfo(jnp.float32).tiny, jnp.float32)
         right, left = (jax.grad(activation)(side) for side in (beside, -beside))

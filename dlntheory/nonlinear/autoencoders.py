@@ -28,7 +28,7 @@ def autoencoder(
         hidden: widths of the encoder; the last one is the bottleneck's, and the decoder mirrors the others.
         activation: a name from `dlntheory.pcn.ACTIVATIONS`.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
 
     Returns:
         The network; its target is its input.
@@ -68,18 +68,18 @@ def deconvolutional_autoencoder(
 
     Args:
         input_shape: ``(channels, height, width)``.
-        channels: of the encoder; the last are the bottleneck's, and the decoder mirrors the others.
+        channels: the channels of the encoder; the last are the bottleneck's, and the decoder mirrors the others.
         activation: a name from `dlntheory.pcn.ACTIVATIONS`.
         norm: batch normalisation of the hidden layers: ``None``, ``"standard"`` or ``"frozen"``.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
         kernel: the side of every kernel.
 
     Returns:
         The network; its target is its input.
 
     Raises:
-        ValueError: for no channels, a shape that is not that of an image, an unknown activation or norm, or a kernel
+        ValueError: for no channels, a shape that is no image's, an unknown activation or norm, or a kernel
             that does not lead back to the images' sizes.
         TypeError: for numbers that are not whole.
 
@@ -116,8 +116,8 @@ def decoder(
         hidden: widths of the encoder that it mirrors; the last is the latent's.
         activation: a name from `dlntheory.pcn.ACTIVATIONS`.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
-        variance: of the latent's prior; infinity for none.
+        dtype: the dtype of the parameters.
+        variance: the variance of the latent's prior; infinity for none.
 
     Returns:
         The network, with a latent input.
@@ -159,19 +159,19 @@ def deconvolutional_decoder(
 
     Args:
         output_shape: ``(channels, height, width)``.
-        channels: of the encoder that it mirrors; the last are the latent's.
+        channels: the channels of the encoder that it mirrors; the last are the latent's.
         activation: a name from `dlntheory.pcn.ACTIVATIONS`.
         norm: batch normalisation of the hidden layers: ``None``, ``"standard"`` or ``"frozen"``.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
         kernel: the side of every kernel.
-        variance: of the latent's prior; infinity for none.
+        variance: the variance of the latent's prior; infinity for none.
 
     Returns:
         The network, with a latent input.
 
     Raises:
-        ValueError: for no channels, a shape that is not that of an image, an unknown activation or norm, a kernel that
+        ValueError: for no channels, a shape that is no image's, an unknown activation or norm, a kernel that
             does not lead to the images' sizes, or a variance that is not positive.
         TypeError: for numbers that are not whole.
 
@@ -214,7 +214,7 @@ def with_latent(network: Network, mean: Any = 0.0, variance: float = 1.0, learn_
     It takes ``None`` for ``x``. The other way round, a network whose input is clamped is one without a latent.
 
     Args:
-        network: what becomes of a latent, a decoder.
+        network: a decoder, the map from a latent to an output.
         mean: ``μ_0``, a number, or of an input's shape.
         variance: ``σ_0²``, positive; ``math.inf`` for no prior.
         learn_mean: whether ``μ_0`` learns with the weights.

@@ -3,8 +3,8 @@
 XLA's convolutions are fast on a processor where the batch comes first, the channels last, and a kernel is
 ``(height, width, in, out)``. The derivatives that JAX derives have other layouts; XLA changes those to its own outside
 loops and conditionals only, and inside them they take up to two hundred times as long. Here a correlation is an
-operation of its own, bilinear. Its derivative in the images is one in that layout; that in the kernel is a matrix
-product for each of the kernel's entries, which takes half as long as XLA's convolution outside loops too.
+operation of its own, bilinear. Its derivative in the images is one in that layout; its derivative in the kernel is a
+matrix product for each of the kernel's entries, which takes half as long as XLA's convolution outside loops too.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 class Window(NamedTuple):
-    """How a kernel moves over images."""
+    """The stride, the padding and the spacing with which a kernel moves over images."""
 
     stride: int = 1
     padding: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
@@ -47,7 +47,7 @@ def _plain(x: Array, kernel: Array, window: Window) -> Array:
 
 
 def _pull_to_images(slope: Array, x: Any, kernel: Array, *, window: Window) -> Array:
-    """The derivative in the images: the slope, spread by the stride, meets the kernel turned by 180 degrees."""
+    """The derivative in the images: the slope, spread by the stride, correlated with the kernel turned by 180°."""
     lengths = zip(x.aval.shape[1:3], kernel.shape, slope.shape[1:3], window.padding, strict=False)
     rows, columns = (
         (size - 1 - before, (image - 1) * window.spread - (output - 1) * window.stride + before)
@@ -58,7 +58,7 @@ def _pull_to_images(slope: Array, x: Any, kernel: Array, *, window: Window) -> A
 
 
 def _pull_to_kernel(slope: Array, x: Array, kernel: Any, *, window: Window) -> Array:
-    """The derivative in the kernel: each entry has met a grid of pixels, and that grid meets the slope."""
+    """The derivative in the kernel: for each entry, the slope times the grid of pixels that the entry multiplied."""
     inside = window.spread - 1
     padding = [(0, 0, 0), *((before, after, inside) for before, after in window.padding), (0, 0, 0)]
     padded = jax.lax.pad(x, jnp.zeros((), x.dtype), padding)

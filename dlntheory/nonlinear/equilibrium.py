@@ -52,7 +52,7 @@ class NonlinearEquilibrium(eqx.Module):
         energy: ``½ Σ_l ‖ε*_l‖²``, ``(B,)``.
         residual_norm: the norm of the smallest subgradient of the energy in the hidden activities, relative to its
             value at the feedforward pass (absolute where that is zero), ``(B,)``.
-        pinned: how many units rest on a kink, relative to the number of hidden units, ``(B,)``.
+        pinned: the share of the hidden units that rest on a kink, ``(B,)``.
         steps: Newton steps taken, as an array.
         passes: passes through the network, forward or backward, as an array: a step of gradient descent takes two.
         status: index of each sample's outcome among converged, step limit, stalled, not finite.
@@ -237,7 +237,7 @@ def linear_step(clamped: Clamped, start: Hidden, slope: Slope, settings: Stoppin
 
 
 def _at_rest(blocks: tuple[Any, ...], x: Array, y: Array, residual: Array) -> NonlinearEquilibrium:
-    """One block has no hidden activity: nothing moves."""
+    """The equilibrium of a single block, which has no hidden activity."""
     energy = dot([residual], [residual]) / 2
     zero, none = jnp.zeros_like(energy), jnp.zeros((), int)
     status = jnp.where(jnp.isfinite(energy), 0, NEWTON_OUTCOMES.index("not finite"))

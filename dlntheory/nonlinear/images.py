@@ -19,7 +19,7 @@ Images = Float[Array, "_ _ _ _"]
 Kernel = Float[Array, "k k channels_in channels_out"]
 
 FEW_CHANNELS = 4
-"""Up to which a convolution is faster on CPU as one matrix product."""
+"""The most channels with which a convolution is faster on a CPU as one matrix product."""
 
 
 def convolve(x: Images, kernel: Kernel, stride: int, padding: int) -> Images:
@@ -81,7 +81,7 @@ def _windows(x: Images, size: int) -> Float[Array, "batch rows size columns size
 
 @_pool.defjvp
 def _pool_derivative(size: int, primals: tuple[Images], tangents: tuple[Images]) -> tuple[Images, Images]:
-    """The sum over a window of what is masked; its transpose is one comparison for every pixel."""
+    """The sum over each window of the tangent at its largest pixel; its transpose is one comparison per pixel."""
     corners = _corners(primals[0], size)
     largest = reduce(jnp.maximum, corners)
     places = np.arange(size**2, dtype=np.min_scalar_type(size**2 - 1))

@@ -29,8 +29,8 @@ def mlp(
         widths: ``(n_0, ..., n_L)``.
         activation: a name from `ACTIVATIONS`.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
-        input_shape: of samples that are not vectors: they are flattened.
+        dtype: the dtype of the parameters.
+        input_shape: the shape of samples that are not vectors: they are flattened.
 
     Returns:
         The network.
@@ -108,7 +108,7 @@ def vgg(
         skip: whether the state after the second pooling, through a linear layer, joins the first hidden layer of the
             classifier: of the last layer, where there is no hidden one.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
 
     Returns:
         The network.
@@ -174,7 +174,7 @@ def resnet18(
         norm: batch normalisation: ``None``, ``"standard"`` or ``"frozen"``.
         auxiliary: whether skips have auxiliary neurons.
         key: an integer seed or a JAX random key.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
 
     Returns:
         The network.

@@ -19,7 +19,7 @@ from .layers import Moments
 States = tuple[Array, ...]
 """One array per block, ``(batch, ...)``; images have their channels last."""
 Gradients = tuple[Any, ...]
-"""One a block, with its structure: the trainable parameters, and ``None`` elsewhere."""
+"""One entry per block, with the block's structure: the trainable parameters, and ``None`` elsewhere."""
 
 
 class Network(eqx.Module):
@@ -83,7 +83,7 @@ class Network(eqx.Module):
 
     @property
     def free_input(self) -> bool:
-        """Whether the first state is a latent, and the input nothing: see `with_latent`."""
+        """Whether the first state is a latent, and the network has no input: see `with_latent`."""
         return isinstance(self.blocks[0], Latent)
 
     @property

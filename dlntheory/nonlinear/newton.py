@@ -14,9 +14,9 @@ smallest subgradient.
 
 **Kinks inside of blocks.** Where a block has an activation with a kink behind its layer, ``x_l = f(z_l) + ε_l`` with
 ``z_l`` what the layer makes of ``x_{l-1}``, the inputs ``z_l`` are units too, *tied* to what is below them. A tie is a
-constraint: augmented Lagrangian, ``½ ρ ‖z_l − T x_{l-1} − b + λ_l/ρ‖²``, and once a sample has settled as far as its
-ties are off, its multiplier takes what is missing. At the end ``λ_l`` is ``f'(z_l) ⊙ ε_l``, and where ``z_l`` rests on
-the kink, this with a subgradient for the slope: the signal that the layer learns from.
+constraint: augmented Lagrangian, ``½ ρ ‖z_l − T x_{l-1} − b + λ_l/ρ‖²``, and once a sample's residual is small beside
+the mismatch at its ties, its multiplier moves by the mismatch. At the end ``λ_l`` is ``f'(z_l) ⊙ ε_l``, with a
+subgradient for the slope where ``z_l`` rests on the kink: the signal that the layer learns from.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ SUFFICIENT = 1e-4
 ITERATIONS = 500
 """The most iterations of conjugate gradients in one step."""
 HALVINGS = 30
-"""How often a step is halved before it counts as failed."""
+"""The number of halvings after which a step counts as failed."""
 STIFFNESS = 3.0
 """``ρ``, relative to the precisions of the errors, which are one."""
 LOOSE = 1.0
@@ -101,7 +101,7 @@ class Minimisation(NamedTuple):
     slope: Slope
     residual: jax.Array
     missing: jax.Array
-    """At the ties, the norm relative to the same as the residual; zero where there are none."""
+    """The norm of the mismatch at the ties, in the units of the residual; zero where there are none."""
     multipliers: Sequence[Any]
     failed: jax.Array
     steps: jax.Array
@@ -113,7 +113,7 @@ class Minimisation(NamedTuple):
         return jnp.hypot(self.residual, self.missing)
 
     def unfinished(self, tolerance: jax.Array) -> jax.Array:
-        """Which samples go on."""
+        """A mask of the samples that go on."""
         return (self.total > tolerance) & (self.failed < 2) & jnp.isfinite(self.total)
 
 
@@ -143,7 +143,7 @@ def minimise(clamped: Clamped, start: Hidden, settings: Stopping) -> Minimisatio
 
 
 def start_of(clamped: Clamped, start: Hidden, settings: Stopping) -> Minimisation:
-    """No step taken."""
+    """The state before the first step."""
     slope = steepest(clamped, start)
     residual, none = norm(slope.gradient) / settings.reference, jnp.zeros((), int)
     failed = jnp.zeros(residual.shape, int)
@@ -237,7 +237,7 @@ def curvature(clamped: Clamped, hidden: Hidden, slope: Slope, bend: bool = True)
 
 
 def _bends(clamped: Clamped, hidden: Hidden) -> list[Callable[[jax.Array], jax.Array]]:
-    """For each hidden layer, how ``J_{l+1}ᵀ ε_{l+1}`` moves with its activity while the error stays."""
+    """For each hidden layer, the change of ``J_{l+1}ᵀ ε_{l+1}`` with its activity while the error stays."""
     bends = []
     for block, z, error in zip(clamped.blocks, hidden, clamped.errors(hidden)[1:], strict=True):
 

@@ -152,8 +152,8 @@ def nonlinear_alignment(
 ) -> Float[Array, "*B"]:
     r"""The cosine between each sample's residual ``r = y − ŷ`` and the change of its prediction.
 
-    Of one sample, adaptive predictive coding has one to leading order in ``r``, and exactly where the activations are
-    linear between the feedforward pass and the equilibrium; see the page on nonlinear networks.
+    For a single sample, adaptive predictive coding reaches one to leading order in ``r``, and exactly where the
+    activations are linear between the feedforward pass and the equilibrium; see the page on nonlinear networks.
 
     Args:
         net: the network.
