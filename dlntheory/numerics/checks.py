@@ -42,7 +42,7 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
 
 
 def _exact(whole: Any, target: Any) -> bool:
-    """Whether every whole number is one of the target's, too."""
+    """Whether the target represents every whole number exactly."""
     digits = np.finfo(target).nmant + 1
     if whole.dtype.itemsize * 8 <= digits or not whole.size:
         return True
@@ -69,7 +69,7 @@ def _target(array: Any, value: Any, dtype: Any) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether there are Python's numbers only, in lists or by themselves."""
+    """Whether a value holds Python's own numbers only, in lists or by themselves."""
     if isinstance(value, tuple | list):
         return all(map(_is_plain, value))
     return isinstance(value, int | float) and not isinstance(value, np.generic)

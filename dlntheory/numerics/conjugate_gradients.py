@@ -29,7 +29,7 @@ LIMIT = 1000
 
 
 class Conjugate(NamedTuple):
-    """The state of a run: how many steps it took, its solution, what is left, the direction, and ``leftᵀ P⁻¹ left``."""
+    """The state of a run: the number of steps, the solution, the residual, the direction, and ``leftᵀ P⁻¹ left``."""
 
     steps: Array
     solution: Parts
@@ -39,7 +39,7 @@ class Conjugate(NamedTuple):
 
 
 def begin(solution: Parts, left: Parts, divide: Callable[[Parts], Parts]) -> Conjugate:
-    """The state before the first step, of a first solution and what it leaves."""
+    """The state before the first step, from a first solution and its residual."""
     downhill = divide(left)
     return Conjugate(namespace(left[0]).asarray(0), solution, left, downhill, _dot(left, downhill))
 
@@ -113,5 +113,5 @@ def nystrom(multiply: Operator, like: Float[Array, "n B"]) -> Operator:
 
 
 def sketch_size(rows: int, columns: int) -> int:
-    """How many random columns a sketch takes: the work of two steps, or less."""
+    """The number of random columns of a sketch: at most the work of two steps."""
     return min(rows, max(SKETCH, 2 * columns))

@@ -1,4 +1,4 @@
-"""Which kind of array computes: NumPy, JAX or SymPy. The kind of the inputs decides.
+"""The kind of array that computes, which the inputs decide: NumPy, JAX or SymPy.
 
 NumPy arrays are computed with at once. Where any input is a JAX array, or is traced, the same lines run as one compiled
 JAX program, and NumPy arrays beside it become JAX arrays. JAX is imported by whoever uses it first.
@@ -63,7 +63,7 @@ def _collect(tree: Any, found: list[Any]) -> None:
 
 
 def _is_module(tree: Any) -> bool:
-    """Whether it is a pytree of JAX's that is no record of ours, such as a module of Equinox."""
+    """Whether a value is a pytree of JAX's but no record of this library, such as a module of Equinox."""
     return hasattr(tree, "__dataclass_fields__") and "jax" in sys.modules
 
 

@@ -1,4 +1,4 @@
-"""How objects show themselves: a class gives its facts and the rows of its table.
+"""The display of objects: a class gives its facts and the rows of its table.
 
 `Presented` makes of them a short ``repr``, a summary in text and one in HTML, a dictionary and a frame.
 """
@@ -123,7 +123,7 @@ def _aligned(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
 
 
 def _width(text: str) -> int:
-    """How many places it takes: the hat of an x̂ takes none."""
+    """The number of places that a text takes: the hat of an x̂ takes none."""
     return sum(not unicodedata.combining(character) for character in text)
 
 

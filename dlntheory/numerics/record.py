@@ -70,7 +70,7 @@ class Record(Presented, abc.ABC):
         return super()._repr_html_() if self._tells() else None
 
     def _tells(self) -> bool:
-        """Whether there are facts, and numbers for them."""
+        """Whether a record has facts to tell, and numbers for them."""
         return type(self)._facts is not Presented._facts and not _is_traced(self)
 
     def __repr__(self) -> str:
