@@ -17,14 +17,14 @@ from .updates import AtArrival, AtEquilibrium, Averaged, Backpropagation, Forwar
 
 
 class Algorithm(eqx.Module):
-    """How a network learns from a batch.
+    """A way to learn from a batch.
 
     Args:
-        initial: where inference starts.
-        output: what holds the output.
+        initial: the start of inference.
+        output: the condition on the output.
         loss: the output's energy.
         schedule: the precisions by time, ``None`` for ones.
-        relaxation: how the states move.
+        relaxation: the rule by which the states move.
         update: when and where the weights learn.
         steps: inference steps ``T``.
     """
@@ -195,13 +195,13 @@ def algorithm(
         name: a name from `PRESETS`.
         steps: inference steps ``T``; with Newton, the most that it takes.
         step_size: the state learning rate ``γ``.
-        momentum: of the states.
+        momentum: the momentum of the states.
         beta: the strength of nudging.
         beta_rate: by how much it grows with every epoch.
-        beta_end: where negative nudging ends, ``"reflection"`` (the default) or ``"target"``, as in `Nudge`.
+        beta_end: the end of negative nudging, ``"reflection"`` (the default) or ``"target"``, as in `Nudge`.
         decay: ``k`` of decaying precision.
-        initial: where inference starts, an object or a name from `INITIALS`.
-        rescaling: of the weights' updates, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
+        initial: the start of inference, an object or a name from `INITIALS`.
+        rescaling: the rescaling of the weights' updates, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
         variance: ``σ²`` of the output's squared error.
         average_from: learn the mean over the states from this time on (`Averaged`), instead of at the last.
         nudging: an output condition from `NUDGES` instead of the preset's.

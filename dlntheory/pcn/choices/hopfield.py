@@ -37,9 +37,9 @@ class HopfieldMemory(Initial):
 
     Args:
         patterns: memorised patterns a state.
-        width: of queries and keys.
+        width: the width of queries and keys.
         rate: the learning rate of the memory.
-        seed: of its first parameters.
+        seed: the seed of its first parameters.
 
     Source:
         Better Initialization, equations 8 and 9; ``β`` is ``1/sqrt(width)``.
@@ -78,7 +78,7 @@ class HopfieldMemory(Initial):
         return Recollections(learned, jnp.asarray(True))
 
     def attention(self, each: Projections, x: Array, y: Array) -> Float[Array, "batch patterns"]:
-        """How much every sample takes of every pattern."""
+        """The weight of every pattern in every sample's recollection."""
         observation = jnp.concatenate([x.reshape(len(x), -1), y.reshape(len(y), -1)], axis=1)
         queries = observation @ each.query + each.bias[None, :]
         return jax.nn.softmax(queries @ each.keys.T / math.sqrt(self.width))

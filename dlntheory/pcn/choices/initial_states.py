@@ -1,4 +1,4 @@
-"""Where inference starts."""
+"""Initial states: where inference starts."""
 
 import abc
 from typing import Any
@@ -23,10 +23,10 @@ class Initial(eqx.Module):
 
     @abc.abstractmethod
     def states(self, memory: Any, network: Network, x: Array, y: Array, key: jax.Array) -> States:
-        """The states of a batch; ``x`` has its channels last. That of the output matters if it is free."""
+        """The states of a batch; ``x`` has its channels last. The output's state matters only if it is free."""
 
     def learn(self, memory: Any, x: Array, y: Array, states: States) -> Any:
-        """The memory after a batch, of which these are the last states."""
+        """The memory after a batch that ended in these states."""
         return memory
 
 
@@ -122,7 +122,7 @@ class ClassAverage(Initial):
     def memory(self, network: Network, batch_size: int) -> Averages:
         """No class seen."""
         if len(network.output_shape) != 1:
-            raise ValueError(f"the output has shape {network.output_shape}; wanted one number a class.")
+            raise ValueError(f"the output has shape {network.output_shape}; wanted one number per class.")
         if not 1 <= self.first <= network.depth:
             raise ValueError(f"`first` is {self.first}; wanted a layer from 1 to {network.depth}.")
         classes = network.output_shape[0]

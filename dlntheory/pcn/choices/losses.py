@@ -29,7 +29,7 @@ class Loss(eqx.Module):
 
 
 class SquaredError(Loss):
-    r"""``‖x − μ‖² / 2σ²``, the energy of a Gaussian with the covariance ``σ² I``; every hidden state has it with 1.
+    r"""``‖x − μ‖² / 2σ²``, the energy of a Gaussian with the covariance ``σ² I``; hidden states have ``σ² = 1``.
 
     Args:
         variance: ``σ²``, positive: the output's in Monte Carlo predictive coding.

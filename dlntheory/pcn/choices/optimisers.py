@@ -23,7 +23,7 @@ class Scheduled(eqx.Module):
 
     Args:
         learning_rate: before the schedule.
-        weight_decay: what of the weights is added to the gradient; of `AdamW`, decoupled from it.
+        weight_decay: the share of the weights that is added to the gradient; with `AdamW`, decoupled from it.
         total_steps: weight updates that the warm-up and the cosine last; ``None`` for a constant rate.
     """
 
@@ -83,7 +83,7 @@ class Descent(eqx.Module):
     """Gradient descent; its rate is traced, so that another rate needs no new program.
 
     Args:
-        learning_rate: what the gradient is multiplied by.
+        learning_rate: the factor of the gradient.
     """
 
     learning_rate: Any

@@ -14,7 +14,7 @@ Scalar = Any
 """A Python number, or a scalar array."""
 End = Literal["reflection", "target"]
 ENDS = ("reflection", "target")
-"""Where negative nudging ends when ``β`` has grown to 1: at ``2μ_L − y``, or at ``y`` as plain predictive coding."""
+"""The end of negative nudging, where ``β`` is 1: ``2μ_L − y``, or ``y`` as in plain predictive coding."""
 
 
 class Phase(NamedTuple):
@@ -80,7 +80,7 @@ class CentredNudge(Output):
     Args:
         beta: the strength ``β`` in the first epoch.
         rate: by how much ``β`` grows with every epoch, up to 1.
-        end: where negative nudging ends, as in `Nudge`.
+        end: the end of negative nudging, as in `Nudge`.
         by_batch: whether the sign is drawn for every batch, and not for every epoch.
 
     Source:
@@ -154,7 +154,7 @@ def signed(sign: Scalar, beta: jax.Array, end: End) -> Phase:
 
 
 def target(loss: Loss, prediction: jax.Array, y: jax.Array, phase: Phase) -> jax.Array:
-    """Where a phase puts the output, given its first prediction."""
+    """The value that a phase gives the output, from its first prediction."""
     if phase.nudge is None:
         return y
     mean = loss.mean(prediction)

@@ -1,4 +1,4 @@
-"""How the variables of inference move down the energy.
+"""Relaxations: the moves of inference's variables down the energy.
 
 Time counts from 0, and the step from time ``t`` to ``t + 1`` uses the gradient at time ``t``. Gradients are
 taken of one sample's energy; under batch normalisation, of the batch's summed energy.
@@ -44,7 +44,7 @@ class Relaxation(eqx.Module):
 
     @abc.abstractmethod
     def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
-        """How far the variables move, and the new memory."""
+        """The moves of the variables, and the new memory."""
 
 
 class Gradient(Relaxation):

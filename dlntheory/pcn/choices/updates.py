@@ -1,4 +1,4 @@
-"""When and where the weights learn: at which states the energy's gradient with respect to them is taken."""
+"""Weight updates: when, and at which states, the energy's gradient with respect to the weights is taken."""
 
 import equinox as eqx
 
@@ -13,7 +13,7 @@ class Update(eqx.Module):
         rescaling: ``None``, or for dense blocks ``"adaptive"``, ``"adaptive_positive"`` (Theorem 1: one rate per layer,
             which may be negative, or never is) or ``"decorrelated"`` (Theorem 2: one matrix per layer). Not of
             `Incremental`, `Averaged` and `AtArrival`.
-        regularisation: a `SpectralRegularisation` of what ``"decorrelated"`` inverts.
+        regularisation: a `SpectralRegularisation` of the matrices that ``"decorrelated"`` inverts.
     """
 
     rescaling: str | None = eqx.field(static=True, default=None)

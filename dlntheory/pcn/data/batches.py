@@ -1,4 +1,4 @@
-"""Batches: which samples a step learns from, and the inputs and targets that they become on the device."""
+"""Batches: the samples that each step learns from, and their inputs and targets on the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Preparation(eqx.Module):
     deviation: Float[Array, "..."]
     """The standard deviation by which samples are divided, after they have been divided by their maximum."""
     reconstructs: bool = eqx.field(static=True, default=False)
-    """Whether the sample is the target, as of an autoencoder."""
+    """Whether the sample is the target, as for an autoencoder."""
     decodes: bool = eqx.field(static=True, default=False)
     """Whether the network has a latent for its input, so that nothing is given to it."""
 
@@ -112,7 +112,7 @@ def epoch_batches(labels: np.ndarray, size: int, seed: int, epoch: int, order: s
     Args:
         labels: the classes of all samples, ``(N,)``.
         size: samples per batch, at most ``N``.
-        seed: of the order; every epoch has its own.
+        seed: the seed of the order; every epoch has its own.
         epoch: its number, from 0.
         order: ``"shuffled"``, or ``"aligned"``: every batch has about as many samples of each class, sorted by class.
 

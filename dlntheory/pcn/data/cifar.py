@@ -17,7 +17,7 @@ PIXELS = 3 * 32 * 32
 
 
 class Layout(NamedTuple):
-    """Where the files are; of a record of the binary files, how many labels it has, of which the last counts."""
+    """The places of the files, and the number of labels per record of the binary files, of which the last counts."""
 
     binary: str
     python: str

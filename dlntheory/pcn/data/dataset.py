@@ -20,7 +20,7 @@ class Split:
         return len(self.labels)
 
     def part(self, count: int) -> "Split":
-        """So many samples in their order, of every class the first, as near to its share of the whole as can be."""
+        """So many samples in their order: the first ones of every class, in proportion to the sizes of the classes."""
         return self.parted(count)[0]
 
     def parted(self, count: int) -> tuple["Split", "Split"]:
@@ -40,7 +40,7 @@ class Split:
 class Normalisation:
     """A sample is divided by ``maximum``; then ``mean`` is subtracted, and the difference is divided by ``std``.
 
-    ``mean`` and ``std`` have one number a channel, or one a feature where a sample is a vector.
+    ``mean`` and ``std`` have one number per channel, or one per feature where samples are vectors.
     """
 
     mean: tuple[float, ...] = (0.5,)
@@ -86,7 +86,7 @@ class Dataset:
         return replace(self, train=self._part("train", train), test=self._part("test", test))
 
     def resized(self, side: int | None) -> "Dataset":
-        """With images that are squares of that side; ``None`` leaves them as they are.
+        """The data set with images that are squares of that side; ``None`` leaves them as they are.
 
         Raises:
             ValueError: for samples that are no images.
@@ -99,7 +99,7 @@ class Dataset:
         return replace(self, train=train, test=test)
 
     def padded(self, outputs: int | None) -> "Dataset":
-        """With as many classes as there are to be outputs, the last of them without a sample; ``None`` adds none.
+        """The data set with as many classes as there are outputs, the last ones without a sample; ``None`` adds none.
 
         Raises:
             ValueError: for fewer outputs than classes.
@@ -109,7 +109,7 @@ class Dataset:
         return self if outputs is None else replace(self, classes=outputs)
 
     def with_validation(self, share: float | None) -> "Dataset":
-        """With so large a share of the training samples set apart, the last of each class; ``None`` sets none apart.
+        """The data set with this share of the training samples set apart, the last of each class; ``None`` for none.
 
         Raises:
             ValueError: for a share that leaves no sample for training or for validation.

@@ -20,7 +20,7 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 GZIP = b"\x1f\x8b"
 """The first bytes of a compressed file."""
 LARGEST_RATIO = 1032
-"""How much smaller than its contents a compressed file can be."""
+"""The largest ratio of the size of the contents to the size of the compressed file."""
 CHUNK = 1 << 20
 
 
@@ -80,7 +80,7 @@ def _read(path: Path, file: Any, most: int) -> np.ndarray:
 
 
 def _exactly(path: Path, file: Any, size: int, what: str) -> bytes:
-    """That many bytes, asked for little by little."""
+    """Exactly so many bytes, read little by little."""
     parts: list[bytes] = []
     missing = size
     while missing and (part := file.read(min(missing, CHUNK))):

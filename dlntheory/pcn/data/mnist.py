@@ -30,7 +30,7 @@ class Images(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a data set was found: the name of its own folder, the folder of its files, and these."""
+    """The place of a data set: the name of its own folder, the folder of its files, and these."""
 
     name: str
     folder: Path
@@ -42,7 +42,7 @@ def read_mnist(folder: Path, name: str = "mnist") -> tuple[Split, Split]:
 
     Args:
         folder: the folder that holds them, or torchvision's root, with ``MNIST/raw`` in it.
-        name: of the data set, one of `RELATIVES`.
+        name: the name of the data set, one of `RELATIVES`.
 
     Returns:
         The training and the test set, images as bytes ``(N, 1, H, W)``.
@@ -109,7 +109,7 @@ def pixels(images: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
-    """A digest of files, by which results say what they were computed from."""
+    """A digest of files, by which results name the data that they were computed from."""
     total = hashlib.sha256()
     for path in paths:
         total.update(path.read_bytes())
@@ -117,7 +117,7 @@ def fingerprint(paths: Sequence[Path]) -> str:
 
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
-    """Where the files may be; torchvision puts them into ``MNIST/raw``."""
+    """The folders where the files may be; torchvision puts them into ``MNIST/raw``."""
     for place in (folder, *(folder / own for own in RELATIVES[name])):
         yield place
         yield place / "raw"

@@ -13,7 +13,7 @@ SUFFIXES = (".npz", ".csv")
 SPLIT = ("x_train", "y_train", "x_test", "y_test")
 WHOLE = ("x", "y")
 CHANNELS = (1, 3, 4)
-"""How many channels the images of files have."""
+"""The numbers of channels that images in files may have."""
 LOST = 0.01
 """The largest change of a feature by rounding to 32 bits, as a share of its deviation."""
 CLASSES = "wanted one class per sample: whole numbers, words, or rows with a single 1"

@@ -52,7 +52,7 @@ def _reconstruct(*_: Any) -> _Array:
 
 
 def _frombuffer(data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
-    """How NumPy writes an array since protocol 5."""
+    """In place of the function by which NumPy writes an array since protocol 5."""
     array = _Array()
     array.data = _shaped(dtype, data, shape, order)
     return array
@@ -70,7 +70,7 @@ def _shaped(dtype: Any, data: Any, shape: Any, order: Any) -> np.ndarray:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes for Python 2."""
+    """In place of the function by which Python 3 writes bytes for Python 2."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"it encodes text as {encoding!r}")
     return text.encode("latin1")

@@ -144,7 +144,7 @@ def generate(
     Args:
         network: the network; a latent needs a prior, that is a finite variance.
         algorithm: how states move, and the output's variance; what it holds the output at does not matter.
-        count: how many.
+        count: the number of outputs.
         x: inputs, ``(count, *network.input_shape)``; ``None`` where the input is a latent.
         key: an integer seed or a JAX random key.
         ancestral: whether to draw one layer after the other.

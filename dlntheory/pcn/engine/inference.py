@@ -24,7 +24,7 @@ from .derivatives import First, first_pass
 from .slopes import PhaseProblem, Slopes, error_slopes, slopes, states_of
 
 UNROLLED = 64
-"""Blocks times steps up to which the program has every step; beyond, it has a loop, and compiles faster."""
+"""The product of blocks and steps up to which the program unrolls every step; a loop compiles faster."""
 
 
 class Relaxed(NamedTuple):
@@ -37,7 +37,7 @@ class Relaxed(NamedTuple):
     """At the times ``0 … T−1``; of Newton's method, at the start."""
     running: tuple[Statistics, ...]
     settled: NonlinearEquilibrium | None = None
-    """Where Newton's method ended."""
+    """The end of Newton's method."""
 
 
 def prepare(
@@ -209,7 +209,7 @@ def relax(
         network: the network.
         x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent (`with_latent`).
         y: targets, ``(batch, *network.output_shape)``.
-        algorithm: how states relax.
+        algorithm: the algorithm, whose relaxation moves the states.
         key: an integer seed or a JAX random key.
         epoch: decides the strength of nudging.
         observed: which outputs are known, booleans of an output's shape, or one such mask per sample; the others relax

@@ -35,7 +35,7 @@ class Lesson(NamedTuple):
     states: States
     running: tuple[Statistics, ...]
     settled: NonlinearEquilibrium | None = None
-    """Where Newton's method ended."""
+    """The end of Newton's method."""
 
 
 class Keys(NamedTuple):

@@ -24,7 +24,7 @@ def sequential_multiplications(network: Network, algorithm: Algorithm) -> int | 
 
     Args:
         network: the network.
-        algorithm: how it learns.
+        algorithm: the algorithm that it learns by.
 
     Returns:
         The number for one batch; ``None`` for Newton's method, whose steps take as many as they need.

@@ -40,12 +40,12 @@ def rescaled(
     """Gradients times ``α_l`` of Theorem 1 or ``A_l`` of Theorem 2.
 
     Args:
-        network: of dense blocks.
+        network: a network of dense blocks.
         rule: ``None``, ``"adaptive"``, ``"adaptive_positive"`` or ``"decorrelated"``.
-        regularisation: of what ``"decorrelated"`` inverts, or ``None``.
+        regularisation: added to the matrices that ``"decorrelated"`` inverts, or ``None``.
         x: inputs with channels last.
-        states: those in the gradients' outer products.
-        predicted: of the forward pass.
+        states: the states in the gradients' outer products.
+        predicted: the states of the forward pass.
         gradients: batch means, one per block.
     """
     if rule is None:

@@ -30,8 +30,8 @@ class TrainingState(eqx.Module):
     Attributes:
         network: the network.
         optimiser: the optimiser's state.
-        memory: what the initial state keeps from batch to batch.
-        step: how many batches there have been.
+        memory: the memory of the initial state, kept from batch to batch.
+        step: the number of batches so far.
         key: all randomness of a step follows from it and the step's number.
     """
 
@@ -49,17 +49,17 @@ def start_training(
 
     Args:
         network: the network.
-        algorithm: how it will learn.
+        algorithm: the algorithm that it will learn by.
         optimiser: from `adamw`, or any of Optax.
         key: an integer seed or a JAX random key.
-        batch_size: of the batches to come; a null start needs it.
+        batch_size: the size of the batches to come; a null start needs it.
 
     Returns:
         The state.
 
     Raises:
         ValueError: for a network that the algorithm cannot train.
-        TypeError: for a network, algorithm or optimiser that is none, or a key that is none.
+        TypeError: for something that is no network, algorithm, optimiser or key.
     """
     if not isinstance(network, Network):
         raise TypeError(f"`network` is a {type(network).__name__}; wanted a network of dlntheory.pcn.")
@@ -90,10 +90,10 @@ def train_step(
         state: from `start_training` or the last step.
         x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent.
         y: targets, ``(batch, *network.output_shape)``; one-hot for classes.
-        algorithm: how to learn; its numbers are traced, so that others need no new program.
+        algorithm: the algorithm; its numbers are traced, so that other numbers need no new program.
         optimiser: the same as at the start.
         epoch: decides the strength and the sign of nudging.
-        observed: which outputs are known, as in `relax`; loss and accuracy are of those.
+        observed: which outputs are known, as in `relax`; loss and accuracy are of the known ones.
 
     Returns:
         The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference, ``energy`` by
@@ -131,7 +131,7 @@ def train_steps(
         state: from `start_training` or the last step.
         xs: inputs, ``(batches, batch, *network.input_shape)``; ``None`` where the input is a latent.
         ys: targets, ``(batches, batch, *network.output_shape)``.
-        algorithm: how to learn.
+        algorithm: the algorithm.
         optimiser: the same as at the start.
         epoch: decides the strength and the sign of nudging.
 
@@ -184,7 +184,7 @@ def evaluate(
         x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent.
         y: targets, ``(batch, *network.output_shape)``.
         loss: ``"squared_error"`` or ``"cross_entropy"``.
-        algorithm: how the latents of the targets are inferred; ``None`` without a latent.
+        algorithm: the algorithm that infers the latents of the targets; ``None`` without a latent.
 
     Returns:
         ``loss``, the sum over samples, ``correct``, how many have their largest output where the target has, and

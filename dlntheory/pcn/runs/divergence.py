@@ -1,4 +1,4 @@
-"""When training diverges: at which step, in which layer, and why in all likelihood."""
+"""The divergence of training: at which step, in which layer, and why in all likelihood."""
 
 from typing import Any, NamedTuple
 
@@ -36,9 +36,9 @@ def explain(where: Position, loss: float, states: np.ndarray, energies: np.ndarr
 
     Args:
         where: the step that diverged.
-        loss: of the prediction before inference.
+        loss: the loss of the prediction before inference.
         states: mean square of every layer's prediction before inference, ``(N,)``.
-        energies: of every layer, before inference and after each of its steps, ``(T + 1, N)``.
+        energies: the energies of every layer, before inference and after each of its steps, ``(T + 1, N)``.
         updates: norm of every layer's gradient, ``(N,)``.
 
     Returns:

@@ -45,6 +45,6 @@ def end_as_if_interrupted() -> None:
 
 
 def _answered() -> dict[int, Callable[..., Any]]:
-    """The signals that a function answers, with that."""
+    """The signals for which a handler is set, with that handler."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     return {number: handler for number, handler in handlers.items() if callable(handler)}

@@ -30,5 +30,5 @@ def with_mixed_layers(network: Any) -> Any:
 
 
 def is_layer(leaf: Any) -> bool:
-    """Whether something is a layer that multiplies."""
+    """Whether an object is a layer that multiplies."""
     return isinstance(leaf, Dense | Conv | ConvTranspose)

@@ -25,7 +25,7 @@ SUMMED = ("loss", "accuracy", "energy")
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, apart from the arrays of its state: the epoch and the batch in it that come next."""
+    """The progress of a run, apart from the arrays of its state: the epoch and the batch in it that come next."""
 
     epoch: int = 0
     batch: int = 0
@@ -34,17 +34,17 @@ class Progress:
     """The test accuracy of the best epoch."""
     best_epoch: int = 0
     best_validation: float | None = None
-    """By which it was chosen, if not by the test accuracy."""
+    """The validation accuracy by which the best epoch was chosen, if there was one."""
     finished: bool = False
 
     def after_steps(self, metrics: Metrics) -> "Progress":
-        """After some steps of the epoch, whose metrics are added up."""
+        """The progress after some steps of the epoch, whose metrics are added up."""
         added = {name: metrics[name].astype(float).sum(axis=0) for name in SUMMED}
         sums = {name: (np.asarray(self.sums.get(name, 0.0)) + each).tolist() for name, each in added.items()}
         return replace(self, batch=self.batch + len(metrics["loss"]), sums=sums)
 
     def after_epoch(self, accuracy: float, config: TrainingConfig, validation: float | None = None) -> "Progress":
-        """After an epoch, with this test accuracy, and this one in validation."""
+        """The progress after an epoch, with this test accuracy, and this one in validation."""
         epoch = self.epoch + 1
         own, others = (accuracy, self.best_accuracy) if validation is None else (validation, self.best_validation)
         if others is None or not self.best_epoch or own > others:
@@ -65,7 +65,7 @@ def run_training(
     end of the loop over the records) leaves a checkpoint of what has been done.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         path: the folder of the run: configuration, metrics, checkpoints and summary.
         resume: go on with the run in the folder, if there is one.
         data: the data set, if it has been read already.

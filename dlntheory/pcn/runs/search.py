@@ -33,9 +33,9 @@ class Search:
     Args:
         config: everything that is not searched.
         paper: a space's name from `SPACES`.
-        folder: of the trials' runs, and of the storage if none is given.
+        folder: the folder of the trials' runs, and of the storage if none is given.
         storage: a database's URL, which several machines may share; ``None`` for a file in the folder.
-        seed: of the sampler; ``None`` to draw one, so that processes side by side differ.
+        seed: the seed of the sampler; ``None`` to draw one, so that processes side by side differ.
 
     Raises:
         ValueError: for a configuration that cannot be run, a storage that cannot be opened, or a study of another one
@@ -75,7 +75,7 @@ class Search:
             yield self._trial(data)
 
     def completed(self) -> int:
-        """How many trials have been completed, by any process."""
+        """The number of trials that have been completed, by any process."""
         return len(self.study.get_trials(deepcopy=False, states=(self.optuna.trial.TrialState.COMPLETE,)))
 
     def best(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Search:
         return as_record(self.study.best_trial)
 
     def importances(self) -> dict[str, float]:
-        """How much of the objective each hyperparameter explains, by fANOVA's random forest; they add up to one.
+        """The share of the objective that each hyperparameter explains, by fANOVA's random forest; their sum is one.
 
         Empty where all trials have the same value, or there are fewer than two.
         """
@@ -155,7 +155,7 @@ def _storage(optuna: Any, place: str | Path) -> Any:
 
 
 def file_options(path: Path) -> dict[str, Any]:
-    """How SQLAlchemy opens a file of any name, which a URL would have to escape."""
+    """The options with which SQLAlchemy opens a file of any name, which a URL would have to escape."""
     import sqlite3.dbapi2
 
     from sqlalchemy.pool import QueuePool

@@ -26,7 +26,7 @@ from .precision import STORED
 
 TEST_BATCH = 1000
 TOP = 5
-"""How many of the largest outputs may be the right class, in the second accuracy of the papers."""
+"""The number of largest outputs among which the right class counts in the papers' second accuracy."""
 Metrics = dict[str, np.ndarray]
 
 
@@ -198,7 +198,7 @@ def variance(samples: Array, preparation: Preparation) -> float:
 
 
 def stride(steps: int, longest: int) -> int:
-    """How many steps one program does: a divisor of the steps of an epoch, if there is one not much smaller.
+    """The number of steps per program: a divisor of an epoch's steps, if one is at least half as large as allowed.
 
     The last program of an epoch is then none of its own, which would have to be compiled.
 
@@ -246,7 +246,7 @@ def _prepared(
 
 @eqx.filter_jit
 def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any) -> Any:
-    """The sum of the losses, how many predictions are right, and how many are nearly.
+    """The sum of the losses, and the numbers of predictions that are right, and that are nearly right.
 
     Of an autoencoder the last is the sum of the squared errors of pixels.
     """
