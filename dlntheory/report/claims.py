@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 STYLES = {"holds": "green", "in part": "yellow", "fails": "bold red", "within noise": "dim", "no data": "dim"}
-"""How a verdict looks, by its kind."""
+"""The style of a verdict, by its kind."""
 MANY = 6
 """Columns of cases from which on standard errors stand below their values."""
 

@@ -89,7 +89,7 @@ def compare(
             ``"pc:adaptive_positive"``.
         batches: sizes, and ``"all"`` for the whole data set; by default 1, 8, 32 and all.
         learning_rate: as in `target_alignment`.
-        seed: of the draws.
+        seed: the seed of the draws.
         **options: as in `weight_updates`.
 
     Returns:

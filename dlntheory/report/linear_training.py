@@ -18,7 +18,7 @@ from .tables import network_title, titled_table
 from .words import fixed, number, rule_name, size
 
 BEYOND = 1e3
-"""How many times its start an error may reach in a picture."""
+"""The largest error in a picture, in units of the error at the start."""
 
 
 class RuleTraining(NamedTuple):

@@ -36,7 +36,7 @@ def save_picture(figure: Figure, path: Path) -> None:
 
 @styled()
 def encode_picture(figure: Figure, suffix: str) -> bytes:
-    """The figure in the format that the suffix says; PNG with 300 dots an inch and a palette of 256 colours."""
+    """The figure in the format that the suffix says; PNG with 300 dots per inch and a palette of 256 colours."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=UNDATED[suffix])
     if suffix == ".png":

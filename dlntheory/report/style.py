@@ -1,4 +1,4 @@
-"""How every picture looks: one table of colours, type and lines for print, panel headers, bands, one legend below.
+"""The look of every picture: one table of colours, type and lines for print, panel headers, bands, one legend below.
 
 Text is 7 to 8 points high in figures 5.5 or 7 inches wide, and fonts are embedded as TrueType.
 """

@@ -12,7 +12,7 @@ from rich.text import Text
 from .words import chain, fixed, number, rule_name, size
 
 SHOWN = 3
-"""How many failed hypotheses of a theorem are listed."""
+"""The number of failed hypotheses of a theorem that are listed."""
 
 FIXED = ("network", "widths", "theorem", "rule", "W", "algorithm", "study", "statement", "name")
 """Columns that never wrap."""
@@ -95,7 +95,7 @@ def _printed(record: dict[str, Any]) -> RenderableType:
 
 
 def _unmet(networks: list[dict[str, Any]]) -> Iterator[RenderableType]:
-    """Why theorems do not apply."""
+    """The reasons why theorems do not apply."""
     rows = [row for row in _rows(networks, "theorems") if not row.check["applicable"]]
     if not rows:
         return

@@ -18,9 +18,9 @@ def training_picture(title: str, records: Sequence[dict[str, Any]], measure: str
     """Mean energy by layer over training, and the accuracies on the training and the test set.
 
     Args:
-        title: of the figure.
+        title: the title of the figure.
         records: the metrics of a run.
-        measure: what their accuracy is.
+        measure: the meaning of their accuracy.
 
     Returns:
         The figure, in the manner of figures 2 and 5 of Deeper PCNs.
@@ -74,7 +74,7 @@ def draw_accuracies(axes: Axes, records: Sequence[dict[str, Any]], measure: str)
 
 @styled()
 def importances_picture(title: str, importances: dict[str, float]) -> Figure:
-    """How much of the accuracy each hyperparameter explains, in the manner of figure 18 of Benchmarking PCNs."""
+    """The share of the accuracy that each hyperparameter explains, drawn as in figure 18 of Benchmarking PCNs."""
     figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
     names = [name.replace("_", " ") for name in importances]

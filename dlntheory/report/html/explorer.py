@@ -59,7 +59,7 @@ class Server(ThreadingTCPServer):
 
     @property
     def address(self) -> str:
-        """Where a browser finds the page."""
+        """The address of the page, for a browser."""
         return f"http://{ADDRESS}:{self.server_address[1]}/"
 
 

@@ -33,7 +33,7 @@ def findings(net: LinearNetwork, x: np.ndarray, y: np.ndarray, seed: int) -> dic
         net: the network, of NumPy arrays.
         x: inputs, ``(B, n_0)``.
         y: targets, ``(B, n_L)``.
-        seed: of the batches, the bootstrap and the random networks.
+        seed: the seed of the batches, the bootstrap and the random networks.
 
     Returns:
         A record of numbers, texts, lists and dictionaries. A part that cannot be had holds the reason in ``refused``.

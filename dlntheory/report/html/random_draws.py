@@ -13,7 +13,7 @@ from ..words import rule_name
 
 INIT: RandomInit = "kaiming_uniform"
 DRAWS = 39
-"""Random networks: one more, the network itself, and the most extreme on either side has a probability of 1/20."""
+"""The number of random networks: of 40 with the network itself, the two outermost have a probability of 1/20."""
 SINGLES = 4
 LARGEST = 256
 """Samples of the batch that the networks are compared on, at most."""

@@ -31,8 +31,8 @@ def vega() -> str:
 def render(template: str, scripts: tuple[str, ...] = (), connect: bool = False, **values: Any) -> str:
     """The page of a template, with Vega and the named scripts in it.
 
-    The page's own policy lets no script run but these, known by their hashes, and no connection be made, unless
-    ``connect``, to the server it came from.
+    The page's own policy allows these scripts only, by their hashes, and no connection; with ``connect``, one to the
+    server that the page came from.
     """
     sources = [vega(), *((TEMPLATES / name).read_text(encoding="utf-8") for name in (*SCRIPTS, *scripts))]
     policy = [

@@ -42,9 +42,9 @@ def write_report(
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
         path: the file, ``.html``.
         name: the page's title.
-        description: where the network or the data come from.
-        command: what makes the page again; by default a call of this function.
-        seed: of the batches, the bootstrap and the random networks.
+        description: the source of the network or the data.
+        command: the command that makes the page again; by default a call of this function.
+        seed: the seed of the batches, the bootstrap and the random networks.
 
     Returns:
         The path.

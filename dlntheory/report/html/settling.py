@@ -1,4 +1,4 @@
-"""How inference settles: the Hessian's eigenvalues, steps to a tolerance, and each layer's energy over time."""
+"""The course of inference: the Hessian's eigenvalues, steps to a tolerance, and each layer's energy over time."""
 
 from typing import Any
 
