@@ -50,9 +50,9 @@ class Conclusion(NamedTuple):
     Attributes:
         claimed: ``(n, B)``.
         actual: ``(n, B)``; equal to ``claimed`` where the claim is true.
-        sizes: ``(B,)``, what the distance between the two is relative to.
+        sizes: ``(B,)``, the unit of the distance between the two.
         hypotheses: by name.
-        condition: how much the machine epsilon grows on the way to ``actual``, relative to ``sizes``.
+        condition: the growth of the machine epsilon on the way to ``actual``, relative to ``sizes``.
         remark: a sentence for the verdict, or nothing.
     """
 
@@ -133,8 +133,8 @@ def spiked_errors(
 ) -> Conclusion:
     """The claim that with spiking precision each layer's error arrives as backpropagation's, ``D_lᵀ r``.
 
-    Both sides are stacked over the layers, and each layer's is relative to the size of the claimed error, or of the
-    output's where zero is claimed.
+    Both sides are stacked over the layers, and each layer's part is relative to the size of the claimed error, or of
+    the output's error where the claim is zero.
     """
     problem = as_problem(net, x, y, covariances, None)
     rate = as_real("step_size", step_size, problem.x.dtype, positive=True)
@@ -212,7 +212,7 @@ class Rounding(NamedTuple):
     Attributes:
         residual: ``(n, B)``, zero for samples that are fitted: their residual is nothing but rounding.
         sizes: ``(B,)``, the size of the residual, or of a fitted sample's terms.
-        growth: how much rounding grows, relative to ``sizes``, in the worst sample.
+        growth: the growth of rounding, relative to ``sizes``, in the worst sample.
     """
 
     residual: np.ndarray
@@ -240,7 +240,7 @@ def _rounding(layers: Sequence[Layer], noises: Sequence[Array], signals: Signals
 
 
 def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
-    """How much rounding grows in ``D_lᵀ r`` on the way down, relative to its size in the worst layer and sample."""
+    """The growth of rounding in ``D_lᵀ r`` on the way down, relative to its size in the worst layer and sample."""
     worst = growth = np.ones(errors[-1].shape[1])
     for layer, error, above in zip(layers[:0:-1], errors[-2::-1], errors[:0:-1], strict=True):
         sizes, pulled = norms(error), float(np.linalg.norm(np.asarray(layer.matrix()), 2)) * norms(above)

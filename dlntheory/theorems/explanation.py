@@ -1,4 +1,4 @@
-"""Why a theorem does not apply, and the smallest change of batch, rank or layer with which it would."""
+"""Reasons why a theorem does not apply, and the smallest change of batch, rank or layer with which it would."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,16 +8,16 @@ from .hypotheses import Hypotheses, by_layer
 ONE_BY_ONE = (1, 3, "printed-residual")
 """Statements about samples on their own; the others that depend on samples are about a batch."""
 LISTED = 8
-"""How many samples or layers a sentence lists."""
+"""The number of samples or layers that a sentence lists."""
 
 
 def remedies(theorem: Any, hypotheses: Hypotheses, samples: int, applies: Callable[[slice], bool]) -> Iterator[str]:
     """Sentences about an inapplicable theorem: what fails, and what would do.
 
     Args:
-        theorem: which statement.
+        theorem: the statement's name.
         hypotheses: by name, some of which fail.
-        samples: how many the batch has.
+        samples: the size of the batch.
         applies: whether the theorem applies to a part of the batch.
 
     Yields:
@@ -45,7 +45,7 @@ def remedies(theorem: Any, hypotheses: Hypotheses, samples: int, applies: Callab
 
 
 def longest_start(samples: int, applies: Callable[[slice], bool]) -> int:
-    """How many of the first samples a theorem applies to together, by doubling and halving.
+    """The number of first samples to which a theorem applies together, by doubling and halving.
 
     Where it applies to a batch, it is taken to apply to the batch's first samples: a part of a residual in the row
     space lies in the part of the row space.

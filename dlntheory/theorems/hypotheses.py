@@ -20,7 +20,7 @@ DECIDABLE = 1e-3
 
 
 class Hypothesis(NamedTuple):
-    """Whether a hypothesis holds, the number that decided it, and the number it was compared with."""
+    """A hypothesis: whether it holds, the number that decided it, and the number it was compared with."""
 
     holds: bool
     value: float
@@ -204,7 +204,7 @@ def _product_spectrum(left: np.ndarray, right: np.ndarray, rcond: float | None, 
 
 
 def _distance(matrix: np.ndarray, rows: np.ndarray) -> float:
-    """How much of ``matrix`` lies outside the space of orthonormal ``rows``, as a share."""
+    """The share of ``matrix`` that lies outside the space of orthonormal ``rows``."""
     size = np.linalg.norm(matrix)
     return float(np.linalg.norm(matrix - matrix @ rows.T @ rows) / size) if size else 0.0
 

@@ -20,9 +20,9 @@ from ..numerics.kinds import loop, namespace, stop_gradient
 from ..numerics.record import Record
 
 ATTEMPTS, SHIFTS = 6, (-8.0, 3.0)
-"""From how many starts the search begins at most, and how far from the first the logarithms of the others may lie."""
+"""The most starts of the search, and the largest distance of the others' logarithms from the first's."""
 TURNS, STRIDE, DAMPING = 250, 0.5, 0.5
-"""The fixed-point iteration: how many steps at most, the longest step of a logarithm, and the share taken of it."""
+"""The fixed-point iteration: the most steps, the longest step of a logarithm, and the share of it that is taken."""
 NEAR = 1e-2
 """The mismatch at which Newton's method takes over."""
 LOST = 40.0
@@ -169,7 +169,7 @@ class _Walk(NamedTuple):
 
 
 def _approach(excess: Callable[[Array], Array], start: Array) -> Array:
-    """``log Σ_l`` towards ``log p_l``, or down where ``p_l`` is negative; half as far after each turn of direction."""
+    """``log Σ_l`` towards ``log p_l``, or down where ``p_l`` is negative; half as far after a change of direction."""
     xp = namespace(start)
 
     def goes_on(walk: _Walk) -> Array:

@@ -45,11 +45,11 @@ class Verdict(Record):
         holds: whether the conclusion holds within the tolerance, on this network and data.
         applicable: whether every hypothesis holds here.
         hypotheses: name → (holds, value, threshold).
-        error: the largest relative distance, over the samples, of what happens from what is claimed: ``‖dŷ − r‖ / ‖r‖``
-            for Theorems 1 and 2 and their printed forms. A sample that is fitted has a residual of nothing but
-            rounding: zero is claimed of it, and its error is relative to the terms of ``dŷ``.
-        tolerance: what rounding explains: a small constant × epsilon × conditioning.
-        alignment: the cosine between what happens and what is claimed for every sample, ``(B,)``: the target alignment,
+        error: the largest relative distance, over the samples, between outcome and claim: ``‖dŷ − r‖ / ‖r‖``
+            for Theorems 1 and 2 and their printed forms. The residual of a fitted sample is nothing but rounding: the
+            claim is then zero, and the error is relative to the terms of ``dŷ``.
+        tolerance: the error that rounding explains: a small constant × epsilon × conditioning.
+        alignment: the cosine between outcome and claim for every sample, ``(B,)``: the target alignment,
             where the claim is about predictions. NaN for a sample that is fitted.
         detail: one plain-language paragraph.
     """
