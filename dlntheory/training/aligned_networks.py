@@ -17,8 +17,8 @@ class DataModes(NamedTuple):
 
     Attributes:
         singular_values: ``s``, ``(K,)``, of the least-squares map.
-        variances: of the input along each ``v_k``, ``(K,)``.
-        noise: of the target along each ``u_k``, around the map, ``(K,)``.
+        variances: the variances of the input along each ``v_k``, ``(K,)``.
+        noise: the variances of the target along each ``u_k``, around the map, ``(K,)``.
         outputs: ``u_1 … u_K``, ``(n_L, K)``.
         inputs: ``v_1 … v_K``, ``(n_0, K)``.
     """
@@ -78,9 +78,9 @@ def aligned_network(modes: DataModes, initial: Any, widths: Any = None, key: Any
     Its modes learn by the equations of `mode_dynamics`.
 
     Args:
-        modes: of `data_modes`; they give the outer bases ``U_0`` and ``U_L``.
+        modes: the result of `data_modes`; they give the outer bases ``U_0`` and ``U_L``.
         initial: ``w_1 … w_L`` of each mode, ``(K, L)``; or ``(L,)`` for all modes.
-        widths: of the ``L − 1`` hidden layers, each at least ``K``; ``None`` for ``K``.
+        widths: the widths of the ``L − 1`` hidden layers, each at least ``K``; ``None`` for ``K``.
         key: of the hidden bases: an integer seed or a NumPy generator, as in `LinearNetwork.random`, or a JAX random
             key.
 
@@ -124,7 +124,7 @@ def critical_network(x: Any, y: Any, widths: Any, modes: Sequence[int] = ()) -> 
         x: inputs, ``(B, n_0)``.
         y: targets, ``(B, n_L)``.
         widths: ``(n_0, …, n_L)``.
-        modes: which eigenvectors, counted from 0, the largest eigenvalue first.
+        modes: the indices of the eigenvectors, from 0, the largest eigenvalue first.
 
     Returns:
         The network, ``L`` dense layers, whose maps have as many singular values as there are modes.

@@ -1,4 +1,4 @@
-"""Which of several trainings is best, and which are as good.
+"""The best of several trainings, and the ones that are as good.
 
 Two things decide nothing. Errors below `ROUNDING` of the error before training are rounding: they tie, and the training
 that gets there first is better. A difference within `NOISE` standard errors of its mean over seeds is noise.
@@ -15,7 +15,7 @@ from ..numerics.kinds import namespace
 ROUNDING = 1e-14
 """Errors below this share of the error before training are rounding, and equal."""
 NOISE = 2.0
-"""By how many standard errors a mean over seeds must differ from a number to say that it does."""
+"""The number of standard errors by which a mean over seeds must differ from a number to count as different."""
 
 
 def arrivals(errors: Float[Array, "... T"]) -> Int[Array, "..."]:
@@ -50,7 +50,7 @@ def best_rate(errors: Float[Array, "... R S T"]) -> Int[Array, "..."]:
 def gains(
     better: Float[Array, "... S T"], worse: Float[Array, "... S T"]
 ) -> tuple[Float[Array, "... S"], Bool[Array, "..."]]:
-    """By how much one training ends lower than another, by seed.
+    """The amount by which one training ends lower than another, by seed.
 
     Returns:
         The difference in powers of ten; where both end below rounding in all seeds, by how many measurements the first
@@ -76,7 +76,7 @@ def within_noise(difference: Any, error: Any, least: Any = 0.0) -> Any:
 
 
 def tied(errors: Float[Array, "... R S T"], best: Int[Array, "..."]) -> Bool[Array, "... R"]:
-    """Which learning rates are as good as the best one: no seed diverges, and the difference is within noise.
+    """A mask of the learning rates that are as good as the best: no seed diverges, and the difference is within noise.
 
     Of times the least difference that counts is more than one measurement.
     """

@@ -1,4 +1,4 @@
-"""How long training stays at a saddle: predicted from the curvature there, and followed."""
+"""The time that training stays at a saddle: predicted from the curvature there, and followed."""
 
 from typing import Any, Unpack
 
@@ -33,7 +33,7 @@ def escape_time(
         net: the network at the saddle, a critical point.
         x: inputs, ``(B, n_0)`` or ``(n_0,)``.
         y: targets, ``(B, n_L)`` or ``(n_L,)``.
-        displacement: how far the weights are from the saddle at time zero, ``L`` arrays shaped like the weights.
+        displacement: the weights at time zero minus the saddle's, ``L`` arrays shaped like the weights.
         radius: the distance at which the saddle has been left, positive.
         rule: ``"bp"`` for the loss, ``"pc"`` for the energy.
         **options: of `energy_hessian`.

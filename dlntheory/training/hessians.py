@@ -71,7 +71,7 @@ def _of(columns: Columns, direction: int, samples: int) -> Columns:
 def _change(
     layers: Sequence[Layer], errors: Columns, activities: Columns, moved_errors: Columns, moved_activities: Columns
 ) -> np.ndarray:
-    """How the sum of the samples' updates changes in a direction, in one vector."""
+    """The change of the sum of the samples' updates in a direction, in one vector."""
     parts = []
     for layer, error, activity, moved_error, moved in zip(
         layers, errors, activities, moved_errors, moved_activities, strict=False

@@ -172,7 +172,7 @@ class Curvature(NamedTuple):
     Attributes:
         value: the eigenvalue.
         direction: its eigenvector of unit norm, ``L`` arrays shaped like the weights: at a saddle, the way out.
-        rounding: what rounding explains of the value.
+        rounding: the part of the value that rounding explains.
     """
 
     value: float
@@ -181,7 +181,7 @@ class Curvature(NamedTuple):
 
     @property
     def strict(self) -> bool:
-        """Whether it is negative beyond rounding: a critical point is then a strict saddle."""
+        """Whether the lowest eigenvalue is negative beyond rounding: a critical point is then a strict saddle."""
         return self.value < -self.rounding
 
 

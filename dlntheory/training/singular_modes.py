@@ -111,7 +111,7 @@ def mode_dynamics(
         initial: ``w_1 … w_L`` of each mode at time zero, ``(K, L)``; or ``(L,)`` for all modes.
         times: ``(T,)``, not negative, in order; in units of steps × learning rate.
         rule: ``"bp"``, ``"pc"`` or ``"natural"``.
-        variances: of the input in each mode, ``(K,)`` or a number, positive.
+        variances: the variances of the input in each mode, ``(K,)`` or a number, positive.
         noise: variance of the target around ``s x``, ``(K,)`` or a number. Only predictive coding feels it, and then
             has no minimum: it lets ``S`` grow without end.
 

@@ -1,8 +1,7 @@
 """Many trainings at once: learning rates × seeds × algorithms in one compiled program, on all devices.
 
 All runs of a seed start from the same network and learn the same minibatches. A sweep goes on in chunks of steps.
-After each, runs that have diverged are retired and the others move up, so that they cost nothing; and a checkpoint is
-written.
+After each, runs that have diverged leave the batch, so that they cost nothing more, and a checkpoint is written.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +77,7 @@ class Sweep(Record):
 
     @property
     def tied(self) -> Bool[Array, "A R"]:
-        """Which learning rates are as good as the best one, which is among them.
+        """A mask of the learning rates that are as good as the best one, which is among them.
 
         The difference is within two standard errors, over the seeds, of the decimal logarithm of the error; or of the
         time, where both end below 1e-14 of the error before training. Rates at which a seed diverges are not.
@@ -136,7 +135,7 @@ def sweep(
         learning_rates: ``(R,)``, positive.
         algorithms: each a rule's name, a pair of a rule and a rescaling, or an `Algorithm`, which has options too.
         targets: ``W_data`` of every seed, ``(S, n_L, n_0)``, to measure the error of the whole map.
-        chunk: the number of steps after which diverged runs are retired and a checkpoint is written.
+        chunk: the number of steps after which diverged runs leave the batch and a checkpoint is written.
         devices: the devices that share the runs; all that JAX has if ``None``. Numbers do not depend on them beyond
             rounding. Under ``jax.distributed`` every process calls this with the same arguments, and returns the same.
         checkpoint: an ``.npz`` file that is written after every chunk, and gone on from if it is there: a sweep that

@@ -25,7 +25,7 @@ from .train import after_every, map_error, take_step
 
 AXIS = "runs"
 AT_ONCE = 64
-"""How many runs a processor's core learns at once, at most."""
+"""The most runs that a processor's core learns at once."""
 AT_ONCE_ELSEWHERE = 8192
 FACTORED = 200_000
 """The multiplications of the Cholesky factors of a block, at most: 24 runs with 20 outputs."""
@@ -80,7 +80,7 @@ def prepared(learner: Learner, platform: str) -> Learner:
 
 
 def at_once(learner: Learner, outputs: int, platform: str) -> int:
-    """How many runs a device learns at once."""
+    """The number of runs that a device learns at once."""
     if platform != "cpu":
         return AT_ONCE_ELSEWHERE
     decorrelated = learner.rescaling == "decorrelated" and learner.options.regularisation is None

@@ -15,7 +15,7 @@ FORMAT = 4
 
 
 class Shape(NamedTuple):
-    """How runs share devices: groups per device, blocks per group, and runs of one seed per block."""
+    """The layout of runs on devices: groups per device, blocks per group, and runs of one seed per block."""
 
     devices: int
     groups: int
@@ -40,7 +40,7 @@ class Runs:
         errors: ``(runs, T + 1)``, infinity where not known.
         loss: ``(runs, T)``, infinity where not known.
         accuracy: the largest estimated error of an equilibrium so far.
-        steps: how many steps were finite.
+        steps: the number of steps that were finite.
     """
 
     def __init__(self, models: Any, errors: np.ndarray, rates: np.ndarray, steps: int):
@@ -55,7 +55,7 @@ class Runs:
         self.steps = np.zeros(count, int)
 
     def going_on(self, done: int) -> int:
-        """How many runs were finite in all steps that are done."""
+        """The number of runs that were finite in all steps that are done."""
         return int((self.steps == done).sum())
 
     def deal(self, done: int, shape: Shape) -> tuple[np.ndarray, Work]:
@@ -100,7 +100,7 @@ def save_checkpoint(path: Path, key: str, done: int, runs: Sequence[Runs]) -> No
 
 
 def load_checkpoint(path: Path, key: str, runs: Sequence[Runs]) -> int:
-    """Go on from a checkpoint: how many steps are done."""
+    """Go on from a checkpoint; return the number of steps that are done."""
     arrays, note = read_arrays(path)
     if not isinstance(note, dict) or note.get("sweep") != key:
         raise ValueError(

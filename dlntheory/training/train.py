@@ -97,8 +97,8 @@ class Training(Record):
             that have one, ``(⌈T/k⌉,)``; NaN where none has, and ``None`` if not asked for.
         steps: after how many steps everything measured was still finite. From there on, error and loss are infinity.
         accuracy: the largest estimate of an equilibrium's relative error in those steps; 0 without inference.
-        output_variance: of the output's noise at the end, a number, or ``(n_L,)`` with one per output; ``None`` if it
-            was not learned.
+        output_variance: the variance of the output's noise at the end, a number, or ``(n_L,)`` with one per output;
+            ``None`` if it was not learned.
         error_every: steps between two values of ``error``.
         alignment_every: steps between two values of ``alignment``.
     """
@@ -179,7 +179,7 @@ def train(
         learning_rate: ``η``, positive.
         rule: as in `weight_updates`.
         rescaling: as in `weight_updates`.
-        steps: how many; needed with a data set, at most ``T`` with minibatches, and ``T`` if ``None``.
+        steps: their number; needed with a data set, at most ``T`` with minibatches, and ``T`` if ``None``.
         batch: with a data set, how many samples each step draws, with replacement; all of them if ``None``.
         key: of those draws: an integer seed, which means ``numpy.random.default_rng(seed)``; a NumPy generator; or a
             JAX random key.
@@ -261,7 +261,7 @@ def trained(
 
 
 def finite_steps(errors: Float[Array, " _"], loss: Float[Array, " T"]) -> Int[Array, ""]:
-    """After how many steps everything was still finite: the loss of a step is known before it, the error after it."""
+    """The number of steps after which all was finite: a step's loss is known before it, its error after it."""
     finite = jnp.isfinite(errors[1:]) & jnp.isfinite(loss)
     return jnp.sum(jnp.cumprod(finite.astype(int)))
 
