@@ -1,4 +1,4 @@
-"""Where numbers come from: when they were computed, and by which versions."""
+"""The origin of numbers: when they were computed, and by which versions."""
 
 import functools
 import platform
