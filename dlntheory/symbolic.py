@@ -347,7 +347,7 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
 def _as_symbolic(name: str, net: Any) -> LinearNetwork:
     net = as_network(name, net)
     if not all(is_symbolic(layer.weight) for layer in net.layers):
-        raise TypeError(f"`{name}` has numerical weights; wanted SymPy matrices, such as those of symbolic.network.")
+        raise TypeError(f"`{name}` has numerical weights; wanted SymPy matrices, as symbolic.network makes them.")
     return net
 
 

@@ -101,7 +101,7 @@ def _end(message: str, cause: BaseException | None = None) -> NoReturn:
 
 
 def why_jax_fails() -> str | None:
-    """Why JAX finds no device, in a line; ``None`` if it finds one, or has not been asked."""
+    """The reason why JAX finds no device, in a line; ``None`` if it finds one, or has not been asked."""
     if "jax" not in sys.modules:
         return None
     import jax

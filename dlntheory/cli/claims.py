@@ -10,7 +10,7 @@ from .inputs import Json, refusals, use_double_precision, use_one_lapack_thread
 from .output import print_json, print_tables, track
 
 RESULTS = "docs/results/figures"
-"""Where the figures' data stand, in a checkout and in the help."""
+"""The folder of the figures' data, in a checkout and as the help names it."""
 
 
 def claims(

@@ -50,7 +50,7 @@ def figures(
         typer.Option(
             help="Figures computed at once, each in a process.",
             min=1,
-            show_default="one a core; 1 with --full or an accelerator",
+            show_default="one per core; 1 with --full or an accelerator",
         ),
     ] = None,
     json: Json = False,
@@ -81,14 +81,14 @@ def figures(
 
 
 def default_jobs(full: bool) -> int:
-    """One a core; but one where a figure has all cores at work itself, or all of an accelerator's memory."""
+    """One job per core; a single one where a figure uses all cores itself, or all of an accelerator's memory."""
     import jax
 
     return 1 if full or jax.default_backend() != "cpu" else os.cpu_count() or 1
 
 
 def run_all(tasks: Sequence[tuple[int | str, str]], choices: Choices, out: Path, jobs: int) -> list[list[Path]]:
-    """Compute and save figures, each in a setting; the files of each."""
+    """Compute and save figures, each in a setting; return the files of each."""
     if jobs == 1:
         return [run(*task, choices, out) for task in tasks]
     with ProcessPoolExecutor(jobs, get_context("spawn"), use_double_precision) as pool:
@@ -100,7 +100,7 @@ def run_all(tasks: Sequence[tuple[int | str, str]], choices: Choices, out: Path,
 
 
 def run(number: int | str, setting: str, choices: Choices, out: Path, quiet: bool = False) -> list[Path]:
-    """Compute and save one figure in a setting; the files, none where it needs data that are not given."""
+    """Compute and save one figure in a setting; return its files, none where it needs data that are not given."""
     module, choices = load(number), choices._replace(setting=setting)
     if choices.data_dir is None and getattr(module, "only_data", False):
         typer.echo(f"figure {number} is left out: it reads a data set, whose folder --data-dir gives.", err=True)

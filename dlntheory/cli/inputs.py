@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 QUICK_COMPILATION = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 TRIED_JAXLIB = "0.10."
 SAMPLES = 16
-"""How many samples stand in for data that were not given."""
+"""The number of samples that are drawn where no data are given."""
 
 Weights = Annotated[
     Path | None,
@@ -55,7 +55,7 @@ def use_devices(count: int) -> None:
 def use_quick_compilation() -> None:
     """Compile faster, to programs that are good enough for small sizes; too late where JAX has begun.
 
-    XLA ends a process that names a flag which it does not know, so only the versions that were tried get one.
+    XLA ends a process that passes an unknown flag, so only versions that were tried get one.
     """
     from importlib.metadata import version
 
@@ -118,7 +118,7 @@ def check_combination(weights: Path | None, **options: Any) -> None:
 def read_or_digits(
     weights: Path | None, inputs: Path | None, targets: Path | None, order: str | None, seed: int
 ) -> tuple[str, str, tuple["LinearNetwork", Any, Any]]:
-    """The name of a network, where its data come from, and both; without a file, those of handwritten digits."""
+    """A network's name, the source of its data, the network and the data; without a file, handwritten digits."""
     check_combination(weights, inputs=inputs, targets=targets, order=order)
     if weights is not None:
         return weights.name, describe_data(inputs, targets, seed), read_problem(weights, inputs, targets, order, seed)
@@ -159,7 +159,7 @@ def read_data(net: "LinearNetwork", inputs: Path, targets: Path) -> tuple[Any, A
 
 
 def describe_data(inputs: Path | None, targets: Path | None, seed: int) -> str:
-    """Where the data come from."""
+    """The source of the data, in words."""
     if inputs is None or targets is None:
         return f"normal inputs, targets linear in them, seed {seed}"
     return f"data of {inputs.name} and {targets.name}"

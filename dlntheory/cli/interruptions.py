@@ -10,7 +10,7 @@ SOON = 0.1
 
 
 def insist_on_interruptions() -> None:
-    """Raise an interruption again that came where Python has to ignore it, until it comes where it is raised.
+    """Repeat an interruption that came where Python has to ignore it, until it is raised.
 
     Python prints exceptions in finalisers and in callbacks of the garbage collector, and goes on. JAX has such a
     callback: without this, Ctrl-C during a collection is lost.
@@ -30,6 +30,6 @@ def insist_on_interruptions() -> None:
 
 
 def _answered() -> int | None:
-    """A signal that a function answers, if there is one."""
+    """A signal for which a handler is set, if there is one."""
     asking = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
     return next((each for each in asking if each is not None and callable(signal.getsignal(each))), None)

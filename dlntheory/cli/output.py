@@ -41,7 +41,7 @@ def track(steps: Sequence[Any], doing: str) -> Iterator[Any]:
 
 
 NARROWEST, WIDEST, WIDER = 40, 400, 10
-"""The fewest columns that are printed to, whatever the terminal says; the most that a table gets, and by what steps."""
+"""The least width of the output, whatever the terminal says; the largest width of a table, and the steps to it."""
 
 
 def print_tables(parts: Any) -> None:
@@ -56,7 +56,7 @@ def print_tables(parts: Any) -> None:
 
 
 def _width(console: Any, part: Any, narrowest: int) -> int:
-    """The fewest columns from some on in which nothing is cut."""
+    """The least width, from a given one on, in which nothing is cut."""
 
     def cuts(width: int) -> int:
         lines = console.render_lines(part, console.options.update(width=width), pad=False)

@@ -20,7 +20,7 @@ from .inputs import (
 from .output import print_json, print_record, track
 
 PACKAGE = "papers"
-"""Where the registry and the runner are, among the experiments."""
+"""The package of the registry and the runner, among the experiments."""
 
 
 def study(

@@ -48,7 +48,7 @@ def _sizes(steps: int, every: int) -> Iterator[int]:
 
 
 def _joined(parts: list["Training"], steps: int) -> "Training":
-    """The parts as one training of so many steps; what a training that diverged did not reach is infinite, or NaN."""
+    """The parts as one training of so many steps; after a divergence, missing values are infinite, or NaN."""
     import numpy as np
 
     from ..numerics.record import with_fields

@@ -70,7 +70,7 @@ def train_linear(
 ) -> None:
     """Train a linear network on your data, and report loss, error and alignment along the way.
 
-    The network is that of WEIGHTS, or a random one of the given widths. The error is the squared distance of the whole
+    The network comes from WEIGHTS, or a random one of the given widths. The error is the squared distance of the whole
     map from the best one, the least-squares map of the data. With --rules, several rules from the same weights and with
     the same draws.
 

@@ -16,7 +16,7 @@ WIDTHS = {each.name for each in fields(Options) if each.type == tuple[int, ...] 
 
 
 def takes_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a command take options of a training, all if none is named; as ``**given`` it gets those that are given."""
+    """Give a command the options of a training, all if none is named; it receives those that are set as ``**given``."""
     chosen = [each for each in fields(Options) if not names or each.name in names]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
