@@ -26,7 +26,7 @@ def page(folders: list[Path]) -> str:
 
 
 def section(folder: Path) -> str:
-    """One figure: its picture, and where it comes from."""
+    """The section of one figure: its picture, and its source."""
     config = load(folder).config
     number = config["figure"]
     name = f"figure{number}" if isinstance(number, int) else number
@@ -56,7 +56,7 @@ def title(number: int | str) -> str:
 
 
 def costs(seconds: dict[str, float]) -> str:
-    """Of each panel, how long it took."""
+    """The seconds that each panel took."""
     total = f"Computed in {sum(seconds.values()):.1f} s"
     panels = ", ".join(f"{panel} {spent:.1f} s" for panel, spent in seconds.items() if panel)
     return f"{total}: {panels}." if panels else f"{total}."

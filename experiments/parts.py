@@ -31,7 +31,7 @@ NamedTrack = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 class Study(Protocol):
-    """What can be computed: an object or a module."""
+    """A study that can be computed: an object or a module."""
 
     def run(self, config: dict[str, Any], track: Track, folder: Path | None) -> dict[str, np.ndarray]:
         """The arrays by name. They depend on nothing but ``config``.
@@ -102,7 +102,7 @@ def _timed(
 
 
 def digest(study: Study, config: dict[str, Any]) -> str:
-    """What the part's arrays depend on, as a file's name."""
+    """A digest of everything that the part's arrays depend on, for a file's name."""
     name = study.__name__ if isinstance(study, ModuleType) else f"{type(study).__module__}.{type(study).__qualname__}"
     depends = json.dumps([name, config, source_digest()], sort_keys=True)
     return hashlib.sha256(depends.encode()).hexdigest()[:24]

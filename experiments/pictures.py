@@ -13,7 +13,7 @@ from dlntheory.report.style import COLOURS, COLUMN, PAGE, head, styled
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 BP, PC, TARGET, OTHER, GREY = (COLOURS[name] for name in ("bp", "pc", "target", "interference", "aside"))
 RULES = {"bp": ("BP", BP, 1, 0.83), "pc": ("PC", PC, 5.3, 0.64), "pc:decorrelated": ("PC, decorrelated", PC, 38, 0.95)}
-"""Of each curve its label, its colour, and where the label stands."""
+"""For each curve its label, its colour, and the place of the label."""
 MARKERS = {"o": 5, "*": 8}
 """The sizes of a prediction and of a target."""
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, "all")
@@ -105,7 +105,7 @@ def interference(ax: Any) -> None:
 
 
 def contributions(net: dln.LinearNetwork, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """How far the first of two predictions moves by the update of either sample, each taken as half of the batch."""
+    """The movements of the first of two predictions by the update of either sample, each taken as half of the batch."""
     moved = []
     for sample in range(2):
         updates = dln.weight_updates(net, x[[sample]], y[[sample]], "pc")

@@ -1,4 +1,4 @@
-"""Where results come from: the command, the date, the versions and the machine; and what code they depend on."""
+"""The origin of results: the command, the date, the versions, the machine, and the code that they depend on."""
 
 import functools
 import hashlib
@@ -16,11 +16,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 """The repository, in a checkout."""
 PACKAGES = ("scipy", "matplotlib", "python-flint")
-"""What experiments depend on beside what all numbers do."""
+"""The packages that experiments depend on, beside those that all numbers depend on."""
 
 
 def configuration(command: str, **choices: Any) -> dict[str, Any]:
-    """What results depend on, as JSON."""
+    """Everything that results depend on, as JSON."""
     return {
         "command": command,
         **provenance(*PACKAGES),
@@ -31,7 +31,7 @@ def configuration(command: str, **choices: Any) -> dict[str, Any]:
 
 
 def choices(config: dict[str, Any]) -> dict[str, Any]:
-    """What was chosen: a configuration without what `configuration` says of when and where."""
+    """The choices in a configuration: all but what `configuration` adds of time and place."""
     circumstances = configuration("")
     return {name: value for name, value in config.items() if name not in circumstances}
 
@@ -48,7 +48,7 @@ def first_with(text: str) -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says of the repository; ``None`` where the code is installed."""
+    """The answer of git about the repository; ``None`` where the code is installed."""
     if not (ROOT / ".git").exists():
         return None
     try:

@@ -4,7 +4,7 @@
 
 starts ``dlntheory train`` in a process of its own, ends it with SIGKILL after a random time, which may fall into its
 start, a step, a checkpoint or the end, and starts it again with ``--resume``. After so many kills it may finish. Then
-every number must be that of the undisturbed run: each array of the last checkpoint bit by bit, and every record of the
+every number must be as in the undisturbed run: each array of the last checkpoint bit by bit, and every record of the
 metrics but the seconds. Ends with exit code 1 if not.
 """
 
@@ -41,14 +41,14 @@ RUN = (
 
 
 class Kill(NamedTuple):
-    """When a process is killed: so many seconds after its start, or after its first new step."""
+    """The time at which a process is killed: so many seconds after its start, or after its first new step."""
 
     seconds: float
     after: str
 
 
 def train(folder: Path, options: Sequence[str], kill: Kill | None = None) -> bool:
-    """Run the command; whether it ended by itself, and well, before it was killed."""
+    """Run the command; return whether it ended well, by itself, before it was killed."""
     command = [sys.executable, "-m", "dlntheory", "train", *options, "--out", str(folder), "--resume"]
     compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"), **os.environ}
     before = last_step(folder)
@@ -67,7 +67,7 @@ def train(folder: Path, options: Sequence[str], kill: Kill | None = None) -> boo
 
 
 def disturb(folder: Path, options: Sequence[str], kills: Sequence[Kill]) -> list[dict[str, Any]]:
-    """Kill the run again and again, then let it finish; of each kill, the step that had been logged."""
+    """Kill the run again and again, then let it finish; return the step that had been logged, for each kill."""
     log: list[dict[str, Any]] = []
     for kill in kills:
         if train(folder, options, kill):
@@ -100,7 +100,7 @@ def outcome(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
 
 
 def compare(left: Path, right: Path) -> dict[str, Any]:
-    """What two runs have in common, to the bit."""
+    """The agreement of two runs, to the bit."""
     (arrays, records), (others, other_records) = outcome(left), outcome(right)
     same = [arrays.keys() == others.keys() and arrays[name].tobytes() == others[name].tobytes() for name in arrays]
     return {"arrays": len(arrays), "equal_arrays": sum(same), "records": len(records),

@@ -20,7 +20,7 @@ FORMATS = (".png", ".pdf")
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment was asked, and what it found."""
+    """An experiment's question and its findings: a configuration, and arrays."""
 
     config: dict[str, Any]
     arrays: Mapping[str, np.ndarray]

@@ -39,7 +39,7 @@ needs_data = True
 FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8, "seeds": 3}
 QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4, "seeds": 2}
 FORMAT = "mnist"
-"""How a folder is read, and normalised: the relatives of MNIST differ in neither."""
+"""The format and the normalisation of a folder's data, in which the relatives of MNIST agree."""
 STEPS, BATCH, LEARNING_RATE = 8, 128, 1e-3
 
 
@@ -111,7 +111,7 @@ def as_double(array: jax.Array) -> np.ndarray:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of each learning rate, the mean accuracy, and by seed the energy of layer 1 relative to the last, two ways."""
+    """For each learning rate, the mean accuracy, and by seed the energy of layer 1 relative to the last, two ways."""
     ratios = {name: arrays[name][..., 0] / arrays[name][..., -1] for name in ("energy_of_samples", "linear")}
     means, spreads = arrays["accuracy"].mean(axis=0), deviation(arrays["accuracy"], axis=0)
     return [

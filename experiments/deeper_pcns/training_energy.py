@@ -79,7 +79,7 @@ def train(config: TrainingConfig, folder: Path) -> list[dict[str, Any]]:
 
 
 def meaning(options: Mapping[str, Any]) -> str:
-    """The errors whose energy a run records; those of algorithms with different ones do not compare."""
+    """The errors whose energy a run records: algorithms with different ones do not compare."""
     update = TrainingConfig.from_json(options).make_algorithm().update
     if isinstance(update, Backpropagation):
         return "backpropagated errors"
@@ -87,7 +87,7 @@ def meaning(options: Mapping[str, Any]) -> str:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of each algorithm, the best test accuracy, and in the last epoch the energy of layer 1 relative to the last."""
+    """For each algorithm, the best test accuracy, and in the last epoch the energy of layer 1 relative to the last."""
     return [
         {
             "algorithm": name,

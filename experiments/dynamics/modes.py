@@ -42,7 +42,7 @@ TIMES = (0.1, 50.0)
 TARGETS, VALUES = (-0.5, 0.7), (-1.0, 1.0)
 """Powers of ten of the singular values that a network learns, and of those that learning times are shown for."""
 EVERY = 8
-"""Of the points of a trajectory, one in so many is drawn as a dot."""
+"""Every so many points, a trajectory has a dot."""
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def descended(net: LinearNetwork, x: Any, y: Any, rule: str, rate: float, times:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """How far training is from the equations, and how learning times depend on the singular value."""
+    """The distance of training from the equations, and the growth of learning times with the singular value."""
     count = len(config["targets"])
     rows = []
     for depth in config["depths"]:
@@ -164,7 +164,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
 
 
 def draw_modes(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray], depth: int) -> None:
-    """The singular values that are learned, by each rule; grey lines are those of the data."""
+    """The singular values that are learned, by each rule; grey lines are the data's."""
     for rule in RULES:
         look = {"color": COLOURS[rule], "linestyle": "-" if depth == config["depths"][0] else "--"}
         learned = arrays[f"theory_{rule}_{depth}"][:, : len(config["targets"])]

@@ -73,7 +73,7 @@ def profiles(config: dict[str, Any], choices: dict[str, Any]) -> np.ndarray:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of each curve, the energy of the first layer relative to the last one's, three ways."""
+    """For each curve, the energy of the first layer relative to the last, three ways."""
     return [
         {
             "panel": panel, "value": value,

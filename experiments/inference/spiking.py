@@ -65,7 +65,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 
 def measure(config: dict[str, Any], seed: int) -> tuple[Any, ...]:
-    """One network."""
+    """Alignment and first share of every method after every number of steps, and BP's, in one network."""
     net = LinearNetwork.random(
         [config["width"]] * (config["hidden"] + 2), config["initialisation"], key=jax.random.key(seed)
     )
@@ -85,7 +85,7 @@ def measure(config: dict[str, Any], seed: int) -> tuple[Any, ...]:
 
 
 def first_share(updates: Any) -> float:
-    """How large the first layer's update is, relative to the largest; NaN where precisions have decayed to nothing."""
+    """The first layer's update relative to the largest; NaN where precisions have decayed to nothing."""
     sizes = [float(np.linalg.norm(each)) for each in updates]
     return sizes[0] / max(sizes) if max(sizes) else float("nan")
 

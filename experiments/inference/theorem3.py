@@ -1,4 +1,4 @@
-"""How often interference-free precisions exist, by depth, hidden width and initialisation.
+"""The share of samples with interference-free precisions, by depth, hidden width and initialisation.
 
 Single samples, targets independent of the inputs. Beside it, how often every adaptive learning rate of the same network
 and data is positive, and what the two remedies cost: the size of the update that moves the prediction by the residual,

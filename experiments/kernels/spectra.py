@@ -1,8 +1,8 @@
 """Spectra of update kernels of single samples, by depth and by the conditioning of the weights.
 
 They explain figures 2 and 3A of *Sample Efficiency*: an update is aligned where its kernel is near a multiple of the
-identity. Marks are alignments of the sample's own residual; lines are the cosines between kernel and identity, which
-are those to expect of a residual in a random direction. Dashed black lines are the theory of random networks. The
+identity. Marks are alignments of the sample's own residual; lines are the cosines between kernel and identity, the
+alignment to expect of a residual in a random direction. Dashed black lines are the theory of random networks. The
 settings are initialisations.
 """
 

@@ -30,7 +30,7 @@ CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "pc_adaptive")}
 MARKS = {"bp": "o", "pc": "o", "pc_adaptive": "s"}
 ACTIVATIONS = {"tanh": "tanh", "relu": "ReLU"}
 GAINS = {"tanh": 1.0, "relu": 2**0.5}
-"""What weights behind an activation are multiplied by, so that activities neither grow nor shrink (He et al. 2015)."""
+"""The factors of weights behind an activation, which keep the size of activities (He et al. 2015)."""
 
 
 def activated(net: LinearNetwork, activation: str) -> NonlinearNetwork:
@@ -49,7 +49,7 @@ def compare(net: NonlinearNetwork, x: Any, y: Any) -> dict[str, np.ndarray]:
 
 @eqx.filter_jit
 def measured(net: NonlinearNetwork, x: jax.Array, y: jax.Array, settled: NonlinearEquilibrium) -> jax.Array:
-    """Of the nonlinear network, ``(curve, sample)``; NaN where inference has not converged."""
+    """Alignments of the nonlinear network, ``(curve, sample)``; NaN where inference has not converged."""
 
     def alone(traces: Traces, rescaling: str | None) -> jax.Array:
         """Every sample as a batch of its own."""
@@ -68,7 +68,7 @@ def measured(net: NonlinearNetwork, x: jax.Array, y: jax.Array, settled: Nonline
 
 @eqx.filter_jit
 def predicted(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Of each sample's linearised network, ``(curve, sample)``."""
+    """Alignments of each sample's linearised network, ``(curve, sample)``."""
 
     def theory(x: jax.Array, y: jax.Array) -> jax.Array:
         linear = linearised(net, x)
@@ -86,7 +86,7 @@ def by_curve(found: list[dict[str, np.ndarray]], *shape: int) -> dict[str, np.nd
 
 
 def summarise_points(name: str, values: Any, arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of every point of every curve, means over seeds and samples, and how far single samples are from the theory."""
+    """For every point of every curve, means over seeds and samples, and single samples' distance from the theory."""
     rows = []
     for curve, ours, theirs in zip(CURVES, arrays["measured"], arrays["predicted"], strict=True):
         for index, value in enumerate(values):

@@ -77,7 +77,7 @@ class Property:
         return summarise_points(config["axis"], arrays["values"], arrays)
 
     def heading(self, config: dict[str, Any]) -> str:
-        """What the network is made of."""
+        """The sizes of the network."""
         if config["axis"] == "convolutions":
             return f"{config['channels']} channels"
         return f"width {config['square']}" if config["axis"] == "depth" else count(config["hidden"], "hidden layer")

@@ -18,7 +18,7 @@ from dlntheory.random_networks.expected import as_setting, expected_alignment
 
 LOOK: dict[str, Any] = {"color": "black", "linestyle": (0, (2, 2)), "linewidth": 1.0, "zorder": 5}
 POINTS = 40
-"""Of a line along a property that is not counted."""
+"""The number of points of a line along a property that is not counted."""
 
 
 def draw_lines(axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], label: str = "theory") -> None:
@@ -28,7 +28,7 @@ def draw_lines(axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], label
 
 
 def positions(axis: str, values: Sequence[float]) -> np.ndarray:
-    """Where a line is computed: at every depth, and at points between the ends of the other properties."""
+    """The positions of a line's points: every depth, or points between the ends of the other properties."""
     low, high = min(values), max(values)
     if axis == "depth":
         return np.arange(low, high + 1)

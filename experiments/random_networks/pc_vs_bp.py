@@ -1,4 +1,4 @@
-"""Where predictive coding is better aligned than backpropagation in random networks, and where worse: a phase diagram.
+"""The phase diagram of random networks in which predictive coding is better aligned than backpropagation, or worse.
 
 Colours are the difference of the alignments by formula, PC's minus BP's; lines are where it vanishes. Marks are drawn
 networks: up where PC is better by more than two standard errors, down where BP is, a circle where neither. Single
@@ -62,7 +62,7 @@ MARKS: list[dict[str, Any]] = [
     {"marker": marker, "color": colour, "markeredgecolor": "black", "markersize": 4.5, "linestyle": "none"}
     for marker, colour in (("o", "white"), ("^", COLOURS["pc"]), ("v", COLOURS["bp"]))
 ]
-"""Of drawn networks in which neither rule is better beyond the noise, PC is, or BP is."""
+"""Marks of drawn networks: neither rule is better beyond the noise, PC is, or BP is."""
 Array = np.ndarray
 
 
@@ -138,7 +138,7 @@ class Single:
         return np.transpose(columns).tolist()
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
-        """Of each value, the depth from which PC is below BP: in the limit, without the prediction, and by width."""
+        """For each value, the depth from which PC is below BP: in the limit, without the prediction, and by width."""
         names = ["infinite width", "infinite width, no prediction", *(f"width {n}" for n in config["widths"])]
         return [
             {self.axis: float(value)} | {
@@ -163,7 +163,7 @@ class Single:
         axes.minorticks_off()
 
     def note(self, config: dict[str, Any]) -> list[str]:
-        """What is drawn."""
+        """A description of what is drawn."""
         runs = f"{config['draws']} draws of {config['samples']} samples"
         return [f"marks of width {config['drawn_width']}, {runs}"]
 
@@ -215,7 +215,7 @@ class Batch:
         return np.transpose(columns).tolist()
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
-        """Of each batch, the depth from which PC is below BP."""
+        """For each batch, the depth from which PC is below BP."""
         return [
             {"batch over width": ratio, "depth": first_below(np.array(config["batch_depths"]), column)}
             for ratio, column in zip(config["batch_ratios"], arrays["difference"].T, strict=True)
@@ -231,7 +231,7 @@ class Batch:
         axes.set_yticks(range(2, int(depths[-1]) + 1, 2))
 
     def note(self, config: dict[str, Any]) -> list[str]:
-        """What is drawn, and what the colours stand on."""
+        """A description of what is drawn, and of the colours' source."""
         return [f"marks of width {config['width']}, {config['batch_draws']} draws, others than the formula's weights"]
 
 
@@ -246,7 +246,7 @@ def first_below(depths: Array, difference: Array) -> int | None:
 
 
 def label_axes(axes: Axes, name: str, ticks: Mapping[str, float]) -> None:
-    """What varies, on a logarithmic scale, against the depth."""
+    """Label the axes: the varied property, on a logarithmic scale, and the depth."""
     axes.set(xlabel=name, ylabel="weight layers", xscale="log")
     axes.set_xticks(list(ticks.values()), list(ticks))
     axes.minorticks_off()

@@ -1,7 +1,7 @@
 """Curves of training, each algorithm at its best learning rate: what the sweeps of linear and nonlinear networks share.
 
-Of all runs the errors at their end are kept, ``(curve, rate, seed)``; along training those of each curve at its best
-learning rate, ``(curve, seed, time)``, and which rate that is. All that is drawn and claimed comes from these.
+Kept are the errors of all runs at their end, ``(curve, rate, seed)``; for each curve the index of its best learning
+rate, and the errors along training there, ``(curve, seed, time)``. All pictures and claims come from these.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ def kept(errors: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def at_best(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Of each curve, the index of its best learning rate, and the error at the end there."""
+    """For each curve, the index of its best learning rate, and the error at the end there."""
     for curve, best, final in zip(config["curves"], arrays["best"], arrays["final"], strict=True):
         rate, ends = float(arrays["learning_rates"][best]), final[best]
         yield int(best), {"curve": curve, "learning_rate": rate, "mean": float(ends.mean()), "std": deviation(ends)}
@@ -49,5 +49,5 @@ def draw_sweep(axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarr
 
 
 def line(name: str) -> dict[str, Any]:
-    """How a curve of training is drawn: as after one step, without marks."""
+    """The look of a curve of training: as after one step, without marks."""
     return look(name) | {"style": CURVES[name].style.strip("osx")}

@@ -7,7 +7,7 @@ A study is an object or a module with
 - ``run(config, track, folder)``: its arrays by name, see `experiments.parts.Study`;
 - ``summarise(config, arrays)``: its numbers, as a list of dictionaries;
 - ``draw(axes, config, arrays)``: the curves with labels for the figure's legend, and the axes' labels;
-- ``heading(config)`` and ``note(config)``, if it likes: what stands above its panel, and phrases below the title.
+- ``heading(config)`` and ``note(config)``, if it has them: the text above its panel, and phrases below the title.
 
 In the figure's data a study's arrays and configuration stand under its panel's letter: ``A/alignment``.
 """
@@ -33,8 +33,8 @@ class Panel:
     """A study under a letter.
 
     Attributes:
-        letter: what the figure calls it.
-        title: what stands above it, before what the study says of its own configuration (``heading``).
+        letter: its name in the figure.
+        title: the text above it, before the study's own ``heading``.
         study: the study.
         views: the pictures of its arrays, one beside the other; its own ``draw`` if empty.
     """
@@ -65,7 +65,7 @@ class PanelFigure:
     """Panels in rows; has the parts of a figure that `experiments.figures` lists.
 
     Attributes:
-        title: what stands above the figure.
+        title: the text above the figure.
         rows: the panels.
         SETTINGS: the names of the settings that it can be run in, the default first.
     """
@@ -142,7 +142,7 @@ class PanelFigure:
 
 
 def notes(shown: list[Panel], configs: Mapping[str, dict[str, Any]]) -> str:
-    """What the studies say of sizes and seeds: once what holds for all panels, and the rest by letters."""
+    """The studies' notes on sizes and seeds: once if they hold for all panels, otherwise by letter."""
     said = {each.letter: each.study.note(configs[each.letter]) for each in shown if hasattr(each.study, "note")}
     letters: dict[str, list[str]] = {}
     for letter, phrases in said.items():

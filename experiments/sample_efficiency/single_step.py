@@ -55,7 +55,7 @@ AXES = {
     "condition_number": "condition number of the weights",
     "batch_size": "batch size",
 }
-"""What may vary, and how the axis is labelled."""
+"""The properties that may vary, and the labels of their axes."""
 
 
 class Curve(NamedTuple):
@@ -103,7 +103,7 @@ class SingleStep:
         curves: names in `CURVES`.
         init: the initialisation of the weights.
         single: whether the batch is one sample in every setting.
-        learning_rate: the step's size, by default that of appendix B.1; ``None`` for an infinitesimal step.
+        learning_rate: the step's size, by default as in appendix B.1; ``None`` for an infinitesimal step.
         distances: whether ``1 − alignment`` is drawn, on a logarithmic axis, since curves would hide each other at one.
     """
 
@@ -230,7 +230,7 @@ def expected(config: dict[str, Any], curve: Curve, value: float) -> float | None
 
 
 def theory_label(config: dict[str, Any]) -> str:
-    """What the legend calls the lines: of BP alone where batches leave PC without a formula."""
+    """The legend's label of the lines: of BP alone where batches leave PC without a formula."""
     return "theory" if config["axis"] != "batch_size" and config["batch"] == 1 else "theory (of BP)"
 
 
@@ -263,7 +263,7 @@ def limits(alignments: np.ndarray, axis: str = "") -> tuple[float, float]:
 
 
 def look(name: str) -> dict[str, Any]:
-    """How a curve is drawn: its rule's colour, or the one of what is printed wrongly, and its line and marks."""
+    """The look of a curve: its rule's colour, or the colour of what is printed wrongly, its line and its marks."""
     curve = CURVES[name]
     return {"label": curve.label, "style": curve.style, "color": colour_of(name)}
 

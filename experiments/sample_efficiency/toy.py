@@ -74,7 +74,7 @@ def trajectory(config: dict[str, Any], **rule: Any) -> jax.Array:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of every rule, the alignment at the start, and how far the output that was right goes astray."""
+    """For every rule, the alignment at the start, and the largest distance by which the right output goes astray."""
     residual, target = arrays["residual"], np.array(config["target"])
     return [
         {
@@ -128,7 +128,7 @@ class Network:
     """Panel A: the network and its sample. There is nothing to compute."""
 
     def configure(self, quick: bool, setting: str, seed: int) -> dict[str, Any]:
-        """What the flow starts from."""
+        """The start of the flow."""
         return {name: configure(quick, setting, seed)[name] for name in ("weights", "input", "target")}
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:

@@ -79,7 +79,7 @@ class Training:
         }
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-        """What `curves.kept` keeps of the errors, infinity where a run diverged; and the worst estimate of accuracy."""
+        """Errors as `curves.kept` keeps them, infinity where a run diverged; and the worst estimate of accuracy."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         progress = iter(track(range(-(-config["steps"] // config["chunk"]))))

@@ -30,13 +30,13 @@ BATCHES = (1, 32, 128, 512, 2048)
 def found(
     rule: str, init: str, hidden: tuple[int, ...], square: int = SQUARE, residual: bool = False
 ) -> ExpectedAlignment:
-    """What to expect of a network between ``square`` inputs and outputs."""
+    """The alignment to expect of a network between ``square`` inputs and outputs."""
     layers = random_layers([square, *hidden, square], init, residual=residual)
     return expected_alignment(layers=layers, rule=rule)  # type: ignore[arg-type]
 
 
 def deep(rule: str, init: str, hidden: int, square: int = SQUARE, residual: bool = False) -> ExpectedAlignment:
-    """The same, of equal widths."""
+    """The alignment to expect of a network of equal widths."""
     return found(rule, init, (square,) * hidden, square, residual)
 
 

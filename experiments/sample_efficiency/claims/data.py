@@ -14,7 +14,7 @@ INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "norm-preser
 
 
 DATA_SETS = {9: " --data-dir MNIST"}
-"""What the commands of figures that read a data set need in addition."""
+"""The additional options of commands whose figures read a data set."""
 
 
 class NoData(Exception):  # noqa: N818 (it is a finding, and the message is the command that helps)

@@ -1,4 +1,4 @@
-"""The cases of a claim as a plain table: one factor across, that which leaves the fewest rows, and the others down."""
+"""The cases of a claim as a plain table: the factor that leaves the fewest rows goes across, the others down."""
 
 import math
 import re
@@ -11,11 +11,11 @@ MARKS = {"right": "", "wrong": "✗", "noise": "~"}
 MARKED = "✗ is against the claim, ~ within noise; ± is the standard error of a mean over seeds."
 
 ROUNDING = 1e-9
-"""Errors below this share of their value are those of arithmetic, and not shown."""
+"""Errors below this share of their value come from arithmetic, and are not shown."""
 
 
 class Grid(NamedTuple):
-    """Columns' heads, the first that of the rows' heads; and rows, each with its head first."""
+    """The heads of the columns, the rows' heads included; and rows, each with its head first."""
 
     heads: list[str]
     rows: list[list[str]]

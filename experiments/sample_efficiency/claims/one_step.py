@@ -16,7 +16,7 @@ CLAIMS: list[Claim] = []
 claim = collector(CLAIMS)
 
 EXACT = 1e-3
-"""How far from 1 an alignment may be that a figure shows as 1: in the worst seed."""
+"""The largest distance from 1 of an alignment that a figure shows as 1, in the worst seed."""
 NEARLY_PERFECT = 0.95
 SLIGHT = 0.1
 """A slight difference in alignment; what is less still makes none that matters."""
@@ -27,7 +27,7 @@ ARCHITECTURE = ("hidden layers", "width")
 
 
 def misalignment(where: dict[str, Any], alignment: np.ndarray) -> Case:
-    """Whether an alignment is 1 in every seed."""
+    """A case: an alignment is 1 in every seed."""
     return Case(where, float(1 - alignment.min()), EXACT, at_most=True)
 
 

@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 
 
 def counts(records: Sequence[Record]) -> dict[str, int]:
-    """How many claims got each kind of verdict."""
+    """The number of claims with each kind of verdict."""
     found = Counter(record["kind"] for record in records)
     return {kind: found[kind] for kind in KINDS}
 

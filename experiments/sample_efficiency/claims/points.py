@@ -19,7 +19,7 @@ AXES = {
 
 
 class Point(NamedTuple):
-    """Where one step was taken, and the alignment of every curve there, one a seed."""
+    """The factors of one step, and the alignment of every curve there, one number per seed."""
 
     where: dict[str, Any]
     alignment: dict[str, np.ndarray]
@@ -54,7 +54,7 @@ def points(panel: PanelData) -> Iterator[Point]:
 
 
 def data_of(config: Mapping[str, Any]) -> dict[str, str]:
-    """What the samples are: targets alone, where the batch varies, or both as one, since the settings change both."""
+    """The factors of the samples: targets alone where the batch varies, or both as one, since settings change both."""
     targets = "linear" if config["linear_targets"] else "independent"
     if config["axis"] == "batch_size":
         return {"targets": targets}
@@ -86,11 +86,11 @@ def without(where: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def advantage(point: Point, better: str = "pc", worse: str = "bp") -> np.ndarray:
-    """By how much one curve is better aligned, by seed."""
+    """The amount by which one curve is better aligned, by seed."""
     return point.alignment[better] - point.alignment[worse]
 
 
 def spread(line: list[Point], curve: str) -> float:
-    """How much the mean alignment differs along a line."""
+    """The range of the mean alignment along a line."""
     means = [point.alignment[curve].mean() for point in line]
     return float(max(means) - min(means))

@@ -1,6 +1,7 @@
 """Claims that are computed on the spot: theorems, initialisations, conditioning, and derivations.
 
-Small random networks stand for all: what is refuted by one is false, what holds on each draw is proved in `proofs/`.
+Small random networks stand for all: a claim that one of them refutes is false; one that holds on each draw is proved in
+`proofs/`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ NARROW = 12
 SMALL, LARGE = 8, 64
 """Batches below and above every width."""
 EXACT = 1e-8
-"""How far from what is claimed rounding may lead."""
+"""The largest deviation from a claim that rounding may cause."""
 CLOSE = 0.02
 DRAWS = 40
 PAPER_INITIALISATIONS = ("kaiming_uniform", "norm_preserving")
@@ -60,7 +61,7 @@ def data(net: dln.LinearNetwork, samples: int, linear: bool) -> tuple[dict[str, 
 
 
 def worst(alignment: Any) -> float:
-    """How far the worst sample's alignment is from one."""
+    """The distance of the worst sample's alignment from one."""
     return float(1 - np.min(np.asarray(alignment)))
 
 

@@ -1,7 +1,7 @@
 """Claims about whole trainings, decided by figures 2 (E–H), 3 (B–C), 4 (B–C), 7, 8 and 10.
 
 Where the paper inverts regularised matrices, it does not say which spectrum sets the regularisation (erratum 8). The
-data take that of the symmetric part, and the claims that depend on it say so.
+data take the spectrum of the symmetric part, and the claims that depend on it say so.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ BEGINNING = 0.1
 """The share of the steps that is the beginning of training."""
 FAR_FEWER = 0.5
 CLEARLY = 0.3
-"""What outperforms clearly halves the error, in powers of ten."""
+"""A rule that clearly outperforms another at least halves its error; in powers of ten."""
 MODELS = ("bp", "pc", "bp_adaptive", "pc_adaptive", "bp_decorrelated", "pc_decorrelated")
 """Curves that the paper has; the positive adaptive rates are ours."""
 ENDS = "log10 of the other's over its error at the end, or, of two below 1e-14 of the start, steps that it saves"
@@ -71,7 +71,7 @@ def online_rescaling_helps_little_at_first(results: Results) -> Iterable[Case]:
 
 
 def early_gains(training: Training) -> Iterator[Case]:
-    """Whether rescaling gains little in the beginning, by rule; a curve that explodes there gains nothing over."""
+    """Cases: rescaling gains little in the beginning, by rule; nothing is gained over a curve that explodes there."""
     beginning = slice(1, 1 + max(1, round(BEGINNING * (len(training.steps) - 1))))
     for rule, label in NAMES.items():
         plain, other = (logs(training.errors[each], most=1.0) for each in (rule, rescaled(training, rule)))
@@ -141,7 +141,7 @@ def online_rescaling_brings_no_benefit(results: Results) -> Iterable[Case]:
 
 
 def late_gains(training: Training, where: Where) -> Iterator[Case]:
-    """Whether rescaling gains little at the end, by rule."""
+    """Cases: rescaling gains little at the end, by rule."""
     for rule, label in NAMES.items():
         gain = (logs(training.errors[rule]) - logs(training.errors[rescaled(training, rule)]))[:, -1]
         yield below({**where, "rule": label}, gain, LITTLE)

@@ -1,6 +1,6 @@
 """Trainings in the figures' data, each algorithm at its best learning rate, and how two of them compare.
 
-Errors are compared by their decimal logarithm, seed by seed, and ties are decided as those of learning rates are
+Errors are compared by their decimal logarithm, seed by seed, and ties are decided as between learning rates
 (`dlntheory.training.comparison`).
 """
 
@@ -90,7 +90,7 @@ def compared(where: Where, better: str, worse: str) -> dict[str, Any]:
 
 
 def name(curve: str) -> str:
-    """What the paper calls a curve."""
+    """The paper's name of a curve."""
     return " ".join(reversed(CURVES[curve].label.split(", ")))
 
 

@@ -23,11 +23,11 @@ class Case(NamedTuple):
     Attributes:
         where: the factors under which it was measured.
         value: the number; of one that depends on chance, the mean over seeds.
-        threshold: what it is compared with.
+        threshold: the number that it is compared with.
         error: the standard error of the mean.
         least: by how much the value must differ from the threshold to count.
         at_most: whether the claim wants a value below the threshold.
-        unit: what the value counts, if it is not what the claim's test says.
+        unit: the unit of the value, if it is another than the claim's test has.
     """
 
     where: Where
@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
     @property
     def margin(self) -> float:
-        """By how much the claim holds."""
+        """The amount by which the claim holds."""
         return (self.threshold - self.value) if self.at_most else self.value - self.threshold
 
     @property
@@ -76,7 +76,7 @@ def mean_and_error(value: Any) -> tuple[float, float]:
 
 
 class Verdict(NamedTuple):
-    """What was found: its kind, in words, and every comparison."""
+    """A finding: its kind, in words, and every comparison."""
 
     kind: str
     text: str
@@ -110,9 +110,9 @@ class Claim:
     """A sentence of the paper, and the test that decides it.
 
     Attributes:
-        id: what it is called.
-        section: where the paper says it.
-        text: what it says, in our words.
+        id: its name.
+        section: its place in the paper.
+        text: its content, in our words.
         test: the comparison that every case makes.
         cases: makes the comparisons.
     """
