@@ -48,7 +48,7 @@ def derivative(expression: Any, symbol: Any, direction: Any = 1) -> Any:
 
 
 def _chain_rule(part: Any, moved: list[Any]) -> Any:
-    """The derivative of a part from those of its arguments."""
+    """The derivative of a part, from its arguments' derivatives."""
     if all(each is None for each in moved):
         return None
     if isinstance(part, Shared | matrices.Transpose | sympy.Trace):

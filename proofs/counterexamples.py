@@ -1,4 +1,4 @@
-"""What an exact counterexample is: fractions that the library's kernels find, small enough to be redone by hand."""
+"""Exact counterexamples: fractions that the library's kernels find, small enough to be redone by hand."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -26,11 +26,11 @@ class Fact(NamedTuple):
 
 
 class Refutation(NamedTuple):
-    """What is claimed, and the facts on one small network that refute it.
+    """A printed claim, and the facts on one small network that refute it.
 
     Attributes:
-        name: what `dlntheory prove` calls it.
-        claim: what is printed, or a theorem without one of its hypotheses.
+        name: its name for `dlntheory prove`.
+        claim: a printed statement, or a theorem without one of its hypotheses.
         source: the erratum of the theory, and the paper.
         facts: the numbers.
     """
@@ -52,7 +52,7 @@ def chain(*weights: Any) -> LinearNetwork:
 
 
 def learning(net: LinearNetwork, x: Matrix, y: Matrix, rule: str = "pc") -> Signals:
-    """What a rule multiplies, exactly."""
+    """The errors and activities that a rule multiplies, exactly."""
     if rule == "bp":
         return backpropagation_signals(net.layers, x, y)
     result = symbolic.equilibrium(net, x, y)

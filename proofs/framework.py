@@ -1,4 +1,4 @@
-"""What a proof is: a statement, and steps that the normal form decides, at fixed depths and from one depth to the next."""
+"""Proofs: a statement, and steps that the normal form decides, at fixed depths and from one depth to the next."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,8 +54,8 @@ class Proof(NamedTuple):
     """A statement with its derivations.
 
     Attributes:
-        name: what `dlntheory prove` calls it.
-        statement: what is proved, in one line.
+        name: its name for `dlntheory prove`.
+        statement: the statement that is proved, in one line.
         source: the section of the theory, and the paper's equation.
         fixed: the steps for one network.
         step: the steps from a network of any depth to that with a layer more.
@@ -75,7 +75,7 @@ class Proof(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How a tier of a proof ended: its failed steps, by where they failed, and the number of all steps."""
+    """The result of a tier of a proof: its failed steps, by where they failed, and the number of all steps."""
 
     failed: list[tuple[str, Step]]
     steps: int

@@ -23,7 +23,7 @@ class Moments(NamedTuple):
 
 
 def one_more(moments: Moments, rows: Any, variance: Any) -> Moments:
-    """Those of ``W A Wᵀ``, for ``W`` with ``rows`` rows of independent normal entries: Wick's three pairings."""
+    """The moments of ``W A Wᵀ``, for ``W`` with ``rows`` rows of independent normal entries: Wick's three pairings."""
     squares, traces = moments
     return Moments(
         rows * variance**2 * (traces + (rows + 1) * squares), variance**2 * (rows**2 * traces + 2 * rows * squares)
@@ -38,7 +38,7 @@ def by_entries(rows: int, columns: int) -> Moments:
 
 
 def _expectation(polynomial: Any, entries: list[Any]) -> Any:
-    """Of a polynomial in standard normal entries: ``E w^{2k} = (2k − 1)!!``."""
+    """The expectation of a polynomial in standard normal entries: ``E w^{2k} = (2k − 1)!!``."""
     terms = sympy.Poly(sympy.expand(polynomial), *entries).terms()
     return sum(factor * sympy.prod(_moment(power) for power in powers) for powers, factor in terms)
 

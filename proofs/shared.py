@@ -27,7 +27,7 @@ class Shared(matrices.MatrixExpr):
 
     @property
     def shape(self) -> tuple[Any, Any]:
-        """Of the expression."""
+        """The shape of the expression."""
         return self.inside.shape
 
     def doit(self, **_: Any) -> "Shared":
