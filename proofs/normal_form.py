@@ -89,11 +89,6 @@ class Sum(NamedTuple):
         reduced = {word: sympy.cancel(sympy.together(each)) for word, each in self.terms.items()}
         return Sum(self.rows, self.columns, {word: each for word, each in reduced.items() if each != 0})
 
-    def of_degree(self, variable: Any, degree: int) -> "Sum":
-        """The coefficient of a power of a scalar variable in which the sum is a polynomial."""
-        terms = {word: sympy.expand(each).coeff(variable, degree) for word, each in self.terms.items()}
-        return Sum(self.rows, self.columns, terms).settled()
-
     @property
     def key(self) -> str:
         """The same text for the same sum."""

@@ -2,25 +2,15 @@
 
 import numpy as np
 import pytest
+from toy_figures import drawn
 from typer.testing import CliRunner
 
 from dlntheory.cli import app
-from experiments import results
 from experiments.dynamics import modes, saddles
-from experiments.figures import FIGURES, load_figure
+from experiments.figures import FIGURES
 
 TOY_MODES = {"width": 3, "batch": 6, "depths": [2, 3], "modes": 2, "learning_rate": 5e-3, "values": 3, "points": 9}
 TOY_SADDLES = {"width": 2, "samples": 8, "seeds": 1, "depths": [2, 3], "sizes": 2, "initials": 3}
-
-
-def drawn(name, module, toy, folder, monkeypatch):
-    monkeypatch.setattr(module, "QUICK", toy)
-    done = CliRunner().invoke(app, ["figure", name, "--quick", "--out", str(folder)])
-    assert done.exit_code == 0, done.output
-    assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert load_figure(name) is module
-    result = results.load(folder)
-    return result, module.summarise(result.config, result.arrays)
 
 
 def test_modes(tmp_path, monkeypatch):

@@ -3,27 +3,14 @@
 import numpy as np
 import pytest
 from closeness import bound
-from typer.testing import CliRunner
+from toy_figures import drawn
 
 from dlntheory import LinearNetwork, expected_alignment, update_kernel
-from dlntheory.cli import app
-from experiments import results
 from experiments.dynamics import starts
-from experiments.figures import load_figure
 from experiments.nonlinear import starts as perceptrons
 
 TOY = {"square": 3, "hidden": 1, "steps": 10, "seeds": 2, "rates": 2}
 TOY_PERCEPTRON = {"hidden": [4], "steps": 2, "batch": 4, "seeds": 1, "tuned": 1, "rates": 1}
-
-
-def drawn(name, module, toy, folder, monkeypatch):
-    monkeypatch.setattr(module, "QUICK", toy)
-    done = CliRunner().invoke(app, ["figure", name, "--quick", "--out", str(folder)])
-    assert done.exit_code == 0, done.output
-    assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert load_figure(name) is module
-    result = results.load(folder)
-    return result, module.summarise(result.config, result.arrays)
 
 
 @pytest.mark.parametrize("start", starts.STARTS)
