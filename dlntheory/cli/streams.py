@@ -46,7 +46,7 @@ class Pipe(io.RawIOBase):
         return self.raw.isatty()
 
     def write(self, data: Any) -> int:
-        """Write bytes; to nowhere, once that has failed."""
+        """Write bytes; drop them once writing has failed."""
         try:
             while (written := self.raw.write(data)) is None:  # it does not block, and its reader is slow
                 select.select((), (self,), ())
@@ -66,7 +66,7 @@ def protect_streams() -> None:
 
 
 def protected(stream: Any, needed: bool) -> Any:
-    """The stream, made safe; as it is where it is closed, or no file of the system's."""
+    """The stream, safe to write to; unchanged if it is closed, or no file of the system's."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED the file itself
     if not isinstance(raw, io.FileIO):

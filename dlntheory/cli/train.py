@@ -2,7 +2,7 @@
 
 import shlex
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +44,8 @@ def train(
         return
     config = configure(given, out, resume)
     folder = out or Path("runs") / f"{config.data_name}-{config.model}-{config.algorithm}-{config.seed}"
-    records = follow(config, folder, resume)
-    summary = finished(folder, config, records)
+    follow(config, folder, resume)
+    summary = finished(folder, config)
     from ..report.training import training_report
 
     print_record(summary, json, training_report(summary))
@@ -66,8 +66,8 @@ def configure(given: dict[str, Any], out: Path | None, resume: bool) -> "Trainin
     return config
 
 
-def follow(config: "TrainingConfig", folder: Path, resume: bool) -> list[dict[str, Any]]:
-    """Train, and show how it goes; the records of this process."""
+def follow(config: "TrainingConfig", folder: Path, resume: bool) -> None:
+    """Train, and show how it goes."""
     from ..pcn.runs.divergence import DivergedError
     from ..pcn.runs.interruptions import end_as_if_interrupted
     from ..pcn.runs.run import run_training
@@ -76,8 +76,9 @@ def follow(config: "TrainingConfig", folder: Path, resume: bool) -> list[dict[st
     end_as_if_interrupted()
     with refusals(), notes():
         try:
-            with closing(run_training(config, folder, resume)) as records:
-                return list(shown(records, TrainingDisplay(config.epochs)))
+            with closing(run_training(config, folder, resume)) as records, TrainingDisplay(config.epochs) as display:
+                for record in records:
+                    display.show(record)
         except DivergedError as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from error
@@ -95,15 +96,7 @@ def notes() -> Iterator[None]:
         yield
 
 
-def shown(records: Iterable[dict[str, Any]], display: Any) -> Iterator[dict[str, Any]]:
-    """The records, as they are shown on the standard error."""
-    with display:
-        for record in records:
-            display.show(record)
-            yield record
-
-
-def finished(folder: Path, config: "TrainingConfig", records: list[dict[str, Any]]) -> dict[str, Any]:
+def finished(folder: Path, config: "TrainingConfig") -> dict[str, Any]:
     """Draw the run, and gather its results."""
     import json
 

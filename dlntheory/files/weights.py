@@ -224,7 +224,7 @@ def _biases_by_weight(names: Iterable[str]) -> dict[str, str]:
 
 
 def _numbered(names: Iterable[str]) -> list[str]:
-    """The names by their numbers, W2 before W10; refuses names of which two differ in a word first."""
+    """The names in the order of their numbers, W2 before W10; refuse names that differ in a word before a number."""
     ordered = sorted(names, key=_parts)
     for first, second in pairwise(ordered):
         pairs = zip_longest(_parts(first), _parts(second))

@@ -220,7 +220,7 @@ def _of_dense_layers(
 
 
 def _of_samples(make: Callable[..., Network], dense: str = "") -> Callable[..., Network]:
-    """A model whose output is a sample; of dense layers, whose name is given, without batch normalisation."""
+    """A model whose output is a sample; one of dense layers, by its given name, has no batch normalisation."""
 
     def build(input_shape: Sequence[int], classes: int, norm: str | None = None, **options: Any) -> Network:
         if dense:

@@ -207,7 +207,7 @@ def newton_step(clamped: Clamped, now: Minimisation, active: jax.Array, settings
 
 
 Product: TypeAlias = Callable[[Hidden], tuple[Hidden, Hidden]]
-"""A move in error coordinates to its product with the Hessian, and to the move of the activities."""
+"""A function from a move in error coordinates to its product with the Hessian, and to the move of the activities."""
 
 
 def curvature(clamped: Clamped, hidden: Hidden, slope: Slope, bend: bool = True) -> tuple[Product, Hidden]:

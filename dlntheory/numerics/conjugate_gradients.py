@@ -18,7 +18,7 @@ from .algebra import Array, column_products, epsilon, magnitude, ratio
 from .kinds import loop, namespace
 
 Operator: TypeAlias = Callable[[Array], Array]
-"""Columns to columns."""
+"""A function from columns to columns."""
 Parts: TypeAlias = Any
 """Columns in a list of parts, such as the layers of a network."""
 

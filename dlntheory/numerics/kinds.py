@@ -191,7 +191,7 @@ def by_jax(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def each_of(function: Callable[..., Any], *arrays: Any, at_once: int | None = None) -> Any:
-    """A function of every entry of arrays, stacked; in JAX of all entries at once, or of so many."""
+    """Apply a function to every entry of arrays, and stack the results; in JAX to all or so many at once."""
     if not is_jax(arrays[0]):
         first, *others = map(function, *arrays)
         return map_leaves(lambda *parts: np.stack(parts), first, *others)

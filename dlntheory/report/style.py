@@ -79,7 +79,7 @@ def entitle(figure: Any, title: str, note: str = "") -> None:
     figure.suptitle("\n".join(textwrap.fill(each, room) for each in (title, note) if each))
 
 
-def legend_below(figure: Any, title: str | None = None) -> None:
+def legend_below(figure: Any) -> None:
     """One legend for all panels, below them, each label once."""
     found: dict[str, Any] = {}
     for axes in figure.axes:
@@ -90,7 +90,7 @@ def legend_below(figure: Any, title: str | None = None) -> None:
     width = 0.5 + max(map(len, found)) / CHARACTERS
     columns = max(1, min(len(found), int(figure.get_figwidth() / width)))
     columns = -(-len(found) // -(-len(found) // columns))  # rows as even as they can be
-    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=columns, title=title)
+    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=columns)
 
 
 def draw_band(axes: Any, x: Any, middle: Any, low: Any, high: Any, style: str = "-", **look: Any) -> None:

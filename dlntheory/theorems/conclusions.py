@@ -84,7 +84,7 @@ def rescaled_learning(
 
 
 def _shared_errors(net: LinearNetwork, x: Any, y: Any, one_by_one: bool, options: dict[str, Any]) -> Conclusion:
-    """No rescaling is defined where several weights share an error: the theorems do not apply, to the plain update."""
+    """The plain update where several weights share an error: no rescaling is defined there, and no theorem applies."""
     learning = prepare(net, x, y, "pc", None, options)
     layers, covariances = learning.problem.layers, learning.problem.covariances
     signals = signals_of(learning)
@@ -191,7 +191,7 @@ def _moved(
 
 
 def _sample_by_sample(change: Callable[[Signals], Array], signals: Signals) -> Array:
-    """A change of columns, of every sample as if there were no other."""
+    """A change of columns, where every sample learns as if it were the only one."""
     if is_jax(signals.residual):
         import jax
 

@@ -59,7 +59,7 @@ class Runs:
         return int((self.steps == done).sum())
 
     def deal(self, done: int, shape: Shape) -> tuple[np.ndarray, Work]:
-        """The runs that go on by group, block and place, −1 where there is none; and what devices need of them."""
+        """The places of the runs that go on, by group and block, −1 for none; and the arrays that devices need."""
         rows = []
         for seed in np.unique(self.seeds):
             alive = np.flatnonzero((self.seeds == seed) & (self.steps == done))

@@ -84,7 +84,7 @@ def samples(config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 def trained(
     config: dict[str, Any], modes: DataModes, x: Any, y: Any, depth: int, rule: str, times: np.ndarray
 ) -> dict[str, Any]:
-    """Gradient descent on the whole network, looked at at the given times."""
+    """The weights of gradient descent on the whole network, at the given times."""
     count = len(config["targets"])
     start = jnp.full((modes.singular_values.size, depth), config["initial"])
     net = aligned_network(modes, start, key=config["data_seed"])
@@ -103,7 +103,7 @@ def trained(
 
 @eqx.filter_jit
 def step(learning: Learning, rate: Any, vector: jax.Array, count: Any) -> jax.Array:
-    """So many steps of gradient descent."""
+    """Take so many steps of gradient descent."""
     return jax.lax.fori_loop(0, count, lambda _, w: w + rate * updates_at(learning, w), vector)
 
 

@@ -50,7 +50,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 
 def alignments(config: dict[str, Any], hidden: int, seed: int) -> tuple[list[list[float]], list[float]]:
-    """Every curve, and where they may lead."""
+    """Alignments along every curve, and at the ends that they may lead to."""
     net = LinearNetwork.random([config["width"]] * (hidden + 2), config["initialisation"], key=jax.random.key(seed))
     x, y = normal_data(net, config["batch"], seed)
     ones = [1.0] * hidden
@@ -69,7 +69,7 @@ def alignments(config: dict[str, Any], hidden: int, seed: int) -> tuple[list[lis
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Means over the seeds, at both ends of each curve, and of what lies there."""
+    """Means over the seeds, at both ends of each curve, and of the rules at these ends."""
     alignment, ends = arrays["alignment"].mean(axis=1), arrays["ends"].mean(axis=1)
     return [
         {

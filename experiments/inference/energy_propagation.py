@@ -56,7 +56,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 
 def profiles(config: dict[str, Any], choices: dict[str, Any]) -> np.ndarray:
-    """Rows: leading order, closed form, simulation, equilibrium."""
+    """Energies in four rows: leading order, closed form, simulation, equilibrium."""
     net = LinearNetwork.random(
         [config["width"]] * (choices["depth"] + 1), config["initialisation"], key=jax.random.key(config["data_seed"])
     )

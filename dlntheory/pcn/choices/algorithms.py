@@ -289,7 +289,7 @@ def _nudged(
     end: End | None,
     sign_by: str | None,
 ) -> Output:
-    """The output condition with another strength, or another one."""
+    """The output condition that a preset asks for, with another strength or kind of nudging."""
     if nudging is not None:
         output = NUDGES[one_of("nudging", nudging, NUDGES)]
     if not hasattr(output, "beta"):
@@ -304,7 +304,7 @@ def _nudged(
 
 
 def _moved(relaxation: Relaxation, step_size: float | None, momentum: float | None, noise: float | None) -> Relaxation:
-    """The rule with another step size, momentum and noise."""
+    """The relaxation with another step size, momentum and noise."""
     given = {
         "step_size": None if step_size is None else as_number("step_size", step_size, positive=True),
         "momentum": _fraction("momentum", momentum, 1.0),

@@ -12,7 +12,7 @@ from ...nonlinear.network import Network, States
 
 
 class Initial(eqx.Module):
-    """The states at time 0, from a memory that earlier batches left."""
+    """The states at time 0, which may depend on a memory of earlier batches."""
 
     forward = False
     """Whether every state starts at its prediction, so that only the output has an error."""
@@ -44,7 +44,7 @@ class Zero(Initial):
     """Zero."""
 
     def states(self, memory: Any, network: Network, x: Array, y: Array, key: jax.Array) -> States:
-        """Zeros."""
+        """Zero for every state."""
         return tuple(jnp.zeros((len(x), *shape), x.dtype) for shape in network.state_shapes)
 
 
@@ -84,7 +84,7 @@ class Null(Initial):
         return Kept(zeros, jnp.asarray(False))
 
     def states(self, memory: Kept, network: Network, x: Array, y: Array, key: jax.Array) -> States:
-        """The last batch's."""
+        """The last batch's states."""
         if len(memory.states[0]) != len(x):
             raise ValueError(
                 f"the batch has {len(x)} samples, but a null start keeps the states of {len(memory.states[0])}; "

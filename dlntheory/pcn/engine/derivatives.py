@@ -66,7 +66,7 @@ def first_pass(network: Network, x: Array, forward: bool) -> First:
 
 
 def add_to_sources(totals: list[Any], read: Sequence[int], pulled: Sequence[Array]) -> None:
-    """Add what a block passes down to the totals of the states that it reads; the input, number 0, has none."""
+    """Add a block's contributions to the totals of the states that it reads; the input, number 0, has no total."""
     for source, share in zip(read, pulled, strict=True):
         if source:
             before = totals[source - 1]

@@ -21,7 +21,7 @@ from .rescaling import rescaled
 from .slopes import PhaseProblem
 
 DRAWN = 2**31
-"""The number of the output's key among a batch's, which no inference step or phase has."""
+"""The number of the output's key among a batch's keys, different from every inference step's and phase's."""
 
 
 class Lesson(NamedTuple):

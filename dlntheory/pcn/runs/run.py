@@ -175,7 +175,7 @@ class Run:
         self.folder.write_summary({name: each for name, each in summary.items() if name not in ("batch", "sums")})
 
     def save(self, seconds: float = 0.0) -> None:
-        """Make a checkpoint, if the last is so old."""
+        """Make a checkpoint, if the last one is old enough."""
         if time.monotonic() - self.saved >= seconds:
             with held_back():
                 self.folder.checkpoints.save(self.step, self.now.state, asdict(self.now.progress))

@@ -24,7 +24,7 @@ TRIALS, STORAGE = "trials", "study.db"
 CONTINUED = "continued"
 """The number of the interrupted trial that a trial goes on with."""
 PATIENCE = 30.0
-"""Seconds in which processes that begin a database together get out of each other's way."""
+"""Seconds for which processes that begin the same database wait for each other."""
 
 
 class Search:

@@ -104,7 +104,7 @@ class Trainer:
         return epoch_batches(self.data.train.labels, self.batch_size, config.seed, epoch, config.order)
 
     def train(self, state: Any, epoch: int, first: int, batches: np.ndarray) -> tuple[Any, Metrics]:
-        """Train on several batches, the first of which is that number of the whole run, and wait for the end."""
+        """Train on several batches, numbered from ``first`` in the whole run, and wait for the end."""
         numbers = self._replicated(jnp.arange(first, first + len(batches)))
         fixed = self.train_set, self.preparation, self.algorithm, self.optimiser, self.key
         state, metrics = _train(state, *fixed, self._shared(batches), numbers, jnp.asarray(epoch))

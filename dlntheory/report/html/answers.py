@@ -122,7 +122,7 @@ def _curve(settings: Settings, name: str, values: tuple[int, ...], rules: tuple[
 
 
 def _without_inference(settings: Settings) -> Settings:
-    """Settings that differ only in what does not change the alignment at equilibrium are one."""
+    """The settings, with the ones that leave the alignment at equilibrium unchanged at their defaults."""
     return replace(settings, step_size=Settings.step_size, steps=Settings.steps)
 
 

@@ -11,7 +11,7 @@ from ..words import rule_name
 
 SHOWN_RULES = ("bp", "bp:decorrelated", "pc", "pc:adaptive_positive", "pc:decorrelated", "natural")
 SINGLES = 40
-"""Batches drawn, at most, so that small ones have so many samples together."""
+"""The fewest samples that the batches of one size have together, if there are enough samples."""
 RESAMPLES = 1000
 INTERVAL = (0.025, 0.975)
 

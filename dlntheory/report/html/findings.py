@@ -21,7 +21,7 @@ from .settling import settling
 THEOREMS: tuple[int | str, ...] = (1, 2, 3, "spike", "nudging")
 KERNELS = ("bp", "pc", "pc:decorrelated")
 KERNEL_ROWS = 80
-"""Rows of the kernels' matrices, where that many hold a sample."""
+"""The most rows of a kernel's matrix: as many samples are taken as fit, and at least one."""
 KERNEL_VALUES = 64
 """Singular values of a kernel that is too large for its matrix."""
 

@@ -42,9 +42,9 @@ def network(hidden: int = 1, init: str = "kaiming_uniform", seed: int = 0, width
 
 
 @cache
-def residual_network(hidden: int, init: str, seed: int = 0) -> dln.LinearNetwork:
+def residual_network(hidden: int, init: str) -> dln.LinearNetwork:
     """The same weights, with a skip around each."""
-    return dln.LinearNetwork([dln.Residual(weight) for weight in network(hidden, init, seed).weights])
+    return dln.LinearNetwork([dln.Residual(weight) for weight in network(hidden, init).weights])
 
 
 def architectures(deep: int = 8) -> Iterator[tuple[dict[str, Any], int, str]]:
