@@ -1,4 +1,4 @@
-"""Training in continuous time: what becomes of the balance of two layers, and how energy and loss curve at the origin."""
+"""Training in continuous time: the balance of two layers, and the curvature of energy and loss at the origin."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -80,7 +80,7 @@ def _sized(case: Case, scalar: Any) -> Any:
 
 
 def _product_term(case: Case, signal: Any) -> Any:
-    """What the prediction adds: at second order it exists for two layers only."""
+    """The term of the prediction: at second order it exists for two layers only."""
     if case.net.depth != 2:
         return 0 * inner(case.y, case.y)
     return -2 * inner(signal, feedforward(case.layers, case.x)[-1])

@@ -51,7 +51,7 @@ def determinant_gradient(case: Case) -> Iterator[Step]:
 
 
 def determinant_step() -> Iterator[Step]:
-    """What is inside the old network feels ``Wᵀ S'⁻¹ W`` in place of ``S⁻¹``."""
+    """Layers inside the old network see ``Wᵀ S'⁻¹ W`` in place of ``S⁻¹``."""
     case = appended()
     S, direction = forward_covariance(case.layers, case.covariances), Symmetric("H", *case.covariances[0].shape)
     weight = case.layers[1].weight

@@ -59,7 +59,7 @@ def pc_gradient(case: Case) -> Iterator[Step]:
 
 
 def pc_gradient_step() -> Iterator[Step]:
-    """The envelope: what is inside the old network feels the new layer through the old output's activity only."""
+    """The envelope: layers inside the old network see the new layer through the old output's activity only."""
     case = appended()
     result, (inside, layer) = settled_state(case), case.layers
     middle = symbol("z", *result.activities[1].shape)

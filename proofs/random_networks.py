@@ -1,7 +1,7 @@
-"""Random networks at large width: what follows from the variational form of ``log det S``, on the library's recursions.
+"""Random networks at large width: consequences of the variational form of ``log det S``, on the library's recursions.
 
-That the variational form is the limit of ``log det S``, and that free products give the traces of pairs, is assumed
-here; docs/random-networks-derived.md says on what grounds. What is proved: first order follows from the variational
+Assumed here is that the variational form is the limit of ``log det S``, and that free products give the traces of
+pairs; docs/random-networks-derived.md says on what grounds. Proved is that first order follows from the variational
 form, and second order keeps the sum rules, which are necessary conditions. The library's formulas of a layer are run on
 symbols. The loop over layers of first order is written out in `solved`; tests compare `first_order.solve` with drawn
 networks.
@@ -212,7 +212,7 @@ def _one_more(layer: Any, N: Any, M: Any, T: int, state: _State, below: Any) -> 
 
 
 def _sum_rules(s: _State, a: Any, N: Any, own: Any, n: Any, T: int) -> Iterator[Step]:
-    """What ``Σ c_h G_h = S`` and ``S R = I − T R`` make of every scalar, where ``|x̂| = 1``."""
+    """The scalars' values by ``Σ c_h G_h = S`` and ``S R = I − T R``, where ``|x̂| = 1``."""
     e, epsilon = s.e[0], s.shrunk[0] * s.e[0]
     where = "A hidden layer, T = 1" if T else "The output layer, T = 0"
     yield Step(f"{where}: Σ c_h tr G_hR = tr S R = N.", s.k[0, 0], N)

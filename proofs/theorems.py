@@ -1,7 +1,7 @@
-"""Theorems 1 and 2, "Theorem 3", and what the same rescalings do to backpropagation.
+"""Theorems 1 and 2, "Theorem 3", and the same rescalings with backpropagation.
 
 None of them uses that ``x*`` is the equilibrium: the activities ``A_{l-1}`` that the update multiplies are symbols of
-their own. What they use is that the errors are ``D_lᵀ λ`` with ``S λ = r``.
+their own. They use that the errors are ``D_lᵀ λ`` with ``S λ = r``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ def theorem_1(case: Case) -> Iterator[Step]:
 
 
 def rescaled_step() -> Iterator[Step]:
-    """What the first ``L`` layers have added so far is ``S`` times the error that reaches their output."""
+    """The first ``L`` layers have added ``S`` times the error that reaches their output."""
     case = appended(1)
     (_, layer), (S, noise) = case.layers, case.covariances
     multiplier = symbol("lambda", layer.out_size, 1)

@@ -114,8 +114,8 @@ def equilibrium(
             fact, and the orthogonal one where the check fails and its matrices fit into memory.
 
     Returns:
-        The equilibrium; ``solver`` names the route taken and ``accuracy`` estimates the relative error. Of conjugate
-        gradients, ``iterations`` and ``converged`` are the outcome.
+        The equilibrium; ``solver`` names the route taken and ``accuracy`` estimates the relative error. For conjugate
+        gradients, ``iterations`` and ``converged`` tell the outcome.
 
     Raises:
         ValueError: for shapes that do not match the network, NaN or infinity, or an unknown solver.

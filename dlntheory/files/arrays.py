@@ -84,7 +84,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_together(files: Mapping[Path, bytes]) -> None:
     """Write every file beside its place first, then move all of them there: none, if one cannot be written.
 
-    A file that was there passes its permissions on. What a link points to is replaced, and not the link.
+    A file that was there passes its permissions on. Where a file is a link, the file that it points to is replaced, not
+    the link.
     """
     temporaries = {}
     try:

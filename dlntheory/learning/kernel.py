@@ -169,8 +169,8 @@ class UpdateKernel(Record):
     def identity_alignment(self) -> Float[Array, ""]:
         r"""The cosine between ``K`` and the identity, ``tr K / (√N ‖K‖_F)``; one for multiples of the identity.
 
-        Of a residual in a uniformly random direction it is the mean of ``⟨V, K[V]⟩`` over the root of the mean of
-        ``‖V‖² ‖K[V]‖²``: for large ``N`` the alignment to expect of the whole batch. NaN where ``K`` is zero.
+        For a residual ``V`` in a uniformly random direction it is the mean of ``⟨V, K[V]⟩`` over the root of the mean
+        of ``‖V‖² ‖K[V]‖²``: for large ``N`` the alignment to expect of the whole batch. NaN where ``K`` is zero.
         """
         matrix = self.matrix()
         with np.errstate(invalid="ignore"):

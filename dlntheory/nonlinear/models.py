@@ -79,9 +79,9 @@ CONVOLUTIONS: dict[str, tuple[Stage, ...]] = {
 }
 """The convolutions of every architecture, with channels and paddings of Deeper PCNs, table 3.
 
-The papers give no pooling positions, and nothing at all on VGG-9. Those of VGG-5, VGG-7 and AlexNet are PCX's; VGG-10
-pools where its channels grow and at the end, VGG-15 and VGG-19 as Simonyan and Zisserman do, and VGG-9 extends VGG-7.
-The table lists 13 convolutions for VGG-15, which with one linear layer makes 14 layers with weights.
+The papers give no pooling positions, and nothing at all on VGG-9. VGG-5, VGG-7 and AlexNet pool as in PCX; VGG-10 where
+its channels grow and at the end, VGG-15 and VGG-19 as Simonyan and Zisserman's, and VGG-9 extends VGG-7. The table
+lists 13 convolutions for VGG-15, which with one linear layer makes 14 layers with weights.
 """
 CLASSIFIERS: dict[str, tuple[int, ...]] = {"VGG-19": (4096, 4096), "AlexNet": (4096, 4096)}
 """Hidden widths of the classifier; none elsewhere."""

@@ -9,8 +9,8 @@ indefinite, and where negative curvature shows the iteration ends. Steps are hal
 
 **Kinks.** Where the next block's activation has a kink at zero, as a rectifier has, minima lie on kinks, and no
 gradient is small there. So a unit that arrives at zero stops. It is *pinned* while the energy rises to both of its
-sides, and then acts as a clamped one; else it leaves to the side where the energy falls. What must vanish is the
-smallest subgradient.
+sides, and then acts as a clamped one; else it leaves to the side where the energy falls. At a minimum the smallest
+subgradient vanishes.
 
 **Kinks inside of blocks.** Where a block has an activation with a kink behind its layer, ``x_l = f(z_l) + ε_l`` with
 ``z_l`` what the layer makes of ``x_{l-1}``, the inputs ``z_l`` are units too, *tied* to what is below them. A tie is a

@@ -1,7 +1,7 @@
 """Conversion and refusal of arguments, before anything is computed.
 
-Every message names the argument, says what it got, and says what it wanted. What is kept is a copy: nothing that a
-caller passes is shared.
+Every message names the argument, says what it got, and says what it wanted. Arguments are copied: nothing that a caller
+passes is shared.
 """
 
 import difflib

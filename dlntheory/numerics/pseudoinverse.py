@@ -1,7 +1,7 @@
 """The pseudoinverse of a product of two tall matrices in JAX, with a derivative that exists where columns depend.
 
 The derivative of a QR factorisation does not exist where columns are zero or repeat, as with a blank sample or one that
-occurs twice. That of the pseudoinverse does, as long as the rank stays: with ``A = L Rᵀ`` and ``P = A⁺``,
+occurs twice. The derivative of the pseudoinverse does, as long as the rank stays: with ``A = L Rᵀ`` and ``P = A⁺``,
 
 ``dP = −P dA P + P Pᵀ dAᵀ (I − A P) + (I − P A) dAᵀ Pᵀ P``
 

@@ -89,7 +89,7 @@ def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
 
 
 def _reason(verdict: Verdict) -> tuple[float, str]:
-    """Which hypothesis of Theorem 2 fails most, in words."""
+    """The hypothesis of Theorem 2 that fails most, in words."""
     failed = {name: each for name, each in verdict.hypotheses.items() if not each.holds}
     ranks = dict(by_layer(verdict.hypotheses, "rank("))
     if outside := dict(by_layer(failed, "rows of R in")):

@@ -102,7 +102,7 @@ def draw_band(axes: Any, x: Any, middle: Any, low: Any, high: Any, style: str = 
 def draw_runs(axes: Any, x: Any, runs: Any, style: str = "-", **look: Any) -> None:
     """The median of runs, ``(run, x)``, and their quartiles; of fewer than five runs, each as a thin line.
 
-    What is not finite is left out.
+    Values that are not finite are left out.
     """
     runs = np.where(np.isfinite(runs), runs, np.nan)
     known = np.isfinite(runs).any(axis=0)

@@ -38,7 +38,7 @@ def best_rate(errors: Float[Array, "... R S T"]) -> Int[Array, "..."]:
     """The index of the best learning rate.
 
     It has the lowest mean error over the seeds at the end. If some end below rounding, it is the first to get there.
-    Of rates that are equal in this too, it is the first.
+    Among rates that are equal in this too, it is the first.
     """
     xp = namespace(errors)
     mean = xp.nan_to_num(errors.mean(axis=-2), nan=math.inf, posinf=math.inf)
@@ -78,7 +78,7 @@ def within_noise(difference: Any, error: Any, least: Any = 0.0) -> Any:
 def tied(errors: Float[Array, "... R S T"], best: Int[Array, "..."]) -> Bool[Array, "... R"]:
     """A mask of the learning rates that are as good as the best: no seed diverges, and the difference is within noise.
 
-    Of times the least difference that counts is more than one measurement.
+    Times differ if they are more than one measurement apart.
     """
     xp = namespace(errors)
     lowest = xp.take_along_axis(errors, xp.asarray(best)[..., None, None, None], axis=-3)

@@ -2,7 +2,8 @@
 
 Every sample is a batch of its own. Measured: the update at the equilibrium that Newton's method finds, and its effect
 by a derivative of the network. Predicted: the closed forms of the network linearised at the sample's feedforward pass.
-What is undefined is NaN, and counted: samples whose inference does not converge, and rates that are infinite.
+Undefined alignments are NaN, and counted: of samples whose inference does not converge, and with rates that are
+infinite.
 """
 
 from collections.abc import Mapping

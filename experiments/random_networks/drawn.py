@@ -100,6 +100,6 @@ def _of_norm(rng: np.random.Generator, size: int, samples: int) -> np.ndarray:
 
 
 def _cosines(residual: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Of each column."""
+    """The cosine of each pair of columns."""
     lengths = np.linalg.norm(residual, axis=0) * np.linalg.norm(moved, axis=0)
     return (residual * moved).sum(axis=0) / lengths

@@ -5,7 +5,7 @@ The task is ``y = W_data x`` with normal inputs (appendices A.1 and A.3); the er
 the same weights. No number of steps is given for online training; it is 500, as in batches.
 
 The paper gives some ranges of learning rates twice: in the text, and in appendix J (settings ``text`` and
-``appendix``). Of figure 8 it gives none of its own, so these are the text's.
+``appendix``). It gives none of its own for figure 8, so these are the text's.
 """
 
 from collections.abc import Mapping

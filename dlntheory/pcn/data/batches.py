@@ -117,7 +117,7 @@ def epoch_batches(labels: np.ndarray, size: int, seed: int, epoch: int, order: s
         order: ``"shuffled"``, or ``"aligned"``: every batch has about as many samples of each class, sorted by class.
 
     Returns:
-        Indices ``(N // size, size)``. What does not fill a batch is left out, other samples in each epoch.
+        Indices ``(N // size, size)``. Samples that do not fill a batch are left out, others in each epoch.
 
     Raises:
         ValueError: for batches larger than the data set, or an unknown order.

@@ -22,9 +22,9 @@ from .derivatives import First, add_to_sources, loss_of, pull_to_sources
 
 
 class PhaseProblem(eqx.Module):
-    """One run of inference on a batch; ``x`` has its channels last, ``output`` is where the output is held.
+    """One run of inference on a batch; ``x`` has its channels last, ``output`` is the value that the output is held at.
 
-    Of an output that is ``observed`` in part, the other entries relax with the hidden states.
+    Where only a part of the output is ``observed``, the other entries relax with the hidden states.
     """
 
     network: Network

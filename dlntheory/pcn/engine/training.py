@@ -97,9 +97,9 @@ def train_step(
 
     Returns:
         The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference, ``energy`` by
-        block at the states where the weights' gradient is taken (of backpropagation, half its squared error signals),
-        and ``update``, the norm of that gradient by block; means over the batch. Of Newton's method also ``residual``,
-        the largest that it left in a sample, and ``newton_steps``.
+        block at the states where the weights' gradient is taken (for backpropagation, half its squared error signals),
+        and ``update``, the norm of that gradient by block; means over the batch. Newton's method adds ``residual``, the
+        largest that it left in a sample, and ``newton_steps``.
 
     Raises:
         ValueError: for data that does not fit the network.

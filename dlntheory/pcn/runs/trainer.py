@@ -125,9 +125,9 @@ class Trainer:
 
         The same of the samples for validation, such as ``validation_accuracy``, if there are any.
 
-        Of a classifier of more than five classes also ``test_top5``, the share of samples whose class is among the five
-        largest outputs; of an autoencoder ``test_mse``, the mean squared error of a pixel, in units of the largest that
-        it may be.
+        A classifier of more than five classes adds ``test_top5``, the share of samples whose class is among the five
+        largest outputs; an autoencoder adds ``test_mse``, the mean squared error of a pixel, in units of the largest
+        that it may be.
         """
         found = (self._test(network, name).items() for name in self.tested)
         return {name: each for pairs in found for name, each in pairs}
@@ -248,7 +248,7 @@ def _prepared(
 def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any) -> Any:
     """The sum of the losses, and the numbers of predictions that are right, and that are nearly right.
 
-    Of an autoencoder the last is the sum of the squared errors of pixels.
+    For an autoencoder the last is the sum of the squared errors of pixels.
     """
     x, targets = preparation.pair(samples, labels)
     prediction = reconstruct(network, targets, algorithm) if preparation.decodes else network(x)

@@ -1,4 +1,4 @@
-"""What the theory of random networks says of the paper's observations on single steps, where the figures have samples.
+"""The paper's observations on single steps, by the theory of random networks; the figures have samples.
 
 Single samples unless something is said, targets independent of the inputs, an infinitesimal step. Numbers are exact for
 large widths, or the mean at a width, so that no case is within noise.
