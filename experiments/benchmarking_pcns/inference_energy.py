@@ -97,7 +97,7 @@ def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict
 
 
 def linear_theory(network: Any, x: jax.Array, y: jax.Array, steps: int, rate: float) -> np.ndarray:
-    """The mean energy by layer of the samples' linearised networks, after so many steps."""
+    """The mean energy by layer that the samples' linearised networks have after so many steps."""
     flat = network.inside(x).reshape(len(x), -1)
     energies = [
         finite_time_activities(linearised(network, as_double(sample)), as_double(row), as_double(target), steps, rate)

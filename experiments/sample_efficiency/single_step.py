@@ -263,7 +263,7 @@ def limits(alignments: np.ndarray, axis: str = "") -> tuple[float, float]:
 
 
 def look(name: str) -> dict[str, Any]:
-    """The look of a curve: its rule's colour, or the colour of what is printed wrongly, its line and its marks."""
+    """How a curve is drawn: its rule's colour, or the one of what is printed wrongly, and its line and marks."""
     curve = CURVES[name]
     return {"label": curve.label, "style": curve.style, "color": colour_of(name)}
 

@@ -30,7 +30,7 @@ BATCHES = (1, 32, 128, 512, 2048)
 def found(
     rule: str, init: str, hidden: tuple[int, ...], square: int = SQUARE, residual: bool = False
 ) -> ExpectedAlignment:
-    """The alignment to expect of a network between ``square`` inputs and outputs."""
+    """What to expect of a network between ``square`` inputs and outputs."""
     layers = random_layers([square, *hidden, square], init, residual=residual)
     return expected_alignment(layers=layers, rule=rule)  # type: ignore[arg-type]
 
