@@ -98,7 +98,7 @@ def _passes(weights: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray
 def _residual(
     weights: list[np.ndarray], target: Any, input_variance: float, target_variance: float, target_norm: Any, seed: int
 ) -> tuple[int, np.ndarray, np.ndarray]:
-    """How many variables are the target's own, ``E √Σ``, and the deviations ``√Σ`` of all variables."""
+    """The number of variables that are the target's own, ``E √Σ``, and the deviations ``√Σ`` of all variables."""
     n_0, n_L = weights[0].shape[1], weights[-1].shape[0]
     whole = weights[0]
     for weight in weights[1:]:

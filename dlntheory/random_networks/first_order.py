@@ -1,4 +1,4 @@
-r"""Where predictive coding settles in a random network: traces of ``S⁻¹`` over the layers, by a scalar recursion.
+r"""The equilibrium of predictive coding in a random network: traces of ``S⁻¹`` over the layers, by a scalar recursion.
 
 With ``a_l = tr(D_lᵀS⁻¹D_l)``, ``N_l = Σ_{k≤l} c_k a_k`` for scalar covariances ``c``, and ``R_l`` the R-transform of
 layer ``l`` at ``C = −N_{l-1}/n_{l-1}``,

@@ -197,7 +197,7 @@ def along_activities(equilibrium: RandomEquilibrium) -> SecondOrder:
 
 
 class Shares(NamedTuple):
-    """How the squared norm of ``r`` divides: ``Y/(Y + q_L)``, the rest, and the first with ``Q``'s growth."""
+    """The shares of the squared norm of ``r``: ``Y/(Y + q_L)``, the rest, and the first with ``Q``'s growth."""
 
     target: Any
     own: Any

@@ -39,7 +39,7 @@ class Bar(NamedTuple):
 
 
 REPEATED = {"3 × 20, batch 8": 4.0, "9 × 64, batch 16": 2.0, "9 × 512, batch 64": 1.3}
-"""How many times the plain arithmetic a repeated call may take."""
+"""The longest time of a repeated call, as a multiple of the plain arithmetic."""
 NETWORKS = {"3 × 20, batch 8": (3, 20, 8), "9 × 64, batch 16": (9, 64, 16), "9 × 512, batch 64": (9, 512, 64)}
 SMALL = tuple(NETWORKS)[:2]
 RULES = (

@@ -21,16 +21,16 @@ from .report import number, relative_error, table, verdict
 ROUTES = ("covariance", "cg")
 INITIALISERS = ("kaiming_uniform", "norm_preserving")
 DETOUR = 1.5
-"""How much longer than the faster route the one that ``"auto"`` takes may last."""
+"""The longest time of the route that ``"auto"`` takes, as a multiple of the faster route's."""
 BARS = {"VGG-10": 8.0, "autoencoder": 60.0}
-"""Times of a forward and backward pass."""
+"""The longest time, as a multiple of a forward and backward pass."""
 MEMORY = 12.0
-"""Times of the activities."""
+"""The largest memory, as a multiple of the activities."""
 ACCURACY = 1e-6
-"""Of single precision."""
+"""The accuracy to be reached in single precision."""
 STEPS = 30
 EXACT = 1e-10
-"""Where conjugate gradients must agree with orthogonal elimination, or say that they did not converge."""
+"""The error up to which conjugate gradients agree with orthogonal elimination, unless they say that they failed."""
 
 Row = dict[str, Any]
 

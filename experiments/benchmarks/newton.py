@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 class Descent(NamedTuple):
-    """Where gradient descent stands: its activities, the residual of every sample, and its steps."""
+    """The state of gradient descent: its activities, the residual of every sample, and its steps."""
 
     hidden: Hidden
     residual: jax.Array

@@ -21,7 +21,7 @@ from .report import table, verdict
 
 WIDTHS = (64, 128, 256)
 SAMPLES = 8
-"""That share a draw of the weights."""
+"""The samples that share a draw of the weights."""
 ERROR, DRAWS, SECONDS = 0.002, (20, 300), 240.0
 LARGE = 0.1
 """A spread above this is compared as well: there the target's fluctuation is most of it."""
@@ -219,12 +219,12 @@ def drawn_table(rows: Sequence[Results]) -> str:
 
 
 def digest(results: Rows) -> str:
-    """How many cells keep their bar, and the times."""
+    """The number of cells that keep their bar, and the times."""
     return f"{sentence(results)}\n\n{_times(results)}"
 
 
 def sentence(rows: Sequence[Results]) -> str:
-    """How many comparisons keep their bar."""
+    """The number of comparisons that keep their bar, in a sentence."""
     found = [row for row in _drawn_rows(rows) if row[-1] != "—"]
     kept = sum(row[-1] == "pass" for row in found)
     return f"Of {len(found)} comparisons with drawn networks, {kept} are within three standard errors of `c/n`."

@@ -22,5 +22,5 @@ def markdown(results: Rows) -> str:
 
 
 def digest(results: Rows) -> str:
-    """How many cells keep their bar, and the table."""
+    """The number of cells that keep their bar, and the table."""
     return f"At width {WIDTH}: {sentence(results)}\n\n{markdown(results)}"

@@ -61,7 +61,7 @@ def measure(name: str, quick: bool) -> Rows:
 
 
 def candidates(widths: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
-    """What is timed: the public functions, on a Kaiming network and normal data."""
+    """The functions that are timed: the public ones, on a Kaiming network and normal data."""
     net = dln.LinearNetwork.random(widths, key=jax.random.key(0), dtype=jnp.float64)
     random = np.random.default_rng(1)
     x, y = (jnp.asarray(random.normal(size=(BATCH, width))) for width in (widths[0], widths[-1]))

@@ -28,7 +28,7 @@ LOOPED = 20
 ERROR_EVERY = 5
 """As in the figures."""
 BARS = {1: 5.0, 64: 1.5}
-"""How many times the loop's throughput, by batch."""
+"""The least throughput as a multiple of the loop's, by batch."""
 REGULARISATION = 1e-5
 RESCALED = {1: "adaptive", 64: "decorrelated"}
 ALL = "all four"

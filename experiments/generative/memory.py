@@ -142,7 +142,7 @@ def linear_memory(rows: np.ndarray, width: int) -> tuple[Any, float]:
 def recall_linearly(
     pictures: np.ndarray, key: np.ndarray, observed: np.ndarray | None, width: int, noise: float
 ) -> np.ndarray:
-    """What the most likely linear memory recalls: the expected pixels given those known, or given all with noise."""
+    """The most likely linear memory's recollection: the expected pixels given the known ones, or all with noise."""
     rows, given, prior = *(each.reshape(len(each), -1).astype(float) for each in (pictures, key)), dln.Prior(0.0, 1.0)
     net, variance = linear_memory(rows, width)
     if observed is not None:

@@ -43,7 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "paper": {"hidden": [512] * 3, "train_samples": None, "epochs": 75, "test_samples": None, "seeds": 3},
 }
 STEPS = 100
-"""Of inference in the test."""
+"""Steps of inference in the test."""
 RESAMPLES = 1000
 QUARTER = 0.25
 PUBLISHED = {"softmax": (0.8215, 0.5752), "energy": (0.8224, 0.5886)}
@@ -192,7 +192,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
 
 
 def draw_roc(axes: Axes, scores: Mapping[str, tuple[np.ndarray, np.ndarray]], name: str) -> None:
-    """How many own samples pass against how many strangers, over all and over the lowest quarter."""
+    """The share of own samples that pass against the share of strangers, over all and over the lowest quarter."""
     for measure, pair in scores.items():
         for (own, strange), style, part in ((pair, "-", "all"), (lowest(*pair), "--", "lowest quarter")):
             limits = np.sort(np.concatenate([own, strange]))[::-1]

@@ -24,7 +24,7 @@ FONTS = (
     "cmtt10",
 )
 LETTERS = "ABCDEFGHIJ"
-"""Those of notMNIST."""
+"""The letters of notMNIST."""
 
 
 def strangers(own: np.ndarray, maximum: float, folder: str | None = None) -> dict[str, np.ndarray]:
