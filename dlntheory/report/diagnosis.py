@@ -16,7 +16,7 @@ from ..theorems.hypotheses import by_layer
 from ..theorems.verify import Verdict, verify
 
 TRIED = 20
-"""The largest number of single samples on which Theorem 1 is checked."""
+"""How many single samples Theorem 1 is checked on, at most."""
 WIDEST = 1024
 """The widest layer of a random network whose batches are predicted from a draw of its weights."""
 
@@ -38,7 +38,7 @@ def diagnose(net: LinearNetwork, x: Any, y: Any, negative: Sequence[int], seed: 
         x: inputs, ``(N, n_0)``.
         y: targets, ``(N, n_L)``.
         negative: the layers, counted from 1, whose adaptive rate is negative on all samples together.
-        seed: the seed of the order in which samples are put together.
+        seed: of the order in which samples are put together.
 
     Returns:
         The findings, in the order in which a reader wants them.
@@ -89,7 +89,7 @@ def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
 
 
 def _reason(verdict: Verdict) -> tuple[float, str]:
-    """The hypothesis of Theorem 2 that fails most, in words."""
+    """Which hypothesis of Theorem 2 fails most, in words."""
     failed = {name: each for name, each in verdict.hypotheses.items() if not each.holds}
     ranks = dict(by_layer(verdict.hypotheses, "rank("))
     if outside := dict(by_layer(failed, "rows of R in")):
@@ -126,7 +126,7 @@ def random_alignments(net: LinearNetwork, x: Any, y: Any, sizes: Any, seed: int 
         x: inputs, ``(N, n_0)``.
         y: targets, ``(N, n_L)``.
         sizes: the batch sizes.
-        seed: the seed of the draw.
+        seed: of the draw.
 
     Returns:
         Records of ``rule``, ``batch`` and ``alignment``.

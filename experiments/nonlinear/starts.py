@@ -4,7 +4,7 @@ The error is the mean of ``½‖y − ŷ‖²`` over the test images. The learni
 first seeds, which are among those shown.
 Variances carry over as follows. A network of ReLU is, linearised, one of half as many hidden units, because half of
 them are off: norm-preserving and orthogonal weights behind an activation gain a factor √2, and the aligned variances
-are computed with halved widths. A network of tanh takes the linear ones, its slope at zero being one.
+are those of the halved widths. A network of tanh takes the linear ones, its slope at zero being one.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ ACTIVATIONS = ("tanh", "relu")
 CHOSEN = ("kaiming", "norm_preserving", "aligned_9", "orthogonal", "lifted_orthogonal")
 """The starts; with 10 outputs and tanh there are no aligned variances below ``T = 7.5``."""
 POINTS = 10
-"""The number of times at which a training is looked at."""
+"""How often a training is looked at."""
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
