@@ -67,11 +67,7 @@ def deviation(values: np.ndarray, axis: int = -1) -> Any:
 
 
 def pictures(name: str, figure: "Figure") -> dict[str, bytes]:
-    """A figure as PNG and PDF, by the files' names; it is laid out once, which takes as long as drawing it."""
+    """A figure as PNG and PDF, by the files' names."""
     from dlntheory.report.pictures import encode_picture
 
-    encoded = {}
-    for suffix in FORMATS:
-        encoded[f"{name}{suffix}"] = encode_picture(figure, suffix)
-        figure.set_layout_engine("none")
-    return encoded
+    return {f"{name}{suffix}": encode_picture(figure, suffix) for suffix in FORMATS}
