@@ -4,15 +4,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from dlntheory.files.arrays import encode_arrays, read_arrays, write_together
-from dlntheory.report.pictures import encode_picture
 
 from .provenance import configuration as configuration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ARRAYS, CONFIG = "arrays.npz", "config.json"
 FORMATS = (".png", ".pdf")
@@ -54,15 +55,19 @@ def load(folder: Path) -> Result:
     return Result(config, arrays)
 
 
+def arrays_of(letter: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A panel's arrays, by the names that its study gave them."""
+    prefix = f"{letter}/"
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
 def deviation(values: np.ndarray, axis: int = -1) -> Any:
     """The sample standard deviation over seeds, with n − 1; NaN of a single one."""
     return values.std(axis=axis, ddof=1) if values.shape[axis] > 1 else np.full_like(values.mean(axis=axis), np.nan)
 
 
-def pictures(name: str, figure: Figure) -> dict[str, bytes]:
-    """A figure as PNG and PDF, by the files' names; it is laid out once, which takes as long as drawing it."""
-    encoded = {}
-    for suffix in FORMATS:
-        encoded[f"{name}{suffix}"] = encode_picture(figure, suffix)
-        figure.set_layout_engine("none")
-    return encoded
+def pictures(name: str, figure: "Figure") -> dict[str, bytes]:
+    """A figure as PNG and PDF, by the files' names."""
+    from dlntheory.report.pictures import encode_picture
+
+    return {f"{name}{suffix}": encode_picture(figure, suffix) for suffix in FORMATS}

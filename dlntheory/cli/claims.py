@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .figure import source
-from .inputs import Json, refusals, use_double_precision, use_one_lapack_thread
+from .inputs import Json, refusals, use_one_lapack_thread
 from .output import print_json, print_tables, track
 
 RESULTS = "docs/results/figures"
@@ -36,7 +36,6 @@ def claims(
     Exit code 0: decided; 2: bad usage or input.
     """
     use_one_lapack_thread()
-    use_double_precision()
     package, pages = source("sample_efficiency.claims"), source("sample_efficiency.claims.page")
     with refusals("CLAIM"):
         chosen = package.named(name) if name else package.CLAIMS

@@ -37,8 +37,13 @@ def save_picture(figure: Figure, path: Path) -> None:
 @styled()
 def encode_picture(figure: Figure, suffix: str) -> bytes:
     """The figure in the format that the suffix says; PNG with 300 dots per inch and a palette of 256 colours."""
+    if (layout := figure.get_layout_engine()) is not None:  # savefig would draw the whole figure for it, twice
+        figure.set_dpi(DPI)
+        layout.execute(figure)
+        figure.set_layout_engine(None)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=UNDATED[suffix])
+    fast: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {}
+    figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=UNDATED[suffix], **fast)
     if suffix == ".png":
         whole = Image.open(buffer).convert("RGB")
         buffer = io.BytesIO()

@@ -24,8 +24,9 @@ from ..parts import Track
 from ..random_networks import lines
 from ..results import deviation
 from ..sample_efficiency.panels import Panel, PanelFigure
-from ..sample_efficiency.single_step import AXES, INITIALISATIONS, colour_of, limits, look
-from ..sample_efficiency.single_step import CURVES as ALL_CURVES
+from ..sample_efficiency.rules import CURVES as ALL_CURVES
+from ..sample_efficiency.rules import colour_of, look
+from ..sample_efficiency.single_step import AXES, INITIALISATIONS, limits
 
 CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "bp_adaptive", "pc_adaptive")}
 FULL: dict[str, Any] = {

@@ -24,8 +24,9 @@ from dlntheory.report.style import draw_band, draw_runs, positive
 from dlntheory.report.words import mean_over
 
 from ..results import deviation
-from ..sample_efficiency.single_step import CURVES as ALL_CURVES
-from ..sample_efficiency.single_step import colour_of, limits
+from ..sample_efficiency.rules import CURVES as ALL_CURVES
+from ..sample_efficiency.rules import colour_of
+from ..sample_efficiency.single_step import limits
 
 CURVES = {name: ALL_CURVES[name] for name in ("bp", "pc", "pc_adaptive")}
 MARKS = {"bp": "o", "pc": "o", "pc_adaptive": "s"}

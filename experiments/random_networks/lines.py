@@ -6,22 +6,24 @@ with single samples needs none, since Theorem 1 makes its alignment one.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from dlntheory.random_networks import backpropagation
 from dlntheory.random_networks.arguments import INITIAL_VARIANCES, as_layers
 from dlntheory.random_networks.covariance_spectrum import expected_spectrum
 from dlntheory.random_networks.expected import as_setting, expected_alignment
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 LOOK: dict[str, Any] = {"color": "black", "linestyle": (0, (2, 2)), "linewidth": 1.0, "zorder": 5}
 POINTS = 40
 """The number of points of a line along a property that is not counted."""
 
 
-def draw_lines(axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], label: str = "theory") -> None:
+def draw_lines(axes: "Axes", lines: Sequence[tuple[np.ndarray, np.ndarray]], label: str = "theory") -> None:
     """All lines alike, with one entry in the legend."""
     for index, line in enumerate(lines):
         axes.plot(*line, label="_" if index else label, **LOOK)

@@ -28,7 +28,8 @@ from dlntheory.report.words import runs_in_words
 
 from ..parts import Track
 from .curves import at_best, draw_best, draw_sweep, kept
-from .single_step import CURVES, batch_in_words
+from .rules import CURVES
+from .single_step import batch_in_words
 
 FULL: dict[str, Any] = {
     "hidden": [128, 32, 128],
@@ -56,7 +57,7 @@ class Autoencoder:
 
     Attributes:
         batch: images per step.
-        curves: names in `single_step.CURVES`.
+        curves: names in `rules.CURVES`.
     """
 
     batch: int

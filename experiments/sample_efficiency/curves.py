@@ -14,7 +14,7 @@ from dlntheory.report.style import draw_runs
 from dlntheory.training.comparison import best_rate
 
 from ..results import deviation
-from .single_step import CURVES, colour_of, look
+from .rules import CURVES, colour_of, look
 
 
 def kept(errors: np.ndarray) -> dict[str, np.ndarray]:

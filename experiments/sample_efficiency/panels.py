@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
 
 from ..parts import Track, compute
+from ..results import arrays_of
 
 Draw = Callable[[Axes, dict[str, Any], Mapping[str, np.ndarray]], None]
 
@@ -159,9 +160,3 @@ def span(letters: list[str]) -> str:
     """The letters in a row: ``A–D`` where they follow one another."""
     whole = len(letters) > 2 and ord(letters[-1]) - ord(letters[0]) == len(letters) - 1
     return f"{letters[0]}–{letters[-1]}" if whole else ", ".join(letters)
-
-
-def arrays_of(letter: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A panel's arrays, by the names that its study gave them."""
-    prefix = f"{letter}/"
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -8,7 +8,7 @@ where the batch size varies.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,12 +18,13 @@ from dlntheory import LinearNetwork, Residual, decorrelation_matrices, target_al
 from dlntheory.files.builtin import normal_data
 from dlntheory.learning.alignment import cosine
 from dlntheory.networks.passes import feedforward, finite_change, first_order_change
-from dlntheory.report.style import COLOURS, SERIES, draw_band, draw_runs, named_ticks
+from dlntheory.report.style import draw_band, draw_runs, named_ticks
 from dlntheory.report.words import mean_over, runs_in_words
 
 from ..parts import Track
 from ..random_networks import lines
 from ..results import deviation
+from .rules import CURVES, Curve, look
 
 FULL: dict[str, Any] = {
     "square": 512,
@@ -58,49 +59,13 @@ AXES = {
 """The properties that may vary, and the labels of their axes."""
 
 
-class Curve(NamedTuple):
-    """A learning rule on a kind of network; ``transposed`` is the decorrelation matrix as the paper prints it.
-
-    ``spectrum`` is what regularises decorrelation in training.
-    """
-
-    label: str
-    style: str
-    rule: str
-    rescaling: str | None = None
-    residual: bool = False
-    transposed: bool = False
-    spectrum: str = "symmetric"
-
-
-SPECTRA = {"singular": SERIES[1], "eigen": SERIES[0]}
-"""Colours of decorrelation that something else regularises than the symmetric part's spectrum."""
-CURVES = {
-    "bp": Curve("BP", "o-", "bp"),
-    "pc": Curve("PC", "o-", "pc"),
-    "bp_adaptive": Curve("BP, rescaled", "o--", "bp", "adaptive"),
-    "pc_adaptive": Curve("PC, rescaled", "o--", "pc", "adaptive"),
-    "pc_adaptive_positive": Curve("PC, rescaled, positive", "o:", "pc", "adaptive_positive"),
-    "pc_adaptive_printed": Curve("PC, as printed", "x:", "pc", "adaptive_positive"),
-    "bp_decorrelated": Curve("BP, rescaled", "o--", "bp", "decorrelated"),
-    "pc_decorrelated": Curve("PC, rescaled", "o--", "pc", "decorrelated"),
-    "pc_decorrelated_printed": Curve("PC, as printed", "x:", "pc", "decorrelated", transposed=True),
-    "pc_decorrelated_singular": Curve("PC, by singular values", "o-.", "pc", "decorrelated", spectrum="singular"),
-    "pc_decorrelated_eigen": Curve("PC, by eigenvalues", "o:", "pc", "decorrelated", spectrum="eigen"),
-    "residual_bp": Curve("BP, ResNet", "s--", "bp", residual=True),
-    "residual_pc": Curve("PC, ResNet", "s--", "pc", residual=True),
-    "residual_pc_adaptive": Curve("PC, rescaled, ResNet", "s--", "pc", "adaptive", residual=True),
-    "residual_pc_adaptive_printed": Curve("PC, as printed, ResNet", "s:", "pc", "adaptive_positive", residual=True),
-}
-
-
 @dataclass(frozen=True)
 class SingleStep:
     """Alignment against one property.
 
     Attributes:
         axis: the property that varies, one of `AXES`.
-        curves: names in `CURVES`.
+        curves: names in `rules.CURVES`.
         init: the initialisation of the weights.
         single: whether the batch is one sample in every setting.
         learning_rate: the step's size, by default as in appendix B.1; ``None`` for an infinitesimal step.
@@ -260,18 +225,6 @@ def limits(alignments: np.ndarray, axis: str = "") -> tuple[float, float]:
         gap = 1 - float(np.nanmin(means - np.nan_to_num(deviation(alignments))))
         return 1 - 1.1 * gap, 1 + 0.1 * gap
     return min(0.0, float(np.nanmin(means)) - 0.05), 1.03
-
-
-def look(name: str) -> dict[str, Any]:
-    """How a curve is drawn: its rule's colour, or the one of what is printed wrongly, and its line and marks."""
-    curve = CURVES[name]
-    return {"label": curve.label, "style": curve.style, "color": colour_of(name)}
-
-
-def colour_of(name: str) -> str:
-    """The rule's colour; another for what is printed wrongly, and for spectra that the paper may mean."""
-    curve = CURVES[name]
-    return SPECTRA.get(curve.spectrum, COLOURS["printed" if "printed" in name else curve.rule])
 
 
 def batch_in_words(size: int) -> str:

@@ -22,7 +22,8 @@ from dlntheory.report.words import hidden_layers, runs_in_words
 
 from ..parts import Track
 from .curves import at_best, draw_best, draw_sweep, kept
-from .single_step import CURVES, batch_in_words
+from .rules import CURVES
+from .single_step import batch_in_words
 
 Range = tuple[float, float, int]
 """The decimal exponents of the lowest and the highest learning rate, and how many there are."""
@@ -46,7 +47,7 @@ class Training:
     """A learning-rate sweep.
 
     Attributes:
-        curves: names in `single_step.CURVES`.
+        curves: names in `rules.CURVES`.
         batch: samples per step.
         hidden: the widths of the hidden layers.
         init: the initialisation of the weights.

@@ -31,8 +31,10 @@ def found(
     rule: str, init: str, hidden: tuple[int, ...], square: int = SQUARE, residual: bool = False
 ) -> ExpectedAlignment:
     """What to expect of a network between ``square`` inputs and outputs."""
-    layers = random_layers([square, *hidden, square], init, residual=residual)
-    return expected_alignment(layers=layers, rule=rule)  # type: ignore[arg-type]
+    widths = [square, *hidden, square]
+    if residual:
+        return expected_alignment(layers=random_layers(widths, init, residual=True), rule=rule)  # type: ignore[arg-type]
+    return expected_alignment(widths, init, rule)  # type: ignore[arg-type]
 
 
 def deep(rule: str, init: str, hidden: int, square: int = SQUARE, residual: bool = False) -> ExpectedAlignment:

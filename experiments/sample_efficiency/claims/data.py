@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...results import CONFIG, Result, load
-from ..panels import arrays_of
+from ...results import CONFIG, Result, arrays_of, load
 
 INITIALISATIONS = {"kaiming_uniform": "Kaiming", "norm_preserving": "norm-preserving", "lecun_normal": "LeCun"}
 

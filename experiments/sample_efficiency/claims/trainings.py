@@ -11,7 +11,7 @@ import numpy as np
 
 from dlntheory.training.comparison import gains, powers
 
-from ..single_step import CURVES
+from ..rules import CURVES
 from .data import INITIALISATIONS, NoData, PanelData, Results
 from .verdicts import Case, Where, above
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlntheory.numerics.kinds import in_double_precision
 from dlntheory.training.comparison import mean_and_error as over_seeds
 from dlntheory.training.comparison import within_noise
 
@@ -126,8 +125,7 @@ class Claim:
     def decide(self, results: Results) -> Verdict:
         """Make every comparison; without data, the verdict is the command that makes them."""
         try:
-            with in_double_precision():
-                return verdict_of(list(self.cases(results)))
+            return verdict_of(list(self.cases(results)))
         except NoData as missing:
             return Verdict("no data", f"wanted: {missing}")
 
