@@ -33,17 +33,23 @@ def forward(network, x):
     return values[1:]
 
 
+@eqx.filter_jit
+def slopes(network, loss, x, states, precisions=None):
+    """The gradient of the whole energy in all states but the output: one program for all networks of a kind."""
+    return jax.grad(lambda hidden: total(network, loss, x, (*hidden, states[-1]), precisions))(tuple(states[:-1]))
+
+
 def descend(network, loss, x, states, steps, step_size, momentum=0.0, precisions=lambda time: None):
     """Gradient descent on all states but the output, at once, by the gradient of the whole energy."""
-    slope = jax.jit(jax.grad(lambda hidden, last, weights: total(network, loss, x, (*hidden, last), weights)))
     hidden, velocity = tuple(states[:-1]), tuple(jnp.zeros_like(state) for state in states[:-1])
     for time in range(steps):
-        gradient = slope(hidden, states[-1], precisions(time))
+        gradient = slopes(network, loss, x, (*hidden, states[-1]), precisions(time))
         velocity = tuple(momentum * old + new for old, new in zip(velocity, gradient, strict=True))
         hidden = tuple(state - step_size * change for state, change in zip(hidden, velocity, strict=True))
     return (*hidden, states[-1])
 
 
+@eqx.filter_jit
 def weight_gradients(network, loss, x, states, precisions=None):
     """The gradient of the batch's mean energy, one tree a block."""
     parameters, rest = split(network)
@@ -54,6 +60,7 @@ def weight_gradients(network, loss, x, states, precisions=None):
     return tuple(jax.grad(mean)(parameters).blocks)
 
 
+@eqx.filter_jit
 def loss_gradients(network, loss, x, y):
     """Backpropagation's gradient of the mean loss."""
     parameters, rest = split(network)

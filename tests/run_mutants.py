@@ -3,14 +3,14 @@
     python tests/run_mutants.py [WORD ...]     only the mutants whose file or name has one of the words
 
 Every mutant is one edit in a fresh copy of the library. It counts where every test that it names fails, in one case at
-least where it names no cases; it does not count where one passes (the mutant survives), or where tests cannot even be
-collected or take too long. The same tests must pass without a
-mutant, and every text that a mutant replaces must stand in its file exactly once. Types are not checked at run time:
-what a test says of the numbers must suffice.
+least where it names no cases, and where that case passes without the mutant. It does not count where a test passes (the
+mutant survives), or where tests cannot even be collected or take too long. Every text that a mutant replaces must stand
+in its file exactly once. Types are not checked at run time: what a test says of the numbers must suffice.
 """
 
+import compileall
 import gc
-import importlib
+import importlib.util
 import multiprocessing
 import os
 import re
@@ -31,15 +31,16 @@ AT_ONCE = max(2, os.cpu_count() or 1)
 LIMIT = 300  # seconds per mutant; idle, one takes about three
 FOUND = 1  # pytest's exit status where tests ran and some failed
 
-# What takes longest, importing what does not change, is done once: each run is forked from a process that has done it.
+# Importing what does not change is done once: each run is forked from a process that has done it.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["equinox", "hypothesis", "jax.numpy", "matplotlib", "optax", "pytest", "scipy.stats", "sympy", "typer.testing"]
-)
+SERVER.set_forkserver_preload([
+    "__main__", "equinox", "flint", "hypothesis", "jax.numpy", "matplotlib.pyplot", "optax", "orbax.checkpoint",
+    "pytest", "rich.progress", "scipy.integrate", "scipy.stats", "sklearn.decomposition", "sympy", "typer.testing",
+])  # fmt: skip
 
 
 class Outcome(NamedTuple):
-    """What pytest returned, why there is no answer, the failed tests, all that it printed, and how long it took."""
+    """What pytest returned, why there is no answer, the failed cases, all that it printed, and its processor time."""
 
     status: int
     reason: str
@@ -48,32 +49,40 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
 
 
-def run(tests: Iterable[str], mutant: Mutant | None = None) -> Outcome:
-    """Run the tests in a fresh copy, mutated or not; again if there was no answer, as on a machine out of memory."""
-    outcome = run_once(tests, mutant)
-    return outcome if outcome.status >= 0 else run_once(tests, mutant)
+class Copies:
+    """Copies of what the tests need: each run has its own, of links to one copy that is compiled once."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.whole = folder, Path(folder, "whole")
+        self.whole.mkdir()
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, self.whole / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, self.whole)
+        compileall.compile_dir(self.whole, quiet=2)
+
+    def run(self, tests: Iterable[str], mutant: Mutant | None = None) -> Outcome:
+        """Run the tests, mutated or not; again if there was no answer, as on a machine out of memory."""
+        outcome = self.run_once(tests, mutant)
+        return outcome if outcome.status >= 0 else self.run_once(tests, mutant)
+
+    def run_once(self, tests: Iterable[str], mutant: Mutant | None) -> Outcome:
+        """Run the tests, mutated or not."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            shutil.copytree(self.whole, folder, copy_function=os.link, dirs_exist_ok=True)
+            if mutant is not None:
+                mutate(Path(folder, "dlntheory", mutant.file), mutant)
+            return pytest_in(folder, tests, LIMIT if mutant else 10 * LIMIT)
 
 
-def run_once(tests: Iterable[str], mutant: Mutant | None) -> Outcome:
-    """Run the tests in a fresh copy, mutated or not."""
-    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        copy_to(Path(folder))
-        if mutant is not None:
-            path = Path(folder, "dlntheory", mutant.file)
-            path.write_text(path.read_text("utf-8").replace(mutant.original, mutant.mutated), "utf-8")
-        began = time.monotonic()
-        outcome = pytest_in(folder, tests, LIMIT if mutant else 10 * LIMIT)
-        return outcome._replace(seconds=time.monotonic() - began)
-
-
-def copy_to(folder: Path) -> None:
-    """Copy what the tests need."""
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
+def mutate(path: Path, mutant: Mutant) -> None:
+    """Put a mutated file in place of one that other copies share, and remove its compiled form."""
+    text = path.read_text("utf-8").replace(mutant.original, mutant.mutated)
+    path.unlink()
+    Path(importlib.util.cache_from_source(str(path))).unlink()
+    path.write_text(text, "utf-8")
 
 
 def pytest_in(folder: str, tests: Iterable[str], limit: float) -> Outcome:
@@ -88,8 +97,9 @@ def pytest_in(folder: str, tests: Iterable[str], limit: float) -> Outcome:
     if not Path(folder, "status.txt").exists():
         return Outcome(-1, "pytest did not end by itself", (), "")
     output, status = (Path(folder, name).read_text("utf-8") for name in ("output.txt", "status.txt"))
+    status, seconds = status.split()
     failed = re.findall(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", output, re.MULTILINE)
-    return Outcome(int(status), f"pytest exit status {status}", tuple(failed), output)
+    return Outcome(int(status), f"pytest exit status {status}", tuple(failed), output, float(seconds))
 
 
 def _pytest(folder: str, tests: list[str]) -> None:
@@ -107,7 +117,7 @@ def _pytest(folder: str, tests: list[str]) -> None:
     options += ["-x"] * (len(tests) == 1)  # one case that fails is enough
     status = pytest.main([*options, *tests])
     sys.stdout.flush()
-    Path(folder, "status.txt").write_text(str(int(status)), "utf-8")
+    Path(folder, "status.txt").write_text(f"{int(status)} {sum(os.times()[:4])}", "utf-8")
     os._exit(0)
 
 
@@ -134,6 +144,12 @@ def fails(test: str, failed: str) -> bool:
     return failed == test or failed.startswith(f"{test}[")
 
 
+def deciding(mutant: Mutant, outcome: Outcome) -> Iterator[str]:
+    """Of each test that failed, the first case: it says nothing unless it passes without the mutant."""
+    for test in mutant.tests:
+        yield from [case for case in outcome.failed if fails(test, case)][:1]
+
+
 def share_environment() -> None:
     """Set what the processes that run the tests inherit; the compiled programs are those of the test suite."""
     os.environ |= {"CI": "true", "PYTHONDONTWRITEBYTECODE": "1"}  # in CI, Hypothesis draws the same examples every time
@@ -146,32 +162,39 @@ def chosen(words: list[str]) -> list[Mutant]:
     return [mutant for mutant in MUTANTS if not words or any(word in f"{mutant.file} {mutant.name}" for word in words)]
 
 
-def unmutated(mutants: Iterable[Mutant]) -> Outcome | None:
-    """Run all their tests in the library as it is, in shares: an outcome of those that did not pass, if there is one."""
-    tests = list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
-    shares = [tests[first::AT_ONCE] for first in range(min(AT_ONCE, len(tests)))]
+def unmutated(cases: list[str], copies: Copies) -> Outcome | None:
+    """Run cases in the library as it is, in shares: an outcome of those that did not pass, if there is one."""
+    shares = [cases[first::AT_ONCE] for first in range(min(AT_ONCE, len(cases)))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return next((outcome for outcome in pool.map(run, shares) if outcome.status != 0), None)
+        return next((outcome for outcome in pool.map(copies.run, shares) if outcome.status != 0), None)
+
+
+def failures(mutants: list[Mutant], copies: Copies) -> int:
+    """Run the mutants and say of each what became of it; how many of them count against the tests."""
+    failed, cases = 0, dict[str, None]()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = pool.map(lambda mutant: copies.run(mutant.tests, mutant), mutants)
+        for mutant, outcome in zip(mutants, outcomes, strict=True):
+            noticed, line = verdict(mutant, outcome)
+            failed += not noticed
+            cases |= dict.fromkeys(deciding(mutant, outcome))
+            print(line, flush=True)
+    if (unsound := unmutated(sorted(cases), copies)) is None:
+        return failed
+    print(f"Some of them fail without a mutant, so nothing is proved: {unsound.reason}\n{unsound.output}")
+    return len(mutants)
 
 
 def main(words: list[str]) -> int:
     """Run the mutants; the number of those that count against the tests decides the exit status."""
     share_environment()
     mutants, began = chosen(words), time.monotonic()
-    failed = 0
     if problems := list(misplaced(mutants)):
         print(*problems, sep="\n")
         failed = len(problems)
-    elif (unsound := unmutated(mutants)) is not None:
-        print(f"The tests do not pass without a mutant, so nothing is proved: {unsound.reason}\n{unsound.output}")
-        failed = len(mutants)
     else:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            outcomes = pool.map(lambda mutant: run(mutant.tests, mutant), mutants)
-            for mutant, outcome in zip(mutants, outcomes, strict=True):
-                noticed, line = verdict(mutant, outcome)
-                failed += not noticed
-                print(line, flush=True)
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            failed = failures(mutants, Copies(folder))
         print(f"{time.monotonic() - began:.0f} s")
     print(f"mutants: {len(mutants) - failed if mutants else 0} passed, {failed} failed")
     return 1 if failed or not mutants else 0
