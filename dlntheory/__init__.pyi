@@ -75,6 +75,7 @@ from .networks.aligned_variances import aligned_variances as aligned_variances
 from .random_networks.expected import ExpectedAlignment as ExpectedAlignment
 from .random_networks.expected import expected_alignment as expected_alignment
 from .random_networks.batch_alignment import batch_alignment as batch_alignment
+from .random_networks.batch_limit import expected_batch_alignment as expected_batch_alignment
 from .random_networks.covariance_spectrum import ExpectedSpectrum as ExpectedSpectrum
 from .random_networks.covariance_spectrum import expected_spectrum as expected_spectrum
 from .random_networks.limit_covariances import ExpectedCovariances as ExpectedCovariances

@@ -41,6 +41,8 @@ def align(
 ) -> None:
     """Measure the target alignment of every learning rule and rescaling, by batch size, and say what explains it.
 
+    Always measures all rules: no option chooses among them (from Python, `dlntheory.compare` does). --json has each.
+
     Without WEIGHTS, the network is the built-in one, trained on handwritten digits. Alignment is the cosine between a
     sample's residual and the change of its prediction when the batch's update begins (continuous time): 1 straight at
     the target, 0 sideways, below 0 away from it. At most 20 batches of each size are drawn from the data.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .inputs import Json, as_widths, refusals
-from .output import print_record
+from .output import print_record, track
 
 
 def expect(
@@ -14,7 +14,7 @@ def expect(
     init: Annotated[
         str, typer.Option(help="kaiming_uniform, norm_preserving, lecun_normal or orthogonal.")
     ] = "kaiming_uniform",
-    batch: Annotated[int, typer.Option(min=1, help="Samples in the batch; more than one for BP only.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples in the batch.")] = 1,
     target: Annotated[str, typer.Option(help="Targets: independent of the inputs, or linear in them.")] = "independent",
     plot: Annotated[
         Path | None, typer.Option(help="Draw alignment against depth: .png, .pdf or .svg.", show_default="none")
@@ -39,7 +39,8 @@ def expect(
 
 
 def measure(widths: tuple[int, ...], init: Any, batch: int, target: Any) -> dict[str, Any]:
-    """Both rules, as a record; predictive coding for single samples only."""
+    """Both rules, as a record; of predictive coding in batches the limit alone, and of dense layers."""
+    from ..random_networks.batch_limit import expected_batch_alignment
     from ..random_networks.expected import expected_alignment
 
     rules: tuple[Any, ...] = ("bp", "pc") if batch == 1 else ("bp",)
@@ -47,6 +48,9 @@ def measure(widths: tuple[int, ...], init: Any, batch: int, target: Any) -> dict
     record: dict[str, Any] = {"widths": widths, "init": init, "batch": batch, "target": target, "rules": []}
     for rule, each in found.items():
         record["rules"].append({"rule": rule, "limit": each.limit, "mean": each.mean, "spread": each.spread})
+    if batch > 1 and init != "orthogonal":
+        limit = expected_batch_alignment(widths, init, batch, target)
+        record["rules"].append({"rule": "pc", "limit": limit, "mean": limit, "spread": None})
     if "pc" in found:
         record |= {
             "energy": found["pc"].energy,
@@ -67,5 +71,5 @@ def draw(record: dict[str, Any], path: Path) -> None:
     others = [record[name] for name in ("init", "batch", "target")]
     counts = range(1, max(2 * len(hidden), 16) + 1)
     networks = ((first, *(hidden[index % len(hidden)] for index in range(count)), last) for count in counts)
-    by_depth = [measure(widths, *others)["rules"] for widths in networks]
+    by_depth = [measure(widths, *others)["rules"] for widths in track([*networks], "Depths")]
     save_picture(depth_picture(record, list(counts), by_depth), path)

@@ -164,7 +164,7 @@ def _decode_torch(path: Path) -> Contents:
     try:
         import torch
     except ModuleNotFoundError as error:
-        raise ImportError(f'{path} needs PyTorch to be read: pip install "dlntheory[pytorch]"') from error
+        raise ImportError(f"{path} needs PyTorch to be read: pip install 'dlntheory[pytorch]'") from error
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:

@@ -187,7 +187,7 @@ def expected_alignment(
         init: ``"kaiming_uniform"``, variance ``1/(3 n_in)``; ``"norm_preserving"``, ``1/n_out``; ``"lecun_normal"``,
             ``1/n_in``; or ``"orthogonal"``, singular values one.
         rule: ``"pc"`` or ``"bp"``.
-        batch: number of samples ``B``, Gaussian inputs. PC's alignment with more than one has no known formula.
+        batch: number of samples ``B``, Gaussian inputs. PC with more than one: `expected_batch_alignment`.
         target: ``"independent"`` of the inputs, or ``"linear"``, a random map of them; for one sample the same.
         input_norm: ``|x|``; ``√n_0`` if left out.
         target_norm: ``|y|``; ``√n_L`` if left out.
@@ -221,8 +221,8 @@ def expected_alignment(
     count = as_count("batch", batch)
     if rule == "pc" and count > 1:
         raise ValueError(
-            f"`batch` is {count} with `rule` 'pc'; wanted 1. Batches of predictive coding need weights, as the traces "
-            "of their random-weight limit are not known: use `batch_alignment` on one draw, which predicts the others."
+            f"`batch` is {count} with `rule` 'pc'; wanted 1. In batches of predictive coding only the limit is known: "
+            "use `expected_batch_alignment`, or `batch_alignment` for given weights."
         )
     setting = as_setting(as_layers(widths, init, variances, layers), covariances, input_norm, target_norm)
     kinds = setting.layers

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .tables import network_title, titled_table
-from .words import fixed, number, rule_name, shortly
+from .words import KAIMING, fixed, number, rule_name, shortly
 
 ACROSS = 4
 """Batch sizes up to which a standard error stands beside its mean, and not below."""
@@ -78,11 +78,8 @@ def _expected(record: dict[str, Any]) -> Iterator[str]:
         found = {each["rule"]: each["alignment"] for each in record["random_network"] if each["batch"] == size}
         pairs = [(rule_name(rule, None), shortly(each), shortly(own[rule, size])) for rule, each in found.items()]
         texts = [f"{name} {expected} (here {here})" for name, expected, here in pairs]
-        drawn = "on single samples" if size == 1 else f"in batches of {size}"
-        yield (
-            f"A random network of these widths (Kaiming uniform; Gaussian data of the same norms) would have {drawn} "
-            f"{', '.join(texts)}."
-        )
+        drawn = "on single samples of the same norms" if size == 1 else f"in batches of {size} of these samples"
+        yield f"A random network of these widths ({KAIMING}) would have {drawn} {', '.join(texts)}."
 
 
 def _alignments(rules: list[dict[str, Any]], samples: int) -> RenderableType:
@@ -127,7 +124,8 @@ def _layers(layers: list[dict[str, Any]]) -> RenderableType:
 
 def _remarks(record: dict[str, Any]) -> Iterator[str]:
     yield (
-        "By batch size: the mean over at most 20 batches drawn from the data. Spread and smallest are over the samples."
+        "By batch size: the mean over at most 20 batches drawn from the data. Spread and smallest are over samples. "
+        "Random networks: by formula for single samples; for more, the mean of a few drawn ones on the same batches."
     )
     yield (
         "x̂ and x* enter the layer in the forward pass and at equilibrium; norms, x*ᵀx̂ and energy (½‖ε*‖²) are means "

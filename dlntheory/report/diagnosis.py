@@ -9,16 +9,20 @@ import numpy as np
 from ..networks.layer import Dense
 from ..networks.network import LinearNetwork
 from ..networks.residual import Residual
-from ..random_networks.batch_alignment import batch_alignment
 from ..random_networks.expected import expected_alignment
 from ..theorems.explanation import longest_start
 from ..theorems.hypotheses import by_layer
 from ..theorems.verify import Verdict, verify
+from .comparison import compare
 
 TRIED = 20
 """How many single samples Theorem 1 is checked on, at most."""
+RULES = ("bp", "pc")
+"""Whose alignment is set beside random networks'."""
+DRAWN = 4
+"""Random networks whose batches are measured."""
 WIDEST = 1024
-"""The widest layer of a random network whose batches are predicted from a draw of its weights."""
+"""The widest layer of a random network whose batches are measured."""
 
 
 class Finding(NamedTuple):
@@ -116,17 +120,17 @@ def _samples(count: int) -> str:
 
 
 def random_alignments(net: LinearNetwork, x: Any, y: Any, sizes: Any, seed: int = 0) -> list[dict[str, Any]]:
-    """The alignment to expect of random networks of the same layers, for inputs and targets of the same norms.
+    """The alignment to expect of random networks of the same layers, with Kaiming's uniform weights.
 
-    Weights are drawn by Kaiming's uniform law; inputs and targets are Gaussian and independent. By formula for single
-    samples and for backpropagation; for batches of predictive coding, from one draw of the weights.
+    Of single samples by formula, which needs no more of the data than its norms. In batches samples interfere, as the
+    data's directions make them: there the alignment is measured on the data, the mean over `DRAWN` networks.
 
     Args:
         net: the network; of dense and residual layers, otherwise nothing is known.
         x: inputs, ``(N, n_0)``.
         y: targets, ``(N, n_L)``.
         sizes: the batch sizes.
-        seed: of the draw.
+        seed: of the networks and of the batches.
 
     Returns:
         Records of ``rule``, ``batch`` and ``alignment``.
@@ -134,26 +138,33 @@ def random_alignments(net: LinearNetwork, x: Any, y: Any, sizes: Any, seed: int 
     kinds = [_kind(layer) for layer in net.layers]
     if None in kinds or not np.any(x) or not np.any(y):
         return []
-    norms: dict[str, Any] = {
-        "input_norm": float(np.sqrt(np.mean(np.sum(np.square(x), axis=1)))),
-        "target_norm": float(np.sqrt(np.mean(np.sum(np.square(y), axis=1)))),
-    }
-    pairs = pairwise(net.widths)
-    layers = [(kind, n_in, n_out, 1 / (3 * n_in)) for kind, (n_in, n_out) in zip(kinds, pairs, strict=True)]
-    drawn = LinearNetwork.random(net.widths, key=seed).weights if max(net.widths) <= WIDEST else None
-    found = []
-    for rule in ("bp", "pc"):
-        for size in sizes:
-            if rule == "bp" or size == 1:
-                value = expected_alignment(layers=layers, rule=rule, batch=size, **norms).mean
-            elif drawn is not None:
-                maps = [weight + np.eye(len(weight)) if kind == "residual" else weight
-                        for kind, weight in zip(kinds, drawn, strict=True)]  # fmt: skip
-                value = batch_alignment(maps, size, rule, seed=seed, **norms)
-            else:
-                continue
-            found.append({"rule": rule, "batch": size, "alignment": float(value)})
-    return found
+    single = [_by_formula(net.widths, kinds, x, y, rule) for rule in RULES] if 1 in sizes else []
+    batches = [size for size in sizes if size > 1] if max(net.widths) <= WIDEST else []
+    drawn = _drawn(net.widths, kinds, x, y, batches, seed) if batches else []
+    return sorted([*single, *drawn], key=lambda each: each["rule"])
+
+
+def _by_formula(widths: Sequence[int], kinds: Sequence[Any], x: Any, y: Any, rule: Any) -> dict[str, Any]:
+    """Of single samples as long as the data's."""
+    layers = [(kind, n_in, n_out, 1 / (3 * n_in)) for kind, (n_in, n_out) in zip(kinds, pairwise(widths), strict=True)]
+    input_norm, target_norm = (np.sqrt(np.mean(np.sum(np.square(each), axis=1))) for each in (x, y))
+    expected = expected_alignment(layers=layers, rule=rule, input_norm=input_norm, target_norm=target_norm)
+    return {"rule": rule, "batch": 1, "alignment": float(expected.mean)}
+
+
+def _drawn(
+    widths: Sequence[int], kinds: Sequence[Any], x: Any, y: Any, sizes: list[int], seed: int
+) -> list[dict[str, Any]]:
+    """Of batches, the mean over networks that are drawn."""
+    generator, rows = np.random.default_rng(seed), []
+    for _ in range(DRAWN):
+        weights = LinearNetwork.random(widths, key=generator).weights
+        maps = [w + np.eye(len(w)) if kind == "residual" else w for kind, w in zip(kinds, weights, strict=True)]
+        rows.append(compare(LinearNetwork([Dense(each) for each in maps]), x, y, RULES, sizes, seed=seed).rows)
+    return [
+        {"rule": same[0].rule, "batch": same[0].batch, "alignment": float(np.mean([row.mean for row in same]))}
+        for same in zip(*rows, strict=True)
+    ]
 
 
 def _kind(layer: Any) -> str | None:

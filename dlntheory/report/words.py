@@ -8,6 +8,9 @@ from typing import Any
 LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient", "evidence": "evidence"}
 RESCALINGS = {"adaptive_positive": "adaptive, positive"}
 
+KAIMING = "Kaiming uniform, U(±1/√n_in)"
+"""The law of the random networks that a network is compared with, and its scale."""
+
 
 def number(value: float | int | None) -> str:
     """A number to three digits; a dash where there is none."""
@@ -18,14 +21,19 @@ def number(value: float | int | None) -> str:
 
 def fixed(value: float | None) -> str:
     """An alignment to four decimals, never rounded up to one."""
-    if value is None or math.isnan(value):
-        return "—"
-    return f"{math.trunc(value * 1e4) / 1e4:.4f}" if abs(1 - value) > 1e-9 else "1.0000"
+    return _rounded(value, 4)
 
 
 def shortly(value: float | None) -> str:
     """An alignment to three decimals, never rounded up to one."""
-    return fixed(value) if value is None or math.isnan(value) else f"{math.trunc(float(fixed(value)) * 1e3) / 1e3:.3f}"
+    return _rounded(value, 3)
+
+
+def _rounded(value: float | None, decimals: int) -> str:
+    if value is None or math.isnan(value):
+        return "—"
+    most = math.inf if value > 1 - 1e-9 else 1 - 10.0**-decimals
+    return f"{min(value, most):z.{decimals}f}"
 
 
 def size(value: float) -> str:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
-from dlntheory.report.diagnosis import diagnose, random_alignments
+from dlntheory.report.diagnosis import DRAWN, diagnose, random_alignments
 from dlntheory.theorems.explanation import longest_start
 
 DRAW = np.random.default_rng(0)
@@ -104,7 +104,25 @@ def test_a_random_network_is_the_formulas():
         expected = dln.expected_alignment([6, 4, 5], rule=rule, input_norm=norms[0], target_norm=norms[1])
         [alone] = [each["alignment"] for each in found if each["rule"] == rule and each["batch"] == 1]
         assert alone == pytest.approx(float(expected.mean))
-    assert {(each["rule"], each["batch"]) for each in found} == {("bp", 1), ("bp", 8), ("pc", 1), ("pc", 8)}
+    assert [(each["rule"], each["batch"]) for each in found] == [("bp", 1), ("bp", 8), ("pc", 1), ("pc", 8)]
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_batches_of_random_networks_are_measured_on_the_data(residual):
+    """Targets that are a map of the inputs interfere less than independent ones: one law for both would miss that."""
+    widths, rng = (6, 6, 6), np.random.default_rng(0)
+    x = rng.normal(size=(24, 6)) * np.arange(1, 7)
+    y = x @ rng.normal(size=(6, 6))
+    net = dln.LinearNetwork.random(widths, key=9)
+    if residual:
+        net = dln.LinearNetwork([dln.Residual(dln.Dense(weight)) for weight in net.weights])
+    drawn, generator = [], np.random.default_rng(5)
+    for _ in range(DRAWN):
+        weights = dln.LinearNetwork.random(widths, key=generator).weights
+        drawn.append(dln.LinearNetwork([dln.Dense(weight + residual * np.eye(6)) for weight in weights]))
+    for each in random_alignments(net, x, y, [24], seed=5):
+        own = [dln.target_alignment(one, x, y, each["rule"]).mean() for one in drawn]
+        assert each["alignment"] == pytest.approx(np.mean(own))
 
 
 def test_nothing_is_expected_of_images():

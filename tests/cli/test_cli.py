@@ -23,7 +23,7 @@ from dlntheory.files.builtin import networks
 from dlntheory.report.answers import align_report
 from dlntheory.report.proofs import proofs_report
 from dlntheory.report.tables import verify_report
-from dlntheory.report.words import chain, fixed, number
+from dlntheory.report.words import chain, fixed, number, shortly
 from dlntheory.theorems.counterexamples import COUNTEREXAMPLES
 from proofs.framework import Step
 
@@ -256,6 +256,8 @@ def test_numbers_read_well():
         "—", "—", "3", "0.123", "1e+12", "inf",
     ]  # fmt: skip
     assert [fixed(value) for value in (None, 1 - 1e-12, 0.99999, -0.5)] == ["—", "1.0000", "0.9999", "-0.5000"]
+    assert [fixed(value) for value in (0.13869, 0.23456, -0.12346, -1e-6)] == ["0.1387", "0.2346", "-0.1235", "0.0000"]
+    assert [shortly(value) for value in (1.0, 0.9996, 0.13869, float("nan"))] == ["1.000", "0.999", "0.139", "—"]
     assert chain([3, 4, 4, 2]) == "3-4-4-2"
     assert chain([2, *[64] * 9, 3]) == "2-64 (9×)-3"
 

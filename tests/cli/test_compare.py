@@ -98,7 +98,8 @@ def test_the_command_draws_alignment_against_depth(tmp_path, monkeypatch):
         assert lines[label].get_ydata()[4] == pytest.approx(float(expected.mean))
     assert lines["PC, at large width"].get_ydata()[4] == pytest.approx(float(expected.limit))
     assert lines["this network"].get_xdata()[0] == 2
-    assert [line.get_label() for line in batches.lines] == ["BP", "this network"]
+    assert [line.get_label() for line in batches.lines] == ["BP", "PC", "this network"]
+    assert batches.lines[1].get_ydata()[4] == pytest.approx(dln.expected_batch_alignment(network, batch=4))
 
 
 def test_a_picture_of_depth_needs_one(tmp_path):

@@ -296,5 +296,5 @@ def test_the_legacy_format_of_pytorch(tmp_path):
 def test_a_pytorch_file_without_pytorch(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "net.pt").write_bytes(b"anything")
-    with pytest.raises(ImportError, match=r"net\.pt needs PyTorch.*pip install \"dlntheory\[pytorch\]\""):
+    with pytest.raises(ImportError, match=r"net\.pt needs PyTorch.*pip install 'dlntheory\[pytorch\]'"):
         load_weights(tmp_path / "net.pt")

@@ -1,6 +1,9 @@
 """Mutants of random networks."""
 
-from .naming import Mutant, proof
+from .naming import Mutant, of_file, proof
+
+SINGLE = of_file("test_batch_limit", "test_one_sample_s_traces_are_the_recursions", ["False-None"])
+BACKPROPAGATION = of_file("test_batch_limit", "test_without_hidden_covariances_it_is_backpropagation", ["64-linear"])
 
 MUTANTS = (
     Mutant(
@@ -34,5 +37,13 @@ MUTANTS = (
         "networks/aligned_variances.py", "random networks: traces that are too large",
         "traces.append((width - sum(traces)) / (1 + growth))", "traces.append((width - sum(traces)) / growth)",
         proof("random-aligned"),
+    ),
+    Mutant(
+        "random_networks/pencil.py", "random networks: systems of a chain share no backward noise",
+        "found[FORWARD, low, BACKWARD, high] = variance * self.widths[high]", "found[FORWARD, low, BACKWARD, high] = 0", SINGLE,
+    ),
+    Mutant(
+        "random_networks/batch_limit.py", "random networks: batches forget the overlap of samples",
+        "+ batch * found.squares * found.overlaps", "", BACKPROPAGATION,
     ),
 )  # fmt: skip

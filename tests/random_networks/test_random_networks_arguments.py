@@ -71,7 +71,7 @@ def test_initialisations_and_defaults():
         ({"target": "random"}, ValueError, "`target` is 'random'"),
         ({"batch": 0}, ValueError, "`batch` is 0; wanted at least 1"),
         ({"batch": 2.0}, TypeError, "`batch` is 2.0; wanted a whole number"),
-        ({"batch": 3}, ValueError, "`batch` is 3 with `rule` 'pc'; wanted 1. Batches of predictive coding need weights"),
+        ({"batch": 3}, ValueError, "`batch` is 3 with `rule` 'pc'; wanted 1. In batches of predictive coding only the"),
         ({"variances": [1, 0, 1]}, ValueError, r"`variances` is \[1, 0, 1\]; wanted positive, finite numbers"),
         ({"variances": [1, -1, 1]}, ValueError, "`variances` is"),
         ({"variances": [1, np.nan, 1]}, ValueError, "`variances` holds NaN"),

@@ -19,7 +19,7 @@ def _sklearn() -> Any:
     try:
         import sklearn.datasets
     except ModuleNotFoundError as error:
-        raise ImportError('this data set needs scikit-learn: pip install "dlntheory[data]"') from error
+        raise ImportError("this data set needs scikit-learn: pip install 'dlntheory[data]'") from error
     return sklearn.datasets
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..words import fixed, number
+from ..words import KAIMING, fixed, number
 
 
 def sentences(found: dict[str, Any]) -> Iterator[str]:
@@ -43,6 +43,6 @@ def _random(random: dict[str, Any]) -> Iterator[str]:
         samples = "single samples" if row["batch"] == 1 else f"{row['batch']} samples together"
         place = "differs from" if row["differs"] else "is among"
         yield (
-            f"{row['label']} on {samples}: {fixed(row['value'])} {place} {random['draws']} random networks of this "
-            f"shape, {fixed(row['low'])} to {fixed(row['high'])}."
+            f"{row['label']} on {samples}: {fixed(row['value'])} {place} {random['draws']} random networks of "
+            f"these widths ({KAIMING}), {fixed(row['low'])} to {fixed(row['high'])}."
         )
