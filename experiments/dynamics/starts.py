@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import wilcoxon
 
 from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
@@ -154,6 +155,13 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
 def quartiles(values: np.ndarray) -> np.ndarray:
     """Over the seeds, the first axis; each the nearest value, as some may be infinite."""
     return np.percentile(values, (25, 50, 75), axis=0, method="closest_observation")
+
+
+def paired(one: np.ndarray, other: np.ndarray) -> float:
+    """Wilcoxon's two-sided ``p``, seed by seed; one where no seed differs. A difference of infinities counts as none."""
+    differ = np.isfinite(one) | np.isfinite(other)
+    differences = np.clip(one[differ] - other[differ], -1e300, 1e300)
+    return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
 
 
 def steps_to_goal(config: dict[str, Any], errors: np.ndarray) -> float:
