@@ -2,16 +2,17 @@
 
 Every start of a seed has the singular vectors of the same normal weights. *Equal* values make these weights orthogonal;
 at a low gain they are divided by √3, which gives them Kaiming's variance. *Spread* values lie evenly on a logarithmic
-axis, with a given ratio of the largest to the least, and a mean square of one. Their vectors are the normal weights',
-or each layer's left vectors are the next one's right ones: in the same order, so that the spreads *compound*, or in
-turns reversed, so that they *cancel* in every second product. So spread layers are equally ill-conditioned, and
-products and kernels are not.
+axis, with a ratio of 10 or 3 of the largest to the least, and a mean square of one. Their vectors are the normal
+weights', or each layer's left vectors are the next one's right ones: in the same order, so that the spreads *compound*,
+or in turns reversed, so that they *cancel* in every second product. So layers of one ratio are equally ill-conditioned,
+and their products and kernels are not.
 
 A: the error along training by PC, each curve at its best learning rate. B: how many powers of ten of the error are
 lost, against the condition number of the kernel (`starts.edges`) before and after training.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
 
+from ..generative.kept import kept
 from ..parts import Track
 from ..sample_efficiency.curves import best_rate
 from .starts import edges, paired, quartiles, task
@@ -31,59 +33,62 @@ STARTS = {
     "normal": ("normal", "#000000"),
     "equal": ("equal", "#E69F00"),
     "equal_low": ("equal, low gain", "#D55E00"),
-    "spread": ("spread", "#0072B2"),
-    "compounding": ("spread, compounding", "#CC79A7"),
-    "cancelling": ("spread, cancelling", "#009E73"),
+    "spread_3": ("spread, 3", "#56B4E9"),
+    "spread_10": ("spread, 10", "#0072B2"),
+    "compounding_10": ("compounding, 10", "#CC79A7"),
+    "cancelling_3": ("cancelling, 3", "#F0E442"),
+    "cancelling_10": ("cancelling, 10", "#009E73"),
 }
-"""The starts: what the picture calls them, and their colours."""
+"""The starts: what the picture calls them, and their colours. A number is the largest singular value over the least."""
 FULL: dict[str, Any] = {"square": 20, "hidden": 4, "steps": 400, "batch": 64, "seeds": 10, "rates": 12}
 QUICK: dict[str, Any] = {"square": 4, "hidden": 2, "steps": 20, "batch": 8, "seeds": 2, "rates": 3}
 RATES = (-2.0, 0.75)
 """Powers of ten of the lowest and the highest learning rate."""
 EVERY = 10
 """Steps between two points of a curve."""
-RATIO = 10.0
-"""The largest spread singular value over the least."""
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     """Sizes, seeds and learning rates."""
     sizes = {**(QUICK if quick else FULL)}
     seeds, rates = sizes.pop("seeds"), np.logspace(*RATES, sizes.pop("rates")).tolist()
-    chosen = {"starts": list(STARTS), "ratio": RATIO, "every": EVERY, "learning_rates": rates}
+    chosen = {"starts": list(STARTS), "every": EVERY, "learning_rates": rates}
     return {**sizes, **chosen, "seeds": list(range(seed, seed + seeds))}
 
 
-def weights(start: str, square: int, layers: int, seed: int, ratio: float) -> list[np.ndarray]:
+def weights(start: str, square: int, layers: int, seed: int) -> list[np.ndarray]:
     """A start's square weights."""
     normal = LinearNetwork.random([square] * (layers + 1), "norm_preserving", key=seed).weights
     if start == "normal":
         return normal
     lefts, _, rights = zip(*map(np.linalg.svd, normal), strict=True)
-    gain = 3**-0.5 if start == "equal_low" else 1.0
-    values = np.logspace(0, -np.log10(ratio), square) if start not in ("equal", "equal_low") else np.ones(square)
-    values = values * gain / np.sqrt(np.mean(values**2))
-    if start in ("compounding", "cancelling"):
+    kind, _, detail = start.partition("_")
+    values = np.ones(square) if kind == "equal" else np.logspace(0, -np.log10(float(detail)), square)
+    values = values * (3**-0.5 if detail == "low" else 1) / np.sqrt(np.mean(values**2))
+    if kind in ("compounding", "cancelling"):
         rights = [rights[0], *(each.T for each in lefts[:-1])]
-    turns = [-1 if start == "cancelling" and index % 2 else 1 for index in range(layers)]
+    turns = [-1 if kind == "cancelling" and index % 2 else 1 for index in range(layers)]
     return [(left * values[::turn]) @ right for left, right, turn in zip(lefts, rights, turns, strict=True)]
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-    """Curves and kernels, each with the axes start, and then seed."""
-    found = [study(config, start, folder) for start in track(config["starts"])]
+    """Curves and kernels, each with the axes start, and then seed; in ``folder`` each start is kept once it is done."""
+    found: list[Mapping[str, np.ndarray]] = []
+    for start in track(config["starts"]):
+        compute = partial(study, config, start)
+        found.append(compute(None) if folder is None else kept(folder, start, compute))
     return {name: np.stack([each[name] for each in found]) for name in found[0]}
 
 
 def study(config: dict[str, Any], start: str, folder: Path | None) -> dict[str, np.ndarray]:
     """One start: the ends of the sweep, and at the best rate its curve, and the kernels before and after."""
     shape = config["square"], config["hidden"] + 1
-    nets = [LinearNetwork.from_weights(weights(start, *shape, seed, config["ratio"])) for seed in config["seeds"]]
+    nets = [LinearNetwork.from_weights(weights(start, *shape, seed)) for seed in config["seeds"]]
     x, y, maps = task(config, config["batch"])
     rates, every = np.array(config["learning_rates"]), config["every"]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    path = None if folder is None else folder / f"{start}.npz"
+    path = None if folder is None else folder / "sweep.npz"
     found = sweep(nets, x, y, rates, ["pc"], maps, checkpoint=path, error_every=every)
     best = best_rate(np.asarray(found.error)[0])
     options: dict[str, Any] = {"rule": "pc", "error_every": every}
@@ -130,7 +135,9 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     head(curves, "Error", "A")
     head(marks, "Conditioning", "B")
     title = f"PC from weights of given singular values: {hidden_layers([config['square']] * config['hidden'])}"
-    spread = f"median and quartiles of {len(config['seeds'])} seeds"
-    entitle(figure, title, f"batches of {config['batch']}; {spread}; B: every seed, rings before training, dots after")
+    seeds = len(config["seeds"])
+    entitle(
+        figure, title, f"A: median and quartiles of {seeds} seeds; B: every seed, rings before training, dots after"
+    )
     legend_below(figure)
     return figure

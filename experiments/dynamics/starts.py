@@ -161,7 +161,7 @@ def quartiles(values: np.ndarray) -> np.ndarray:
 
 
 def paired(one: np.ndarray, other: np.ndarray) -> float:
-    """Wilcoxon's two-sided ``p``, seed by seed; one where no seed differs. A difference of infinities counts as none."""
+    """Wilcoxon's two-sided ``p``, seed by seed; one where no seed differs. Two infinities do not differ."""
     differ = np.isfinite(one) | np.isfinite(other)
     differences = np.clip(one[differ].astype(float) - other[differ], -1e300, 1e300)
     return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
