@@ -23,6 +23,7 @@ FIGURES: dict[int | str, str] = {
     "saddles": "dynamics.saddles",
     "regularisation": "dynamics.regularisation",
     "starts": "dynamics.starts",
+    "singular-values": "dynamics.singular_values",
     "kernel-spectra": "kernels.spectra",
     "pc-vs-bp": "random_networks.pc_vs_bp",
     "nonlinear-alignment": "nonlinear.alignment",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import wilcoxon
 
 from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
@@ -47,6 +48,9 @@ EVERY = 10
 GOAL = 1e-2
 """The share of the target's squared norm at which the error counts as learned."""
 COLOURS = dict(zip(STARTS, ("#666666", "#000000", "#56B4E9", "#CC79A7", "#E69F00", "#F0E442", "#009E73"), strict=True))
+LOOKS = {name: {"label": STARTS[name], "color": COLOURS[name]} for name in STARTS}
+LOOKS["aligned"] = {"label": "aligned", "color": COLOURS["aligned_9"]}
+"""The label and the colour of a start's curves; perceptrons have one aligned start."""
 
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
@@ -156,6 +160,13 @@ def quartiles(values: np.ndarray) -> np.ndarray:
     return np.percentile(values, (25, 50, 75), axis=0, method="closest_observation")
 
 
+def paired(one: np.ndarray, other: np.ndarray) -> float:
+    """Wilcoxon's two-sided ``p``, seed by seed; one where no seed differs. Two infinities do not differ."""
+    differ = np.isfinite(one) | np.isfinite(other)
+    differences = np.clip(one[differ].astype(float) - other[differ], -1e300, 1e300)
+    return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
+
+
 def steps_to_goal(config: dict[str, Any], errors: np.ndarray) -> float:
     """The median over seeds; infinity where it is not reached."""
     there = errors <= GOAL * config["square"]
@@ -190,8 +201,8 @@ def draw_curves(axes: Axes, config: dict[str, Any], steps: np.ndarray, curves: n
     for name, rules in zip(config["starts"], curves, strict=True):
         for rule, style in (("pc", "-"), ("bp", "--")):
             low, middle, high = quartiles(rules[RULES.index(rule)])
-            label = STARTS[name] if rule == "pc" else None
-            draw_band(axes, steps, middle, low, high, style, color=COLOURS[name], label=label)
+            look = LOOKS[name] if rule == "pc" else {"color": LOOKS[name]["color"]}
+            draw_band(axes, steps, middle, low, high, style, **look)
     axes.set_xlabel("training step")
 
 

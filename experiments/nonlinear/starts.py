@@ -1,143 +1,207 @@
-"""Which weights should a perceptron start from? Handwritten digits, tanh and ReLU, by BP and PC at equilibrium.
+"""Which weights should a perceptron start from? Pictures of digits or clothes, tanh and ReLU, by BP and PC.
 
-The error is the mean of ``½‖y − ŷ‖²`` over the test images. The learning rate has the lowest median at the end over the
-first seeds, which are among those shown.
+PC is at equilibrium. The error is the mean of ``½‖y − ŷ‖²`` over the test pictures; at the end, its mean over the last
+`LAST` times that it is measured. Learning rates lie on a grid of quarters of powers of ten. A first pass takes a few of
+them with the first seeds. The best of these and its neighbours are tried with all seeds, and on from there, until the
+rate with the lowest mean error at the end has been tried with both its neighbours; a seed that diverges rules a rate
+out. The setting is the width of the hidden layers.
+
 Variances carry over as follows. A network of ReLU is, linearised, one of half as many hidden units, because half of
 them are off: norm-preserving and orthogonal weights behind an activation gain a factor √2, and the aligned variances
 are those of the halved widths. A network of tanh takes the linear ones, its slope at zero being one.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
 from dlntheory import LinearNetwork, NonlinearNetwork
 from dlntheory.networks.aligned_variances import aligned_variances
-from dlntheory.pcn.data.bundled import digits
+from dlntheory.pcn.data.catalogue import load_dataset
+from dlntheory.pcn.data.dataset import Dataset, Split
 from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
 
-from ..dynamics.starts import LIFT, RULES, draw_curves, quartiles, weights
+from ..benchmarking_pcns.inference_energy import FORMAT, found
+from ..dynamics.starts import LIFT, RULES, draw_curves, paired, weights
+from ..generative.kept import kept
 from ..parts import Track
-from .comparison import activated
-from .training import step, vectors
+from ..results import deviation
+from .comparison import ACTIVATIONS, activated
+from .together import Samples, train_together
 
-SETTINGS = ("digits",)
-FULL: dict[str, Any] = {"hidden": [32] * 3, "steps": 100, "batch": 32, "seeds": 10, "tuned": 2, "rates": 5}
-QUICK: dict[str, Any] = {"hidden": [4] * 2, "steps": 6, "batch": 8, "seeds": 2, "tuned": 1, "rates": 2}
-RATES = (-2.0, 0.0)
-"""Powers of ten of the lowest and the highest learning rate."""
-ACTIVATIONS = ("tanh", "relu")
-CHOSEN = ("kaiming", "norm_preserving", "aligned_9", "orthogonal", "lifted_orthogonal")
-"""The starts; with 10 outputs and tanh there are no aligned variances below ``T = 7.5``."""
-POINTS = 10
-"""How often a training is looked at."""
+SETTINGS = ("32", "64")
+DTYPE = "float32"
+needs_data = True
+FULL: dict[str, Any] = {
+    "layers": 3, "steps": 100, "every": 5, "batch": 32, "seeds": 10, "rates": 17, "first_rates": [2, 5, 8, 11, 14],
+    "first_seeds": 2,
+}  # fmt: skip
+QUICK: dict[str, Any] = {
+    "layers": 2, "steps": 4, "every": 2, "batch": 8, "seeds": 2, "rates": 3, "first_rates": [0, 2], "first_seeds": 1,
+}  # fmt: skip
+QUICK_WIDTH = 4
+PICTURES: dict[str, Any] = {"train": 2000, "test": 1000, "side": 14}
+"""How much is taken of a data set in files, and the side that its pictures are resized to; of the digits, all."""
+RATES = (-3.0, 1.0)
+"""Powers of ten of the lowest and the highest learning rate of the grid."""
+INFERENCE = {"tolerance": 1e-3, "steps": 30}
+CHOSEN = ("kaiming", "norm_preserving", "aligned", "orthogonal", "lifted_orthogonal")
+GROWTHS = {4: 9.0, 32: 9.0, 64: 20.0}
+"""The growth of the aligned variances by hidden width: with ten outputs, tanh has none below 7.5 and 17.3."""
+LAST = 5
+GOAL = 0.3
+"""The error that steps are counted to; an output of 0.1 for every class has 0.45."""
 
 
-def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
-    """Sizes, seeds and learning rates."""
+def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
+    """Sizes, seeds, learning rates, and the data: scikit-learn's digits, or those in the folder."""
     sizes = {**(QUICK if quick else FULL)}
     seeds, rates = sizes.pop("seeds"), np.logspace(*RATES, sizes.pop("rates")).tolist()
-    chosen = {"activations": list(ACTIVATIONS), "starts": list(CHOSEN), "lift": LIFT, "points": POINTS}
-    return {**sizes, **chosen, "learning_rates": rates, "seeds": list(range(seed, seed + seeds))}
+    width = QUICK_WIDTH if quick else int(setting)
+    data = {"data": "digits"} if data_dir is None else {**found(data_dir), **PICTURES}
+    chosen = {"activations": list(ACTIVATIONS), "starts": list(CHOSEN), "lift": LIFT, "growth": GROWTHS[width]}
+    return {
+        **sizes, **chosen, **data, "hidden": [width] * sizes.pop("layers"), "inference": INFERENCE,
+        "learning_rates": rates, "seeds": list(range(seed, seed + seeds)),
+    }  # fmt: skip
 
 
-def network(config: dict[str, Any], start: str, activation: str, seed: int) -> NonlinearNetwork:
+def read(config: dict[str, Any]) -> tuple[Samples, Samples]:
+    """Training and test pictures as vectors from 0 to 1."""
+    name = FORMAT if "data_dir" in config else config["data"]
+    data = load_dataset(name, config.get("data_dir")).subset(config.get("train"), config.get("test"))
+    data = data.resized(config.get("side"))
+    return vectors(data, data.train), vectors(data, data.test)
+
+
+def vectors(data: Dataset, split: Split) -> Samples:
+    """A split as rows, with one-hot targets."""
+    pixels = split.samples.reshape(len(split), -1) / data.normalisation.maximum
+    return Samples(jnp.asarray(pixels, DTYPE), jnp.asarray(np.eye(data.classes)[split.labels], DTYPE))
+
+
+def network(config: dict[str, Any], start: str, activation: str, inputs: int, seed: int) -> NonlinearNetwork:
     """A start, carried over to an activation."""
-    widths = [64, *config["hidden"], 10]
-    name, _, growth = start.partition("_")
-    if name == "aligned":
+    widths = [inputs, *config["hidden"], 10]
+    if start == "aligned":
         active = [width // 2 if activation == "relu" else width for width in config["hidden"]]
-        variances, draw = aligned_variances([64, *active, 10], float(growth)), np.random.default_rng(seed)
+        variances, draw = aligned_variances([inputs, *active, 10], config["growth"]), np.random.default_rng(seed)
         shapes = zip(widths[1:], widths[:-1], strict=True)
         drawn = [np.sqrt(v) * draw.standard_normal(shape) for v, shape in zip(variances, shapes, strict=True)]
         return NonlinearNetwork.from_linear(LinearNetwork.from_weights(list(map(jnp.asarray, drawn))), activation)
-    drawn = [jnp.asarray(each) for each in weights(start, widths, seed, config["lift"])]
-    linear = LinearNetwork.from_weights(drawn)
-    return NonlinearNetwork.from_linear(linear, activation) if name == "kaiming" else activated(linear, activation)
+    linear = LinearNetwork.from_weights([jnp.asarray(each) for each in weights(start, widths, seed, config["lift"])])
+    return NonlinearNetwork.from_linear(linear, activation) if start == "kaiming" else activated(linear, activation)
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-    """Errors and accuracies with the axes activation, start, rule, seed and time; and all ends of the search."""
+    """Of every activation, start and rule, what `study` finds; in ``folder`` each is kept as soon as it is done."""
+    data = read(config)
     cases = [(a, s, r) for a in config["activations"] for s in config["starts"] for r in RULES]
-    found = [study(config, *case) for case in track(cases)]
+    every: list[Mapping[str, np.ndarray]] = []
+    for case in track(cases):
+        compute = partial(study, config, data, *case)
+        every.append(compute() if folder is None else kept(folder, "-".join(case), lambda _, do=compute: do()))
     shape = len(config["activations"]), len(config["starts"]), len(RULES)
-    stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
+    stacked = {name: np.stack([each[name] for each in every]) for name in every[0]}
     return {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
 
 
-def study(config: dict[str, Any], activation: str, start: str, rule: str) -> dict[str, np.ndarray]:
-    """Choose the rate on the first seeds, then train all at it."""
-    rates = config["learning_rates"]
-    trained = cache(lambda rate, seed: train(config, network(config, start, activation, seed), rule, rate, seed))
-    final = np.array([[trained(rate, seed)[0][-1] for seed in config["seeds"][: config["tuned"]]] for rate in rates])
-    best = int(np.argmin(np.median(final, axis=1)))
-    runs = np.array([trained(rates[best], seed) for seed in config["seeds"]])
-    return {"final": final, "best": np.array(best), "errors": runs[:, 0], "accuracy": runs[:, 1]}
+def study(
+    config: dict[str, Any], data: tuple[Samples, Samples], activation: str, start: str, rule: str
+) -> dict[str, np.ndarray]:
+    """Find the best rate, and keep the training at it; and the ends at every rate that all seeds have tried."""
+    inputs, seeds = data[0].x.shape[1], config["seeds"]
+    nets = {seed: network(config, start, activation, inputs, seed) for seed in seeds}
+    batches = {seed: places(config, len(data[0].x), seed) for seed in seeds}
+
+    def trained(lanes: list[tuple[int, int]]) -> dict[str, np.ndarray]:
+        rates = [config["learning_rates"][rate] for rate, _ in lanes]
+        chosen = [nets[seed] for _, seed in lanes]
+        order = np.stack([batches[seed] for _, seed in lanes])
+        return train_together(chosen, rates, *data, order, rule, config["inference"], config["every"])
+
+    first = [(rate, seed) for rate in config["first_rates"] for seed in seeds[: config["first_seeds"]]]
+    ends = at_end(trained(first)["errors"]).reshape(len(config["first_rates"]), -1).mean(axis=1)
+    tried: dict[int, dict[str, np.ndarray]] = {}
+    wanted = [config["first_rates"][int(np.argmin(ends))]]
+    while wanted:
+        for rate in wanted:
+            tried[rate] = trained([(rate, seed) for seed in seeds])
+        best = min(tried, key=lambda rate: (at_end(tried[rate]["errors"]).mean(), rate))
+        wanted = [
+            rate for rate in (best - 1, best + 1) if 0 <= rate < len(config["learning_rates"]) and rate not in tried
+        ]
+    final = np.full((len(config["learning_rates"]), len(seeds)), np.nan)
+    for rate, each in tried.items():
+        final[rate] = at_end(each["errors"])
+    largest = max(float(np.var(block.layer.weight)) for net in nets.values() for block in net.blocks)
+    return {"first": ends, "final": final, "best": np.array(best), "variance": np.array(largest), **tried[best]}
 
 
-def train(config: dict[str, Any], net: NonlinearNetwork, rule: str, rate: float, seed: int) -> np.ndarray:
-    """Error and accuracy on the test images along training, ``(2, times)``; infinity and zero once it diverges."""
-    data = digits()
-    (x, y), test = vectors(data.train), vectors(data.test)
-    draw, every = np.random.default_rng(seed), -(-config["steps"] // config["points"])
-    found = [measure(net, *test)]
-    for index in range(1, config["steps"] + 1):
-        if np.isfinite(found[-1][0]):
-            batch = draw.choice(len(x), config["batch"], replace=False)
-            net = step(net, x[batch], y[batch], rule, jnp.asarray(rate))
-        if index % every == 0:
-            found.append(measure(net, *test))
-    return np.array(found).T
+def at_end(errors: np.ndarray) -> np.ndarray:
+    """The mean of the last times."""
+    return errors[..., -LAST:].mean(axis=-1)
 
 
-def measure(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> tuple[float, float]:
-    """Error and accuracy; infinity and zero for weights that are not finite, or an error that has grown beyond use."""
-    error, right = _measured(net, x, y)
-    return (float(error), float(right)) if error < 1e3 else (np.inf, 0.0)
-
-
-@eqx.filter_jit
-def _measured(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-    predicted = jax.vmap(lambda one: net(one))(x)
-    right = predicted.argmax(axis=1) == y.argmax(axis=1)
-    return jnp.sum((y - predicted) ** 2) / (2 * len(x)), right.mean()
+def places(config: dict[str, Any], count: int, seed: int) -> np.ndarray:
+    """The training pictures of every step, ``(step, sample)``; the same for every start, rule and activation."""
+    draw = np.random.default_rng(seed)
+    return np.stack([draw.choice(count, config["batch"], replace=False) for _ in range(config["steps"])])
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Medians and quartiles of the error at the end, and the median accuracy."""
+    """Of each case the error at the end with its standard error, and how it came about."""
     rows = []
     for (a, s, r), best in np.ndenumerate(arrays["best"]):
-        low, middle, high = quartiles(arrays["errors"][a, s, r, :, -1])
+        errors, alignment = arrays["errors"][a, s, r], arrays["alignment"][a, s, r]
+        ends, others = at_end(errors), zip(config["starts"], at_end(arrays["errors"][a, :, r]), strict=True)
         rows.append(
             {
                 "activation": config["activations"][a], "start": config["starts"][s], "rule": RULES[r],
-                "learning_rate": config["learning_rates"][best],
-                "error": float(middle), "quartiles": [float(low), float(high)],
-                "accuracy": float(np.median(arrays["accuracy"][a, s, r, :, -1])),
+                "learning_rate": config["learning_rates"][best], "bracketed": bracketed(arrays["final"][a, s, r], best),
+                "error": float(ends.mean()), "standard_error": float(deviation(ends) / np.sqrt(len(ends))),
+                "accuracy": float(arrays["accuracy"][a, s, r, :, -1].mean()), "steps_to_goal": steps_to(config, errors),
+                "error_at_start": float(errors[:, 0].mean()), "largest_variance": float(arrays["variance"][a, s, r]),
+                "first_alignment": float(alignment[:, 0].mean()), "last_alignment": float(alignment[:, -1].mean()),
+                "unsettled": float(arrays["unsettled"][a, s, r].mean()),
+                "p": {name: paired(ends, other) for name, other in others},
             }
         )  # fmt: skip
     return rows
 
 
+def bracketed(final: np.ndarray, best: int) -> bool:
+    """Whether all seeds have tried the rates on both sides of the best."""
+    return bool(0 < best < len(final) - 1 and not np.isnan(final[[best - 1, best + 1]]).any())
+
+
+def steps_to(config: dict[str, Any], errors: np.ndarray) -> float:
+    """The median over seeds of the first measured step at `GOAL` or below; infinity where it is not reached."""
+    there = errors <= GOAL
+    return float(np.median(np.where(there.any(axis=-1), there.argmax(axis=-1) * config["every"], np.inf)))
+
+
 @styled()
 def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """A panel for each activation."""
-    figure: Figure = new_figure(2, height=2.3)
-    steps = np.linspace(0, config["steps"], arrays["errors"].shape[-1])
-    panels = figure.subplots(1, len(config["activations"]), squeeze=False)[0]
-    for a, (axes, activation) in enumerate(zip(panels, config["activations"], strict=True)):
-        draw_curves(axes, config, steps, arrays["errors"][a])
-        axes.set(ylabel="test error", yscale="log", ylim=(0.02, 5))
-        head(axes, {"tanh": "tanh", "relu": "ReLU"}[activation], "AB"[a])
-    title = f"Starts of perceptrons: digits, {hidden_layers(config['hidden'])}"
+    """Errors above, alignments below; a column for each activation."""
+    figure: Figure = new_figure(2, 2, height=2.1)
+    panels = figure.subplots(2, len(config["activations"]), squeeze=False)
+    steps = np.arange(arrays["errors"].shape[-1]) * config["every"]
+    for a, activation in enumerate(config["activations"]):
+        above, below = panels[:, a]
+        draw_curves(above, config, steps, arrays["errors"][a])
+        above.set(ylabel="test error", yscale="log", ylim=(0.05, 5))
+        head(above, f"Error, {ACTIVATIONS[activation]}", "AB"[a])
+        draw_curves(below, config, steps[1:], arrays["alignment"][a])
+        below.set(ylabel="target alignment", ylim=(-0.05, 1.05))
+        head(below, f"Alignment, {ACTIVATIONS[activation]}", "CD"[a])
+    title = f"Starts of perceptrons: {config['data']}, {hidden_layers(config['hidden'])}"
     entitle(figure, title, f"whole lines PC, dashed BP; median and quartiles of {len(config['seeds'])} seeds")
     legend_below(figure)
     return figure
