@@ -34,6 +34,7 @@ FIGURES: dict[int | str, str] = {
     "mcpc-samples": "generative.samples",
     "associative-memory": "generative.memory",
     "out-of-distribution": "generative.outliers",
+    "generation": "generative.generation",
     "langevin-chain": "generative.langevin_chain",
 }
 """The module of each figure."""

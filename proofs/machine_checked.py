@@ -29,6 +29,7 @@ FORMAL: dict[str, tuple[str, ...]] = {
     "bp-adaptive": ("bp-adaptive",),
     "theorem-3": ("theorem-3", "theorem-3-aligned"),
     "inference-gradient": ("energy-gradient",),
+    "evidence-gradient": ("determinant-gradient", "determinant-derivative"),
     "fisher-identity": ("fisher-identity", "error-covariance"),
     "attenuation": ("attenuation",),
     "spike": ("spike", "spike-update", "inference-exists"),

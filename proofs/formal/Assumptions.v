@@ -1,7 +1,7 @@
 (** What each theorem of theorems.toml rests on. The answer must be "Closed under the global context": no axioms. *)
 
 From DLN Require Covariance Equilibrium Updates Theorem1 Inverses Theorem2
-  FirstOrder EnergyGradient Spike Nudging Residual Evidence Counterexamples.
+  FirstOrder EnergyGradient Spike Nudging Residual Determinant Evidence Counterexamples.
 
 Print Assumptions Covariance.output_covariance_recursion.
 Print Assumptions Covariance.output_covariance_first.
@@ -52,6 +52,8 @@ Print Assumptions Residual.residual_step.
 Print Assumptions Residual.residual_covariance.
 Print Assumptions Residual.theorem_1_residual.
 Print Assumptions Residual.theorem_2_residual.
+Print Assumptions Determinant.slope_det.
+Print Assumptions Evidence.determinant_gradient.
 Print Assumptions Evidence.error_covariance_update.
 Print Assumptions Evidence.fisher_identity.
 Print Assumptions Counterexamples.printed_theorem_2.

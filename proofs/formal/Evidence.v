@@ -1,7 +1,8 @@
-(** Fisher's identity: the posterior mean of the local update is the gradient of the evidence, term by term. *)
+(** The gradient of the evidence's log-determinant. And Fisher's identity: the posterior mean of the local update is the
+    gradient of the evidence, term by term. *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
-From DLN Require Import Chain Positive Covariance Equilibrium.
+From DLN Require Import Chain Positive Covariance Equilibrium Derivatives FirstOrder EnergyGradient Determinant.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -34,6 +35,54 @@ Definition determinant_update l : 'M[F]_(n l.+1, n l) :=
   (D l.+1)^T *m invmx (S L) *m D l.+1 *m T l *m S l.
 
 End Definitions.
+
+Section DeterminantGradient.
+
+Variables (F : realFieldType) (n : nat -> nat) (T dW : maps F n) (C : covariances F n) (L : nat).
+Hypotheses (posC : positive C) (L0 : (0 < L)%N).
+
+Local Notation D := (downstream T L).
+Local Notation S := (output_covariance T C).
+Let G k := (D k)^T *m invmx (S L) *m D k.
+
+Lemma felt_symmetric k : (G k)^T = G k.
+Proof.
+have [symP _] := posdef_inv (output_covariance_posdef T posC L0).
+by rewrite /G !trmx_mul trmxK symP mulmxA.
+Qed.
+
+(** Layer by layer, half of what S changes adds up to the products with the updates. *)
+Lemma change_shares k :
+  (k <= L)%N ->
+  \tr (G k *m covariance_change T dW C k) = (\sum_(l < k) \tr ((dW l)^T *m determinant_update T C L l)) *+ 2.
+Proof.
+elim: k => [|k IH] lt_kL; first by rewrite big_ord0 /= mulmx0 mxtrace0 mul0rn.
+rewrite big_ord_recr mulrnDl -IH ?(ltnW lt_kL) //=.
+have -> : G k = (T k)^T *m G k.+1 *m T k by rewrite /G (downstream_rec T lt_kL) trmx_mul !mulmxA.
+have -> : determinant_update T C L k = G k.+1 *m T k *m S k by [].
+have symV : (S k)^T = S k by apply: output_covariance_symmetric.
+move: (felt_symmetric k.+1); move: (G k.+1) => g symg.
+rewrite mulmxDl !mulmxDr !mxtraceD addrAC addrC mulr2n; congr (_ + (_ + _)).
+- by rewrite !mulmxA mxtrace_mulC !mulmxA.
+- by rewrite -[LHS]mxtrace_tr !trmx_mul trmxK symV symg mxtrace_mulC !mulmxA mxtrace_mulC !mulmxA.
+- by rewrite !mulmxA mxtrace_mulC !mulmxA.
+Qed.
+
+(** Along every ΔW the determinant of S has the derivative det S · 2 Σ_l ⟨ΔW_l, D_lᵀ S⁻¹ D_l T_l S_{l-1}⟩: these updates
+    are the gradient of ½ log det S. *)
+Theorem determinant_gradient :
+  has_slope (fun t => \det (output_covariance (step T dW t) C L))
+            (\det (S L) * (\sum_(l < L) \tr ((dW l)^T *m determinant_update T C L l)) *+ 2).
+Proof.
+have := slope_det (@covariance_derivative F n T dW C L); rewrite covariance_step0; congr has_slope.
+have unitS : S L \in unitmx by apply: output_covariance_invertible.
+have -> : \adj (S L) = \det (S L) *: invmx (S L).
+  by rewrite /invmx unitS scalerA mulfV ?scale1r // -unitfE.
+rewrite -scalemxAl mxtraceZ -mulrnAr -change_shares // /G downstream_last trmx1.
+by rewrite mul1mx mulmx1.
+Qed.
+
+End DeterminantGradient.
 
 Section Evidence.
 

@@ -138,6 +138,7 @@ MUTANTS = [
     Mutant("the batch's mean forgotten", "Theorem2.v", "*m xhat l = B%:R%:M) -> change A = r", "*m xhat l = 1%:M) -> change A = r", "theorem_2_identity"),
     Mutant("time from one", "Spike.v", "if l == (L - t)%N then gamma", "if l == (L - t.+1)%N then gamma", "spike_gain"),
     Mutant("the error a step late", "Spike.v", "error T (x (L - l.+1)) l = (downstream", "error T (x (L - l)) l = (downstream", "spike"),
+    Mutant("the determinant changes twice as much", "Evidence.v", r"(\det (S L) * (\sum", r"(2%:R * \det (S L) * (\sum", "determinant_gradient"),
     Mutant("the determinant's update added", "Evidence.v", "(xstar l)^T - B%:R *: determinant_update", "(xstar l)^T + B%:R *: determinant_update", "fisher_identity"),
 ]  # fmt: skip
 
