@@ -81,7 +81,7 @@ def mutate(path: Path, mutant: Mutant) -> None:
     """Put a mutated file in place of one that other copies share, and remove its compiled form."""
     text = path.read_text("utf-8").replace(mutant.original, mutant.mutated)
     path.unlink()
-    Path(importlib.util.cache_from_source(str(path))).unlink()
+    Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
     path.write_text(text, "utf-8")
 
 
