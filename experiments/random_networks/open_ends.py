@@ -20,7 +20,7 @@ from . import convolutions, deep, drawn
 FOLDER = Path("docs/results/open-ends")
 DRAWS = 16
 BATCHES = [(n, depth, scale, ratio) for scale in (1 / 3, 1.0) for depth in (4, 8) for ratio in (0.25, 2)
-           for n in (64, 128)]  # fmt: skip
+           for n in (64, 128)] + [(256, 4, 1.0, 2)]  # fmt: skip
 
 
 def batches() -> list[dict[str, Any]]:
