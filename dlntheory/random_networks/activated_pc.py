@@ -11,7 +11,8 @@ vanishes on ``φ_{l-1}``. Signals along these directions,
 ``α_l = (Fφ_l)ᵀx_l``,  ``γ_l = x̂_lᵀe_l``,
 
 are sources of the rest: ``x̂_l α_{l-1}/|φ_{l-1}|²`` and ``Fφ_l (γ_{l+1} − σ_l α_l)/|φ_l|²``, where
-``σ_l = v_{l+1} tr G_ee,l+1``. They follow from all sources, unit by unit: linear equations over the layers, for every chain of systems.
+``σ_l = v_{l+1} tr G_ee,l+1``. They follow from all sources, unit by unit: linear equations over the layers, for every
+chain of systems.
 """
 
 from collections.abc import Sequence
