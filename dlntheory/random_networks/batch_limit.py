@@ -19,7 +19,7 @@ from ..numerics.checks import as_count, one_of
 from .arguments import RandomInit, as_layers
 from .expected import as_setting
 from .layer_kinds import DenseKind
-from .pencil import BACKWARD, FORWARD, Pencil
+from .pencil import BACKWARD, FORWARD, Pencil, linear_first_order
 
 
 def expected_batch_alignment(
@@ -101,8 +101,11 @@ def _cosine(found: BatchTraces, batch: int, residual: float) -> float:
 
 def batch_traces(setting: Any, input_variance: float, target_variance: float, linear: bool) -> BatchTraces:
     """Find all limits; variances are of an entry of the inputs and of the targets."""
-    n_0, covariances = setting.layers[0].n_in, [float(each) for each in setting.covariances]
-    pencil = Pencil(setting.equilibrium, covariances, target_variance / (n_0 * input_variance) if linear else 0.0)
+    widths = [setting.layers[0].n_in, *(layer.n_out for layer in setting.layers)]
+    variances = [float(layer.variance) for layer in setting.layers]
+    map_variance = target_variance / (widths[0] * input_variance) if linear else 0.0
+    first_order = linear_first_order(setting.equilibrium, [float(each) for each in setting.covariances])
+    pencil = Pencil(widths, variances, first_order, map_variance=map_variance)
     top = pencil.depth
     own = 0.0 if linear else target_variance  # a map's targets come with the inputs
     between = pencil.coupling((0, BACKWARD, BACKWARD, input_variance), (top, BACKWARD, BACKWARD, own))  # Σ
