@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 from dlntheory import pcn
 from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
-from dlntheory.pcn.runs.folder import METRICS
-from dlntheory.pcn.runs.metrics import read_metrics
+from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_data
 from experiments import results
 from experiments.figures import load_figure
@@ -246,7 +245,7 @@ def test_errors_of_pictures_have_the_mean_that_the_training_tells(tmp_path, mode
     training = TrainingConfig(data="digits", model=model, hidden=(16, 8), algorithm=algorithm, epochs=1, seed=1,
                               train_samples=64, test_samples=30, batch_size=16, normalise=False)  # fmt: skip
     found = reconstructions.by_training(training.as_json(), tmp_path)
-    records = [record for record in read_metrics(tmp_path / METRICS) if record["kind"] == "epoch"]
+    records = read_epochs(tmp_path)
     assert found["errors"].mean() == pytest.approx(records[-1]["test_mse"], rel=1e-5)
 
 
