@@ -3,7 +3,8 @@
 An encoder amortises what inference finds there, the posterior of the latent, ``q(z | y) = N(μ(y), diag s²(y))``.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -45,7 +46,7 @@ def bound(model: VAE, y: Float[Array, "batch n"], key: jax.Array) -> Float[Array
     mean, log_variance = jnp.split(model.encoder(y), 2, axis=1)
     drawn = mean + jnp.exp(log_variance / 2) * jax.random.normal(key, mean.shape, mean.dtype)
     squares = jnp.square(y - model.decoder(drawn)).sum(axis=1) / model.variance
-    fit = -(squares + y.shape[1] * np.log(2 * np.pi * model.variance)) / 2
+    fit = -(squares + y.shape[1] * math.log(2 * math.pi * model.variance)) / 2
     return fit - (jnp.exp(log_variance) + jnp.square(mean) - 1 - log_variance).sum(axis=1) / 2
 
 
@@ -85,10 +86,3 @@ def decode(model: VAE, count: int, seed: int) -> np.ndarray:
     """The decoder's outputs, without their noise, of latents from the prior."""
     latents = jax.random.normal(jax.random.key(seed), (count, model.latent))
     return np.asarray(pcn.predict(model.decoder, latents))
-
-
-def size(model: VAE) -> Mapping[str, int]:
-    """How many weights encoder and decoder have."""
-    parts = {"encoder": model.encoder, "decoder": model.decoder}
-    return {name: sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(each, eqx.is_array)))
-            for name, each in parts.items()}  # fmt: skip

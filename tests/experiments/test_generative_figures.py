@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from image_files import write_mnist
 from scipy.stats import mannwhitneyu, multivariate_normal
+from sklearn.decomposition import PCA
 from typer.testing import CliRunner
 
 from dlntheory import pcn
 from dlntheory.cli import app
+from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.folder import read_epochs
+from dlntheory.pcn.runs.run import read_data
 from experiments import results
 from experiments.figures import load_figure
 from experiments.generative import langevin_chain, memory, outliers, reconstructions, samples, strangers
@@ -186,10 +190,10 @@ def test_the_bootstrap_covers_the_area_and_sees_a_real_difference():
     rng = np.random.default_rng(0)
     own, strange = rng.normal(1, 1, 300), rng.normal(0, 1, 300)
     scores = {"softmax": (own, strange), "energy": (own + 1, strange)}
-    low, high = outliers.bootstrap(scores, 200)
+    low, high = outliers.bootstrap([scores], 200)
     assert low[0, 0] < outliers.area(own, strange) < high[0, 0]
     assert low[2, 0] > 0  # energy is better, beyond noise
-    equal = outliers.bootstrap(dict.fromkeys(scores, (own, strange)), 20)
+    equal = outliers.bootstrap([dict.fromkeys(scores, (own, strange))] * 2, 20)
     np.testing.assert_array_equal(equal[:, 2], 0)
 
 
@@ -225,22 +229,52 @@ def test_out_of_distribution(tmp_path, monkeypatch):
 # -- Reconstructions --------------------------------------------------------------------------------------------------
 
 
-def test_reconstructions(tmp_path, monkeypatch):
-    small = {"train_samples": 200, "test_samples": 20, "epochs": dict.fromkeys(reconstructions.NETWORKS, 1)}
-    monkeypatch.setitem(reconstructions.SIZES, "quick", small)
+def test_reconstructions(tmp_path):
     found = study("002-figure-3", tmp_path)
-    for name in reconstructions.NETWORKS:
+    names = [*reconstructions.NETWORKS, reconstructions.COMPONENTS]
+    for name in names:
         assert found.arrays[f"{name}/reconstructions"].shape == found.arrays["pictures"].shape == (10, 1, 8, 8)
-    assert [each["algorithm"] for each in reconstructions.summarise(found.config, found.arrays)] == [*small["epochs"]]
+    rows = reconstructions.summarise(found.config, found.arrays)
+    assert [each["network"] for each in rows] == names
+    assert all(each["interval"][0] <= each["error"] <= each["interval"][1] for each in rows)
+
+
+@pytest.mark.parametrize("model", ["AE", "Decoder"])
+def test_errors_of_pictures_have_the_mean_that_the_training_tells(tmp_path, model):
+    algorithm = "BP-SE" if model == "AE" else "PC-SE"
+    training = TrainingConfig(data="digits", model=model, hidden=(16, 8), algorithm=algorithm, epochs=1, seed=1,
+                              train_samples=64, test_samples=30, batch_size=16, normalise=False)  # fmt: skip
+    found = reconstructions.by_training(training.as_json(), tmp_path)
+    records = read_epochs(tmp_path)
+    assert found["errors"].mean() == pytest.approx(records[-1]["test_mse"], rel=1e-5)
+
+
+def test_components_are_those_of_scikit_learn():
+    training = TrainingConfig(data="digits", model="AE", hidden=(5,), train_samples=100, normalise=False)
+    found = reconstructions.by_components(training.as_json())
+    data = read_data(training)
+    rows, test = (each.samples.reshape(len(each), -1).astype(float) / 16 for each in (data.train, data.test))
+    analysis = PCA(5).fit(rows)
+    errors = np.square(analysis.inverse_transform(analysis.transform(test)) - test).mean(axis=1)
+    np.testing.assert_allclose(found["errors"], errors, rtol=1e-9)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_law():
+    values = np.random.default_rng(0).normal(3, 2, 4000)
+    expected = values.mean() + 1.96 * values.std() / np.sqrt(len(values)) * np.array([-1, 1])
+    np.testing.assert_allclose(reconstructions.interval(values), expected, atol=0.01)
 
 
 def test_trainings_are_those_of_table_2():
     runs = reconstructions.configure(False, "paper", 0)["runs"]
     assert (runs["iPC"]["epochs"], runs["iPC"]["inference_steps"], runs["BP-SE"]["model"]) == (30, 20, "AE")
     assert runs["iPC"]["learning_rate"] != runs["PC-SE"]["learning_rate"]
+    assert runs[reconstructions.LINEAR]["activation"] == "identity"
 
 
-@pytest.mark.parametrize("name", ["reconstructions", "mcpc-samples", "associative-memory", "out-of-distribution"])
+@pytest.mark.parametrize(
+    "name", ["reconstructions", "mcpc-samples", "associative-memory", "out-of-distribution", "generation"]
+)
 def test_a_study_at_a_scale_has_the_sizes_of_that_scale(name):
     figure = load_figure(name)
     assert figure.SETTINGS == ("cpu", "paper")
