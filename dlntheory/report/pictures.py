@@ -38,8 +38,10 @@ def save_picture(figure: Figure, path: Path) -> None:
 def encode_picture(figure: Figure, suffix: str) -> bytes:
     """The figure in the format that the suffix says; PNG with 300 dots per inch and a palette of 256 colours."""
     if (layout := figure.get_layout_engine()) is not None:  # savefig would draw the whole figure for it, twice
+        dpi = figure.get_dpi()
         figure.set_dpi(DPI)
         layout.execute(figure)
+        figure.set_dpi(dpi)
         figure.set_layout_engine(None)
     buffer = io.BytesIO()
     fast: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {}
