@@ -251,4 +251,4 @@ def with_latent(network: Network, mean: Any = 0.0, variance: float = 1.0, learn_
     full = jnp.broadcast_to(jnp.asarray(value, network.dtype), network.input_shape)
     latent = Latent(network.inside(full[None])[0], spread, learn_mean)
     sources = [(0,), *(tuple(source + 1 for source in read) for read in network.sources)]
-    return Network([latent, *network.blocks], (0,), sources)
+    return Network([latent, *network.blocks], (0,), sources, [latent.mean.shape, *network.state_shapes])

@@ -1,4 +1,4 @@
-"""A PC network: blocks with a state after each, wired without cycles."""
+"""A PC network: blocks with a state after each, that read one another's states."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ..numerics.checks import as_array
@@ -23,22 +22,28 @@ Gradients = tuple[Any, ...]
 
 
 class Network(eqx.Module):
-    r"""Blocks ``1 … N``, each with a state ``x_k`` that it predicts from earlier ones, ``x_0`` being the input.
+    r"""Blocks ``1 … N``, each with a state ``x_k`` that it predicts from others, ``x_0`` being the input.
 
-    The last block's state is the output. Images come in as ``(batch, channels, height, width)``; inside, channels are
-    last. A block may also be a function of one sample of each state that it reads, with parameters of its own as a
-    pytree (an `Activated` layer, an Equinox module, ``jax.tree_util.Partial(function, params)``); in a network of such
-    blocks alone images stay as they are.
+    The last block's state is the output. A block that reads its own state or a later one closes a cycle: then there is
+    no forward pass, and inference starts elsewhere (`Zero`, `Random`). Images come in as ``(batch, channels, height,
+    width)``; inside, channels are last. A block may also be a function of one sample of each state that it reads, with
+    parameters of its own as a pytree (an `Activated` layer, an Equinox module, ``jax.tree_util.Partial(function,
+    params)``); in a network of such blocks alone images stay as they are.
 
     Args:
-        blocks: `Block` objects or functions of one sample, every one after those that it reads.
+        blocks: `Block` objects or functions of one sample.
         input_shape: the shape of one sample: ``(n,)``, or ``(channels, height, width)``.
         sources: for every block, the numbers of the states that it reads, 0 for the input. By default a chain.
+        state_shapes: the shape of one sample of every state, images with channels last; found by a forward pass, and
+            so needed with cycles alone.
 
     Raises:
-        ValueError: for no blocks, blocks without parameters, sources that do not come before their block, blocks that
-            no output depends on, or shapes that do not fit.
+        ValueError: for no blocks, blocks without parameters, sources that are no states, blocks that no output depends
+            on, shapes that do not fit, or a cycle without shapes.
         TypeError: for a block that cannot be called.
+
+    Source:
+        Better Initialization, definition 3.1 and proposition 3.2: forward starts exist without cycles alone.
 
     Example:
         >>> import jax
@@ -61,6 +66,7 @@ class Network(eqx.Module):
         blocks: Iterable[Any],
         input_shape: Sequence[int],
         sources: Iterable[Sequence[int]] | None = None,
+        state_shapes: Iterable[Sequence[int]] | None = None,
     ):
         self.blocks = tuple(blocks)
         self.input_shape = tuple(int(size) for size in input_shape)
@@ -69,7 +75,7 @@ class Network(eqx.Module):
         _check_sources(self.sources, len(self.blocks))
         _check_blocks(self.blocks)
         _ = self.distances  # raises for loose ends
-        self.state_shapes = self._shapes()
+        self.state_shapes = self._shapes(None if state_shapes is None else [tuple(shape) for shape in state_shapes])
 
     @property
     def depth(self) -> int:
@@ -99,19 +105,26 @@ class Network(eqx.Module):
         """The inverse of `inside`."""
         return channels_first(y) if self.channels_last else y
 
-    def _shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Trace one sample through the network."""
+    def _shapes(self, given: list[tuple[int, ...]] | None) -> tuple[tuple[int, ...], ...]:
+        """Trace one sample through the network, from state to state, or from the shapes that are given."""
         values = [jax.eval_shape(lambda x: self.inside(x), jax.ShapeDtypeStruct((1, *self.input_shape), self.dtype))]
-        for number, (block, read) in enumerate(zip(self.blocks, self.sources, strict=True), start=1):
+        values += [jax.ShapeDtypeStruct((1, *shape), self.dtype) for shape in given or ()]
+        found = []
+        for k, block in enumerate(self.blocks):
+            sources = self.read(values[0], values[1:], k)
             try:
-                prediction = eqx.filter_eval_shape(output, block, *(values[k] for k in read), training=True)[0]
+                prediction = eqx.filter_eval_shape(output, block, *sources, training=True)[0]
             except (TypeError, ValueError) as error:
-                shapes = ", ".join(str(values[k].shape[1:]) for k in read)
-                raise ValueError(f"block {number} cannot read states of shape {shapes}: {error}") from error
+                shapes = ", ".join(str(value.shape[1:]) for value in sources)
+                raise ValueError(f"block {k + 1} cannot read states of shape {shapes}: {error}") from error
             if getattr(prediction, "dtype", None) != self.dtype:
-                raise ValueError(f"block {number} returns {prediction}; wanted one array of {self.dtype}.")
-            values.append(prediction)
-        return tuple(value.shape[1:] for value in values[1:])
+                raise ValueError(f"block {k + 1} returns {prediction}; wanted one array of {self.dtype}.")
+            found.append(prediction.shape[1:])
+            if given is None:
+                values.append(prediction)
+        if given is not None and found != given:
+            raise ValueError(f"`state_shapes` is {given}, but the blocks predict {found}; wanted these.")
+        return tuple(found)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -127,33 +140,33 @@ class Network(eqx.Module):
     @property
     def distances(self) -> tuple[int, ...]:
         """Steps from every state to the output, along the shortest path; 0 for the last."""
-        steps: list[float] = [np.inf] * self.depth + [0]
-        for number in range(self.depth, 0, -1):
-            for read in self.sources[number - 1]:
-                steps[read] = min(steps[read], steps[number] + 1)
-        if np.inf in steps[1:]:
-            raise ValueError(f"block {steps.index(np.inf, 1)} does not lead to the output; wanted no loose ends.")
-        return tuple(int(step) for step in steps[1:])
+        steps = {self.depth: 0}
+        front = {self.depth}
+        while front:
+            front = {read for number in front for read in self.sources[number - 1] if read} - steps.keys()
+            steps |= dict.fromkeys(front, max(steps.values()) + 1)
+        if loose := set(range(1, self.depth)) - steps.keys():
+            raise ValueError(f"block {min(loose)} does not lead to the output; wanted no loose ends.")
+        return tuple(steps[number] for number in range(1, self.depth + 1))
 
     @property
     def waits(self) -> tuple[int, ...]:
-        """Inference steps from a forward start before a block has an error: its state or one that it reads has moved.
+        """Inference steps before a block has an error, if at first the output alone has moved: from a forward start.
 
-        The output has one at once, and an error passes between blocks that share a state. In a chain these are the
-        distances; a skip may carry it to a block that is far from the output.
+        The output's block has one at once, and an error passes between blocks that share a state. In a chain these are
+        the distances; a skip may carry it to a block that is far from the output.
         """
-        found = {self.depth - 1: 0}
-        reached = set(self._touched(self.depth - 1))
+        found: dict[int, int] = {}
+        reached = {self.depth}
         while len(found) < self.depth:
-            time = max(found.values()) + 1
             near = [k for k in range(self.depth) if k not in found and reached & self._touched(k)]
-            found |= dict.fromkeys(near, time)
+            found |= dict.fromkeys(near, 1 + max(found.values(), default=-1))
             reached = reached.union(*map(self._touched, near))
         return tuple(found[k] for k in range(self.depth))
 
     @property
     def moves(self) -> tuple[int, ...]:
-        """The number of the inference step from a forward start that first moves a state, if nothing holds it."""
+        """The number of the inference step that first moves a state, with `waits`, if nothing holds it."""
         waits = self.waits
         return tuple(
             1 + min(wait for k, wait in enumerate(waits) if number in self._touched(k))
@@ -169,8 +182,17 @@ class Network(eqx.Module):
         """Whether a block reads the input only, so that its prediction stays the same during inference."""
         return tuple(all(source == 0 for source in read) for read in self.sources)
 
-    def read(self, x: Array, states: Sequence[Array], k: int) -> tuple[Array, ...]:
-        """The sources that the block with index ``k`` reads, given the input with channels last."""
+    def read(self, x: Any, states: Sequence[Any], k: int) -> tuple[Any, ...]:
+        """The sources that the block with index ``k`` reads, given the input with channels last.
+
+        Raises:
+            ValueError: if a source is not there yet, which ends a forward pass through a cycle.
+        """
+        if (last := max(self.sources[k])) > len(states):
+            raise ValueError(
+                f"block {k + 1} reads state {last}, which a forward pass does not have yet; wanted no cycle, or "
+                "`state_shapes`, a start and an algorithm without a forward pass."
+            )
         return tuple(x if source == 0 else states[source - 1] for source in self.sources[k])
 
     def forward(self, x: Array, training: bool) -> tuple[States, tuple[Statistics, ...]]:
@@ -269,5 +291,5 @@ def _check_sources(sources: tuple[tuple[int, ...], ...], depth: int) -> None:
     if len(sources) != depth:
         raise ValueError(f"`sources` has {len(sources)} entries; wanted {depth}, one for every block.")
     for number, read in enumerate(sources, start=1):
-        if not read or not all(0 <= source < number for source in read):
-            raise ValueError(f"`sources` of block {number} is {read}; wanted numbers below {number}.")
+        if not read or not all(0 <= source <= depth for source in read):
+            raise ValueError(f"`sources` of block {number} is {read}; wanted numbers from 0 to {depth}.")

@@ -11,13 +11,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlntheory import finite_time_activities, linearised
 from dlntheory.pcn import relax
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.data.catalogue import telling_how_to_get
@@ -29,6 +27,7 @@ from dlntheory.report.style import entitle, head, legend_below, new_figure, posi
 from dlntheory.report.training_pictures import ramp
 from dlntheory.report.words import hidden_layers, mean_over
 
+from ..papers.theory import linear_energies
 from ..parts import Track
 from ..results import deviation
 
@@ -91,23 +90,9 @@ def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict
     return {
         "energy": energies,
         "energy_of_samples": np.asarray(relax(network, x[:count], y[:count], training.make_algorithm()).energy[-1]),
-        "linear": linear_theory(network, x[:count], y[:count], config["steps"], rate),
+        "linear": linear_energies(network, x[:count], y[:count], config["steps"], rate),
         "accuracy": max(record["test_accuracy"] for record in read_epochs(folder)),
     }
-
-
-def linear_theory(network: Any, x: jax.Array, y: jax.Array, steps: int, rate: float) -> np.ndarray:
-    """The mean energy by layer that the samples' linearised networks have after so many steps."""
-    flat = network.inside(x).reshape(len(x), -1)
-    energies = [
-        finite_time_activities(linearised(network, as_double(sample)), as_double(row), as_double(target), steps, rate)
-        for sample, row, target in zip(x, flat, y, strict=True)
-    ]
-    return np.mean([np.asarray(each.energy_by_layer) for each in energies], axis=0)
-
-
-def as_double(array: jax.Array) -> np.ndarray:
-    return np.asarray(array, np.float64)
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:

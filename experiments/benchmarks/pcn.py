@@ -4,12 +4,8 @@ PCX 0.6.3 needs JAX below 0.5, so it runs in an environment of its own, whose in
 ``python -m venv pcx && pcx/bin/pip install pcx``. Without it, our steps are timed alone, and no bar is judged.
 """
 
-import json
 import os
 import statistics
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -21,6 +17,7 @@ import optax
 from dlntheory import pcn
 
 from . import timing
+from .pcn_elsewhere import run_elsewhere
 from .report import number, relative_error, table, verdict
 
 STEP_SIZE, MOMENTUM, RATE = 0.05, 0.5, 1e-4
@@ -48,7 +45,9 @@ def compare(name: str, steps: int, python: str | None, quick: bool) -> list[Row]
     """A step of PC and one of BP, ours and PCX's."""
     network, x, y = problem(name, 8 if quick else BATCH)
     rounds = (5 if quick else 300) if name == "MLP" else 5
-    other = pcx(network, x, y, steps, rounds, python) if python else {}
+    settings = {"steps": steps, "rounds": rounds, "rules": ["pc", "bp"], "rate": RATE}
+    settings |= {"step_size": STEP_SIZE, "momentum": MOMENTUM}
+    other = run_elsewhere("PCX", python, network, x, y, settings) if python else {}
     ours = {
         (rule, together): our_seconds(network, x, y, steps, rule, rounds, together)
         for together in sorted({1, TOGETHER.get(name, 1)})
@@ -56,7 +55,7 @@ def compare(name: str, steps: int, python: str | None, quick: bool) -> list[Row]
     }
     rows = []
     for (rule, together), seconds in ours.items():
-        theirs = float(np.median(other[f"{rule}_seconds"])) if other else None
+        theirs = float(np.median(other[rule][1:, 0])) if other else None
         ratio = statistics.median(seconds) / theirs if theirs else None
         bar = BARS.get((name, rule))
         judged = not quick and ratio is not None and bar is not None
@@ -104,31 +103,9 @@ def our_seconds(
 
 
 def distance(network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, other: dict[str, Any]) -> float:
-    """The relative distance of our last states from PCX's, over all of them."""
+    """The relative distance of our last states from another library's, over all of them."""
     states = pcn.relax(network, x, y, algorithm(steps, "pc")).states
-    ours = [np.moveaxis(np.asarray(state), -1, 1) if state.ndim == 4 else np.asarray(state) for state in states]
-    return relative_error(ours, [other[f"state{k}"] for k in range(len(ours))])
-
-
-def pcx(
-    network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, rounds: int, python: str
-) -> dict[str, np.ndarray]:
-    """Run PCX in its environment on the same problem."""
-    blocks, arrays = [], {"x": np.asarray(x), "y": np.asarray(y)}
-    for k, block in enumerate(network.blocks):
-        convolves = isinstance(block.layer, pcn.Conv)
-        weight = np.transpose(block.layer.kernel, (3, 2, 0, 1)) if convolves else block.layer.weight
-        arrays |= {f"weight{k}": np.asarray(weight), f"bias{k}": np.asarray(block.layer.bias)}
-        padding = block.layer.padding if convolves else 0
-        blocks.append({"kind": "conv" if convolves else "dense", "padding": padding, "pool": block.pool})
-    settings = {"blocks": blocks, "steps": steps, "rounds": rounds, "step_size": STEP_SIZE, "momentum": MOMENTUM}
-    with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "problem.npz", Path(folder) / "result.npz"
-        np.savez(given, **arrays, settings=json.dumps(settings | {"rate": RATE}))
-        script = Path(__file__).with_name("pcx_reference.py")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("JAX_", "PYTHON"))}
-        subprocess.run([python, str(script), str(given), str(found)], check=True, env=environment)
-        return dict(np.load(found))
+    return relative_error(states, [other[f"state{k}"] for k in range(len(states))])
 
 
 def compilation(quick: bool) -> Row:

@@ -1,7 +1,7 @@
 """PCX on the same problem, run by an interpreter that has it: ``python pcx_reference.py PROBLEM.npz RESULT.npz``.
 
-PCX 0.6.3 needs an older JAX, so this file imports nothing of ours. The problem holds the layers' weights in PCX's
-layout, the data, and the settings; the result the states after inference and the times of the steps.
+PCX 0.6.3 needs an older JAX, so this file imports nothing of ours. `pcn_elsewhere` says what the problem and the result
+hold.
 """
 
 import json
@@ -12,44 +12,59 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pcx
 import pcx.functional as pxf
 import pcx.nn as pxnn
 import pcx.predictive_coding as pxc
 import pcx.utils as pxu
 
 
+def as_layer(block, arrays, name):
+    """A layer with the weights of the problem, in PCX's layout: channels first."""
+    weight, bias = arrays[f"weight{name}"], arrays[f"bias{name}"]
+    if block["kind"] == "conv":
+        size, _, before, after = weight.shape
+        layer = pxnn.Conv2d(before, after, size, stride=block["stride"], padding=block["padding"])
+        weight, bias = np.transpose(weight, (3, 2, 0, 1)), bias[:, None, None]
+    else:
+        layer = pxnn.Linear(weight.shape[1], weight.shape[0])
+    layer.nn.weight.set(jnp.asarray(weight))
+    layer.nn.bias.set(jnp.asarray(bias))
+    return layer
+
+
+def flat(x):
+    """A sample as a vector, in the order of images with channels last."""
+    return jnp.moveaxis(x, 0, -1).flatten() if x.ndim == 3 else x.flatten()
+
+
 class Model(pxc.EnergyModule):
-    """A chain of blocks ``pool(gelu(layer(x)))``, the last one linear, with a vode after each."""
+    """Blocks ``pool(gelu(layer(x) + shortcut(z)))``, the last one linear, with a vode after each."""
 
     def __init__(self, settings, arrays):
         super().__init__()
-        self.blocks, self.vodes = [], []
+        self.layers, self.shortcuts, self.pools, self.vodes = [], [], [], []
         for k, block in enumerate(settings["blocks"]):
-            weight = arrays[f"weight{k}"]
-            if block["kind"] == "conv":
-                layer = pxnn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=block["padding"])
-                bias = arrays[f"bias{k}"][:, None, None]
-            else:
-                layer, bias = pxnn.Linear(weight.shape[1], weight.shape[0]), arrays[f"bias{k}"]
-            layer.nn.weight.set(jnp.asarray(weight))
-            layer.nn.bias.set(jnp.asarray(bias))
-            parts = [layer]
-            if k < len(settings["blocks"]) - 1:
-                parts.append(pcx.static(jax.nn.gelu))
-            if block["pool"]:
-                parts.append(pxnn.MaxPool2d(block["pool"], block["pool"]))
-            self.blocks.append(tuple(parts))
+            shortcut, pool = block.get("shortcut"), block["pool"]
+            self.layers.append(as_layer(block, arrays, str(k)))
+            self.shortcuts.append(shortcut and as_layer(shortcut, arrays, f"{k}s"))
+            self.pools.append(pxnn.MaxPool2d(pool, pool) if pool else None)
             self.vodes.append(pxc.Vode())
         self.vodes[-1].h.frozen = True
 
     def __call__(self, x, y=None):
-        for block, vode in zip(self.blocks, self.vodes, strict=True):
-            if isinstance(block[0], pxnn.Linear):
-                x = x.flatten()
-            for part in block:
-                x = part(x)
-            x = vode(x)
+        states = [x]
+        for k, block in enumerate(type(self).blocks):
+            x, *others = (states[source] for source in block["sources"])
+            z = self.layers[k](flat(x) if block["kind"] == "dense" else x)
+            for other in others:
+                z = z + (self.shortcuts[k](other) if self.shortcuts[k] else other)
+            if block["activation"] == "gelu":
+                z = jax.nn.gelu(z)
+            if self.pools[k]:
+                z = self.pools[k](z)
+            elif block["pool"] == 0:
+                z = z.mean(axis=(1, 2))
+            states.append(self.vodes[k](z))
         if y is not None:
             self.vodes[-1].set("h", y)
         return self.vodes[-1].get("u")
@@ -102,32 +117,40 @@ def bp_step(x, y, *, model, optim_w):
     optim_w.step(model, slope["model"])
 
 
-def timed(step, model, rounds):
-    """Seconds of the first call, and of the others."""
-    seconds = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
+def timed(step, model, calls):
+    """The wall time and the processor time of every call, the first included."""
+    found = []
+    for _ in range(calls):
+        start = time.perf_counter(), time.process_time()
         step()
         jax.block_until_ready([leaf for leaf in jax.tree_util.tree_leaves(model) if isinstance(leaf, jax.Array)])
-        seconds.append(time.perf_counter() - start)
-    return seconds
+        found.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    return found
 
 
 def run(settings, arrays):
-    """The states after inference and the weights after a step of PC, and the times of both rules."""
+    """The states after the first batch's inference, and the times of every rule that is asked for."""
     x, y, steps = jnp.asarray(arrays["x"]), jnp.asarray(arrays["y"]), settings["steps"]
+    x = jnp.moveaxis(x, -1, 1) if x.ndim == 4 else x
+    Model.blocks = settings["blocks"]
     model, other = Model(settings, arrays), Model(settings, arrays)
     optim_w, optim_b = (
         pxu.Optim(lambda: optax.adamw(settings["rate"], weight_decay=1e-4), pxu.M(pxnn.LayerParam)(each))
         for each in (model, other)
     )
     optim_h = pxu.Optim(lambda: optax.sgd(settings["step_size"], momentum=settings["momentum"]))
-    pc_step(steps, x, y, model=model, optim_w=optim_w, optim_h=optim_h)
-    found = {f"state{k}": np.asarray(vode.h.get()) for k, vode in enumerate(model.vodes)}
-    found |= {f"weight{k}": np.asarray(block[0].nn.weight.get()) for k, block in enumerate(model.blocks)}
-    pc = timed(lambda: pc_step(steps, x, y, model=model, optim_w=optim_w, optim_h=optim_h), model, settings["rounds"])
-    bp = timed(lambda: bp_step(x, y, model=other, optim_w=optim_b), other, settings["rounds"])
-    return found | {"pc_seconds": pc[1:], "bp_seconds": bp[1:]}
+
+    def learn():
+        pc_step(steps, x, y, model=model, optim_w=optim_w, optim_h=optim_h)
+
+    first = timed(learn, model, 1)
+    states = [np.asarray(vode.h.get()) for vode in model.vodes]
+    found = {f"state{k}": np.moveaxis(h, 1, -1) if h.ndim == 4 else h for k, h in enumerate(states)}
+    found["pc"] = first + timed(learn, model, settings["rounds"] + 1)[1:]  # the second call compiles again
+    if "bp" in settings["rules"]:
+        back = lambda: bp_step(x, y, model=other, optim_w=optim_b)  # noqa: E731
+        found["bp"] = timed(back, other, settings["rounds"] + 1)
+    return found
 
 
 def main(problem, result):

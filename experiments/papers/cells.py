@@ -9,6 +9,7 @@ from typing import Any
 from dlntheory.pcn.runs.config import CIRCUMSTANCES, HYPERPARAMETERS, OF_INITIAL, TrainingConfig
 
 from .rows import Place, Row
+from .theory import THEORIES
 
 CROPPED = {"flip": False, "crop": None, "padding": 0}
 STAND_INS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -37,6 +38,8 @@ class Cell:
     config: TrainingConfig
     paper: TrainingConfig
     """The configuration at the paper's scale."""
+    theory: tuple[str, ...] = ()
+    """What the linear theory is asked of the trained network."""
 
     @property
     def seed(self) -> int:
@@ -72,11 +75,13 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
         only: entries of words with commas between them; none for every cell.
 
     Raises:
-        ValueError: for a scale that the row does not have, a word on no axis, words that no cell has together, or
-            options that a training refuses.
+        ValueError: for a scale that the row does not have, a word on no axis, words that no cell has together, theory
+            that there is none of, or options that a training refuses.
     """
     if not row.has(scale):
         raise ValueError(f"`{row.name}` has no {scale} scale; wanted quick, or paper with an accelerator.")
+    if strange := set(row.theory) - THEORIES.keys():
+        raise ValueError(f"`{row.name}` has theory of {', '.join(sorted(strange))}; wanted of {', '.join(THEORIES)}.")
     wanted = [set(entry.split(",")) for entry in only]
     if unknown := set().union(*wanted) - row.words:
         raise ValueError(f"{', '.join(sorted(unknown))} is on no axis; wanted of {', '.join(sorted(row.words))}.")
@@ -99,7 +104,9 @@ def _cell(row: Row, scale: str, place: Place, seed: int) -> Cell:
     for value in place.values():
         changed |= own.get("of", {}).get(value, {})
     try:
-        return Cell(dict(place), configured(changed), configured(paper))
+        config = configured(changed)
+        theory = tuple(row.theory) if config.model == "MLP" and not config.algorithm.startswith("BP") else ()
+        return Cell(dict(place), config, configured(paper), theory)
     except (ValueError, TypeError) as error:
         raise ValueError(f"`{row.name}`, {' '.join(place.values())}: {error}") from error
 

@@ -71,6 +71,11 @@ def _energy(layer: int) -> Callable[[Mapping[str, Any]], float]:
     return ratio
 
 
+def _by_theory(outcome: Mapping[str, Any]) -> float:
+    """Nothing that is measured: the linear theory alone has it."""
+    return math.nan
+
+
 def _share(outcome: Mapping[str, Any]) -> float:
     energy = outcome["epochs"][-1]["energy"] if outcome["epochs"] else []
     return energy[0] / energy[-1] if energy and energy[-1] else math.nan
@@ -92,5 +97,11 @@ MEASURES: dict[str, Measure] = {
     "first_ratio": Measure(_energy(1), "1", "energy of the first layer over the second's, in the last epoch"),
     "second_ratio": Measure(_energy(2), "1", "energy of the second layer over the third's, in the last epoch"),
     "first_to_last": Measure(_share, "1", "energy of the first layer over the last's, in the last epoch"),
+    "rate_by_limit": Measure(
+        _by_theory,
+        "1",
+        "the states' rate over the largest that is stable, 2/λ_max of the energy's Hessian in the states, the least of "
+        "eight training samples in the trained network; none of a training that diverged",
+    ),
 }
 """By name."""

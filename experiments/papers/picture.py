@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.training_pictures import draw_energies
+from dlntheory.report.words import count
 
 from .cells import Cell
 from .measures import MEASURES
@@ -17,6 +18,8 @@ from .runner import Finished
 
 PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D", "label": "the paper's"}
 
+RATIOS = {name for name, measure in MEASURES.items() if measure.unit == "1"}
+"""Measures that are drawn with a logarithmic axis, and a line at 1."""
 LOOKS = ("o-", "s--", "^:", "x-.")
 """Of lines, in turn when the colours begin anew."""
 
@@ -25,28 +28,41 @@ LOOKS = ("o-", "s--", "^:", "x-.")
 def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
     """The picture that a row asks for."""
     if row.picture in ("bars", "lines"):
-        lines = [each for each in study["lines"] if each["measure"] == row.measures[0]]
-        figure: Figure = new_figure(3 if len(lines) > 8 else 1, height=2.6)
-        {"bars": draw_bars, "lines": draw_lines}[row.picture](figure.subplots(), row, lines)
+        measures = row.measures if row.picture == "lines" else row.measures[:1]
+        figure: Figure = new_figure(3 if len(study["lines"]) > 8 else 1, height=2.6)
+        for number, measure in enumerate(measures):
+            axes = figure.add_subplot(1, len(measures), number + 1)
+            lines = [each for each in study["lines"] if each["measure"] == measure]
+            {"bars": draw_bars, "lines": draw_lines}[row.picture](axes, row, measure, lines)
+            if len(measures) > 1:
+                head(axes, measure.replace("_", " "), chr(ord("A") + number))
     else:
         figure = _by_cell(row, cells, outcomes)
     title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
-    entitle(figure, title.replace("_", " "))
+    entitle(figure, title.replace("_", " "), said_by_theory(study["lines"]))
     legend_below(figure)
     return figure
 
 
-def draw_bars(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
+def said_by_theory(lines: Sequence[Mapping[str, Any]]) -> str:
+    """What the lines without marks are."""
+    seeds = max((each["theory_seeds"] for each in lines), default=0)
+    by_theory = f"dotted: the linear theory of the trained networks, {count(seeds, 'seed')}" if seeds else ""
+    limit = "above 1 inference is unstable" if any(each["measure"] == "rate_by_limit" for each in lines) else ""
+    return "; ".join(filter(None, (by_theory, limit)))
+
+
+def draw_bars(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """One bar per cell, with the deviation over seeds; diamonds are the paper's."""
     names = [" ".join(each[axis] for axis in row.axes) for each in lines]
     places = np.arange(len(lines))
     axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="0.7")
     _draw_published(axes, places, lines)
     axes.set_xticks(places, names, rotation=90)
-    axes.set_ylabel(_label(row))
+    axes.set_ylabel(_label(measure))
 
 
-def draw_lines(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None:
+def draw_lines(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """A line along the axis ``x`` for every combination of the others, but those of which the best is chosen."""
     others = [axis for axis in row.axes if axis != row.x and axis not in row.choose]
     series: dict[str, list[Mapping[str, Any]]] = {}
@@ -54,15 +70,21 @@ def draw_lines(axes: Axes, row: Row, lines: Sequence[Mapping[str, Any]]) -> None
         series.setdefault(" ".join(each[axis] for axis in others), []).append(each)
     for number, (name, points) in enumerate(series.items()):
         places = _positions([each[str(row.x)] for each in points])
-        look = LOOKS[number // len(SERIES) % len(LOOKS)]
-        axes.errorbar(places, _column(points, "mean"), _column(points, "deviation"), fmt=look, markersize=3, label=name)
+        look, colour = LOOKS[number // len(SERIES) % len(LOOKS)], SERIES[number % len(SERIES)]
+        mean, spread = _column(points, "mean"), _column(points, "deviation")
+        if not np.isnan(mean).all():
+            axes.errorbar(places, mean, spread, fmt=look, color=colour, markersize=3, label=name)
+        axes.plot(places, _column(points, "theory"), ":", color=colour)
         _draw_published(axes, places, points)
+    if measure in RATIOS:
+        axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+        axes.set_yscale("log")
     values = list(dict.fromkeys(each[str(row.x)] for each in lines))
     if min(_positions(values), default=0) > 0:
         axes.set_xscale("log")
-    axes.set_xticks(_positions(values), values)
+    axes.set_xticks(_positions(values), values, rotation=0 if len(values) * len(row.measures) < 15 else 45)
     axes.minorticks_off()
-    axes.set(xlabel=str(row.x).replace("_", " "), ylabel=_label(row))
+    axes.set(xlabel=str(row.x).replace("_", " "), ylabel=_label(measure))
 
 
 def _column(lines: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -84,9 +106,9 @@ def _draw_published(axes: Axes, places: Sequence[float], lines: Sequence[Mapping
         axes.plot(*zip(*pairs, strict=True), markersize=4, **PAPER)
 
 
-def _label(row: Row) -> str:
-    measure = MEASURES[row.measures[0]]
-    return f"{row.measures[0].replace('_', ' ')}, {measure.unit}"
+def _label(measure: str) -> str:
+    unit = MEASURES[measure].unit
+    return measure.replace("_", " ") + ("" if measure in RATIOS else f", {unit}")
 
 
 def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:

@@ -52,7 +52,8 @@ class Row:
         source: of the hyperparameters.
         differs: what differs from the paper at every scale.
         seeds: how many.
-        measures: what of a training is told; the first is drawn.
+        measures: what of a training is told; the first is drawn, and as lines all are.
+        theory: the measures of which the linear theory is asked, for each trained perceptron.
         published: the paper's numbers, a table by measure.
         picture: how the first measure is drawn.
         x: the axis along which lines are drawn, or the record along which curves are.
@@ -75,6 +76,7 @@ class Row:
     differs: Sequence[str] = ()
     seeds: int = 1
     measures: Sequence[str] = ("best",)
+    theory: Sequence[str] = ()
     published: str = ""
     picture: str = "bars"
     x: str | None = None
@@ -222,6 +224,8 @@ def _check(row: Row) -> None:
         raise ValueError(f"`{row.name}` has lines along {row.x!r}; wanted one of its axes.")
     if wrong := {*row.choose} - (row.axes.keys() - {row.x}):
         raise ValueError(f"`{row.name}` chooses on {', '.join(sorted(wrong))}; wanted axes, and not that of the lines.")
+    if wrong := set(row.theory) - set(row.measures):
+        raise ValueError(f"`{row.name}` has theory of {', '.join(sorted(wrong))}; wanted of its measures.")
     if unknown := row.scales.keys() - set(SCALES):
         raise ValueError(f"`{row.name}` has the scales {', '.join(sorted(unknown))}; wanted {', '.join(SCALES)}.")
     for part in itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values())):

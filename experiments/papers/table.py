@@ -24,6 +24,8 @@ COLUMNS = (
     "published_deviation",
     "difference",
     "diverged",
+    "theory",
+    "theory_seeds",
 )
 
 
@@ -73,12 +75,14 @@ def line(row: Row, measure: str, place: Place, done: Iterable[tuple[Cell, Any]])
     values = np.array([MEASURES[measure].value(outcome) for outcome in outcomes])
     mean = number(values.mean()) if len(values) else None
     printed = row.published_value(measure, place)
+    theory = [each["theory"][measure] for each in outcomes if measure in each.get("theory", ())]
     return {
         **place, "measure": measure, "unit": MEASURES[measure].unit, "seeds": len(values),
         "mean": mean, "deviation": number(deviation(values)) if len(values) else None,
         "published": printed and printed.mean, "published_deviation": printed and printed.deviation,
         "difference": None if printed is None or mean is None else mean - printed.mean,
         "diverged": sum(outcome["diverged"] is not None for outcome in outcomes),
+        "theory": number(np.mean(theory)) if theory else None, "theory_seeds": len(theory),
     }  # fmt: skip
 
 
@@ -124,11 +128,14 @@ def as_csv(study: Mapping[str, Any]) -> str:
 def as_page(study: Mapping[str, Any], picture: str | None) -> str:
     """The lines as a page in Markdown."""
     measures = dict.fromkeys(each["measure"] for each in study["lines"])
+    theory = any(each["theory_seeds"] for each in study["lines"])
     header = [*study["axes"], "measure", "mean ± deviation", "paper", "difference", "seeds", "diverged"]
+    header += ["linear theory", "its seeds"] if theory else []
     rows = [
         [*(each[axis] for axis in study["axes"]), f"{each['measure']}, {each['unit']}",
          *(shown(each[name], each[f"{other}deviation"]) for name, other in (("mean", ""), ("published", "published_"))),
-         shown(each["difference"], None), str(each["seeds"]), str(each["diverged"])]
+         shown(each["difference"], None), str(each["seeds"]), str(each["diverged"]),
+         *([shown(each["theory"], None), str(each["theory_seeds"])] if theory else ())]
         for each in study["lines"]
     ]  # fmt: skip
     parts = [
@@ -136,6 +143,8 @@ def as_page(study: Mapping[str, Any], picture: str | None) -> str:
         f"{study['item']}. `{study['command']}`, {study['finished']} of {study['cells']} trainings are finished. "
         "Means, and sample standard deviations (n − 1), over seeds. "
         + " ".join(f"{name}: {MEASURES[name].meaning}." for name in measures),
+        "Linear theory: the same of the trained networks, linearised at eight samples' forward passes, mean over its "
+        "seeds." if theory else "",
         f"Hyperparameters: {study['source']}." if study["source"] else "",
         f"Of {' and '.join(study['chosen'])} only the value with the best accuracy is told, as the mean over seeds in "
         "validation, or without one in the test." if study["chosen"] else "",

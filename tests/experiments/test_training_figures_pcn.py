@@ -17,6 +17,7 @@ from experiments import results
 from experiments.benchmarking_pcns import inference_energy
 from experiments.deeper_pcns import training_energy
 from experiments.figures import load_figure
+from experiments.papers.theory import linear_energies
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -36,7 +37,7 @@ def test_linear_theory_is_exact_on_linear_networks(activation):
     x, y = np.random.default_rng(0).normal(size=(2, 6, 3)), np.random.default_rng(1).normal(size=(6, 2))
     step_size = 1e-3
     run = pcn.relax(network, x[0], y, pcn.algorithm("PC-SE", steps=7, step_size=step_size, momentum=0.0))
-    predicted = inference_energy.linear_theory(network, jnp.asarray(x[0]), jnp.asarray(y), 7, step_size)
+    predicted = linear_energies(network, jnp.asarray(x[0]), jnp.asarray(y), 7, step_size)
     tolerance = 1e-10 if activation == "identity" else 10 * 7 * step_size
     np.testing.assert_allclose(predicted, run.energy[-1], rtol=tolerance)
 

@@ -29,6 +29,16 @@ MUTANTS = (
         of_file("test_pcn_autoencoders", "test_the_transpose_of_a_convolution"),
     ),
     Mutant(
+        "nonlinear/network.py", "a forward pass that a cycle does not end",
+        "> len(states):", "> len(states) + 9:",
+        of_file("test_pcn_graphs", "test_what_needs_a_forward_pass_refuses_a_cycle"),
+    ),
+    Mutant(
+        "nonlinear/network.py", "errors that arrive a step early",
+        "reached = {self.depth}", "reached = self._touched(self.depth - 1)",
+        of_file("test_pcn_graphs", "test_a_block_on_a_cycle_waits_until_an_error_arrives"),
+    ),
+    Mutant(
         "nonlinear/network.py", "states that move a step late",
         "1 + min(wait for k", "2 + min(wait for k",
         of_file("test_pcn_models", "test_inference_skips_only_what_has_no_error", ["0-None-long"]),

@@ -26,7 +26,7 @@ MUTANTS = (
     ),
     Mutant(
         "pcn/engine/multiplications.py", "a backward pass as long as the forward pass",
-        "both_ways = 2 * layers - 1", "both_ways = 2 * layers",
+        "return 2 * longest_path(network) - 1", "return 2 * longest_path(network)",
         of_file("test_training_options", "test_sequential_multiplications"),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Networks whose blocks read any number of earlier states: inference, gradients, and when an error arrives.
+"""Networks whose blocks read any number of states, with cycles or without: inference, gradients, when errors arrive.
 
 Oracle: the plain loop over the whole energy, by `jax.grad`.
 """
@@ -84,8 +84,102 @@ def test_vectors_do_not_join_images():
             pcn.Network([pooled, convolution], (3, 4, 4), sources)
 
 
-@pytest.mark.parametrize("sources", [[(0,), (2,)], [(0,), ()], [(0,), (0, 1, 3)]])
-def test_cycles_and_blocks_without_a_source_are_refused(sources):
+@pytest.mark.parametrize("sources", [[(0,), (3,)], [(0,), ()], [(0,), (0, 1, -1)]])
+def test_sources_that_are_no_states_are_refused(sources):
     keys = jax.random.split(jax.random.key(0), 2)
-    with pytest.raises(ValueError, match="wanted numbers below 2"):
+    with pytest.raises(ValueError, match="wanted numbers from 0 to 2"):
         pcn.Network([pcn.Block(pcn.Dense(2, 2, key)) for key in keys], (2,), sources)
+
+
+# -- Cycles -----------------------------------------------------------------------------------------------------------
+
+
+def cyclic(seed, bias=True):
+    """A chain whose blocks also read their own states, those of later blocks, of the output, or earlier ones."""
+    draw = np.random.default_rng(seed)
+    sources = [[k, *draw.choice(DEPTH + 1, draw.integers(0, 3), replace=False).tolist()] for k in range(DEPTH)]
+    sources[draw.integers(DEPTH)].append(DEPTH)
+    keys = jax.random.split(jax.random.key(seed), DEPTH)
+    blocks = [pcn.Block(pcn.Dense(WIDTH, WIDTH, key, bias=bias, dtype=F64), activation="tanh") for key in keys]
+    return pcn.Network(blocks, (WIDTH,), sources, [(WIDTH,)] * DEPTH)
+
+
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_inference_and_learning_on_cycles_are_the_plain_loops(seed):
+    net = cyclic(seed)
+    x, y = naive.batch(net)
+    zero = moving(5, initial=pcn.Zero())
+    start = (*(0 * x for _ in range(DEPTH - 1)), y)
+    expected = naive.descend(net, "squared_error", x, start, 5, 0.1, 0.4)
+    assert_close(pcn.relax(net, x, y, zero).states, expected, condition=10)
+    found = lesson(net, zero, x, y)
+    assert_close(found.gradients, naive.weight_gradients(net, "squared_error", x, expected), condition=100)
+
+
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_a_block_on_a_cycle_waits_until_an_error_arrives(seed):
+    """With no input and no biases every block rests at zero, until an output is put elsewhere."""
+    net = cyclic(seed, bias=False)
+    x, y = naive.batch(net)
+    x = 0 * x
+    states, waits = (*(0 * x for _ in range(DEPTH - 1)), y), {}
+    for time in range(DEPTH + 1):
+        for k, energy in enumerate(np.asarray(naive.energies(net, "squared_error", x, states))):
+            if energy > 1e-30:
+                waits.setdefault(k, time)
+        states = naive.descend(net, "squared_error", x, states, 1, 0.1)
+    assert net.waits == tuple(waits[k] for k in range(DEPTH))
+
+
+@pytest.mark.parametrize("seed", GRAPHS)
+def test_distances_are_the_shortest_ways_to_the_output(seed):
+    """Oracle: powers of the adjacency matrix."""
+    for net in (graph(seed), cyclic(seed)):
+        adjacent = np.zeros((DEPTH + 1, DEPTH + 1), int)
+        for number, read in enumerate(net.sources, start=1):
+            adjacent[list(read), number] = 1
+        ways = [np.linalg.matrix_power(adjacent, steps)[1:, DEPTH] > 0 for steps in range(DEPTH + 1)]
+        assert net.distances == tuple(np.argmax(ways, axis=0).tolist())
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda net, x, y: pcn.predict(net, x), id="predict"),
+        pytest.param(lambda net, x, y: pcn.relax(net, x, y, moving()), id="forward start"),
+        pytest.param(lambda net, x, y: lesson(net, pcn.algorithm("BP-SE"), x, y), id="backpropagation"),
+        pytest.param(
+            lambda net, x, y: pcn.relax(
+                net, x, y, pcn.Algorithm(initial=pcn.Zero(), relaxation=pcn.ErrorCoordinates(0.1))
+            ),
+            id="error coordinates",
+        ),
+        pytest.param(lambda net, x, y: lesson(net, moving(initial=pcn.Null()), x, y), id="null start"),
+        pytest.param(lambda net, x, y: pcn.sequential_multiplications(net, moving()), id="multiplications"),
+        pytest.param(lambda net, x, y: pcn.Network(net.blocks, (WIDTH,), net.sources), id="shapes"),
+    ],
+)
+def test_what_needs_a_forward_pass_refuses_a_cycle(use):
+    net = cyclic(0)
+    with pytest.raises(ValueError, match=r"which a forward pass does not have yet; wanted no cycle"):
+        use(net, *naive.batch(net))
+
+
+def test_zero_starts_take_no_multiplication_and_need_no_path():
+    assert pcn.sequential_multiplications(cyclic(0), moving(5, initial=pcn.Zero())) == 10
+
+
+def test_a_decoder_with_a_cycle_has_a_latent():
+    net = pcn.with_latent(cyclic(0))
+    assert net.state_shapes == ((WIDTH,),) * (DEPTH + 1)
+    y = naive.batch(net)[1]
+    run = pcn.relax(net, None, y, moving(30, momentum=0.0, initial=pcn.Zero()))
+    assert run.energy[-1].sum() < run.energy[0].sum()
+
+
+def test_shapes_that_the_blocks_do_not_predict_are_refused():
+    net = cyclic(0)
+    with pytest.raises(ValueError, match=r"block . cannot read|but the blocks predict"):
+        pcn.Network(net.blocks, (WIDTH,), net.sources, [(WIDTH,)] * (DEPTH - 1) + [(WIDTH + 1,)])
+    with pytest.raises(ValueError, match="but the blocks predict"):
+        pcn.Network(net.blocks[:1], (WIDTH,), state_shapes=[(WIDTH + 1,)])

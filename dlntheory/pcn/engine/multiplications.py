@@ -29,6 +29,9 @@ def sequential_multiplications(network: Network, algorithm: Algorithm) -> int | 
     Returns:
         The number for one batch; ``None`` for Newton's method, whose steps take as many as they need.
 
+    Raises:
+        ValueError: for an algorithm with a forward pass, in a network that has none.
+
     Source:
         Better Initialization, equations 5, 6 and 10, whose symbols the text at hand has lost: they are reconstructed
         from the sentences around them.
@@ -39,28 +42,31 @@ def sequential_multiplications(network: Network, algorithm: Algorithm) -> int | 
         >>> [pcn.sequential_multiplications(network, pcn.algorithm(name)) for name in ("PC-SE", "BP-SE")]
         [21, 9]
     """
-    layers = longest_path(network)
-    both_ways = 2 * layers - 1
     if isinstance(algorithm.update, Backpropagation):
-        return both_ways
+        return _both_ways(network)
     if isinstance(algorithm.relaxation, Newton):
         return None
-    each = both_ways if algorithm.relaxation.coordinates == "errors" else 2
-    return _of_start(algorithm, layers) + algorithm.steps * each
+    each = _both_ways(network) if algorithm.relaxation.coordinates == "errors" else 2
+    return _of_start(network, algorithm) + algorithm.steps * each
+
+
+def _both_ways(network: Network) -> int:
+    """A forward and a backward pass, whose last product is of the weights."""
+    return 2 * longest_path(network) - 1
 
 
 def longest_path(network: Network) -> int:
-    """The most layers that an input, or a latent, passes through one after the other."""
-    lengths = [0]
-    for block, read in zip(network.blocks, network.sources, strict=True):
-        lengths.append(max(lengths[source] for source in read) + (not isinstance(block, Latent)))
+    """The most layers that an input, or a latent, passes through one after the other; there is none with a cycle."""
+    lengths: list[int] = []
+    for k, block in enumerate(network.blocks):
+        lengths.append(max(network.read(0, lengths, k)) + (not isinstance(block, Latent)))
     return lengths[-1]
 
 
-def _of_start(algorithm: Algorithm, layers: int) -> int:
+def _of_start(network: Network, algorithm: Algorithm) -> int:
     initial = algorithm.initial
     if initial.forward:
-        return layers
+        return longest_path(network)
     if isinstance(initial, ClassAverage):
         return initial.first - 1
     return RECALL if isinstance(initial, HopfieldMemory) else 0

@@ -111,15 +111,19 @@ def read_data(config: TrainingConfig) -> Dataset:
     return data.resized(config.resize).padded(config.outputs).with_validation(config.validation)
 
 
-def read_run(path: Path | str) -> tuple[TrainingConfig, Any]:
+def read_run(path: Path | str, data: Dataset | None = None) -> tuple[TrainingConfig, Any]:
     """The configuration of a run, and its network as in the last checkpoint.
+
+    Args:
+        path: the folder of the run.
+        data: the data set, if it has been read already.
 
     Raises:
         FileNotFoundError: if the folder has no run, or no checkpoint yet.
         ValueError: if its files are damaged.
     """
     config = read_config(Path(path))
-    trainer = Trainer(config, read_data(config))
+    trainer = Trainer(config, read_data(config) if data is None else data)
     restored = RunFolder(Path(path), config).checkpoints.restore(trainer.start())
     if restored is None:
         raise FileNotFoundError(f"{path} has no checkpoint.")

@@ -1,0 +1,73 @@
+"""What the linear theory says of a trained network: each sample's network is linearised at its forward pass."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlntheory import finite_time_activities, inference_spectrum, linearised
+from dlntheory.nonlinear.network import Network
+from dlntheory.pcn.choices.algorithms import Algorithm
+from dlntheory.pcn.data.batches import Augmentation, Preparation
+from dlntheory.pcn.data.dataset import Dataset
+from dlntheory.pcn.runs.run import read_run
+
+SAMPLES = 8
+"""How many training samples are linearised."""
+
+Theory = Callable[[Network, jax.Array, jax.Array, Algorithm], float]
+
+
+def linear_energies(
+    network: Network, x: jax.Array, y: jax.Array, steps: int, rate: float, momentum: float = 0.0
+) -> np.ndarray:
+    """The mean energy by layer that the samples' linearised networks have after so many steps of inference."""
+    flat = network.inside(x).reshape(len(x), -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # above the limit is where the pictures go
+        found = [
+            finite_time_activities(linearised(network, sample), *pair, steps, rate, momentum)
+            for sample, *pair in zip(x, flat, y, strict=True)
+        ]
+    return np.mean([np.asarray(each.energy_by_layer) for each in found], axis=0)
+
+
+def _ratio(layer: int) -> Theory:
+    """The energy of a layer relative to the next when inference has ended."""
+
+    def ratio(network: Network, x: jax.Array, y: jax.Array, algorithm: Algorithm) -> float:
+        rule: Any = algorithm.relaxation
+        energy = linear_energies(network, x, y, algorithm.steps, rule.step_size, rule.momentum)
+        return float(energy[layer - 1] / energy[layer])
+
+    return ratio
+
+
+def _rate_by_limit(network: Network, x: jax.Array, y: jax.Array, algorithm: Algorithm) -> float:
+    """The rate over the largest at which the inference of every sample is stable, ``(1 + μ) 2/λ_max``."""
+    rule: Any = algorithm.relaxation
+    limits = (inference_spectrum(linearised(network, each)).stability_limit for each in x)
+    return float(rule.step_size) / ((1 + rule.momentum) * min(map(float, limits)))
+
+
+THEORIES: dict[str, Theory] = {
+    "first_ratio": _ratio(1),
+    "second_ratio": _ratio(2),
+    "rate_by_limit": _rate_by_limit,
+}
+"""By the measure that they predict."""
+
+
+def predicted(names: Sequence[str], folder: Path, data: Dataset) -> dict[str, float]:
+    """What the theory says of the network that a run has trained."""
+    if not names:
+        return {}
+    config, network = read_run(folder, data)
+    preparation = Preparation.of(data, Augmentation(), network.input_shape, config.precision)
+    x = preparation.inputs(jnp.asarray(data.train.samples[:SAMPLES]))
+    y = preparation.targets(jnp.asarray(data.train.labels[:SAMPLES]))
+    return {name: THEORIES[name](network, x, y, config.make_algorithm()) for name in names}
