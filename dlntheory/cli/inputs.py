@@ -1,5 +1,6 @@
 """The input of the commands: a file of weights and two of data, and their refusal in terms of the command line."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -174,7 +175,8 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
 
     with refusals(name):
         try:
-            with path.open("rb") as file:
+            with path.open("rb") as opened:
+                file = opened if opened.seekable() else io.BytesIO(opened.read())
                 array = np.lib.format.read_array(file, allow_pickle=False)
                 if file.read(1):
                     raise ValueError("it goes on after its first array; wanted one array")

@@ -94,7 +94,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
                 raise FileNotFoundError(f"`path` is {path}, in a folder that does not exist.")
             place = path.resolve()
             temporaries[place] = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
-            temporaries[place].write_bytes(data)
+            _write(path, temporaries[place], data)
             if place.exists():
                 temporaries[place].chmod(stat.S_IMODE(place.stat().st_mode))
         for path, temporary in temporaries.items():
@@ -102,6 +102,14 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
+
+
+def _write(path: Path, temporary: Path, data: bytes) -> None:
+    """Write the file that is to replace ``path``; an error names that path, and not the file beside it."""
+    try:
+        temporary.write_bytes(data)
+    except OSError as error:
+        raise type(error)(f"`path` is {path}, which cannot be written: {error.strerror}.") from error
 
 
 def as_path(path: Any) -> Path:

@@ -268,6 +268,12 @@ def as_inputs(network: Network, x: Any, samples: int) -> Array:
     return as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype)
 
 
+def check_network(network: Any) -> None:
+    """Refuse anything that is no network of blocks."""
+    if not isinstance(network, Network):
+        raise TypeError(f"`network` is a {type(network).__name__}; wanted a network of dlntheory.pcn.")
+
+
 def as_pair(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
     """Check and convert inputs and targets of a network."""
     y = as_samples("y", y, network.output_shape, network.dtype).astype(network.dtype)

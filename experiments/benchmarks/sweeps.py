@@ -24,7 +24,7 @@ from .report import number, table, verdict
 WIDTH, STEPS, RATES, SEEDS = 20, 500, 100, 10
 QUICK = (4, 10, 4, 2)
 LOOPED = 20
-"""The loop takes every so-manieth run; its runs take the same time."""
+"""The loop takes one run in so many; its runs take the same time."""
 ERROR_EVERY = 5
 """As in the figures."""
 BARS = {1: 5.0, 64: 1.5}

@@ -4,6 +4,9 @@ Oracles: the same numbers in 64 bits; the library, on a batch of one; least squa
 """
 
 import json
+import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,3 +143,15 @@ def test_a_file_of_inputs_is_neither_cut_nor_rounded(write, message, folder):
     assert done.exit_code == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_inputs_may_come_through_a_pipe(folder):
+    np.savez("weights.npz", W1=np.eye(2))
+    np.save("x.npy", [[1.0, 2.0], [3.0, 5.0]])
+    np.save("y.npy", [[1.0, 0.0], [0.0, 1.0]])
+    expected = without_names(record("align"))
+    os.mkfifo("pipe.npy")
+    writer = threading.Thread(target=lambda: Path("pipe.npy").write_bytes(Path("x.npy").read_bytes()))
+    writer.start()
+    assert without_names(record("align", inputs="pipe.npy")) == expected
+    writer.join()

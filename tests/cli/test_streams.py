@@ -17,6 +17,7 @@ from rich.table import Table
 
 from dlntheory.cli.output import print_tables
 from dlntheory.cli.streams import ascii_of
+from experiments.sample_efficiency.claims.grid import MARKED
 
 ROOT = Path(__file__).parents[2]
 FULL = Path("/dev/full")
@@ -48,6 +49,11 @@ def test_every_character_is_some_ascii(character):
     found = ascii_of(character)
     assert found.isascii()
     assert found == character or not character.isascii()
+
+
+def test_the_mark_against_a_claim_is_no_doubt():
+    """As `?` it would look like one."""
+    assert "".join(map(ascii_of, MARKED)).startswith("x is against the claim, ~ within noise; +- is")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "cp437", "shift_jis", "utf-8"])

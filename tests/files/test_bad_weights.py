@@ -1,8 +1,11 @@
 """Files that hold no weights, and arguments that will not do: each is refused, and says why; nothing is unpickled."""
 
+import errno
 import json
 import pickle
+import re
 import zipfile
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -298,6 +301,20 @@ def test_bad_saves(tmp_path, name, layers, error, reason):
     with pytest.raises(error, match=reason):
         save_weights(tmp_path / name, LinearNetwork(layers))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    """Not the file beside it, which is written first."""
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    path = tmp_path / "net.npz"
+    with pytest.raises(
+        OSError, match=re.escape(f"`path` is {path}, which cannot be written: No space left on device.")
+    ):
+        save_weights(path, LinearNetwork([Dense([[1.0]])]))
 
 
 def test_saving_what_is_no_network(tmp_path):

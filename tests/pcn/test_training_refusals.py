@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from interpreter import fresh_python
 
 from dlntheory.pcn.runs.checkpoints import Checkpoints
 from dlntheory.pcn.runs.config import TrainingConfig
@@ -115,3 +116,28 @@ def test_what_does_not_fit_the_data_leaves_no_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="curl"):
         train(tmp_path / "run", replace(CONFIG, data="mnist", data_dir=str(tmp_path)))
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_network_and_no_state_is_refused_by_name():
+    """In a new interpreter, as arguments' types are checked by others in this one."""
+    refusals = fresh_python("""
+import json, numpy as np
+from dlntheory import pcn
+network, algorithm, optimiser = pcn.mlp((3, 2), key=0), pcn.algorithm("PC-SE", steps=2), pcn.sgd(0.1)
+x, y, found = np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), []
+for call in (
+    lambda: pcn.start_training(np.tanh, algorithm, optimiser),
+    lambda: pcn.relax(np.tanh, x, y, algorithm),
+    lambda: pcn.predict(np.tanh, x),
+    lambda: pcn.evaluate(np.tanh, x, y),
+    lambda: pcn.train_step(network, x, y, algorithm, optimiser),
+    lambda: pcn.train_steps(network, x[None], y[None], algorithm, optimiser),
+):
+    try:
+        call()
+    except TypeError as error:
+        found.append(str(error))
+print(json.dumps(found))
+""")
+    assert refusals[:4] == ["`network` is a ufunc; wanted a network of dlntheory.pcn."] * 4
+    assert refusals[4:] == ["`state` is a Network; wanted one from dlntheory.pcn.start_training."] * 2

@@ -12,7 +12,7 @@ from ...equilibria.observation import as_mask, known_only, mask_rows
 from ...nonlinear.blocks import Statistics, average, norms, output
 from ...nonlinear.chains import as_chain, prediction
 from ...nonlinear.equilibrium import NonlinearEquilibrium, settle_from
-from ...nonlinear.network import Network, States, as_pair, as_samples, running
+from ...nonlinear.network import Network, States, as_pair, as_samples, check_network, running
 from ...numerics.checks import as_key
 from ...numerics.kinds import is_jax
 from ..choices.algorithms import Algorithm
@@ -230,6 +230,7 @@ def relax(
         >>> run.energy.shape
         (6, 2)
     """
+    check_network(network)
     y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
     return _relax(network, x, y, traced(algorithm, network.dtype), as_key("key", key), jnp.asarray(epoch), observed)

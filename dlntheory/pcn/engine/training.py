@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...nonlinear.network import Network, as_pair, as_samples
+from ...nonlinear.network import Network, as_pair, as_samples, check_network
 from ...numerics.checks import as_array, as_count, as_key, one_of
 from ..choices.algorithms import Algorithm
 from ..choices.losses import LOSSES
@@ -61,8 +61,7 @@ def start_training(
         ValueError: for a network that the algorithm cannot train.
         TypeError: for something that is no network, algorithm, optimiser or key.
     """
-    if not isinstance(network, Network):
-        raise TypeError(f"`network` is a {type(network).__name__}; wanted a network of dlntheory.pcn.")
+    check_network(network)
     if not isinstance(algorithm, Algorithm):
         raise TypeError(f"`algorithm` is a {type(algorithm).__name__}; wanted one from dlntheory.pcn.algorithm.")
     if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
@@ -115,7 +114,7 @@ def train_step(
         >>> float(metrics["accuracy"])
         1.0
     """
-    network = state.network
+    network = _network_of(state)
     y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
     algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
@@ -142,7 +141,7 @@ def train_steps(
         ValueError: for data that does not fit the network.
         TypeError: for data that does not hold real numbers.
     """
-    network = state.network
+    network = _network_of(state)
     ys = as_array("ys", ys, network.dtype)
     if network.free_input and xs is None:
         xs = np.zeros((*ys.shape[:2], 0), network.dtype)
@@ -171,6 +170,7 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
         ValueError: for data that does not fit the network.
         TypeError: for data that does not hold real numbers.
     """
+    check_network(network)
     return _predict(network, as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype))
 
 
@@ -194,6 +194,7 @@ def evaluate(
         ValueError: for data that does not fit the network, an unknown loss, or a latent without an algorithm.
         TypeError: for data that does not hold real numbers.
     """
+    check_network(network)
     x, y = as_pair(network, x, y)
     if network.free_input != (algorithm is not None):
         wanted = "how the latents are inferred" if network.free_input else "None, as there is no latent"
@@ -213,6 +214,12 @@ def among_largest(prediction: Array, y: Array, count: int) -> Array:
     """Whether one of the largest outputs stands where the target's largest does; ``(batch, classes)``."""
     _, places = jax.lax.top_k(prediction, min(count, prediction.shape[-1]))
     return (places == y.argmax(axis=-1, keepdims=True).astype(places.dtype)).any(axis=1)
+
+
+def _network_of(state: Any) -> Network:
+    if not isinstance(state, TrainingState):
+        raise TypeError(f"`state` is a {type(state).__name__}; wanted one from dlntheory.pcn.start_training.")
+    return state.network
 
 
 _predict = eqx.filter_jit(lambda network, x: network(x))

@@ -173,7 +173,10 @@ def pc_clearly_wins_online_in_wide_networks(results: Results) -> Iterable[Case]:
                     yield lower(training, pc, bp, compared(training.where, pc, bp), least=CLEARLY)
 
 
-@claim("J.3, figure 10", "log10 of plain over rescaled error at the end, in batches minus online, > 0")
+@claim(
+    "J.3, figure 10",
+    "log10 of plain over rescaled error at the end, in batches (symmetric part's spectrum) minus online, > 0",
+)
 def rescaling_helps_less_online_in_deep_networks(results: Results) -> Iterable[Case]:
     """With eight hidden layers the advantages of rescaling are diminished online."""
     figure = trainings(results, 10)
