@@ -112,6 +112,15 @@ def test_a_first_line_of_numbers_may_be_names(first, tmp_path):
     assert load_dataset(write(tmp_path, "\n".join([*lines, "0,1,2,1"]))).classes == 2
 
 
+@pytest.mark.parametrize("first", ["1.0,,a", "NA,2,a", "?,?, b", "1,2;5,b"])
+def test_a_first_sample_with_a_gap_is_not_taken_for_names(first, tmp_path):
+    """It would be dropped without a word."""
+    path = tmp_path / "gap.csv"
+    path.write_text("\n".join([first, *(f"{n * 1.5},{n % 3},{'ab'[n % 2]}" for n in range(10))]))
+    with pytest.raises(ValueError, match="which ends in a label that other samples have, and is not all numbers"):
+        load_dataset(str(path))
+
+
 @pytest.mark.parametrize("names", [",a,b,c,label\n", "Unnamed: 0,a,b,c,label\n", ""])
 def test_a_first_column_may_count_the_lines(names, tmp_path):
     lines = [",".join(map(str, [n, *row, label])) for n, (row, label) in enumerate(zip(X, Y, strict=True))]

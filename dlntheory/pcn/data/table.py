@@ -46,7 +46,12 @@ def _rows(path: Path) -> list[list[str]]:
 
 
 def _check_names(path: Path, names: list[str] | None, x: np.ndarray, labels: list[str]) -> None:
-    """Refuse a first line that may be names, and a first column that may count the lines."""
+    """Refuse a first line that may be names or a sample, and a first column that may count the lines."""
+    if names is not None and names[-1].strip() in labels:
+        raise ValueError(
+            f"{path} begins with {','.join(names)[:60]!r}, which ends in a label that other samples have, and is not "
+            "all numbers; wanted numbers if it is a sample, or another last word if it is names."
+        )
     counts = np.array_equal(x[0], np.arange(x.shape[1])) and x.shape[1] > 1
     odd = not _is_number(labels[0]) and all(map(_is_number, labels[1:]))
     if names is None and (counts or odd) and len(labels) > 1 and labels[0] not in labels[1:]:
