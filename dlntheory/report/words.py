@@ -7,6 +7,10 @@ from typing import Any
 
 LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient", "evidence": "evidence"}
 RESCALINGS = {"adaptive_positive": "adaptive, positive"}
+DATA = {
+    "mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "cifar10": "CIFAR-10",
+    "cifar10-jpeg": "CIFAR-10 (JPEG)", "cifar100": "CIFAR-100", "tiny-imagenet": "Tiny ImageNet",
+}  # fmt: skip
 
 KAIMING = "Kaiming uniform, U(±1/√n_in)"
 """The law of the random networks that a network is compared with, and its scale."""
@@ -59,6 +63,11 @@ def mean_over(seeds: int) -> str:
 def runs_in_words(seeds: int) -> str:
     """Say what `style.draw_runs` draws."""
     return f"median and quartiles of {seeds} seeds" if seeds >= 5 else f"median and each of {count(seeds, 'seed')}"
+
+
+def data_title(name: str) -> str:
+    """A data set as titles name it."""
+    return DATA.get(name, name.replace("_", " "))
 
 
 def hidden_layers(widths: Sequence[int]) -> str:

@@ -25,7 +25,7 @@ from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.report.style import entitle, head, legend_below, new_figure, positive, styled, whole_ticks
 from dlntheory.report.training_pictures import ramp
-from dlntheory.report.words import hidden_layers, mean_over
+from dlntheory.report.words import data_title, hidden_layers, mean_over
 
 from ..papers.theory import linear_energies
 from ..parts import Track
@@ -125,8 +125,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     head(middle, "Accuracy by rate", "B")
     draw_ratios(right, config["rates"], arrays)
     head(right, "Energy by the next layer's", "C")
-    data = config["data"].replace("fashion-mnist", "Fashion-MNIST")
-    what = f"{data}, {hidden_layers([config['width']] * 2)}, {ACTIVATIONS[config['activation']]}"
+    what = f"{data_title(config['data'])}, {hidden_layers([config['width']] * 2)}, {ACTIVATIONS[config['activation']]}"
     seeds = f"A: the first seed; B: {mean_over(len(config['run_seeds']))}"
     note = "C: each seed, marks measured, lines by the linear theory"
     entitle(figure, f"Energy by layer over inference: {what}", f"{seeds}; {note}")

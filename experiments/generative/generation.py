@@ -23,7 +23,7 @@ from dlntheory.pcn.runs.checkpoints import named_arrays, with_arrays
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import PAGE, entitle, show_pictures, styled
-from dlntheory.report.words import mean_over
+from dlntheory.report.words import data_title, mean_over
 
 from ..parts import Track
 from ..results import deviation
@@ -240,5 +240,5 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     for k, (line, model) in enumerate(zip(figure.subplots(len(models), SHOWN), models, strict=True)):
         show_pictures(line, arrays[f"{model}/pictures"], f"{model}\n{arrays['frechet'][k].mean():.1f}")
     note = f"numbers: Fréchet distances in a classifier's features, {mean_over(len(config['seeds']))}"
-    entitle(figure, f"{config['data'].replace('_', ' ')}: pictures drawn from what networks learned", note)
+    entitle(figure, f"{data_title(config['data'])}: pictures drawn from what networks learned", note)
     return figure

@@ -21,7 +21,7 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import PAGE, entitle, head, legend_below, show_pictures, styled
 from dlntheory.report.training_pictures import ramp
-from dlntheory.report.words import mean_over
+from dlntheory.report.words import data_title, mean_over
 
 from ..parts import Track
 from ..results import deviation
@@ -179,7 +179,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     draw_pictures(right.subplots(7, SHOWN), arrays)
     right.suptitle(rf"$\bf{{C}}$  {config['counts'][0]} pictures, width {config['widths'][-1]}")
     note = f"full: trained network of that width; dashed: best linear memory; {mean_over(len(config['seeds']))}"
-    entitle(figure, f"Recall of {config['data'].replace('_', ' ')} from {config['latent']} latent units", note)
+    entitle(figure, f"Recall of {data_title(config['data'])} from {config['latent']} latent units", note)
     legend_below(figure)
     return figure
 

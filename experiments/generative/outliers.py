@@ -23,7 +23,7 @@ from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
-from dlntheory.report.words import hidden_layers, mean_over
+from dlntheory.report.words import data_title, hidden_layers, mean_over
 
 from ..parts import Track
 from ..results import deviation
@@ -181,11 +181,11 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     figure: Figure = new_figure(2, 2, height=2.2)
     (roc, boxes), (scatter, points) = figure.subplots(2, 2)
     first = names(arrays)[0]
-    draw_roc(roc, compared(arrays, first, 0), first)
-    head(roc, f"Own samples against {first}", "A")
+    draw_roc(roc, compared(arrays, first, 0), data_title(first))
+    head(roc, f"Own samples against {data_title(first)}", "A")
     draw_energies(boxes, arrays)
     head(boxes, "Energies (light: before inference)", "B")
-    for (name, mark), colour in zip((("own", "own samples"), (first, first)), SERIES[1::2], strict=False):
+    for (name, mark), colour in zip((("own", "own samples"), (first, data_title(first))), SERIES[1::2], strict=False):
         softmax, energy = arrays[f"{name}/softmax"][0], arrays[f"{name}/energy"][0, 1]
         scatter.plot(softmax, energy, ".", color=colour, markersize=1.5, alpha=0.5, rasterized=True)
         scatter.plot([], [], "o", color=colour, label=f"C: {mark}")
@@ -194,7 +194,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     draw_areas(points, config, arrays)
     head(points, "Area under the curve", "D")
     accuracy = f"{100 * arrays['accuracy'].mean():.1f} % right"
-    what = f"{config['data']}, {hidden_layers(config['hidden'])}, {accuracy}"
+    what = f"{data_title(config['data'])}, {hidden_layers(config['hidden'])}, {accuracy}"
     entitle(figure, f"Out of distribution: {what}", f"D: {mean_over(len(config['seeds']))}; A–C: the first")
     legend_below(figure)
     return figure
@@ -222,7 +222,7 @@ def draw_energies(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
         for box in boxes["boxes"]:
             box.set_facecolor(colour)
     axes.set(yscale="log", ylabel="energy of a sample")
-    axes.set_xticks(range(len(every)), [name.replace("-", "-\n") for name in every])
+    axes.set_xticks(range(len(every)), [data_title(name).replace("-", "-\n") for name in every])
 
 
 def draw_areas(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -236,5 +236,5 @@ def draw_areas(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.nd
                 point = {"fmt": "o", "color": HUES[measure], "mfc": face}
                 axes.errorbar(j + 0.16 * (k - 0.5), found[:, k, part].mean(), spread, **point)
     axes.axhline(0.5, color="0.7", linewidth=0.8)
-    axes.set_xticks(range(len(every)), [name.replace("-", "-\n") for name in every])
+    axes.set_xticks(range(len(every)), [data_title(name).replace("-", "-\n") for name in every])
     axes.set_ylabel("area (open: lowest quarter)")

@@ -19,6 +19,7 @@ from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import COLUMN, entitle, show_pictures, styled
+from dlntheory.report.words import data_title
 
 from ..papers.cells import make_cells
 from ..papers.rows import registry
@@ -121,5 +122,5 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     figure = Figure(figsize=(COLUMN, 0.55 * len(rows) + 0.5), layout="constrained")
     for line, (name, pictures) in zip(figure.subplots(len(rows), SHOWN), rows.items(), strict=True):
         show_pictures(line, pictures, name)
-    entitle(figure, f"{config['data'].replace('_', ' ')}: reconstructions, and mean squared errors × 1000")
+    entitle(figure, f"{data_title(config['data'])}: reconstructions, and mean squared errors × 1000")
     return figure

@@ -25,7 +25,7 @@ from dlntheory.networks.aligned_variances import aligned_variances
 from dlntheory.pcn.data.catalogue import load_dataset
 from dlntheory.pcn.data.dataset import Dataset, Split
 from dlntheory.report.style import entitle, head, legend_below, new_figure, styled
-from dlntheory.report.words import hidden_layers
+from dlntheory.report.words import data_title, hidden_layers
 
 from ..benchmarking_pcns.inference_energy import FORMAT, found
 from ..dynamics.starts import LIFT, RULES, draw_curves, paired, weights
@@ -201,7 +201,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
         draw_curves(below, config, steps[1:], arrays["alignment"][a])
         below.set(ylabel="target alignment", ylim=(-0.05, 1.05))
         head(below, f"Alignment, {ACTIVATIONS[activation]}", "CD"[a])
-    title = f"Starts of perceptrons: {config['data']}, {hidden_layers(config['hidden'])}"
+    title = f"Starts of perceptrons: {data_title(config['data'])}, {hidden_layers(config['hidden'])}"
     entitle(figure, title, f"whole lines PC, dashed BP; median and quartiles of {len(config['seeds'])} seeds")
     legend_below(figure)
     return figure

@@ -13,6 +13,7 @@ from dlntheory import pcn
 from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, run_training
+from dlntheory.report.words import data_title
 from experiments import results
 from experiments.benchmarking_pcns import inference_energy
 from experiments.deeper_pcns import training_energy
@@ -101,7 +102,7 @@ def test_energy_over_inference_is_labelled_by_the_data_that_were_found(place, na
     arrays = {"accuracy": np.ones((2, 3)), "energy": np.ones((2, 3, 9, 3)), "linear": np.ones((2, 3, 3)),
               "energy_of_samples": np.ones((2, 3, 3))}  # fmt: skip
     assert config["data"] == name
-    assert name in inference_energy.draw(config, arrays).get_suptitle()
+    assert data_title(name) in inference_energy.draw(config, arrays).get_suptitle()
 
 
 def test_energy_over_training(tmp_path, monkeypatch):
