@@ -134,12 +134,13 @@ def measure(net: Any, x: Any, y: Any) -> dict[str, Any]:
 
 
 def summary(alignment: Any) -> dict[str, Any]:
-    """Mean, spread and smallest over the samples where the alignment is defined."""
+    """Mean, sample standard deviation (``None`` for one sample) and smallest, over the samples that define one."""
     import numpy as np
 
     values = np.asarray(alignment)
     defined = values[np.isfinite(values)]
     if not defined.size:
         return {"mean": None, "std": None, "min": None, "undefined": values.size}
-    numbers = {"mean": defined.mean(), "std": defined.std(), "min": defined.min()}
-    return {name: float(each) for name, each in numbers.items()} | {"undefined": values.size - defined.size}
+    std = float(defined.std(ddof=1)) if defined.size > 1 else None
+    undefined = values.size - defined.size
+    return {"mean": float(defined.mean()), "std": std, "min": float(defined.min()), "undefined": undefined}
