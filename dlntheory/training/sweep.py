@@ -81,6 +81,7 @@ class Sweep(Record):
 
         The difference is within two standard errors, over the seeds, of the decimal logarithm of the error; or of the
         time, where both end below 1e-14 of the error before training. Rates at which a seed diverges are not.
+        One seed tells nothing of noise: then only equal errors, and equal times, are ties.
         """
         return tied(self._measured, self.best)
 
