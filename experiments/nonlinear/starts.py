@@ -196,7 +196,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     for a, activation in enumerate(config["activations"]):
         above, below = panels[:, a]
         draw_curves(above, config, steps, arrays["errors"][a])
-        above.set(ylabel="test error", yscale="log", ylim=(0.05, 5))
+        above.set(ylabel="test error", yscale="log", ylim=(0.15, 1.1))
         head(above, f"Error, {ACTIVATIONS[activation]}", "AB"[a])
         draw_curves(below, config, steps[1:], arrays["alignment"][a])
         below.set(ylabel="target alignment", ylim=(-0.05, 1.05))
