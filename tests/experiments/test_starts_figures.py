@@ -137,7 +137,7 @@ def test_perceptrons_train_together_as_alone(rule, activation):
 
 def test_a_perceptron_that_diverges_leaves_the_others_alone():
     config = {"hidden": [3], "lift": 2.0}
-    net = perceptrons.network(config, "orthogonal", "relu", 5, 0)
+    net = perceptrons.network(config, "orthogonal", "tanh", 5, 0)
     data = Samples(jnp.ones((4, 5)), jnp.asarray(np.eye(10)[:4]))
     batches = np.zeros((2, 6, 2), int)
     found = train_together([net, net], [1e6, 0.1], data, data, batches, "bp", perceptrons.INFERENCE, 1)
