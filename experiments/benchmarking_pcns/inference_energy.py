@@ -21,6 +21,7 @@ from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.data.catalogue import telling_how_to_get
 from dlntheory.pcn.data.mnist import find_any, fingerprint
 from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.divergence import DivergedError
 from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.report.style import entitle, head, legend_below, new_figure, positive, styled, whole_ticks
@@ -69,7 +70,10 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 
 def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict[str, Any]:
-    """Train from a seed at a learning rate, or take the run from its folder in ``place``, and follow inference."""
+    """Train from a seed at a learning rate, or take the run from its folder in ``place``, and follow inference.
+
+    A training that diverges has the best accuracy of the epochs before, and NaN for energies.
+    """
     folder = place / f"{seed}-{rate:g}"
     training = TrainingConfig(
         data=FORMAT if "data_dir" in config else config["data"], data_dir=config.get("data_dir"),
@@ -78,20 +82,28 @@ def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict
         epochs=config["epochs"], batch_size=config["batch"], learning_rate=config["learning_rate"],
         seed=seed, precision=config["precision"],
     )  # fmt: skip
-    for _ in run_training(training, folder, resume=True):
-        pass
-    _, network = read_run(folder)
+    try:
+        for _ in run_training(training, folder, resume=True):
+            pass
+        energies = follow(config, training, read_run(folder)[1])
+    except DivergedError as error:
+        print(error)
+        lost = np.full((config["steps"] + 1, len(training.hidden) + 1), np.nan)
+        energies = {"energy": lost, "energy_of_samples": lost[-1], "linear": lost[-1]}
+    return {**energies, "accuracy": max((each["test_accuracy"] for each in read_epochs(folder)), default=np.nan)}
+
+
+def follow(config: dict[str, Any], training: TrainingConfig, network: Any) -> dict[str, np.ndarray]:
+    """Energies by layer of a trained network, as inference goes on and as the linear theory has them at its end."""
     data = read_data(training)
     preparation = Preparation.of(data, Augmentation(), network.input_shape, config["precision"])
     x = preparation.inputs(jnp.asarray(data.test.samples[: config["batch"]]))
     y = preparation.targets(jnp.asarray(data.test.labels[: config["batch"]]))
-    energies = np.asarray(relax(network, x, y, training.make_algorithm()).energy)
     count = config["samples"]
     return {
-        "energy": energies,
+        "energy": np.asarray(relax(network, x, y, training.make_algorithm()).energy),
         "energy_of_samples": np.asarray(relax(network, x[:count], y[:count], training.make_algorithm()).energy[-1]),
-        "linear": linear_energies(network, x[:count], y[:count], config["steps"], rate),
-        "accuracy": max(record["test_accuracy"] for record in read_epochs(folder)),
+        "linear": linear_energies(network, x[:count], y[:count], config["steps"], training.step_size),
     }
 
 
@@ -103,6 +115,7 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
         {
             "step_size": rate,
             "accuracy": float(mean),
+            "diverged": int(np.isnan(arrays["linear"][:, index, 0]).sum()),
             "accuracy_standard_deviation": float(spread),
             "ratio": ratios["energy_of_samples"][:, index].tolist(),
             "linear_theory": ratios["linear"][:, index].tolist(),
@@ -127,7 +140,8 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     head(right, "Energy by the next layer's", "C")
     what = f"{data_title(config['data'])}, {hidden_layers([config['width']] * 2)}, {ACTIVATIONS[config['activation']]}"
     seeds = f"A: the first seed; B: {mean_over(len(config['run_seeds']))}"
-    note = "C: each seed, marks measured, lines by the linear theory"
+    diverged = int(np.isnan(arrays["linear"][..., 0]).sum())
+    note = f"C: each seed, marks measured, lines by the linear theory{f'; {diverged} diverged' if diverged else ''}"
     entitle(figure, f"Energy by layer over inference: {what}", f"{seeds}; {note}")
     legend_below(figure)
     return figure

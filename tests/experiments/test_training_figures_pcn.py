@@ -94,6 +94,17 @@ def test_an_interrupted_figure_of_trained_networks_gives_the_same_numbers(tmp_pa
         np.testing.assert_array_equal(again[name], array)
 
 
+def test_a_training_that_diverges_keeps_its_epochs_and_has_no_energies(tmp_path, monkeypatch):
+    sizes = {"width": 4, "epochs": 2, "rates": [0.1, 1e3], "samples": 2, "seeds": 1}
+    monkeypatch.setattr(inference_energy, "QUICK", sizes)
+    config = inference_energy.configure(True, "leaky_relu", 0)
+    arrays = inference_energy.run(config, folder=tmp_path)
+    assert [np.isnan(arrays[name][0, 1]).all() for name in ("energy", "energy_of_samples", "linear")] == [True] * 3
+    assert all(np.isfinite(array[0, 0]).all() for array in arrays.values())
+    assert [each["diverged"] for each in inference_energy.summarise(config, arrays)] == [0, 1]
+    assert "; 1 diverged" in inference_energy.draw(config, arrays).get_suptitle()
+
+
 @pytest.mark.parametrize(("place", "name"), [("mine", "mine"), ("root/MNIST/raw", "MNIST"), ("kmnist", "kmnist")])
 def test_energy_over_inference_is_labelled_by_the_data_that_were_found(place, name, tmp_path):
     (tmp_path / place).mkdir(parents=True)
