@@ -132,7 +132,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     mean, spread = arrays["accuracy"].mean(axis=0), deviation(arrays["accuracy"], axis=0)
     best = int(np.nanargmax(mean))
     draw_inference(left, arrays["energy"][0, best])
-    head(left, f"Energy over inference, rate {config['rates'][best]:g}", "A")
+    head(left, f"Inference at rate {config['rates'][best]:g}", "A")
     middle.errorbar(config["rates"], 100 * mean, 100 * np.nan_to_num(spread), fmt="o-", color="black")
     middle.set(xscale="log", xlabel="learning rate of the states", ylabel="test accuracy, %")
     head(middle, "Accuracy by rate", "B")
@@ -141,7 +141,7 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     what = f"{data_title(config['data'])}, {hidden_layers([config['width']] * 2)}, {ACTIVATIONS[config['activation']]}"
     seeds = f"A: the first seed; B: {mean_over(len(config['run_seeds']))}"
     diverged = int(np.isnan(arrays["linear"][..., 0]).sum())
-    note = f"C: each seed, marks measured, lines by the linear theory{f'; {diverged} diverged' if diverged else ''}"
+    note = f"C: each seed, lines by the linear theory{f'; {diverged} diverged' if diverged else ''}"
     entitle(figure, f"Energy by layer over inference: {what}", f"{seeds}; {note}")
     legend_below(figure)
     return figure
