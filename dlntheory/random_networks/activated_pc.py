@@ -61,7 +61,7 @@ def limit(widths: Sequence[int], variances: Sequence[float], units: Units, targe
 
 
 def first_order(widths: Sequence[int], variances: Sequence[float], units: Units) -> FirstOrder:
-    """What units at equilibrium see, with covariances one: sweeps up and down until nothing changes.
+    """Solve first order with covariances one, by sweeps up and down until nothing changes.
 
     Both numbers of a layer decrease with those next to it, so that sweeps from a pull of zero alternate about the
     solution and close in on it.

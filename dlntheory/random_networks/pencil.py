@@ -35,7 +35,7 @@ Array = np.ndarray
 
 
 class FirstOrder(NamedTuple):
-    """What a unit at equilibrium sees: the variance of its input from below, and the pull from above.
+    """Two numbers per layer at equilibrium: the variance of a unit's input from below, and the pull from above.
 
     Attributes:
         own: ``c_l + Σ_ee,l``, ``(L+1,)``; zero at the input, which is clamped.
@@ -47,7 +47,7 @@ class FirstOrder(NamedTuple):
 
 
 def linear_first_order(equilibrium: RandomEquilibrium, covariances: Sequence[float]) -> FirstOrder:
-    """Of a linear network: ``c_l + N_{l-1}/a_l`` and ``v_{l+1} a_{l+1}``."""
+    """First order in a linear network: ``c_l + N_{l-1}/a_l`` and ``v_{l+1} a_{l+1}``."""
     traces = np.exp([float(each) for each in equilibrium.log_traces])
     occupied = np.array([float(each) for each in equilibrium.occupied])
     variances = np.array([float(layer.variance) for layer in equilibrium.layers])
@@ -100,7 +100,7 @@ class Pencil:
         self._responses: dict[tuple[str, str], Array] = {}
 
     def coupling(self, *entries: tuple[int, int, int, float]) -> Array:
-        """How signals of a system enter the next as sources: ``(layer, source, signal, factor)`` for each.
+        """The way in which signals of a system enter the next as sources: ``(layer, source, signal, factor)`` for each.
 
         Returns:
             ``(2, 2, L+1)``: source, signal and layer.
@@ -189,5 +189,5 @@ def _free(units: Array) -> Array:
 
 
 def _product(A: Array, B: Array) -> Array:
-    """Of small matrices, at every layer and unit."""
+    """Multiply small matrices, at every layer and unit."""
     return np.einsum("ij...,jk...->ik...", A, B)

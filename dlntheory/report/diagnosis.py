@@ -16,7 +16,7 @@ from ..theorems.verify import Verdict, verify
 from .comparison import compare
 
 TRIED = 20
-"""How many single samples Theorem 1 is checked on, at most."""
+"""The largest number of single samples on which Theorem 1 is checked."""
 RULES = ("bp", "pc")
 """Whose alignment is set beside random networks'."""
 DRAWN = 4
@@ -145,7 +145,7 @@ def random_alignments(net: LinearNetwork, x: Any, y: Any, sizes: Any, seed: int 
 
 
 def _by_formula(widths: Sequence[int], kinds: Sequence[Any], x: Any, y: Any, rule: Any) -> dict[str, Any]:
-    """Of single samples as long as the data's."""
+    """The alignment of single samples with the norms of the data's."""
     layers = [(kind, n_in, n_out, 1 / (3 * n_in)) for kind, (n_in, n_out) in zip(kinds, pairwise(widths), strict=True)]
     input_norm, target_norm = (np.sqrt(np.mean(np.sum(np.square(each), axis=1))) for each in (x, y))
     expected = expected_alignment(layers=layers, rule=rule, input_norm=input_norm, target_norm=target_norm)
@@ -155,7 +155,7 @@ def _by_formula(widths: Sequence[int], kinds: Sequence[Any], x: Any, y: Any, rul
 def _drawn(
     widths: Sequence[int], kinds: Sequence[Any], x: Any, y: Any, sizes: list[int], seed: int
 ) -> list[dict[str, Any]]:
-    """Of batches, the mean over networks that are drawn."""
+    """The alignment of batches, a mean over networks that are drawn."""
     generator, rows = np.random.default_rng(seed), []
     for _ in range(DRAWN):
         weights = LinearNetwork.random(widths, key=generator).weights

@@ -39,7 +39,7 @@ def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[Renderable
 
 
 def _how(record: Mapping[str, Any]) -> str:
-    """How a study is run, or why it is not."""
+    """The way a study is run, or the reason why it is not."""
     if record["kind"] == "axes":
         counts = ", ".join(f"{count} {scale}" for scale, count in record["trainings"].items())
         return f"trainings: {counts}" + (f"; {record['cost']}" if record["cost"] else "")

@@ -42,7 +42,7 @@ def run_elsewhere(
 
 
 def described(block: pcn.Block) -> dict[str, Any]:
-    """What a block is, apart from its arrays."""
+    """The settings of a block, apart from its arrays."""
     shared = {"pool": block.pool, "activation": block.activation}
     if isinstance(block.layer, pcn.Conv):
         return {"kind": "conv", "stride": block.layer.stride, "padding": block.layer.padding, **shared}

@@ -27,7 +27,7 @@ SETTINGS = {"MLP": (128, 5, 50), "VGG-5": (16, 5, 4), "VGG-9": (8, 6, 2), "ResNe
 BAR = 0.5
 """Our step may take so much of the other's time."""
 MARGIN = 0.1
-"""What so few calls do not decide."""
+"""The distance from the bar within which so few calls decide nothing."""
 
 Row = dict[str, Any]
 

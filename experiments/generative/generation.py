@@ -37,7 +37,7 @@ DTYPE = "float32"
 needs_data = True
 BY_PARITY = "MCPC by parity"
 LONGER = {"VAE": 1, "VAE longer": 10}
-"""How many times as many updates: one of MCPC takes many steps of inference."""
+"""Updates of a VAE per update of MCPC, which takes many steps of inference."""
 MODELS = ("training pictures", "linear", *LONGER, "MCPC", BY_PARITY)
 MEASURES = ("frechet", "inception", "precision", "recall", "parity")
 JUDGE = {"algorithm": "BP-CE", "activation": "relu", "hidden": (128, 64), "normalise": False, "batch_size": 100,
@@ -84,7 +84,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What all models have in common: the pictures, as rows from 0 to 1, and the classifier that judges."""
+    """The common ground of all models: the pictures, as rows from 0 to 1, and the classifier that judges."""
 
     config: Mapping[str, Any]
     rows: np.ndarray
@@ -146,7 +146,7 @@ class Study:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of the decoder of a model with latents."""
+        """The widths of the decoder of a model with latents."""
         return (self.config["latent"], *self.config["hidden"], self.rows.shape[1])
 
 
@@ -154,7 +154,7 @@ Sampler = Callable[[Study, str, int, Path, np.ndarray], np.ndarray]
 
 
 def sampler(model: str) -> Sampler:
-    """What trains the model and draws pictures from it, one for each parity that is asked for."""
+    """The function that trains the model and draws pictures from it, one for each parity that is asked for."""
     return {"training pictures": real_pictures, "linear": from_linear, **dict.fromkeys(LONGER, from_vae)}.get(
         model, from_mcpc
     )

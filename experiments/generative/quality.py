@@ -112,7 +112,7 @@ def precision_and_recall(real: np.ndarray, sampled: np.ndarray, neighbour: int =
 
 
 def _radii(features: np.ndarray, neighbour: int) -> np.ndarray:
-    """How far every sample's neighbour is; the sample itself is the nearest."""
+    """The distance of every sample's neighbour; the nearest is the sample itself."""
     return np.asarray(np.partition(cdist(features, features), neighbour, axis=1)[:, neighbour])
 
 

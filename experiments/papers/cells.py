@@ -39,7 +39,7 @@ class Cell:
     paper: TrainingConfig
     """The configuration at the paper's scale."""
     theory: tuple[str, ...] = ()
-    """What the linear theory is asked of the trained network."""
+    """The measures that the linear theory predicts for the trained network."""
 
     @property
     def seed(self) -> int:

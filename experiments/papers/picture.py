@@ -45,7 +45,7 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
 
 
 def said_by_theory(lines: Sequence[Mapping[str, Any]]) -> str:
-    """What the lines without marks are."""
+    """The meaning of the lines without marks."""
     seeds = max((each["theory_seeds"] for each in lines), default=0)
     by_theory = f"dotted: the linear theory of the trained networks, {count(seeds, 'seed')}" if seeds else ""
     limit = "above 1 inference is unstable" if any(each["measure"] == "rate_by_limit" for each in lines) else ""

@@ -1,4 +1,4 @@
-"""What the linear theory says of a trained network: each sample's network is linearised at its forward pass."""
+"""The linear theory of a trained network: each sample's network is linearised at its forward pass."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from dlntheory.pcn.data.dataset import Dataset
 from dlntheory.pcn.runs.run import read_run
 
 SAMPLES = 8
-"""How many training samples are linearised."""
+"""The number of training samples that are linearised."""
 
 Theory = Callable[[Network, jax.Array, jax.Array, Algorithm], float]
 
@@ -63,7 +63,7 @@ THEORIES: dict[str, Theory] = {
 
 
 def predicted(names: Sequence[str], folder: Path, data: Dataset) -> dict[str, float]:
-    """What the theory says of the network that a run has trained."""
+    """The theory's predictions for the network that a run has trained."""
     if not names:
         return {}
     config, network = read_run(folder, data)

@@ -1,4 +1,4 @@
-"""What was tried at the open ends of the theory of random networks: measured and predicted numbers, as a file.
+"""Trials at the open ends of the theory of random networks: measured and predicted numbers, as a file.
 
 ``python -m experiments.random_networks.open_ends`` draws the networks and writes ``docs/results/open-ends/*.json``; a
 name after it writes that one alone. docs/random-networks-derived.md has the tables.

@@ -20,7 +20,7 @@ STOPS: dict[str, tuple[float, ...]] = {
     "step_size": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1),
     "steps": (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000, 10_000),
 }
-"""Where the sliders of these settings stop."""
+"""The values at which the sliders of these settings stop."""
 
 
 def page() -> str:
