@@ -85,7 +85,8 @@ class Network(eqx.Module):
     @property
     def dtype(self) -> Any:
         """The dtype of the parameters."""
-        return next(leaf.dtype for leaf in jax.tree.leaves(self.blocks) if eqx.is_inexact_array(leaf))
+        leaves = (leaf for block in self.blocks for leaf in jax.tree.leaves(block))  # the first block mostly has one
+        return next(leaf.dtype for leaf in leaves if eqx.is_inexact_array(leaf))
 
     @property
     def free_input(self) -> bool:

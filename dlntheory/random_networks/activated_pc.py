@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..equilibria.problem import PrecisionError
 from .pencil import BACKWARD, FORWARD, Array, FirstOrder, Pencil, System
 
 
@@ -64,7 +65,7 @@ def first_order(widths: Sequence[int], variances: Sequence[float], units: Units)
     """Solve first order with covariances one, by sweeps up and down until nothing changes.
 
     Both numbers of a layer decrease with those next to it, so that sweeps from a pull of zero alternate about the
-    solution and close in on it.
+    solution and close in on it. `PrecisionError` where they have not settled after many.
     """
     squares, depth = units.slopes**2, len(variances)
     own, pull = np.array([0.0, *np.ones(depth)]), np.zeros(depth + 1)
@@ -78,8 +79,8 @@ def first_order(widths: Sequence[int], variances: Sequence[float], units: Units)
             pulled = squares[l + 1] * pull[l + 1]
             pull[l] = variances[l] * widths[l + 1] * float(pulled / (1 + own[l + 1] * pulled) @ units.shares)
         if np.abs(pull - before).max() <= 1e-14 * pull.max():
-            break
-    return FirstOrder(own, pull)
+            return FirstOrder(own, pull)
+    raise PrecisionError(f"first order does not settle in {_SWEEPS} sweeps, at {depth} layers")
 
 
 _SWEEPS = 10_000

@@ -71,6 +71,7 @@ def expected_activated_alignment(
 
     Raises:
         ValueError: for widths, variances or norms that are not positive, or an unknown activation or rule.
+        PrecisionError: for PC where strong weights keep its equations from settling.
 
     Source:
         docs/random-networks-derived.md.

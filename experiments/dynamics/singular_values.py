@@ -23,7 +23,7 @@ from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
 
-from ..generative.kept import kept
+from ..kept import kept
 from ..parts import Track
 from ..sample_efficiency.curves import best_rate
 from .starts import edges, paired, quartiles, task

@@ -25,10 +25,10 @@ from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import PAGE, entitle, show_pictures, styled
 from dlntheory.report.words import data_title, mean_over
 
+from ..kept import data_in, kept, trained
 from ..parts import Track
 from ..results import deviation
 from . import vae
-from .kept import data_in, kept, trained
 from .memory import linear_memory
 from .quality import frechet_distance, inception_score, precision_and_recall
 
@@ -44,7 +44,7 @@ JUDGE = {"algorithm": "BP-CE", "activation": "relu", "hidden": (128, 64), "norma
          "learning_rate": 1e-3}  # fmt: skip
 LEARNING = {"activation": "relu", "variance": 0.1, "step_size": 0.1, "momentum": 0.0,
             "learning_rate": {"MCPC": 3e-3, "VAE": 1e-3}}  # fmt: skip
-"""Of step size and momentum, the heavy-ball step 0.01 and momentum 0.9 of the authors' code for iris."""
+"""Step size and momentum are those of the authors' code for iris: a heavy-ball step of 0.01, momentum 0.9."""
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"hidden": [32] * 3, "latent": 8, "updates": 200, "batch": 50, "steps": 20, "seeds": 1,
               "train_samples": 1000, "test_samples": 200, "samples": 200, "judge_epochs": 15},

@@ -23,9 +23,9 @@ from dlntheory.report.style import PAGE, entitle, head, legend_below, show_pictu
 from dlntheory.report.training_pictures import ramp
 from dlntheory.report.words import data_title, mean_over
 
+from ..kept import data_in, kept, trained
 from ..parts import Track
 from ..results import deviation
-from .kept import data_in, kept, trained
 
 SETTINGS = ("cpu", "paper")
 DTYPE = "float32"

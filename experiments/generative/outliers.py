@@ -25,9 +25,9 @@ from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import data_title, hidden_layers, mean_over
 
+from ..kept import data_in, kept, trained
 from ..parts import Track
 from ..results import deviation
-from .kept import data_in, kept, trained
 from .strangers import strangers
 
 SETTINGS = ("cpu", "paper")

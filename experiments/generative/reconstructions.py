@@ -21,10 +21,10 @@ from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import COLUMN, entitle, show_pictures, styled
 from dlntheory.report.words import data_title
 
+from ..kept import data_in, kept, trained
 from ..papers.cells import make_cells
 from ..papers.rows import registry
 from ..parts import Track
-from .kept import data_in, kept, trained
 
 SETTINGS = ("cpu", "paper")
 DTYPE = "float32"

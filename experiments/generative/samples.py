@@ -22,9 +22,9 @@ from dlntheory import pcn
 from dlntheory.report.style import entitle, head, new_figure, styled
 from dlntheory.report.words import count, hidden_layers
 
+from ..kept import kept
 from ..parts import Track
 from ..results import deviation
-from .kept import kept
 
 SETTINGS = ("cpu", "paper")
 DTYPE = "float32"

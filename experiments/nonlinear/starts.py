@@ -29,7 +29,7 @@ from dlntheory.report.words import data_title, hidden_layers
 
 from ..benchmarking_pcns.inference_energy import FORMAT, found
 from ..dynamics.starts import LIFT, RULES, draw_curves, paired, weights
-from ..generative.kept import kept
+from ..kept import kept
 from ..parts import Track
 from ..results import deviation
 from .comparison import ACTIVATIONS, activated

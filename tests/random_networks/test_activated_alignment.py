@@ -6,7 +6,8 @@ Oracles: linear networks of half the width, for ReLU; and drawn networks, whose 
 import numpy as np
 import pytest
 
-from dlntheory import expected_alignment
+from dlntheory import PrecisionError, expected_alignment
+from dlntheory.random_networks.activated_pc import Units, first_order
 from dlntheory.random_networks.activations import expected_activated_alignment as expected
 
 ACTIVATIONS = {"tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2), "relu": (lambda x: np.maximum(x, 0), lambda x: x > 0)}
@@ -85,3 +86,12 @@ def drawn(activation, rule, n, draws):
 def test_what_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         expected(*given)
+
+
+def test_first_order_is_refused_where_its_sweeps_do_not_settle():
+    """Strong weights, and half of the units off, in each layer another half."""
+    shares, slopes = np.full(20, 1 / 20), np.random.default_rng(0).integers(0, 2, (10, 20)).astype(float)
+    slopes[[0, -1]] = 1
+    units = Units(slopes, slopes, slopes, shares)
+    with pytest.raises(PrecisionError, match="first order"):
+        first_order([64] * 10, [1000 / 64] * 9, units)
