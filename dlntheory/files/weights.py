@@ -66,7 +66,7 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
     Raises:
         FileNotFoundError: for a path where there is nothing.
         ValueError: for a file that is not what its suffix says, that holds anything but weights and biases,
-            whose weights make no network, or whose names do not tell the layers' order.
+            whose weights make no network, or whose names do not tell the layers' order, as ``W1``, ``W3``.
         TypeError: for a ``path`` that is no path, or an ``order`` that is no list of names.
         ImportError: for a PyTorch file where PyTorch is not installed.
 
@@ -224,7 +224,7 @@ def _biases_by_weight(names: Iterable[str]) -> dict[str, str]:
 
 
 def _numbered(names: Iterable[str]) -> list[str]:
-    """The names in the order of their numbers, W2 before W10; refuse names that differ in a word before a number."""
+    """The names in the order of their numbers; refuse words that differ, and a number that W1, W2, … leave out."""
     ordered = sorted(names, key=_parts)
     for first, second in pairwise(ordered):
         pairs = zip_longest(_parts(first), _parts(second))
@@ -234,6 +234,11 @@ def _numbered(names: Iterable[str]) -> list[str]:
                 f"the names {_listed(ordered)} do not tell the order of the layers, as {first} and {second} differ by "
                 "more than a number; wanted `order` (on the command line --order), all of these names from the "
                 "input's to the output's, with commas between them."
+            )
+        if CONVENTIONS[0][0].fullmatch(first.lower()) and other != one + 1:  # frameworks number other layers, too
+            raise ValueError(
+                f"{second} follows {first}; wanted every number, or `order` (on the command line --order), the names "
+                f"{_listed(ordered)} from the input's to the output's."
             )
     return ordered
 

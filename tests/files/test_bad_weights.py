@@ -227,6 +227,17 @@ def test_a_damaged_file_is_refused_or_is_a_network(folder, data, suffix):
         assert_same(loaded, net)
 
 
+def test_a_number_that_is_left_out(tmp_path):
+    """A layer may be missing. Frameworks number layers without weights, too."""
+    first, last = chain([2, 3, 3]).values()
+    path = write(tmp_path / "net.npz", {"W1": first, "W3": last})
+    with pytest.raises(ValueError, match="W3 follows W1; wanted every number, or `order`"):
+        load_weights(path)
+    assert load_weights(path, order="W1,W3").widths == (2, 3, 3)
+    modules = write(tmp_path / "modules.npz", {"0.weight": first, "2.weight": last})
+    assert load_weights(modules).widths == (2, 3, 3)
+
+
 # Arguments that will not do
 
 
