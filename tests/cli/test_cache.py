@@ -1,6 +1,6 @@
 """Programs that commands keep: where, whether they are used again, and whether a damaged one does harm.
 
-Oracle: the files in the folder, and what the command prints without them.
+Oracle: the files in the folder, and what a process prints without them.
 """
 
 import os
@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dlntheory.cli import cache
@@ -36,13 +35,25 @@ def test_the_folder(monkeypatch, platform, variables, wanted):
     assert cache.programs_folder() == (None if wanted is None else Path(wanted))
 
 
-def training(folder):
-    """A short training in a process of its own, whose environment says nothing of caches but this folder."""
+PROGRAM = """
+from dlntheory.cli.cache import keep_programs
+keep_programs()
+import jax
+print(jax.jit(lambda number: 2 * jax.numpy.sin(number))(1.0))
+"""
+COMMAND = """
+import atexit, os
+atexit.register(lambda: print(os.environ["JAX_COMPILATION_CACHE_DIR"]))
+from dlntheory.cli import main
+main()
+"""
+
+
+def started(folder, script, *arguments):
+    """A process of its own, whose environment says nothing of caches but this folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "DLNTHEORY_"))}
-    options = ("--inputs", "x.npy", "--targets", "x.npy", "--widths", "2,2", "--steps", "2", "--json")
     return subprocess.Popen(
-        [sys.executable, "-c", "from dlntheory.cli import main; main()", "train-linear", *options],
-        cwd=folder,
+        [sys.executable, "-c", script, *arguments],
         env=kept | {"JAX_PLATFORMS": "cpu", "DLNTHEORY_CACHE": str(folder), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -51,13 +62,17 @@ def training(folder):
 
 
 def test_processes_share_programs_and_a_damaged_one_does_no_harm(tmp_path):
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4, 2)))
-    together = [process.communicate() for process in [training(tmp_path), training(tmp_path)]]
+    together = [process.communicate() for process in [started(tmp_path, PROGRAM), started(tmp_path, PROGRAM)]]
     programs = sorted((tmp_path / "programs").glob("*-cache"))
     assert programs
     for path in programs:
         path.write_bytes(path.read_bytes()[:20])
-    after = training(tmp_path).communicate()
+    after = started(tmp_path, PROGRAM).communicate()
     assert after[0] == together[0][0] == together[1][0] != ""
     assert "persistent" not in after[1]
     assert sorted((tmp_path / "programs").glob("*-cache")) == programs  # the same keys: nothing new was compiled
+
+
+def test_commands_keep_programs(tmp_path):
+    printed = started(tmp_path, COMMAND, "--version").communicate()[0]
+    assert printed.splitlines()[-1] == str(tmp_path / "programs")

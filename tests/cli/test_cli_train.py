@@ -246,31 +246,35 @@ def test_a_study_stands_in_its_folder_whatever_that_is_called(name, tmp_path, mo
 
 
 BEGIN = """
-import sys, threading
+import multiprocessing, sys
 from pathlib import Path
 import optuna
 from dlntheory.pcn.runs.search import open_storage
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(10):
-    storage = open_storage(optuna, Path(sys.argv[1]) / f"{number}.db")
-    optuna.create_study(storage=storage, study_name="one", load_if_exists=True).set_user_attr("a", 1)
+
+def begin():
+    for number in range(4):
+        together.wait(60)
+        storage = open_storage(optuna, Path(sys.argv[1]) / f"{number}.db")
+        optuna.create_study(storage=storage, study_name="one", load_if_exists=True).set_user_attr("a", 1)
+
+fork = multiprocessing.get_context("fork")  # they import once
+together = fork.Barrier(3)
+processes = [fork.Process(target=begin) for _ in range(3)]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join()
+raise SystemExit(any(process.exitcode for process in processes))
 """
 
 
 def test_processes_that_begin_a_study_together_all_do(tmp_path):
-    """Ten times, three processes let go at the same moment."""
+    """Four times, three processes let go at the same moment."""
     pytest.importorskip("optuna", reason="Optuna is not installed")
     command = [sys.executable, "-c", BEGIN, str(tmp_path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
-    for process in processes:
-        process.stdout.readline()
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    errors = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], errors
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.db"))) == 4
 
 
 def test_ctrl_c_in_train_keeps_what_was_done(tmp_path, monkeypatch):

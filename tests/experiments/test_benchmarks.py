@@ -10,11 +10,9 @@ from experiments.benchmarks.__main__ import BENCHMARKS, main
 from experiments.benchmarks.reference import reference
 from experiments.benchmarks.timing import interleaved, summary
 
-DEFAULT = ("first_answer", "speed")
-
 
 @pytest.fixture(
-    params=[name if name in DEFAULT else pytest.param(name, marks=pytest.mark.daily) for name in BENCHMARKS]
+    params=[name if name == "first_answer" else pytest.param(name, marks=pytest.mark.daily) for name in BENCHMARKS]
 )
 def results(request, tmp_path):
     main([request.param, "--quick", "--out", str(tmp_path)])

@@ -108,6 +108,7 @@ def test_a_vae_learns_the_law_of_its_data():
     assert drawn[0, 2] < -0.9
 
 
+@pytest.mark.daily
 def test_generation_and_a_killed_training_goes_on(tmp_path, monkeypatch):
     small = {"hidden": [6], "latent": 2, "updates": 10, "batch": 8, "steps": 3, "seeds": 1, "train_samples": 120,
              "test_samples": 20, "samples": 12, "judge_epochs": 1}  # fmt: skip

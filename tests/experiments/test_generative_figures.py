@@ -214,6 +214,7 @@ def test_strangers_have_the_shape_of_their_hosts(tmp_path):
         assert "fashion-mnist" not in strangers.strangers(own, 255.0, folder)
 
 
+@pytest.mark.daily
 def test_out_of_distribution(tmp_path, monkeypatch):
     small = {"hidden": [8] * 3, "train_samples": 200, "epochs": 1, "test_samples": 40, "seeds": 1}
     monkeypatch.setitem(outliers.SIZES, "quick", small)
@@ -229,6 +230,7 @@ def test_out_of_distribution(tmp_path, monkeypatch):
 # -- Reconstructions --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily
 def test_reconstructions(tmp_path):
     found = study("002-figure-3", tmp_path)
     names = [*reconstructions.NETWORKS, reconstructions.COMPONENTS]

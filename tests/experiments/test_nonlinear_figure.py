@@ -155,6 +155,14 @@ def test_the_points_along_training():
     assert arrays["residual"][1, 0] < arrays["residual"][0, 0]
 
 
+def test_backpropagation_follows_the_theory_of_convolutions():
+    """The linear theory of one sample is exact of it."""
+    study = Property("convolutions")
+    arrays = study.run(study.configure(True, "relu", 3) | {"seeds": [3]})
+    np.testing.assert_allclose(arrays["measured"][0], arrays["predicted"][0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.daily
 def test_the_command_draws_it(tmp_path):
     figure = load_figure("nonlinear-alignment")
     options = ["--quick", "--setting", figure.SETTINGS[-1], "--out", str(tmp_path)]

@@ -109,9 +109,16 @@ def test_pairs_that_all_differ_one_way(difference):
     assert starts.paired(one, one) == 1
 
 
-@pytest.mark.parametrize("rule", ["bp", "pc"])
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_perceptrons_train_together_as_alone(rule, activation):
+@pytest.mark.parametrize(
+    ("activation", "rule"),
+    [
+        ("tanh", "bp"),
+        ("relu", "pc"),
+        pytest.param("tanh", "pc", marks=pytest.mark.daily),
+        pytest.param("relu", "bp", marks=pytest.mark.daily),
+    ],
+)
+def test_perceptrons_train_together_as_alone(activation, rule):
     """The public updates and alignments, one network and one step at a time, in double precision."""
     config = {"hidden": [8, 8], "lift": 2.0, "growth": 9.0}
     nets = [perceptrons.network(config, "norm_preserving", activation, 5, seed) for seed in (0, 1)]

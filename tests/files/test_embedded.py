@@ -28,6 +28,7 @@ def remade(tmp_path_factory):
     return folder
 
 
+@pytest.mark.daily
 def test_the_script_makes_the_digits(remade):
     with np.load(DIGITS_SAMPLES) as shipped, np.load(remade / DIGITS_SAMPLES.name) as again:
         assert set(shipped) == set(again) == {"inputs", "targets"}
@@ -35,6 +36,7 @@ def test_the_script_makes_the_digits(remade):
             np.testing.assert_array_equal(shipped[name], again[name], strict=True)
 
 
+@pytest.mark.daily
 def test_the_script_makes_the_network(remade):
     """Trained in float64 and rounded to float32, so that platforms differ in the last digit at most."""
     shipped, again = load_weights(DIGITS_NETWORK), load_weights(remade / DIGITS_NETWORK.name)

@@ -25,6 +25,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTES = [*sorted(ROOT.glob("*.md")), *PAGES[1:]]
 
+DAILY = {
+    "docs/devices.md": "tests/equilibria/test_sharding.py runs it on eight devices",
+    "docs/nonlinear.md": "its functions are asked in docs/your-model.md and docs/train-own-model.md, too",
+    "docs/studies.md": "tests/experiments/test_studies.py runs such studies at toy size",
+    "docs/train.md": "tests/cli/test_cli_train.py and docs/own-data.md run such trainings",
+}
+"""Pages whose examples run once a day, since they take long, and why nothing is lost."""
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHELLS = {"sh", "bash", "shell", "console"}
 
@@ -62,7 +69,10 @@ EXAMPLES = Sybil(
 )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=name(page), marks=[pytest.mark.daily] if name(page) in DAILY else []) for page in PAGES],
+)
 def test_examples_of_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert jax.config.jax_enable_x64

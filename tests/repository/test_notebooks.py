@@ -18,7 +18,13 @@ def draw_and_close() -> None:
     plt.close("all")
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.daily] if path.stem == "training" else [])
+        for path in NOTEBOOKS
+    ],
+)
 def test_notebook_runs_and_prints_what_it_stores(path, capsys):
     names: dict = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
