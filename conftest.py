@@ -47,6 +47,10 @@ settings.register_profile("mutants", settings.get_profile("ci"), phases=(Phase.e
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 MAPPINGS = Path("/proc/self/maps")
+DRAWING = {"cli", "experiments", "repository"}
+"""Folders of tests that draw."""
+FINE_PICTURES = {"test_print"}
+BOTH_FORMATS = {"test_autoencoder", "test_figure_panels", "test_figures"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,6 +86,21 @@ def scratch_directory_of_docstrings(request: pytest.FixtureRequest) -> None:
     """The examples of a docstring may write files: they run in a directory of their own."""
     if isinstance(request.node, pytest.DoctestItem):
         request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def coarse_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pictures have few dots, and figures no PDF, but where the files themselves are tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name in DRAWING:
+            from dlntheory.report import pictures
+            from experiments import results
+
+            if request.path.stem not in FINE_PICTURES:
+                patch.setattr(pictures, "DPI", 100)
+            if request.path.stem not in BOTH_FORMATS:
+                patch.setattr(results, "FORMATS", (".png",))
+        yield
 
 
 def pytest_collection_finish() -> None:

@@ -158,7 +158,10 @@ def test_bad_input_ends_with_2(files, arguments, message):
     assert re.search(message, done.stderr)
 
 
-@pytest.mark.parametrize(("steps", "every", "batch"), [(7, 3, None), (50, 1, 2), (45, 2, 3), (3, 10, None)])
+@pytest.mark.parametrize(
+    ("steps", "every", "batch"),
+    [(7, 3, None), (50, 1, 2), (3, 10, None), pytest.param(45, 2, 3, marks=pytest.mark.daily)],
+)
 def test_parts_are_the_whole(steps, every, batch):
     """Training in parts has the draws and the numbers of training at once."""
     draw = np.random.default_rng(0)
