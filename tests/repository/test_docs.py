@@ -27,7 +27,8 @@ NOTES = [*sorted(ROOT.glob("*.md")), *PAGES[1:]]
 
 DAILY = {
     "docs/devices.md": "tests/equilibria/test_sharding.py runs it on eight devices",
-    "docs/nonlinear.md": "its functions are asked in docs/your-model.md and docs/train-own-model.md, too",
+    "docs/nonlinear.md": "docs/your-model.md and docs/train-own-model.md call its functions, too",
+    "docs/pcn.md": "docs/from-jpc-and-pcx.md, docs/own-data.md and docs/train-own-model.md train such networks, too",
     "docs/studies.md": "tests/experiments/test_studies.py runs such studies at toy size",
     "docs/train.md": "tests/cli/test_cli_train.py and docs/own-data.md run such trainings",
 }
