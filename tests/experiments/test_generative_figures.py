@@ -157,7 +157,6 @@ def test_the_gaussian_likelihood_is_scipys():
     assert samples.gaussian_likelihood(data) == pytest.approx(law.logpdf(data).mean(), rel=1e-6)
 
 
-@pytest.mark.daily
 def test_samples_of_the_linear_network_have_its_law(tmp_path, monkeypatch):
     small = {"width": 4, "updates": 4, "steps": 10, "seeds": 2, "chain": 20, "samples": 400}
     monkeypatch.setitem(samples.SIZES, "quick", small)
@@ -215,7 +214,6 @@ def test_strangers_have_the_shape_of_their_hosts(tmp_path):
         assert "fashion-mnist" not in strangers.strangers(own, 255.0, folder)
 
 
-@pytest.mark.daily
 def test_out_of_distribution(tmp_path, monkeypatch):
     small = {"hidden": [8] * 3, "train_samples": 200, "epochs": 1, "test_samples": 40, "seeds": 1}
     monkeypatch.setitem(outliers.SIZES, "quick", small)
