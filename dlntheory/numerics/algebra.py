@@ -5,6 +5,7 @@ file. So the lines that run on arrays are the lines that a proof runs on SymPy m
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -98,16 +99,32 @@ def solve(matrix: Matrix, right: Matrix) -> Matrix:
 
 def solver(matrix: Matrix) -> Callable[[Matrix], Matrix]:
     """The function that divides columns by a symmetric positive definite matrix, factorised once."""
+    return partial(divide, factorise(matrix))
+
+
+def factorise(matrix: Matrix) -> Any:
+    """What `divide` takes for a symmetric positive definite matrix; in JAX an array, which programs can hand on."""
     if is_symbolic(matrix):
-        return lambda right: matrix.LUsolve(right) if hasattr(matrix, "tolist") else matrix.inverse() @ right
+        return matrix
     if is_jax(matrix):
-        inverse = inverse_cholesky(matrix)
-        return lambda right: inverse.T @ (inverse @ right)
+        return inverse_cholesky(matrix)
     from scipy.linalg.lapack import get_lapack_funcs
 
-    factorise, substitute = get_lapack_funcs(("potrf", "potrs"), (matrix,))
-    factor, failed = factorise(matrix, lower=1, clean=0)
-    return lambda right: np.full_like(right, np.nan) if failed else substitute(factor, right, lower=1)[0]
+    factor, failed = get_lapack_funcs("potrf", (matrix,))(matrix, lower=1, clean=0)
+    return None if failed else factor
+
+
+def divide(factor: Any, right: Matrix) -> Matrix:
+    """Columns divided by the matrix that `factorise` was given."""
+    if is_symbolic(right):
+        return factor.LUsolve(right) if hasattr(factor, "tolist") else factor.inverse() @ right
+    if is_jax(right):
+        return factor.T @ (factor @ right)
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    if factor is None:
+        return np.full_like(right, np.nan)
+    return get_lapack_funcs("potrs", (factor,))(factor, right, lower=1)[0]
 
 
 def inverse_cholesky(matrix: Array) -> Array:
