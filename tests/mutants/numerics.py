@@ -25,6 +25,11 @@ MUTANTS = (
         of_file("test_kinds", "test_positive_definite_systems_are_solved", ["7-jax"]),
     ),
     Mutant(
+        "numerics/algebra.py", "NumPy: a square matrix is inverted whatever its rank",
+        "return inverse if 2 * rcond * condition < 1 else None", "return inverse",
+        of_file("test_pseudoinverse", "test_a_square_matrix_loses_the_singular_values_below_the_threshold_alone", ["None-0.1-numpy"]),
+    ),
+    Mutant(
         "numerics/pseudoinverse.py", "the derivative of a pseudoinverse without its null space",
         "return inverse, inverse @ rows + columns @ inverse - inside", "return inverse, -inside",
         of_file("test_pseudoinverse", "test_the_derivative_is_that_of_the_product", ["zero"]),
