@@ -13,10 +13,10 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 from typing import Any, Literal
 
 from .equilibria.covariance import forward_covariance
-from .equilibria.equilibrium import Settled, settle
 from .equilibria.nudging import SoftOutput
 from .equilibria.problem import Problem
 from .equilibria.routes import Solution, solve_by_covariance
+from .equilibria.settling import Settled, settle
 from .learning.rescaling import RESCALINGS, Rescaling
 from .learning.rules import RULES
 from .learning.updates import Learning, Options, changes_of, factors_of, signals_of

@@ -3,27 +3,25 @@ r"""The equilibrium of predictive-coding inference, in closed form: the interfac
 The mathematics is in `dlntheory.equilibria.routes` (the linear system and the routes through it).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork
-from ..networks.passes import feedforward, total
-from ..networks.samples import as_columns, as_rows, shaped
-from ..numerics.algebra import Array, Matrix, add_bias, bias_columns, column_products
+from ..networks.samples import shaped
+from ..numerics.algebra import Array
 from ..numerics.checks import one_of
 from ..numerics.conjugate_gradients import sketch_size
-from ..numerics.kinds import choose, compiled, is_concrete, namespace, told
+from ..numerics.kinds import choose, compiled, is_concrete, known, namespace, told
 from ..numerics.record import Record
 from .covariance import multiplications
-from .nudging import SoftOutput, soften
 from .problem import PrecisionError, Problem, as_problem
-from .routes import ROUTES, Solution, is_safe, scale_all
-from .solve import solve_system
+from .routes import ROUTES, is_safe
+from .settling import Settled, is_settled, settle_by
 
 Solver = Literal["auto", "covariance", "hessian", "square_root", "cg"]
 SOLVERS: tuple[str, ...] = get_args(Solver)
@@ -139,47 +137,59 @@ def equilibrium(
     return _at_the_door(settled, net.shapes, problem.x.ndim == 1)
 
 
-@compiled
-def _at_the_door(settled: "Settled", shapes: Sequence[Shape], single: bool) -> Equilibrium:
-    """Columns as the caller's rows or images."""
-
-    def rows(columns: Sequence[Matrix], shapes: Sequence[Shape]) -> tuple[Array, ...]:
-        return tuple(shaped(as_rows(each, single), shape) for each, shape in zip(columns, shapes, strict=True))
-
-    def per_sample(values: Array) -> Array:
-        return values[0] if single else values
-
-    multiplier, residual = rows((settled.multiplier, settled.residual), (shapes[-1], shapes[-1]))
+def _at_the_door(settled: Settled, shapes: Sequence[Shape], single: bool) -> Equilibrium:
+    """Rows as the caller's samples; only images and a single sample take a program."""
+    if single or any(len(shape) > 1 for shape in shapes):
+        settled = _shaped(settled, shapes, single)
     return Equilibrium(
-        activities=rows(settled.activities, shapes),
-        errors=rows(settled.errors, shapes[1:]),
-        multiplier=multiplier,
-        residual=residual,
-        energy=per_sample(settled.energy),
-        weighted_errors=rows(settled.weighted_errors, shapes[1:]),
-        accuracy=per_sample(settled.accuracy),
+        activities=settled.activity_rows,
+        errors=settled.weighted_rows if settled.error_rows is None else settled.error_rows,
+        multiplier=settled.weighted_rows[-1],
+        residual=settled.residual_rows,
+        energy=settled.energy,
+        weighted_errors=settled.weighted_rows,
+        accuracy=settled.accuracy,
         route=settled.route,
         iterations=settled.steps,
     )
 
 
-def settle_problem(problem: Problem, solver: str) -> "Settled":
-    """The equilibrium of a checked problem, as columns; inaccurate results are refused."""
+@compiled
+def _shaped(settled: Settled, shapes: Sequence[Shape], single: bool) -> Settled:
+    """Rows as images, or as one sample without a batch."""
+
+    def samples(rows: Sequence[Array], shapes: Sequence[Shape]) -> tuple[Array, ...]:
+        return tuple(shaped(first(each), shape) for each, shape in zip(rows, shapes, strict=True))
+
+    def first(rows: Array) -> Array:
+        return rows[0] if single else rows
+
+    return settled._replace(
+        activity_rows=samples(settled.activity_rows, shapes),
+        error_rows=None if settled.error_rows is None else samples(settled.error_rows, shapes[1:]),
+        weighted_rows=samples(settled.weighted_rows, shapes[1:]),
+        residual_rows=samples([settled.residual_rows], shapes[-1:])[0],
+        energy=first(settled.energy),
+        accuracy=first(settled.accuracy),
+    )
+
+
+def settle_problem(problem: Problem, solver: str) -> Settled:
+    """The equilibrium of a checked problem; inaccurate results are refused."""
     return _refuse_inaccurate(_settle(problem, solver))
 
 
-def _settle(problem: Problem, solver: str) -> "Settled":
+def _settle(problem: Problem, solver: str) -> Settled:
     if solver != "auto":
         return settle_by(problem, solver)
     found = settle_by(problem, cheapest_route(problem.layers, problem.samples))
-    if not fits_explicitly(problem.layers):
+    safe = is_settled(found)
+    if (is_concrete(safe) and safe) or not fits_explicitly(problem.layers):
         return found
-    depth = len(problem.layers)
-    safe = is_safe(found.accuracy, depth).all()
     if not is_concrete(safe):
         return choose(safe, lambda: found, lambda: settle_by(problem, "square_root"))
     for route in ("hessian", "square_root"):  # the second costs three times the first
-        if not is_safe(found.accuracy, depth).all():
+        if not is_settled(found):
             found = settle_by(problem, route)
     return found
 
@@ -204,76 +214,19 @@ def fits_explicitly(layers: tuple[Layer, ...]) -> bool:
     return all((layer.in_size + layer.out_size) ** 2 <= LARGEST for layer in layers)
 
 
-class Settled(NamedTuple):
-    """The equilibrium of every sample, as columns, and the feedforward pass that it starts from."""
-
-    activities: tuple[Matrix, ...]
-    errors: tuple[Matrix, ...]
-    weighted_errors: tuple[Matrix, ...]
-    predicted: Sequence[Matrix]
-    residual: Matrix
-    energy: Any
-    accuracy: Any
-    steps: Any
-    route: Any = None
-
-    @property
-    def multiplier(self) -> Matrix:
-        """``λ``, the output's precision-weighted error."""
-        return self.weighted_errors[-1]
-
-
-def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
-    """The equilibrium of a problem, by a way to solve its linear system; runs on SymPy matrices too."""
-    layers, covariances, nudge = problem.layers, problem.covariances, problem.nudge
-    x, y = as_columns(problem.x), as_columns(problem.y)
-    predicted = feedforward(layers, x)
-    residual = y - predicted[-1]
-    target, softened = y, covariances
-    if isinstance(nudge, SoftOutput):
-        softened = (*covariances[:-1], soften(covariances[-1], nudge.beta))
-    elif nudge is not None:
-        target = predicted[-1] + nudge * residual
-    solution = solve(layers, softened, _offsets(layers, predicted[1], target))
-    weighted = solution.weighted_errors
-    errors = scale_all(covariances, weighted)
-    energy = total(*map(column_products, weighted, errors)) / 2
-    output = target
-    if isinstance(nudge, SoftOutput):
-        output = y - weighted[-1] / nudge.beta
-        energy = energy + nudge.beta * column_products(y - output, y - output) / 2
-    activities = (x, *solution.hidden, output)
-    return Settled(activities, tuple(errors), weighted, predicted, residual, energy, solution.accuracy, solution.steps)
-
-
-@compiled
-def settle_by(problem: Problem, route: str) -> Settled:
-    """The equilibrium of a checked problem by one route, however inaccurate."""
-    settled = settle(problem, partial(solve_system, route))
-    xp = namespace(settled.residual)
-    return settled._replace(route=xp.asarray(list(ROUTES).index(route)), steps=xp.asarray(settled.steps).astype(int))
-
-
-def _offsets(layers: tuple[Layer, ...], first: Matrix, target: Matrix) -> tuple[Any, ...]:
-    """``c_1 = T_1 x + b_1``, ``c_l = b_l`` (``None`` for no bias), ``c_L = b_L − y``."""
-    if len(layers) == 1:
-        return (first - target,)
-    hidden = [None if layer.shift is None else bias_columns(layer.shift, target) for layer in layers[1:-1]]
-    return (first, *hidden, add_bias(-target, layers[-1].shift))
-
-
 def _refuse_inaccurate(settled: Settled) -> Settled:
     """Raise if a sample's estimated error is too large, or make it NaN where only a traced program can tell."""
-    accurate = (settled.accuracy <= REFUSED) & namespace(settled.energy).isfinite(settled.energy)
+    accuracy, energy = known((settled.accuracy, settled.energy))
+    accurate = (accuracy <= REFUSED) & namespace(energy).isfinite(energy)
     if is_concrete(accurate):
         if not np.asarray(accurate).all():
             raise PrecisionError(_refusal(settled))
         return settled
     poison = partial(_nan_unless, accurate)
     return settled._replace(
-        activities=tuple(map(poison, settled.activities)),
-        errors=tuple(map(poison, settled.errors)),
-        weighted_errors=tuple(map(poison, settled.weighted_errors)),
+        activity_rows=tuple(map(poison, settled.activity_rows)),
+        error_rows=None if settled.error_rows is None else tuple(map(poison, settled.error_rows)),
+        weighted_rows=tuple(map(poison, settled.weighted_rows)),
         energy=poison(settled.energy),
     )
 
@@ -293,6 +246,6 @@ def _refusal(settled: Settled) -> str:
 
 
 def _nan_unless(accurate: Array, values: Array) -> Array:
-    """The values where a sample, a column, is accurate; NaN elsewhere."""
+    """The values where a sample, a row, is accurate; NaN elsewhere."""
     xp = namespace(values)
-    return xp.where(xp.broadcast_to(accurate, values.shape), values, xp.full_like(values, xp.nan))
+    return xp.where(accurate[:, None] if values.ndim == 2 else accurate, values, xp.full_like(values, xp.nan))

@@ -14,11 +14,12 @@ from ..numerics.algebra import Array, Matrix
 from ..numerics.kinds import choose, compiled, namespace
 from ..numerics.record import Record
 from .covariance import Covariances, scale
-from .equilibrium import Settled, settle_problem
+from .equilibrium import settle_problem
 from .hessian import Factor, cholesky_factor, inverse_diagonal, orthogonal_factor
 from .observation import as_observation, by_pattern, masked
 from .problem import Problem
 from .routes import hessian_route, is_safe
+from .settling import Settled
 
 
 class Posterior(Record):

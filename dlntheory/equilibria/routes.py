@@ -21,7 +21,7 @@ import numpy as np
 
 from ..networks.layer import Layer
 from ..networks.passes import Columns, backward_sweep, downstream_maps, forward_sweep, total
-from ..numerics.algebra import Array, Matrix, column_norms, epsilon, solver
+from ..numerics.algebra import Array, Matrix, column_norms, divide, epsilon, factorise
 from ..numerics.conjugate_gradients import conjugate_gradients, nystrom
 from ..numerics.kinds import choose, namespace
 from . import hessian
@@ -29,12 +29,16 @@ from .covariance import Covariances, backward_covariance, backward_is_cheaper, f
 
 
 class Solution(NamedTuple):
-    """The solution, an estimate of the relative error of each sample's activities, and the number of steps taken."""
+    """The solution, an estimate of the relative error of each sample's activities, and the number of steps taken.
+
+    Where it may be corrected, ``rest`` is the factor of ``S`` and what the clamp was missed by.
+    """
 
     weighted_errors: tuple[Matrix, ...]
     hidden: tuple[Matrix, ...]
     accuracy: Any
     steps: Any = 0.0
+    rest: Any = None
 
 
 def scale_all(covariances: Covariances, columns: Columns) -> list[Matrix]:
@@ -52,28 +56,32 @@ def solve_by_covariance(
     Returns:
         ``e_1 … e_L`` and ``z_1 … z_L``. Where rounding leaves ``z_L ≠ 0`` it measures the error.
     """
-    through = ThroughCovariance(layers, covariances)
-    return through.sweep(through.divide(-_drift(layers, covariances, offsets, forces)), offsets, forces)
+    return _through_covariance(layers, covariances, offsets, forces)[:2]
 
 
-class ThroughCovariance:
-    """``S`` factorised, in the cheaper order, with the downstream maps where that order has made them."""
+def _through_covariance(
+    layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None
+) -> tuple[list[Matrix], list[Matrix], Any]:
+    """``e_1 … e_L``, ``z_1 … z_L``, and ``S`` factorised; it is computed in the cheaper order."""
+    maps = downstream_maps(layers) if backward_is_cheaper(layers) else None
+    if maps is None:
+        factor = factorise(forward_covariance(layers, covariances))
+    else:
+        factor = factorise(backward_covariance(maps, covariances))
+    multiplier = divide(factor, -_drift(layers, covariances, offsets, forces))
+    return *_sweeps(layers, covariances, multiplier, offsets, forces, maps), factor
 
-    def __init__(self, layers: Sequence[Layer], covariances: Covariances):
-        self.layers, self.covariances = layers, covariances
-        self.maps = downstream_maps(layers) if backward_is_cheaper(layers) else None
-        if self.maps is None:
-            self.divide = solver(forward_covariance(layers, covariances))
-        else:
-            self.divide = solver(backward_covariance(self.maps, covariances))
 
-    def sweep(self, multiplier: Matrix, offsets: Columns, forces: Columns | None) -> tuple[list[Matrix], list[Matrix]]:
-        """The errors down from the multiplier, and the activities up from the errors."""
-        if self.maps is None or forces is not None:
-            errors = backward_sweep(self.layers, multiplier, forces)
-        else:
-            errors = [downstream @ multiplier for downstream in self.maps[:-1]] + [multiplier]
-        return errors, forward_sweep(self.layers, offsets, scale_all(self.covariances, errors))
+def _sweeps(
+    layers: Sequence[Layer], covariances: Covariances, multiplier: Matrix, offsets: Columns, forces: Columns | None,
+    maps: Columns | None = None,
+) -> tuple[list[Matrix], list[Matrix]]:  # fmt: skip
+    """The errors down from the multiplier, by the downstream maps where they are known; the activities up from them."""
+    if maps is None or forces is not None:
+        errors = backward_sweep(layers, multiplier, forces)
+    else:
+        errors = [downstream @ multiplier for downstream in maps[:-1]] + [multiplier]
+    return errors, forward_sweep(layers, offsets, scale_all(covariances, errors))
 
 
 def _drift(layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None) -> Matrix:
@@ -88,23 +96,36 @@ def covariance_route(
     layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
 ) -> Solution:
     """Solve through ``S``; the clamp measures the error, and one step corrects an error beyond rounding."""
-    through = ThroughCovariance(layers, covariances)
+    first = uncorrected(layers, covariances, offsets, forces)
+    fine = is_safe(first.accuracy, len(layers)).all()
+    correct = partial(corrected, first, layers, covariances, offsets, forces)
+    return choose(fine, lambda: first._replace(rest=None), correct)
 
-    def at(multiplier: Matrix) -> tuple[Solution, Matrix]:
-        errors, activities = through.sweep(multiplier, offsets, forces)
-        return Solution(tuple(errors), tuple(activities[:-1]), _missed(activities, offsets, forces)), activities[-1]
 
-    first, missed = at(through.divide(-_drift(layers, covariances, offsets, forces)))
+def uncorrected(
+    layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
+) -> Solution:
+    """Solve through ``S``, and keep what `corrected` needs."""
+    errors, activities, factor = _through_covariance(layers, covariances, offsets, forces)
+    accuracy = _missed(activities, offsets, forces)
+    return Solution(tuple(errors), tuple(activities[:-1]), accuracy, rest=(factor, activities[-1]))
 
-    def corrected() -> Solution:
-        second, _ = at(first.weighted_errors[-1] - through.divide(missed))
-        better = second.accuracy < first.accuracy
-        pick = partial(namespace(better).where, better)
-        errors = tuple(map(pick, second.weighted_errors, first.weighted_errors))
-        hidden = tuple(map(pick, second.hidden, first.hidden))
-        return Solution(errors, hidden, pick(second.accuracy, first.accuracy))
 
-    return choose(is_safe(first.accuracy, len(layers)).all(), lambda: first, corrected)
+def corrected(
+    first: Solution, layers: Sequence[Layer], covariances: Covariances, offsets: Columns, forces: Columns | None = None
+) -> Solution:
+    """Correct the multiplier by what the clamp was missed by; each sample keeps the better solution."""
+    factor, missed = first.rest
+    multiplier = first.weighted_errors[-1] - divide(factor, missed)
+    errors, activities = _sweeps(layers, covariances, multiplier, offsets, forces)
+    accuracy = _missed(activities, offsets, forces)
+    better = accuracy < first.accuracy
+    pick = partial(namespace(better).where, better)
+    return Solution(
+        tuple(map(pick, errors, first.weighted_errors)),
+        tuple(map(pick, activities[:-1], first.hidden)),
+        pick(accuracy, first.accuracy),
+    )
 
 
 def _missed(activities: Columns, offsets: Columns, forces: Columns | None) -> Array:

@@ -19,7 +19,7 @@ from ..equilibria.equilibrium import LARGEST, cheapest_route
 from ..equilibria.nudging import SoftOutput, soften
 from ..equilibria.problem import Problem
 from ..equilibria.routes import ROUTES
-from ..equilibria.solve import solve_system
+from ..equilibria.settling import solve_system
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change, forward_sweep
 from ..networks.samples import as_columns, as_rows, shaped

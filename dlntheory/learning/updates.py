@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.covariance import Covariances
-from ..equilibria.equilibrium import SOLVERS, Settled, Solver, settle_problem
+from ..equilibria.equilibrium import SOLVERS, Solver, settle_problem
 from ..equilibria.nudging import SoftOutput
 from ..equilibria.problem import PrecisionError, Problem, as_problem
+from ..equilibria.settling import Settled
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns

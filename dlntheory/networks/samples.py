@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxtyping import Float
-
 from ..numerics.algebra import Array, Matrix
 from ..numerics.checks import as_counts
 from ..numerics.kinds import is_symbolic
@@ -16,8 +14,10 @@ def as_columns(rows: Matrix) -> Matrix:
     return rows if is_symbolic(rows) else rows.reshape(-1, rows.shape[-1]).T
 
 
-def as_rows(columns: Float[Array, "n _"], single: bool) -> Float[Array, "*B n"]:
-    """``(n, B)`` to ``(B, n)``, or to ``(n,)`` for a single sample."""
+def as_rows(columns: Matrix, single: bool) -> Matrix:
+    """``(n, B)`` to ``(B, n)``, or to ``(n,)`` for a single sample; a SymPy matrix stays as it is."""
+    if is_symbolic(columns):
+        return columns
     return columns[:, 0] if single else columns.T
 
 

@@ -99,6 +99,11 @@ def is_concrete(*trees: Any) -> bool:
     return jax is None or not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves(*trees))
 
 
+def known(tree: Any) -> Any:
+    """Concrete arrays as NumPy's, to decide by: of small ones JAX computes each operation as a program of its own."""
+    return map_leaves(np.asarray, tree) if is_concrete(tree) else tree
+
+
 def to_jax(tree: Any, name: str = "the network or its data") -> Any:
     """Every NumPy array as a JAX array; refused where JAX would cut its digits."""
     return map_leaves(lambda leaf: for_jax(leaf, name), tree)
@@ -129,10 +134,11 @@ def cast(tree: Any, dtype: Any) -> Any:
 
 def agree(**parts: Any) -> Any:
     """Bring the parts to the highest precision among them, and to JAX where one of them holds a JAX array."""
-    if holds_jax(*parts.values()):
+    found = leaves(*parts.values())
+    if any(map(is_jax, found)) and any(isinstance(leaf, np.ndarray | np.generic) for leaf in found):
         parts = {name: to_jax(part, name) for name, part in parts.items()}
     together = tuple(parts.values())
-    dtypes = _dtypes(together)
+    dtypes = {leaf.dtype for leaf in found if hasattr(leaf, "dtype")}
     return together if len(dtypes) == 1 else cast(together, _widest(dtypes))
 
 

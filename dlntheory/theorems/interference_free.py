@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..equilibria.equilibrium import REFUSED, SOLVERS, Solver, cheapest_route, settle
+from ..equilibria.equilibrium import REFUSED, SOLVERS, Solver, cheapest_route
 from ..equilibria.nudging import SoftOutput
 from ..equilibria.problem import Problem, as_problem, stationary
 from ..equilibria.routes import is_safe
-from ..equilibria.solve import solve_system
+from ..equilibria.settling import settle, solve_system
 from ..learning.adaptive_rates import products
 from ..learning.rules import Signals, backpropagation_signals, equilibrium_signals
 from ..networks.network import LinearNetwork

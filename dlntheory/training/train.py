@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..equilibria.equilibrium import REFUSED, settle_by
+from ..equilibria.equilibrium import REFUSED
 from ..equilibria.problem import Problem
+from ..equilibria.settling import settle_by
 from ..learning.alignment import cosine
 from ..learning.rescaling import Rescaling
 from ..learning.rules import SETTLED, Rule, log_variance_slopes

@@ -20,8 +20,9 @@ import numpy as np
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
+from dlntheory.equilibria.equilibrium import cheapest_route
 from dlntheory.equilibria.problem import as_problem
+from dlntheory.equilibria.settling import settle_by
 
 from . import timing
 from .processes import IN_64_BITS, answer, in_fresh_process
@@ -163,7 +164,7 @@ def measure_memory(name: str, quick: bool) -> dict[str, float]:
     images = NETWORKS[name](quick)
     problem = as_problem(images.network(), *images.data(), None, None)
     route = cheapest_route(problem.layers, problem.samples)
-    compiled = eqx.filter_jit(settle_by.__wrapped__).lower(problem, route).compile()
+    compiled = eqx.filter_jit(settle_by).lower(problem, route).compile()
     plan = compiled.compiled.memory_analysis()
     jax.block_until_ready(compiled(problem, route))
     gc.collect()

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import dlntheory as dln
-from dlntheory.equilibria.equilibrium import cheapest_route, settle_by
+from dlntheory.equilibria.equilibrium import cheapest_route
 from dlntheory.equilibria.problem import as_problem
+from dlntheory.equilibria.settling import settle_by
 
 from . import convolutions, timing
 from .report import number, relative_error, table, verdict

@@ -7,12 +7,17 @@ energy and updates by the orthogonal route and by "auto"; in float32, 1e-2 or a 
 
 from functools import cache
 
+import jax
 import numpy as np
 import pytest
 from cases import SOLVERS
-from closeness import epsilon, promised
+from closeness import assert_close, epsilon, promised
 
 import dlntheory as dln
+from dlntheory.equilibria import routes
+from dlntheory.equilibria.problem import as_problem
+from dlntheory.equilibria.settling import settle, settle_by
+from dlntheory.numerics.algebra import divide
 from experiments.benchmarks.accuracy import by_sample, compare
 from experiments.benchmarks.reference import reference
 
@@ -145,3 +150,22 @@ def test_an_error_far_smaller_than_its_activity_keeps_its_digits(solver):
     errors = dln.equilibrium(net, x, y, solver=solver).errors
     for found, exact in zip(errors, truth.errors, strict=True):
         assert by_sample([found], [exact]).max() <= promised(epsilon(1.0), condition)
+
+
+def test_one_correction_squares_the_error_in_every_program(monkeypatch):
+    """``S⁻¹`` is a thousandth too large here; the shape is this test's own, since its compiled programs stay."""
+    monkeypatch.setattr(routes, "divide", lambda factor, right: 1.001 * divide(factor, right))
+    net = dln.LinearNetwork.random([11, 13, 12, 11], key=0)
+    x, y = np.random.default_rng(7).normal(size=(2, 5, 11))
+    problem, in_jax = (as_problem(each, x, y, None, None) for each in (net, net.to_jax()))
+    rough = settle(problem, routes.uncorrected)
+    programs = {
+        "NumPy": settle_by(problem, "covariance"),
+        "a program of its own": settle_by(in_jax, "covariance"),
+        "a branch": jax.jit(lambda given: settle_by(given, "covariance"))(in_jax),
+        "a branch, of constants": jax.jit(lambda: settle_by(in_jax, "covariance"))(),
+    }
+    assert float(rough.accuracy.max()) > 1e-5
+    for name, settled in programs.items():
+        assert float(settled.accuracy.max()) < 1.1e-3 * float(rough.accuracy.max()), name
+        assert_close(settled.activities, programs["NumPy"].activities, 100)

@@ -20,13 +20,13 @@ MUTANTS = (
     ),
     Mutant(
         "equilibria/routes.py", "a proof: errors swept down without the transpose's layer",
-        "errors = backward_sweep(self.layers, multiplier, forces)", "errors = [multiplier for _ in self.layers]",
+        "errors = backward_sweep(layers, multiplier, forces)", "errors = [multiplier for _ in layers]",
         proof("equilibrium-stationary"),
     ),
     Mutant(
         "equilibria/routes.py", "a proof: the multiplier with the wrong sign",
-        "return through.sweep(through.divide(-_drift(layers, covariances, offsets, forces)), offsets, forces)",
-        "return through.sweep(through.divide(_drift(layers, covariances, offsets, forces)), offsets, forces)", proof("equilibrium-clamp"),
+        "divide(factor, -_drift(layers, covariances, offsets, forces))",
+        "divide(factor, _drift(layers, covariances, offsets, forces))", proof("equilibrium-clamp"),
     ),
     Mutant(
         "equilibria/nudging.py", "a proof: β in place of 1/β",
@@ -47,8 +47,13 @@ MUTANTS = (
         exactly(STATIONARY, "dense"),
     ),
     Mutant(
+        "equilibria/routes.py", "a correction that doubles the error",
+        "first.weighted_errors[-1] - divide(factor, missed)", "first.weighted_errors[-1] + divide(factor, missed)",
+        accuracy("test_one_correction_squares_the_error_in_every_program"),
+    ),
+    Mutant(
         "equilibria/routes.py", "errors shifted by a layer",
-        "for downstream in self.maps[:-1]] + [multiplier]", "for downstream in self.maps[1:]] + [multiplier]",
+        "for downstream in maps[:-1]] + [multiplier]", "for downstream in maps[1:]] + [multiplier]",
         exactly(STATIONARY, "wide"),
     ),
     Mutant(
@@ -123,13 +128,13 @@ MUTANTS = (
         of_file("test_transformations", "test_where_eager_code_raises_compiled_code_is_nan"),
     ),
     Mutant(
-        "equilibria/equilibrium.py", "drop the ½ of the energy",
+        "equilibria/settling.py", "drop the ½ of the energy",
         "energy = total(*map(column_products, weighted, errors)) / 2",
         "energy = total(*map(column_products, weighted, errors))",
         equilibrium("covariance-square-1-dense-B3-float64"),
     ),
     Mutant(
-        "equilibria/equilibrium.py", "the nudge is ignored",
+        "equilibria/settling.py", "the nudge is ignored",
         "target = predicted[-1] + nudge * residual", "target = y",
         equilibrium("covariance-square-2-dense-half-B3-float64"),
     ),
@@ -138,7 +143,7 @@ MUTANTS = (
         "return 1 / beta + (1 if", "return beta + (1 if", equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),
     Mutant(
-        "equilibria/equilibrium.py", "the soft output's energy forgotten",
+        "equilibria/settling.py", "the soft output's energy forgotten",
         "energy = energy + nudge.beta * column_products(y - output, y - output) / 2", "energy = energy * 1",
         equilibrium("covariance-square-2-dense-soft-B3-float64"),
     ),

@@ -6,7 +6,7 @@ MUTANTS = (
     # Where NumPy and JAX take different lines, each kind has a mutant of its own; all other lines are shared.
     Mutant(
         "numerics/algebra.py", "NumPy: the other triangle of the factor",
-        "substitute(factor, right, lower=1)[0]", "substitute(factor, right, lower=0)[0]",
+        "(factor, right, lower=1)[0]", "(factor, right, lower=0)[0]",
         of_file("test_kinds", "test_positive_definite_systems_are_solved", ["7-numpy"]),
     ),
     Mutant(
@@ -21,8 +21,13 @@ MUTANTS = (
     ),
     Mutant(
         "numerics/algebra.py", "JAX: the factor in place of its transpose",
-        "return lambda right: inverse.T @ (inverse @ right)", "return lambda right: inverse @ (inverse @ right)",
+        "return factor.T @ (factor @ right)", "return factor @ (factor @ right)",
         of_file("test_kinds", "test_positive_definite_systems_are_solved", ["7-jax"]),
+    ),
+    Mutant(
+        "numerics/algebra.py", "NumPy: a square matrix is inverted whatever its rank",
+        "return inverse if 2 * rcond * condition < 1 else None", "return inverse",
+        of_file("test_pseudoinverse", "test_a_square_matrix_loses_the_singular_values_below_the_threshold_alone", ["None-0.1-numpy"]),
     ),
     Mutant(
         "numerics/pseudoinverse.py", "the derivative of a pseudoinverse without its null space",

@@ -1,6 +1,7 @@
-"""The pseudoinverse of a product of tall matrices, and its derivative where columns are zero or repeat.
+"""The pseudoinverse of square matrices and of products of tall ones, and its derivative where columns are zero or repeat.
 
-Oracles: NumPy's pseudoinverse of the product, and central differences of it along changes that keep the rank.
+Oracles: the inverses of known singular values, NumPy's pseudoinverse of the product, and central differences of it along
+changes that keep the rank.
 """
 
 import jax
@@ -11,7 +12,7 @@ from closeness import assert_close
 
 import dlntheory as dln
 from dlntheory.learning.rescaling import RESCALINGS
-from dlntheory.numerics.algebra import pinv_product
+from dlntheory.numerics.algebra import default_rcond, pinv, pinv_product
 
 KINDS = ("independent", "zero", "repeated")
 
@@ -28,6 +29,20 @@ def columns(kind, seed, rows=6):
 
 def slow(left, right):
     return np.linalg.pinv(left @ right.T, rcond=1e-10)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray], ids=["numpy", "jax"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 100.0, 1e9])
+@pytest.mark.parametrize("rcond", [None, 1e-10])
+def test_a_square_matrix_loses_the_singular_values_below_the_threshold_alone(share, rcond, kind):
+    """The smallest is a share of the threshold."""
+    left, right = (np.linalg.qr(np.random.default_rng(seed).normal(size=(20, 20)))[0] for seed in (1, 2))
+    threshold = default_rcond(left) if rcond is None else rcond
+    values = np.linspace(1, 2, 20)[::-1] / 2
+    values[-1] = share * threshold
+    inverses = np.where(values > threshold, 1 / np.where(values > 0, values, 1), 0)
+    found = pinv(kind((left * values) @ right.T), rcond)
+    assert_close(found, (right * inverses) @ left.T, inverses.max())
 
 
 @pytest.mark.parametrize("kind", KINDS)
