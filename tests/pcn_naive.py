@@ -8,8 +8,9 @@ import numpy as np
 from dlntheory.nonlinear.network import channels_last, split
 
 
+@eqx.filter_jit
 def energies(network, loss, x, states, precisions=None, running=False):
-    """The batch's summed energy, by block."""
+    """The batch's summed energy, by block: like all below, one program for all networks of a kind."""
     values, found = [channels_last(x), *states], []
     for k, (block, read) in enumerate(zip(network.blocks, network.sources, strict=True)):
         prediction, _ = block(*(values[source] for source in read), training=not running)
@@ -25,6 +26,7 @@ def total(network, loss, x, states, precisions=None):
     return energies(network, loss, x, states, precisions).sum()
 
 
+@eqx.filter_jit
 def forward(network, x):
     """The states of a forward pass in training."""
     values = [channels_last(x)]
@@ -35,18 +37,18 @@ def forward(network, x):
 
 @eqx.filter_jit
 def slopes(network, loss, x, states, precisions=None):
-    """The gradient of the whole energy in all states but the output: one program for all networks of a kind."""
+    """The gradient of the whole energy in all states but the output."""
     return jax.grad(lambda hidden: total(network, loss, x, (*hidden, states[-1]), precisions))(tuple(states[:-1]))
 
 
 def descend(network, loss, x, states, steps, step_size, momentum=0.0, precisions=lambda time: None):
     """Gradient descent on all states but the output, at once, by the gradient of the whole energy."""
-    hidden, velocity = tuple(states[:-1]), tuple(jnp.zeros_like(state) for state in states[:-1])
+    hidden, velocity = tuple(map(np.asarray, states[:-1])), tuple(np.zeros(state.shape) for state in states[:-1])
     for time in range(steps):
         gradient = slopes(network, loss, x, (*hidden, states[-1]), precisions(time))
-        velocity = tuple(momentum * old + new for old, new in zip(velocity, gradient, strict=True))
+        velocity = tuple(momentum * old + np.asarray(new) for old, new in zip(velocity, gradient, strict=True))
         hidden = tuple(state - step_size * change for state, change in zip(hidden, velocity, strict=True))
-    return (*hidden, states[-1])
+    return (*map(jnp.asarray, hidden), states[-1])
 
 
 @eqx.filter_jit
@@ -76,9 +78,9 @@ def loss_gradients(network, loss, x, y):
 
 def batch(network, size=5, seed=0, one_hot=True):
     """Normal inputs, and targets."""
-    for_x, for_y = jax.random.split(jax.random.key(seed))
-    x = jax.random.normal(for_x, (size, *network.input_shape), network.dtype)
+    draw, dtype = np.random.default_rng(seed), network.dtype
+    x = jnp.asarray(draw.normal(size=(size, *network.input_shape)), dtype)
     if not one_hot:
-        return x, jax.random.normal(for_y, (size, *network.output_shape), network.dtype)
-    labels = np.arange(size) % network.output_shape[0]
-    return x, jax.nn.one_hot(labels, network.output_shape[0], dtype=network.dtype)
+        return x, jnp.asarray(draw.normal(size=(size, *network.output_shape)), dtype)
+    classes = network.output_shape[0]
+    return x, jnp.asarray(np.eye(classes)[np.arange(size) % classes], dtype)

@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant(
         "nonlinear/network.py", "states that move a step late",
         "1 + min(wait for k", "2 + min(wait for k",
-        of_file("test_pcn_models", "test_inference_skips_only_what_has_no_error", ["0-None-long"]),
+        of_file("test_pcn_models", "test_inference_skips_only_what_has_no_error", ["1000-2-None-long"]),
     ),
     Mutant(
         "nonlinear/correlation.py", "images' derivative with the padding of no stride",

@@ -8,11 +8,12 @@ from dlntheory import pcn
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 from dlntheory.pcn.runs.trainer import Trainer
+from tests.pcn_lessons import presets
 
 RATE = 1e-7
 
 
-@pytest.mark.parametrize("name", [name for name in pcn.PRESETS if not name.endswith("+BF")])
+@pytest.mark.parametrize("name", presets("BP-CE", "PC-SE", "CN", "S+F", "ePC", "Z-IL", "MCPC", "S", "PN", "D+F"))
 def test_alignment_is_where_predictions_go(name):
     """Against one step of gradient descent at a tiny rate, and the predictions before and after it."""
     steps = {} if name.startswith("BP") else {"inference_steps": 3}

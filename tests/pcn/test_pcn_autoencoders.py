@@ -10,18 +10,18 @@ from sklearn.metrics import r2_score
 from dlntheory import pcn
 from dlntheory.nonlinear import images
 from dlntheory.nonlinear.network import channels_last
-from dlntheory.pcn.engine import learning
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.pcn.runs.trainer import Trainer
 from tests import pcn_naive as naive
 from tests.closeness import assert_close
+from tests.pcn_lessons import lesson, moving
 
 F64 = jnp.float64
 
 
 def normal(*shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape, F64)
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
 
 
 @pytest.mark.parametrize(("size", "stride", "padding", "shape"), [(3, 2, 1, (7, 8)), (4, 3, 0, (8, 9))])
@@ -32,10 +32,12 @@ def test_the_transpose_of_a_convolution(size, stride, padding, shape):
     def convolved(x):
         return images.convolve(x, kernel.swapaxes(2, 3), stride, padding)
 
-    y = normal(*convolved(x).shape, seed=2)
+    y = normal(*jax.eval_shape(convolved, x).shape, seed=2)
     added = tuple((length + 2 * padding - size) % stride for length in shape)
-    (expected,) = jax.vjp(convolved, x)[1](y)
-    assert_close(images.convolve_transposed(y, kernel, stride, padding, added), expected)
+    (expected,) = jax.jit(lambda x, y: jax.vjp(convolved, x)[1](y))(x, y)
+    assert_close(
+        jax.jit(images.convolve_transposed, static_argnums=(2, 3, 4))(y, kernel, stride, padding, added), expected
+    )
 
 
 NETWORKS = {
@@ -51,15 +53,15 @@ def test_updates(name):
     assert net.output_shape == net.input_shape
     x = normal(3, *net.input_shape)
     last = channels_last(x)
-    keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
-    found = learning.study(learning.Batch(net, pcn.PRESETS["BP-SE"].algorithm, last, last, 0, (), keys))
+    found = lesson(net, pcn.PRESETS["BP-SE"].algorithm, x, last)
     assert_close(found.gradients, naive.loss_gradients(net, "squared_error", x, last), condition=100)
 
-    run = pcn.relax(net, x, x, pcn.Algorithm(relaxation=pcn.Gradient(0.1, 0.5), steps=5))
+    run = pcn.relax(net, x, x, moving(3, 0.1, 0.5))
     start = (*naive.forward(net, x)[:-1], last)
-    assert_close(run.states, naive.descend(net, "squared_error", x, start, 5, 0.1, 0.5), condition=100)
-    assert_close(pcn.predict(net, x), jnp.moveaxis(naive.forward(net, x)[-1], -1, 1), condition=10)
-    error = np.square(np.asarray(x - pcn.predict(net, x))).sum() / 2
+    assert_close(run.states, naive.descend(net, "squared_error", x, start, 3, 0.1, 0.5), condition=100)
+    predicted = np.asarray(pcn.predict(net, x))
+    assert_close(predicted, np.moveaxis(naive.forward(net, x)[-1], -1, 1), condition=10)
+    error = np.square(np.asarray(x) - predicted).sum() / 2
     assert_close(pcn.evaluate(net, x, x)["loss"], error, condition=10)
 
 

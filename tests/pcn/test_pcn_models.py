@@ -17,20 +17,28 @@ from dlntheory.nonlinear.network import channels_last
 from dlntheory.pcn.engine import inference, learning
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, norm, relative_error
+from tests.pcn_lessons import lesson, moving
 
 F64 = jnp.float64
 
 
 def normal(*shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape, F64)
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+
+
+@eqx.filter_jit
+def called(block, x):
+    return block(x, training=True)
 
 
 # Images
 
 
-@pytest.mark.parametrize("channels", [2, 5])
-@pytest.mark.parametrize(("size", "stride", "padding"), [(3, 1, 1), (3, 1, 0), (3, 2, 1), (3, 2, 0), (1, 2, 0)])
-def test_convolution(channels, size, stride, padding):
+@pytest.mark.parametrize(
+    ("size", "stride", "padding", "channels"), [(3, 1, 1, 5), (3, 1, 0, 2), (3, 2, 1, 2), (3, 2, 0, 5), (1, 2, 0, 2)]
+)
+def test_convolution(size, stride, padding, channels):
+    """With few channels and with many, which take different ways."""
     x, kernel = normal(2, 7, 6, channels), normal(size, size, channels, 4, seed=1)
 
     def reference(x, kernel):
@@ -39,10 +47,15 @@ def test_convolution(channels, size, stride, padding):
             x, kernel, (stride, stride), window, dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
 
-    found, pull = jax.vjp(lambda x, kernel: images.convolve(x, kernel, stride, padding), x, kernel)
-    expected, slow = jax.vjp(reference, x, kernel)
+    @jax.jit
+    def both(x, kernel):
+        found, pull = jax.vjp(lambda x, kernel: images.convolve(x, kernel, stride, padding), x, kernel)
+        expected, slow = jax.vjp(reference, x, kernel)
+        return found, pull(found), expected, slow(found)
+
+    found, pulled, expected, slow = both(x, kernel)
     assert_close(found, expected)
-    assert_close(pull(found), slow(found), condition=10)
+    assert_close(pulled, slow, condition=10)
 
 
 def test_pooling_gives_its_gradient_to_the_first_of_the_largest():
@@ -52,19 +65,24 @@ def test_pooling_gives_its_gradient_to_the_first_of_the_largest():
     def reference(x):
         return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
-    found, pull = jax.vjp(lambda x: images.max_pool(x, 2), x)
-    expected, slow = jax.vjp(reference, x)
+    @jax.jit
+    def everything(x, tangent, cotangent):
+        found, pull = jax.vjp(lambda x: images.max_pool(x, 2), x)
+        expected, slow = jax.vjp(reference, x)
+        _, moved = jax.jvp(lambda x: images.max_pool(x, 2), (x,), (tangent,))
+        return found, pull(cotangent)[0], moved, expected, slow(cotangent)[0]
+
+    cotangent, tangent = normal(3, 3, 4, 2), normal(*x.shape, seed=1)
+    found, pulled, moved, expected, slow = everything(x, tangent, cotangent)
     assert_close(found, expected)
-    cotangent, tangent = normal(*found.shape), normal(*x.shape, seed=1)
-    assert_close(pull(cotangent), slow(cotangent))
-    _, moved = jax.jvp(lambda x: images.max_pool(x, 2), (x,), (tangent,))
-    assert_close(jnp.vdot(moved, cotangent), jnp.vdot(tangent, *pull(cotangent)), condition=100)
+    assert_close(pulled, slow)
+    assert_close(np.vdot(moved, cotangent), np.vdot(tangent, pulled), condition=100)
 
 
 def test_batch_normalisation():
     layer = eqx.tree_at(lambda n: (n.scale, n.shift), pcn.BatchNorm(3, dtype=F64), (normal(3), normal(3, seed=1)))
     x = 2 + 3 * normal(4, 5, 6, 3)
-    found, moments = layer(x, training=True)
+    found, moments = called(layer, x)
     axes = (0, 1, 2)
     x = np.asarray(x)
     mean, deviation = x.mean(axes), np.sqrt(x.var(axes) + 1e-5)
@@ -73,8 +91,9 @@ def test_batch_normalisation():
     running = layer.average(layer.running, moments)
     assert_close(running.mean, 0.1 * mean)
     assert_close(running.variance, 0.9 + 0.1 * np.var(x, axes, ddof=1))
-    constant, _ = layer(jnp.ones((1, 1, 1, 3), F64), training=False)
-    assert_close(constant[0, 0, 0], layer.scale / np.sqrt(1 + 1e-5) + layer.shift)
+    constant, _ = layer(jnp.asarray(np.ones((1, 1, 1, 3))), training=False)
+    scale, shift = np.asarray(layer.scale), np.asarray(layer.shift)
+    assert_close(np.asarray(constant)[0, 0, 0], scale / np.sqrt(1 + 1e-5) + shift)
 
 
 # Networks
@@ -105,54 +124,69 @@ def skipping():
 
 
 KINDS = [(None, None), ("standard", None), (None, "plain"), ("frozen", "auxiliary")]
+BY_DEFAULT = {
+    ("standard", None): [(0, 6)],
+    (None, "plain"): [(1000, 2)],
+    ("frozen", "auxiliary"): [(1000, 3)],
+    (None, "long"): [(0, 6), (1000, 2)],
+}
+"""Of the kinds of networks, the ways and steps that do not wait for the daily run."""
 
 
-@pytest.mark.parametrize(("kind", "skip"), [*KINDS, (None, "long")])
-@pytest.mark.parametrize("unrolled", [0, 1000])
-def test_inference_skips_only_what_has_no_error(kind, skip, unrolled, monkeypatch):
+@pytest.mark.parametrize(
+    ("unrolled", "steps", "kind", "skip"),
+    [
+        pytest.param(*way, *kind, marks=[] if way in BY_DEFAULT.get(kind, ()) else [pytest.mark.daily])
+        for kind in [*KINDS, (None, "long")]
+        for way in [(0, 6), (0, 3), (0, 4), (1000, 2), (1000, 3), (1000, 5)]
+    ],  # a program of as many steps would be met again, whatever UNROLLED is
+)
+def test_inference_skips_only_what_has_no_error(unrolled, steps, kind, skip, monkeypatch):
     monkeypatch.setattr(inference, "UNROLLED", unrolled)
     net = small(kind, skip) if skip != "long" else skipping()
     x, y = naive.batch(net, size=3)
     start = (*naive.forward(net, x)[:-1], y)
-    for steps in (2, 3, 6):
-        algorithm = pcn.Algorithm(relaxation=pcn.Gradient(0.1, 0.5), steps=steps)
-        run = pcn.relax(net, x, y, algorithm)
-        expected = naive.descend(net, "squared_error", x, start, steps, 0.1, 0.5)
-        assert_close(run.states, expected, condition=100)
-        moved = [norm(np.subtract(*pair)) > 1e-9 for pair in zip(expected, start, strict=True)]
-        assert moved == [*(steps >= first for first in net.moves[:-1]), False]
-        found = study(net, algorithm, x, y).gradients
-        # errors are differences of activities, and lose as many digits as they are smaller
-        errors = np.sqrt(2 * len(x) * float(run.energy[-1].sum()))
-        slopes = naive.weight_gradients(net, "squared_error", x, run.states)
-        assert_close(found, slopes, condition=10 * norm(run.states) / errors)
+    found = lesson(net, moving(steps, 0.1, 0.5), x, y)
+    expected = naive.descend(net, "squared_error", x, start, steps, 0.1, 0.5)
+    assert_close(found.states, expected, condition=100)
+    moved = [norm(np.subtract(*pair)) > 1e-9 for pair in zip(expected, start, strict=True)]
+    assert moved == [*(steps >= first for first in net.moves[:-1]), False]
+    # errors are differences of activities, and lose as many digits as they are smaller
+    errors = np.sqrt(2 * len(x) * float(found.energy.sum()))
+    slopes = naive.weight_gradients(net, "squared_error", x, found.states)
+    assert_close(found.gradients, slopes, condition=10 * norm(found.states) / errors)
 
 
-def study(net, algorithm, x, y):
-    keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
-    return learning.study(learning.Batch(net, algorithm, channels_last(x), y, 0, (), keys))
-
-
-@pytest.mark.parametrize(("kind", "skip"), KINDS)
+@pytest.mark.parametrize(
+    ("kind", "skip"), [pytest.param(*kind, marks=pytest.mark.daily if kind == (None, None) else []) for kind in KINDS]
+)
 def test_backpropagation_is_the_gradient_of_the_loss(kind, skip):
     net = small(kind, skip)
     x, y = naive.batch(net, size=3)
-    found = study(net, pcn.PRESETS["BP-SE"].algorithm, x, y).gradients
+    found = lesson(net, pcn.PRESETS["BP-SE"].algorithm, x, y).gradients
     assert_close(found, naive.loss_gradients(net, "squared_error", x, y), condition=1e3)
 
 
-def test_learning_at_arrival_is_backpropagation_in_a_chain():
+def test_learning_at_arrival_is_backpropagation_in_a_chain(monkeypatch):
     """Also with convolutions, pooling and batch normalisation; but not where a skip is shorter than the way around."""
+    monkeypatch.setattr(inference, "UNROLLED", 0)
     algorithm = pcn.Algorithm(relaxation=pcn.Gradient(1.0), update=pcn.AtArrival(), steps=7)
-    for kind, skip, exact in ((None, None, True), ("standard", None, True), (None, "plain", False)):
+    for kind, skip, exact in (("standard", None, True), (None, "plain", False)):
         net = small(kind, skip)
         x, y = naive.batch(net, size=3)
-        error = relative_error(study(net, algorithm, x, y).gradients, naive.loss_gradients(net, "squared_error", x, y))
+        error = relative_error(lesson(net, algorithm, x, y).gradients, naive.loss_gradients(net, "squared_error", x, y))
         assert (error < 1e-11) == exact
 
 
-@pytest.mark.parametrize("kind", ["standard", "frozen"])
-@pytest.mark.parametrize("unrolled", [0, 1000])
+@pytest.mark.parametrize(
+    ("kind", "unrolled"),
+    [
+        ("standard", 0),
+        ("frozen", 1000),
+        pytest.param("standard", 1000, marks=pytest.mark.daily),
+        pytest.param("frozen", 0, marks=pytest.mark.daily),
+    ],
+)
 def test_running_moments(kind, unrolled, monkeypatch):
     """Standard ones move with every evaluation, the first pass and inference included; frozen ones once per batch."""
     monkeypatch.setattr(inference, "UNROLLED", unrolled)
@@ -168,8 +202,8 @@ def test_running_moments(kind, unrolled, monkeypatch):
     for states in visited:
         values = [channels_last(x), *states]
         for k, block in enumerate(block for block in net.blocks if block.norm is not None):
-            moments = block(values[k], training=True)[1][0]
-            expected[k] = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, expected[k], moments)
+            moments = called(block, values[k])[1][0]
+            expected[k] = jax.tree.map(lambda old, new: 0.9 * np.asarray(old) + 0.1 * new, expected[k], moments)
     assert_close([layer.running for layer in norms(state.network)], expected, condition=10)
 
 
@@ -217,6 +251,7 @@ def test_skips():
     assert net.sources[16] == (16, 4)
     plain = eqx.filter_eval_shape(pcn.resnet18)
     auxiliary = eqx.filter_eval_shape(lambda: pcn.resnet18(auxiliary=True))
+    assert (plain.depth, auxiliary.depth) == (18, 26)
     assert max(plain.distances) == 9  # errors take the skips
     assert max(auxiliary.distances) == 17
 
@@ -226,7 +261,7 @@ def test_skips():
     [
         (lambda: pcn.vgg("VGG-6"), "`name` is 'VGG-6'; wanted one of"),
         (lambda: pcn.vgg("VGG-5", norm="melted"), "`norm` is 'melted'"),
-        (lambda: pcn.vgg("VGG-5", (3, 8, 8)), "larger images"),
+        (lambda: eqx.filter_eval_shape(pcn.vgg, "VGG-5", (3, 8, 8)), "larger images"),
         (lambda: pcn.vgg("VGG-5", (32, 32)), "channels, height, width"),
         (lambda: pcn.mlp((3, 2), activation="step"), "`activation` is 'step'"),
         (lambda: pcn.mlp((3,)), "`widths` has 1 entries"),
@@ -256,7 +291,7 @@ def test_a_new_relaxation_is_one_class():
         def step(self, gradient, memory, time, key):
             return tuple(-self.step_size * jnp.sign(slope) for slope in gradient), memory
 
-    net = small()
+    net = pcn.mlp((4, 3, 5, 2), activation="tanh", dtype=F64)
     x, y = naive.batch(net, size=3)
     algorithm = dataclasses.replace(pcn.PRESETS["PC-SE"].algorithm, relaxation=Signs(0.01), steps=2)
     change = np.abs(np.subtract(pcn.relax(net, x, y, algorithm).states[-2], naive.forward(net, x)[-2]))

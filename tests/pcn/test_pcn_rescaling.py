@@ -1,35 +1,28 @@
 """Rescaled updates of nonlinear networks: against the linear theory, and against their sums sample by sample."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import dlntheory as dln
 from dlntheory import pcn
-from dlntheory.pcn.engine import learning
 from dlntheory.pcn.runs.config import TrainingConfig
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, spread
+from tests.pcn_lessons import lesson, linear
 
 F64 = jnp.float64
-
-
-def lesson(net, algorithm, x, y):
-    keys = learning.Keys(*jax.random.split(jax.random.key(0), 3))
-    return learning.study(learning.Batch(net, algorithm, x, y, 0, (), keys))
 
 
 @pytest.mark.parametrize("rescaling", ["adaptive", "adaptive_positive", "decorrelated"])
 def test_linear_networks_learn_as_the_theory_says(rescaling):
     net = pcn.mlp((5, 4, 4, 3), activation="identity", key=1, dtype=F64)
     x, y = naive.batch(net, size=3, one_hot=False)
-    layers = [dln.Dense(block.layer.weight, block.layer.bias, learn_bias=True) for block in net.blocks]
-    theory = dln.LinearNetwork(layers)
+    theory = linear(net, learn_bias=True)
     settled = pcn.Algorithm(relaxation=pcn.Gradient(0.4, 0.3), update=pcn.AtEquilibrium(rescaling), steps=600)
     for rule, algorithm in (("pc", settled), ("bp", pcn.Algorithm(update=pcn.Backpropagation(rescaling)))):
         found = [-block.layer.weight for block in lesson(net, algorithm, x, y).gradients]
-        expected = dln.weight_updates(theory, x, y, rule, rescaling=rescaling)
+        expected = dln.weight_updates(theory, np.asarray(x), np.asarray(y), rule, rescaling=rescaling)
         assert_close(found, [getattr(each, "weight", each) for each in expected])
 
 
@@ -38,7 +31,7 @@ def test_nonlinear_networks_sample_by_sample(update):
     net = pcn.mlp((4, 5, 3, 2), activation="tanh", dtype=F64)
     x, y = naive.batch(net)
     plain, adaptive, decorrelated = (
-        lesson(net, pcn.Algorithm(update=update(rule), steps=5), x, y) for rule in (None, "adaptive", "decorrelated")
+        lesson(net, pcn.Algorithm(update=update(rule), steps=3), x, y) for rule in (None, "adaptive", "decorrelated")
     )
     forward = [x, *naive.forward(net, x)]
     own = forward if update is pcn.ForwardUpdate else [x, *plain.states]

@@ -28,8 +28,16 @@ def whole(tmp_path_factory):
     return whole_run(tmp_path_factory)
 
 
-@pytest.mark.parametrize("interrupted", [False, True])
-@pytest.mark.parametrize("records", [1, 3, 4, 7])
+@pytest.mark.parametrize(
+    ("records", "interrupted"),
+    [
+        (1, False),
+        (4, False),
+        (3, True),
+        (7, True),
+        *(pytest.param(*each, marks=pytest.mark.daily) for each in ((3, False), (7, False), (1, True), (4, True))),
+    ],
+)
 def test_a_run_that_is_cut_off_resumes_to_the_same_numbers(records, interrupted, whole, tmp_path):
     """A run that was interrupted goes on with the next step."""
     folder = tmp_path / "cut"
@@ -48,8 +56,17 @@ def test_a_run_that_is_cut_off_resumes_to_the_same_numbers(records, interrupted,
     assert_same_run(whole, folder)
 
 
-@pytest.mark.parametrize("ask", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("place", ["train", "test", "alignment"])
+PLACES = {"train": signal.SIGINT, "test": signal.SIGTERM, "alignment": signal.SIGHUP}
+
+
+@pytest.mark.parametrize(
+    ("place", "ask"),
+    [
+        pytest.param(place, ask, marks=[] if ask == by_default else pytest.mark.daily)
+        for place, by_default in PLACES.items()
+        for ask in PLACES.values()
+    ],
+)
 def test_a_run_that_is_interrupted_loses_nothing(place, ask, whole, tmp_path, monkeypatch):
     """In the midst of its third piece of work: what is under way is finished, kept, and not done again."""
     folder, original, calls = tmp_path / "cut", getattr(Trainer, place), []
@@ -126,7 +143,9 @@ def test_a_finished_run_is_not_trained_again(whole, tmp_path):
     assert_same_run(whole, folder)
 
 
-@pytest.mark.parametrize("algorithm", ["BP-CE", "CN", "iPC", "MCPC"])
+@pytest.mark.parametrize(
+    "algorithm", ["CN", *(pytest.param(each, marks=pytest.mark.daily) for each in ("BP-CE", "iPC", "MCPC"))]
+)
 def test_every_kind_of_algorithm_resumes(algorithm, tmp_path):
     config = TrainingConfig(data="iris", hidden=(4,), algorithm=algorithm, batch_size=40, epochs=2, log_every=2)
     train(tmp_path / "whole", config)
