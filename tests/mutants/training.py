@@ -118,6 +118,6 @@ MUTANTS = (
     Mutant(
         "training/train.py", "inference without digits goes on",
         "jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))", "learning_rate",
-        of_file("test_learning", "test_inference_without_digits_ends_training", ["3"]),
+        of_file("test_learning", "test_inference_without_digits_ends_training", ["0.12"]),
     ),
 )  # fmt: skip

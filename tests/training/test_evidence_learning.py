@@ -66,32 +66,37 @@ def test_the_slope_in_the_variances():
         np.testing.assert_allclose(found[index], (ends[0] - ends[1]) / 2e-5, atol=1e-8)
 
 
-def test_sweeps_and_flows_follow_the_evidence():
-    """A sweep does what `train` does, and a flow what many small steps do."""
+@pytest.mark.parametrize("learned", [pytest.param(None, marks=pytest.mark.daily), "each"])
+def test_sweeps_follow_the_evidence(learned):
+    """A sweep does what `train` does."""
     rng = np.random.default_rng(0)
     nets = [dln.LinearNetwork.random([2, 3, 4], key=key) for key in range(2)]
     x, y = rng.normal(size=(2, 20, 6, 2)), rng.normal(size=(2, 20, 6, 4))
     options = {"rule": "evidence", "covariances": [1.0, 0.5]}
-    algorithms = [dln.Algorithm(**options), dln.Algorithm(**options, learn_variance="each")]
-    found = dln.sweep(nets, x, y, [0.01, 0.05], ["pc", *algorithms], chunk=7)
-    assert found.algorithms == ("pc", "evidence", "evidence, each variance")
-    assert found.output_variances[:2] == (None, None)
-    assert found.output_variances[2].shape == (2, 2, 4)
-    for index, learned in ((1, None), (2, "each")):
-        alone = dln.train(nets[1], x[1], y[1], 0.05, learn_variance=learned, **options)
-        for one, other in zip(found.network(index, 1, 1).weights, alone.net.weights, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-12)
-    np.testing.assert_allclose(found.output_variances[2][1, 1], alone.output_variance, atol=1e-12)
-    flow = dln.gradient_flow(nets[0], x[0, 0], y[0, 0], [0.0, 0.1], **options)
-    halfway = net_of(nets[0], dln.gradient_flow(nets[0], x[0, 0], y[0, 0], [0.05], **options))
-    for path, start, update in zip(
-        flow, nets[0].weights, dln.weight_updates(halfway, x[0, 0], y[0, 0], **options), strict=True
-    ):
-        np.testing.assert_allclose(path[1] - start, 0.1 * update, atol=1e-3)  # the midpoint rule
+    found = dln.sweep(nets, x, y, [0.01, 0.05], [dln.Algorithm(**options, learn_variance=learned)], chunk=7)
+    assert found.algorithms == (f"evidence, {learned} variance" if learned else "evidence",)
+    alone = dln.train(nets[1], x[1], y[1], 0.05, learn_variance=learned, **options)
+    for one, other in zip(found.network(0, 1, 1).weights, alone.net.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+    (variances,) = found.output_variances
+    if learned is None:
+        assert variances is None
+    else:
+        assert variances.shape == (2, 2, 4)
+        np.testing.assert_allclose(variances[1, 1], alone.output_variance, atol=1e-12)
 
 
-def net_of(net, weights):
-    return net.with_weights([each[0] for each in weights])
+def test_flows_follow_the_evidence():
+    """A flow does what many small steps do."""
+    rng = np.random.default_rng(0)
+    net = dln.LinearNetwork.random([2, 3, 4], key=0)
+    x, y = rng.normal(size=(6, 2)), rng.normal(size=(6, 4))
+    options = {"rule": "evidence", "covariances": [1.0, 0.5]}
+    flow = dln.gradient_flow(net, x, y, [0.0, 0.05, 0.1], **options)
+    halfway = net.with_weights([path[1] for path in flow])
+    updates = dln.weight_updates(halfway, x, y, **options)
+    for path, start, update in zip(flow, net.weights, updates, strict=True):
+        np.testing.assert_allclose(path[2] - start, 0.1 * update, atol=1e-3)  # the midpoint rule
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def random_network(widths, seed=0):
     )
 
 
+@partial(jax.jit, static_argnums=3)
 def objective(weights, x, y, rule):
     """The loss, or ½ mean(rᵀ S⁻¹ r) with a dense S: from the definition D_l = W_L … W_{l+1}."""
     downstream, S = jnp.eye(y.shape[1]), 0
@@ -55,7 +56,7 @@ def hessian(net, x, y, rule):
 def test_hessians_are_second_derivatives(rule):
     net, (x, y) = random_network(SHAPES[1]), data(noise=0.5)
     start, restore = ravel_pytree(net.weights)
-    wanted = jax.hessian(lambda vector: objective(restore(vector), x, y, rule))(start)
+    wanted = jax.jit(jax.hessian(lambda vector: objective(restore(vector), x, y, rule)))(start)
     found = hessian(net, x, y, rule)
     assert_close(found, wanted, condition=100)
     np.testing.assert_array_equal(found, found.T)
@@ -134,12 +135,12 @@ def test_the_direction_is_an_eigenvector(rule):
     lowest = dln.lowest_curvature(net, x, y, rule)
     vector = ravel_pytree(lowest.direction)[0]
     assert [each.shape for each in lowest.direction] == [each.shape for each in net.weights]
-    assert_close(jnp.linalg.norm(vector), 1.0)
+    assert_close(np.linalg.norm(vector), 1.0)
     assert_close(hessian(net, x, y, rule) @ vector, lowest.value * vector, condition=100)
 
 
 def gradient_size(net, x, y, rule):
-    return max(float(jnp.abs(each).max()) for each in dln.weight_updates(net, x, y, rule=rule))
+    return max(np.abs(each).max() for each in dln.weight_updates(net, x, y, rule=rule))
 
 
 def is_minimum_of_the_loss(net, x, y):
@@ -156,7 +157,7 @@ def assert_theorem(net, x, y, size=1.0):
     """Critical points of the energy: no hidden errors, E* = loss, less curvature, and strict saddles or minima of the loss."""
     assert gradient_size(net, x, y, "pc") < 1e-7 * size
     result = dln.equilibrium(net, x, y)
-    assert max(float(jnp.abs(each).max()) for each in result.errors[:-1]) < 1e-3 * size  # their squares vanish
+    assert max(np.abs(each).max() for each in result.errors[:-1]) < 1e-3 * size  # their squares vanish
     assert gradient_size(net, x, y, "bp") < 1e-3 * size
     loss_here = np.sum(np.square(result.residual)) / (2 * len(x))
     np.testing.assert_allclose(result.energy.mean(), loss_here, rtol=1e-6, atol=1e-12 * size)
@@ -169,7 +170,7 @@ def assert_theorem(net, x, y, size=1.0):
 
 
 @given(st.sampled_from(SHAPES), st.sets(st.integers(0, 2), max_size=2), st.integers(0, 2**31))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_rank_deficient_saddles_are_strict(widths, modes, seed):
     """Not only of zero rank, and not only balanced: hidden layers in any basis, with weights that reach no output."""
     rng = np.random.default_rng(seed)
@@ -213,7 +214,7 @@ def test_critical_points_that_root_finding_finds(noise):
 
     derivative = jax.jit(jax.jacfwd(gradient))
     kinds = []
-    for seed in range(30):
+    for seed in range(12):
         drawn = np.random.default_rng(seed).normal(size=start.size)
         found = least_squares(gradient, drawn, derivative, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=100)
         if np.abs(found.fun).max() < 1e-10 and np.abs(found.x).max() < 1e2:  # not a way to infinity

@@ -28,6 +28,9 @@ ALGORITHMS = {
     "pc pseudoinverse": ("pc", "decorrelated", {}),
 }
 
+OF_SWEEPS = ("bp", "pc", "pc positive", "bp decorrelated", "pc decorrelated")
+"""What `test_sweeps.py` compares with the slow loop, too: the steps are the same."""
+
 
 def problem(widths=WIDTHS, steps=STEPS, batch=BATCH, seed=0):
     """A network, minibatches, and the map that made them."""
@@ -38,7 +41,13 @@ def problem(widths=WIDTHS, steps=STEPS, batch=BATCH, seed=0):
     return net, x, x @ target.T, target
 
 
-@pytest.mark.parametrize(("rule", "rescaling", "options"), ALGORITHMS.values(), ids=ALGORITHMS)
+@pytest.mark.parametrize(
+    ("rule", "rescaling", "options"),
+    [
+        pytest.param(*given, id=name, marks=pytest.mark.daily if name in OF_SWEEPS else [])
+        for name, given in ALGORITHMS.items()
+    ],
+)
 def test_it_is_the_slow_loop(rule, rescaling, options):
     net, x, y, target = problem()
     found = dln.train(net, x, y, 0.05, rule, rescaling, target=target, **options)
@@ -148,10 +157,16 @@ def test_divergence_is_a_value():
     )
 
 
-@pytest.mark.parametrize("gain", [3, 30])  # the estimated error is 0.14, and not a number
-def test_inference_without_digits_ends_training(gain):
+@pytest.mark.parametrize(
+    ("depth", "gain"),
+    [
+        pytest.param(6, 100, id="0.12"),
+        pytest.param(12, 10, id="not a number", marks=pytest.mark.daily),
+    ],  # the estimated error
+)
+def test_inference_without_digits_ends_training(depth, gain):
     """Where a fixed route loses all digits the library refuses; training stops there, and another route goes on."""
-    net = dln.LinearNetwork.random([16] * 18, "norm_preserving", key=0)
+    net = dln.LinearNetwork.random([16] * (depth + 1), "norm_preserving", key=0)
     net = dln.LinearNetwork.from_weights([gain * weight for weight in net.weights])
     x = np.random.default_rng(0).normal(size=(1, 2, 16))
     with pytest.raises(dln.PrecisionError):
@@ -177,11 +192,11 @@ def test_it_differentiates_and_vectorises():
     def final(rate):
         return dln.train(net, x, y, rate, target=target).error[-1]
 
-    rates = jnp.asarray([0.01, 0.05])
-    assert_close(jax.vmap(final)(rates), jnp.stack([final(rate) for rate in rates]), 1e2)
+    rates = np.array([0.01, 0.05])
+    assert_close(jax.jit(jax.vmap(final))(rates), np.array([final(rate) for rate in rates]), 1e2)
     step = 1e-6
     slope = (final(0.05 + step) - final(0.05 - step)) / (2 * step)
-    np.testing.assert_allclose(jax.grad(final)(0.05), slope, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.grad(final))(0.05), slope, rtol=1e-6)
 
 
 NET, X, Y, TARGET = problem()
