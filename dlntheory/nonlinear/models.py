@@ -188,9 +188,10 @@ def resnet18(
         name; the sizes are from He et al. 2016, with a first convolution of 3 × 3 and no pooling before the end.
 
     Example:
+        >>> import equinox as eqx
         >>> from dlntheory import pcn
-        >>> pcn.resnet18().depth, pcn.resnet18(auxiliary=True).depth
-        (18, 26)
+        >>> [eqx.filter_eval_shape(pcn.resnet18, auxiliary=each).depth for each in (False, True)]  # without weights
+        [18, 26]
     """
     builder = Builder(as_image_shape(input_shape), activation, norm, as_key("key", key), dtype)
     builder.convolve(Stage(64))

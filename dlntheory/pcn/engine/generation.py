@@ -44,7 +44,7 @@ def reconstruct(
     Example:
         >>> from dlntheory import pcn
         >>> network = pcn.with_latent(pcn.mlp((2, 8, 5), key=0))
-        >>> pcn.reconstruct(network, [[1.0, 0.0, 0.0, 1.0, 0.0]], pcn.algorithm("PC-SE", steps=20)).shape
+        >>> pcn.reconstruct(network, [[1.0, 0.0, 0.0, 1.0, 0.0]], pcn.algorithm("PC-SE", steps=50)).shape
         (1, 5)
     """
     if not network.free_input:
