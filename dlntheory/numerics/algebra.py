@@ -115,10 +115,10 @@ def factorise(matrix: Matrix) -> Any:
 
 
 def divide(factor: Any, right: Matrix) -> Matrix:
-    """Columns divided by the matrix that `factorise` was given."""
-    if is_symbolic(right):
+    """Columns divided by the matrix that `factorise` was given, whose kind decides."""
+    if is_symbolic(factor):
         return factor.LUsolve(right) if hasattr(factor, "tolist") else factor.inverse() @ right
-    if is_jax(right):
+    if is_jax(factor):
         return factor.T @ (factor @ right)
     from scipy.linalg.lapack import get_lapack_funcs
 
