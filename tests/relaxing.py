@@ -1,7 +1,5 @@
 """Plain twins of simulated inference, which know nothing of the library's: the energy's gradient, and loops in NumPy."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import oracles
 from cases import Case
@@ -23,16 +21,11 @@ def forward_rows(problem):
     return [np.asarray(each) for each in (rows if problem.beta is not None else rows[:-1])]
 
 
-def slopes(problem, free):
-    with jax.disable_jit(False):
-        return [np.asarray(each) for each in oracles.slopes(problem, [jnp.asarray(each) for each in free])]
-
-
 def by_hand(problem, free, steps, step, momentum=0.0, nesterov=False, adam=False):
     """Every rule as its authors write it."""
     velocity, first, second = ([np.zeros_like(each) for each in free] for _ in range(3))
     for time in range(steps):
-        gradient = slopes(problem, free)
+        gradient = oracles.slopes(problem, free)
         if adam:
             first = [0.9 * m + 0.1 * g for m, g in zip(first, gradient, strict=True)]
             second = [0.999 * v + 0.001 * g * g for v, g in zip(second, gradient, strict=True)]

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from cases import FEW, GRID, PLAIN, SOLVERS, Case, over
+from cases import FEW, GRID, PLAIN, SOLVERS, Case, mostly_daily, over
 from cases import eagerly as eagerly
 from closeness import assert_close, bound, epsilon, norm, promised
 
@@ -91,7 +91,7 @@ def test_no_hidden_activity_feels_a_force(case):
     assert norm(forces) <= bound(epsilon(case.x)) * sizes
 
 
-@over(GRID)
+@over(mostly_daily(GRID, FEW[::4]))
 def test_simulated_inference_converges_to_it(case):
     problem, _, _ = expected(case)
     result, simulated = solved(case, "covariance"), oracles.simulated_equilibrium(problem)

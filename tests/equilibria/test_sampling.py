@@ -60,7 +60,7 @@ def hidden_hessian(net, covariances):
         ]
         return sum(error @ error / (2 * each) for error, each in zip(errors, covariances, strict=True))
 
-    return np.asarray(jax.hessian(energy)(jnp.zeros(sum(sizes)))), np.cumsum([0, *sizes])
+    return np.asarray(jax.jit(jax.hessian(energy))(jnp.zeros(sum(sizes)))), np.cumsum([0, *sizes])
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9])

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 SHARED = """
@@ -67,6 +69,7 @@ def on_eight_devices(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
+@pytest.mark.daily  # the page says it of batches and of weights, too
 def test_eight_devices_give_the_numbers_of_one():
     done = on_eight_devices(SHARED)
     assert done.returncode == 0, done.stderr

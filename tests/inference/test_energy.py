@@ -4,11 +4,10 @@ Oracles: the energy of `oracles`, written out once, and automatic differentiatio
 """
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from cases import GRID, Case, over, uncompiled
+from cases import GRID, Case, over
 from closeness import assert_close, bound, epsilon, norm
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,8 +58,7 @@ def test_equilibria_and_runs_report_it_and_it_is_stationary_at_equilibrium(case)
     def total(activities):
         return dln.energy(case.net.to_jax(), activities, case.covariance_list, **soft(case)).sum()
 
-    with uncompiled():
-        slopes = jax.grad(total)([jnp.asarray(each) for each in settled.activities])
+    slopes = jax.jit(jax.grad(total))(list(settled.activities))
     free = slopes[1:] if soft(case) else slopes[1:-1]
     assert norm(free) < bound(epsilon(free), 100) * norm(settled.activities)
     assert norm(slopes[:1]) > 0.01

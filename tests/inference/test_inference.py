@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from cases import Case, over, uncompiled
+from cases import Case, mostly_daily, over, uncompiled
 from closeness import assert_close, bound, epsilon, norm, relative_error
-from relaxing import CHAIN, STEP, by_hand, forward_rows, free_rows, slopes
+from relaxing import CHAIN, STEP, by_hand, forward_rows, free_rows
 
 import dlntheory as dln
 from dlntheory.equilibria.problem import as_problem
@@ -94,14 +94,13 @@ def test_every_relaxation_ends_at_the_equilibrium(case, method):
     assert_close(found.energy, exact.energy, float(spectrum.condition_number) * 10)
 
 
-@pytest.mark.parametrize("widths", [[6, 5, 4, 3], [3, 7, 7, 2], [4, 6, 1]])
+@pytest.mark.parametrize("widths", mostly_daily([[6, 5, 4, 3], [3, 7, 7, 2], [4, 6, 1]], [[6, 5, 4, 3], [4, 6, 1]]))
 def test_conjugate_gradients_in_error_coordinates_end_after_one_step_more_than_outputs(widths):
     net = dln.LinearNetwork.random(widths, key=3)
     x, y = (np.random.default_rng(0).normal(size=(4, width)) for width in (widths[0], widths[-1]))
     for covariances in (None, np.geomspace(0.3, 3, net.depth)):
         options = {"covariances": covariances, "method": "cg", "start": "random", "tolerance": 1e-12}
-        with uncompiled():
-            found = dln.simulate_inference(net, x, y, 100, **options)
+        found = dln.simulate_inference(net, x, y, 100, **options)
         assert found.outcome == "converged"
         assert found.steps <= widths[-1] + 1
 
@@ -178,18 +177,18 @@ TRACED = {
     "step size": {"step_size": -0.1},
     "momentum": {"momentum": 2.0},
     "negative momentum": {"momentum": -0.1},
-    "covariance": {"covariances": [-1.0, 1.0, 1.0]},
-    "covariance of conjugate gradients": {"covariances": [1.0, 1.0, -1.0], "method": "cg"},
-    "matrix": {"covariances": [np.diag([1.0, 1.0, 1.0, -1.0]), 1.0, 1.0]},
+    "covariance": {"covariances": [-1.0, 1.0]},
+    "covariance of conjugate gradients": {"covariances": [1.0, -1.0], "method": "cg"},
+    "matrix": {"covariances": [np.diag([1.0, 1.0, 1.0, -1.0]), 1.0]},
     "strength": {"nudge": dln.SoftOutput(-0.5)},
-    "schedule": {"schedule": -np.ones((2, 3))},
+    "schedule": {"schedule": -np.ones((2, 2))},
 }
 
 
 @pytest.mark.parametrize("bad", TRACED.values(), ids=TRACED)
 def test_bad_values_are_nan_where_they_are_traced(bad):
     """What is refused outside becomes NaN inside of a traced program, in the closed forms too."""
-    data = Case(3).data
+    data = Case(2).data
     named = {name: value for name, value in bad.items() if name == "method"}
     traced = {name: jax.tree.map(jnp.asarray, value) for name, value in bad.items() if name != "method"}
     options = {"step_size": STEP} | traced
@@ -197,12 +196,15 @@ def test_bad_values_are_nan_where_they_are_traced(bad):
     def simulated(options):
         return dln.simulate_inference(*data, 4, **options, **named)
 
+    def settled(traced):
+        return dln.equilibrium(*data, **traced, solver="covariance").activities[1]
+
     with pytest.raises(ValueError, match="wanted"):
         simulated(options)
     found = jax.jit(simulated)(options)
     assert (found.outcome, bool(jnp.isnan(found.activities[1]).all())) == ("not finite", True)
     if set(traced) <= {"covariances", "nudge"}:
-        assert jnp.isnan(jax.jit(lambda traced: dln.equilibrium(*data, **traced).activities[1])(traced)).all()
+        assert jnp.isnan(jax.jit(settled)(traced)).all()
     if not named and "schedule" not in traced:
         closed = jax.jit(lambda options: dln.finite_time_activities(*data, 4, **options).activities[1])(options)
         assert jnp.isnan(closed).all()
@@ -229,7 +231,8 @@ def test_a_run_with_a_tolerance_has_a_derivative_forward_only():
 
     with pytest.raises(ValueError, match="Reverse-mode differentiation does not work"):
         jax.grad(energy)(STEP, 1e-9)
-    np.testing.assert_allclose(jax.jacfwd(energy)(STEP, 1e-9), jax.grad(energy)(STEP, None), rtol=1e-12)
+    forward = jax.jit(jax.jacfwd(energy))(STEP, 1e-9)
+    np.testing.assert_allclose(forward, jax.jit(jax.grad(lambda step: energy(step, None)))(STEP), rtol=1e-12)
 
 
 def test_the_outcome_of_a_traced_run_is_its_status():
@@ -244,7 +247,9 @@ def test_a_residual_is_the_gradients_norm():
     case = Case(3, "square", "mixed", "scalars")
     problem = oracles.problem_of(case)
     found = dln.simulate_inference(*case.data, 4, STEP, **case.options)
-    expected = norm(slopes(problem, free_rows(case, found.activities))) / norm(slopes(problem, forward_rows(problem)))
+    expected = norm(oracles.slopes(problem, free_rows(case, found.activities))) / norm(
+        oracles.slopes(problem, forward_rows(problem))
+    )
     assert_close(found.residual_norm, expected, 10)
 
 

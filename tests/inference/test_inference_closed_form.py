@@ -7,7 +7,6 @@ import math
 import warnings
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
@@ -16,6 +15,7 @@ from closeness import assert_close, bound, epsilon, norm, relative_error
 from relaxing import CHAIN, STEP, forward_rows, free_rows
 
 import dlntheory as dln
+from dlntheory.numerics.kinds import map_leaves, namespace, to_jax
 
 TIMES = (0, 1, 10, 33, 1000)
 MOMENTA = (0.3, 0.9)
@@ -54,7 +54,7 @@ def test_the_series_is_the_modes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [10, 1000, 100_000])
-@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("momentum", [pytest.param(0.0, marks=pytest.mark.daily), 0.5])
 def test_the_closed_form_keeps_ten_digits_over_many_steps(steps, momentum):
     """The bar: a relative error of at most 1e-10."""
     net = dln.LinearNetwork.random([12, 16, 16, 16, 12], "norm_preserving", key=0)
@@ -140,19 +140,17 @@ def test_derivatives_agree_with_differences(function):
         ]
     )
     draws = np.random.default_rng(0)
-    x, y = jnp.asarray(case.x), jnp.asarray(case.y[:, :2])
-    point = (net, x, y, jnp.asarray(STEP))
-    direction = jax.tree.map(lambda each: jnp.asarray(draws.normal(size=each.shape)) * 0.1, point)
+    point = (net, case.x, case.y[:, :2], np.asarray(STEP))
+    direction = map_leaves(lambda each: draws.normal(size=each.shape) * 0.1, point)
 
-    @jax.jit
     def scalar(point):
-        return sum(jnp.sum(jnp.sin(each)) for each in jax.tree.leaves(function(*point)))
+        leaves = jax.tree.leaves(function(*point))
+        return sum(namespace(each).sum(namespace(each).sin(each)) for each in leaves)
 
-    forward = jax.jvp(scalar, (point,), (direction,))[1]
-    reverse = sum(
-        jnp.vdot(*pair) for pair in zip(*map(jax.tree.leaves, (jax.grad(scalar)(point), direction)), strict=True)
-    )
-    values = [scalar(jax.tree.map(lambda p, d, h=h: p + h * d, point, direction)) for h in (1e-5, -1e-5)]
+    forward = jax.jit(lambda point, along: jax.jvp(scalar, (point,), (along,))[1])(point, direction)
+    gradient = jax.jit(jax.grad(scalar))(to_jax(point))
+    reverse = sum(np.vdot(*pair) for pair in zip(*map(jax.tree.leaves, (gradient, direction)), strict=True))
+    values = [scalar(map_leaves(lambda p, d, h=h: p + h * d, point, direction)) for h in (1e-5, -1e-5)]
     assert_close(reverse, forward, 100)
     assert abs((values[0] - values[1]) / 2e-5 - forward) < 1e-6 * (1 + abs(forward))
 
@@ -166,7 +164,7 @@ def test_the_series_needs_concrete_numbers():
         dln.finite_time_activities(*case.data, 5, STEP, solver="krylov")
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("momentum", [pytest.param(0.0, marks=pytest.mark.daily), 0.5])
 @pytest.mark.parametrize(("steps", "excess"), [(10**5, 1e-5), (10**6, 0.0), (10**6, -1e-6)])
 def test_the_series_sees_the_spike_next_to_the_stability_limit(steps, excess, momentum):
     """It is ``1/T`` wide and stands at the end of the spectrum, where few nodes are; it costs ``T`` epsilons."""

@@ -64,7 +64,7 @@ def jacobian(net, x):
             out = layer.affine(out)
         return out.T.ravel()
 
-    leaves = jax.tree.leaves(jax.jacrev(predict)(learned(net.layers)))
+    leaves = jax.tree.leaves(jax.jit(jax.jacrev(predict))(learned(net.layers)))
     return np.concatenate([np.asarray(leaf).reshape(leaf.shape[0], -1) for leaf in leaves], axis=1)
 
 

@@ -11,8 +11,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from cases import FEW, GRID, PLAIN, SOLVERS, Case, over
-from cases import eagerly as eagerly
+from cases import FEW, GRID, PLAIN, SOLVERS, Case, mostly_daily, over
 from closeness import assert_close, bound, epsilon, norm, promised, relative_error, spread
 
 import dlntheory as dln
@@ -77,19 +76,20 @@ def test_predictive_coding_descends_the_energy_at_fixed_activities(case):
     assert_descends(case, updates(case, "pc", **case.options), gradient, allowance(case))
 
 
-@pytest.mark.parametrize(
-    ("case", "solver"),
-    [
-        *((Case(3, "bottleneck", "mixed", "mixed", "soft"), solver) for solver in SOLVERS),
-        *((case, "covariance") for case in FEW if case.depth == 3 and not isinstance(case.options["nudge"], float)),
-    ],
-    ids=str,
-)
-def test_predictive_coding_descends_the_energy_that_the_library_reports(case, solver):
+ROUTES = [
+    *((Case(3, "bottleneck", "mixed", "mixed", "soft"), solver) for solver in SOLVERS),
+    *((case, "covariance") for case in FEW if case.depth == 3 and not isinstance(case.options["nudge"], float)),
+]
+
+
+@pytest.mark.parametrize("route", mostly_daily(ROUTES, ROUTES[:3]), ids=lambda route: "-".join(map(str, route)))
+def test_predictive_coding_descends_the_energy_that_the_library_reports(route):
+    case, solver = route
+
     def mean_energy(net):
         return dln.equilibrium(net, case.x, case.y, **case.options, solver=solver).energy.mean()
 
-    layers = eqx.filter_grad(mean_energy)(case.net).layers
+    layers = eqx.filter_jit(eqx.filter_grad(mean_energy))(case.net).layers
     biases = [np.zeros(layer.out_size) if layer.bias is None else layer.bias for layer in layers]
     gradient = oracles.Parameters([layer.weight for layer in layers], biases)
     assert_descends(case, updates(case, "pc", solver=solver, **case.options), gradient, 4 * allowance(case))

@@ -6,7 +6,6 @@ their definitions.
 
 from functools import cache
 
-import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
@@ -166,5 +165,5 @@ def test_with_one_sample_both_rescalings_agree_along_the_activity():
 
 def test_scalar_covariances_multiply_rates_and_matrices():
     case = Case(3)
-    plain, weighted = (dln.adaptive_learning_rates(*case.data, covariances=each) for each in (None, jnp.full(3, 2.0)))
+    plain, weighted = (dln.adaptive_learning_rates(*case.data, covariances=each) for each in (None, np.full(3, 2.0)))
     assert_close(weighted, 2 * plain, 1e3)

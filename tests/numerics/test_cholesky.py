@@ -20,8 +20,8 @@ def test_triangular_inverses(size):
     matrix = np.eye(size) + draw @ draw.T / size
     lower = np.linalg.cholesky(matrix)
     allowed = bound(epsilon(1.0), np.linalg.cond(lower))
-    assert np.abs(np.asarray(triangular_inverse(jnp.asarray(lower))) @ lower - np.eye(size)).max() <= allowed
-    inverse = np.asarray(inverse_cholesky(jnp.asarray(matrix)))
+    assert np.abs(np.asarray(jax.jit(triangular_inverse)(lower)) @ lower - np.eye(size)).max() <= allowed
+    inverse = np.asarray(jax.jit(inverse_cholesky)(matrix))
     assert np.abs(inverse @ matrix @ inverse.T - np.eye(size)).max() <= bound(epsilon(1.0), np.linalg.cond(matrix))
 
 
@@ -39,9 +39,9 @@ def test_its_derivatives_are_those_of_lapack(size):
         return jnp.sum(weights * jnp.sin(inverse(symmetric)))
 
     by_lapack = lambda matrix: jnp.linalg.inv(jnp.linalg.cholesky(matrix))  # noqa: E731
-    for differentiate in (jax.grad, lambda f: jax.jit(jax.grad(lambda m: jnp.sum(jax.grad(f)(m) ** 2)))):
+    for differentiate in (jax.grad, lambda f: jax.grad(lambda m: jnp.sum(jax.grad(f)(m) ** 2))):
         found, expected = (
-            differentiate(partial(through, inverse))(jnp.asarray(matrix)) for inverse in (inverse_cholesky, by_lapack)
+            jax.jit(differentiate(partial(through, inverse)))(matrix) for inverse in (inverse_cholesky, by_lapack)
         )
         assert_close(found, expected, condition=np.linalg.cond(matrix) ** 2)
 

@@ -33,12 +33,13 @@ def test_drawn_networks_have_it(activation, rule):
     assert abs(wide[0]) < abs(narrow[0]) / 4 + 3 * (wide[1] + narrow[1] / 4)
 
 
-def test_deep_networks_have_a_limit():
+@pytest.mark.parametrize("depth", [12, pytest.param(30, marks=pytest.mark.daily)])
+def test_deep_networks_have_a_limit(depth):
     """Sweeps of first order end, also where signals grow."""
-    linear = [("dense", 32, 64, 1 / 32), *[("dense", 64, 64, 1.5 / 64)] * 28, ("dense", 64, 32, 1.5 / 64)]
+    linear = [("dense", 32, 64, 1 / 32), *[("dense", 64, 64, 1.5 / 64)] * (depth - 2), ("dense", 64, 32, 1.5 / 64)]
     variances = [variance for *_, variance in linear]
     limit = float(expected_alignment(layers=[linear[0], *linear[1:]], rule="pc").limit)
-    widths = [32, *[128] * 29, 32]
+    widths = [32, *[128] * (depth - 1), 32]
     assert expected(widths, "relu", variances, rule="pc") == pytest.approx(limit, rel=1e-8)
 
 

@@ -34,10 +34,11 @@ def test_grids_are_computed_cell_by_cell():
 
 
 @pytest.mark.slow
-def test_grids_of_depths_and_variances():
+@pytest.mark.parametrize("depths", [(1, 2, 3, 10, 100), pytest.param(range(1, 101), marks=pytest.mark.daily)], ids=len)
+def test_grids_of_depths_and_variances(depths):
     scales = np.linspace(0.05, 4, 100)[:, None] / 64
     for rule in ("bp", "pc"):
-        for depth in range(1, 101):
+        for depth in depths:
             limit = expected_alignment([64] * (depth + 1), rule=rule, variances=np.tile(scales, depth)).limit
             assert np.isfinite(limit).all()
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cases import mostly_daily
 from numpy.testing import assert_allclose
 from random_network_twins import draw_layer, draw_vector, measure, measure_batch
 
@@ -121,7 +122,7 @@ def test_drawn_networks(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", mostly_daily(NETWORKS, ["bottleneck, covariances", "residual"]))
 def test_drawn_networks_at_larger_widths(name):
     check_sizes(name, (4, 8, 16), 200)
 

@@ -82,11 +82,11 @@ def one_hidden_layer_has_a_solution(net, x, y):
 
 @pytest.mark.parametrize("widths", [(4, 4, 4), pytest.param((3, 6, 4), marks=pytest.mark.daily)])
 def test_with_one_hidden_layer_the_search_finds_a_solution_exactly_if_there_is_one(widths):
-    problems = [draw(seed, widths) for seed in range(100)]
+    problems = [draw(seed, widths) for seed in range(50)]
     exists = [one_hidden_layer_has_a_solution(*problem) for problem in problems]
     found = [bool(dln.interference_free_covariances(*problem).found) for problem in problems]
     assert found == exists
-    assert 5 < sum(exists) < 98
+    assert 5 < sum(exists) < 48
 
 
 def chain(weights, x):
@@ -96,7 +96,7 @@ def chain(weights, x):
 CHAIN = st.lists(st.floats(0.4, 2.5).flatmap(lambda w: st.sampled_from([w, -w])), min_size=4, max_size=4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(weights=CHAIN, ratio=st.floats(0.1, 10.0))
 def test_a_chain_has_exactly_one_solution_if_target_and_prediction_have_one_sign(weights, ratio):
     """``Π_l (1 + (y/ŷ − 1) t / w_l²) = y/ŷ``, and ``Σ_l`` from the partial products."""
@@ -116,7 +116,7 @@ def test_a_chain_has_exactly_one_solution_if_target_and_prediction_have_one_sign
         np.testing.assert_allclose(found.covariances, hidden**2 * partial, rtol=1e-6)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(weights=CHAIN, ratio=st.floats(-5.0, 0.0))
 def test_a_chain_has_none_if_the_signs_differ_and_the_last_weight_is_not_the_smallest(weights, ratio):
     weights = [*weights[:-1], weights[-1] * max(1, 1.001 * min(map(abs, weights[:-1])) / abs(weights[-1]))]
@@ -136,7 +136,7 @@ def test_close_targets_always_have_a_solution(seed):
         assert dln.interference_free_covariances(net, x, y).found
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seed=SEED)
 def test_theorem_3_holds_wherever_it_applies(seed):
     problem = draw(seed, (4, 3, 5, 4))
@@ -182,14 +182,15 @@ def test_a_batch_is_solved_sample_by_sample():
 
 
 def test_its_derivative_is_that_of_the_solution():
-    net, x, y = draw(3, (4, 3, 5, 4), scale=0.3)
+    net, x, y = draw(3, (4, 3, 4), scale=0.3)
 
     def last(target):
-        return dln.interference_free_covariances(net, x, target, solver="covariance").covariances[2]
+        return dln.interference_free_covariances(net, x, target, solver="covariance").covariances[1]
 
     direction, h = np.random.default_rng(0).normal(size=4), 1e-5
     difference = (last(y + h * direction) - last(y - h * direction)) / (2 * h)
-    for slope in (jax.grad(last)(y) @ direction, jax.jvp(last, (jnp.asarray(y),), (jnp.asarray(direction),))[1]):
+    forward = jax.jit(lambda y: jax.jvp(last, (y,), (jnp.asarray(direction),))[1])(y)
+    for slope in (jax.jit(jax.grad(last))(y) @ direction, forward):
         np.testing.assert_allclose(slope, difference, rtol=1e-6)
 
 

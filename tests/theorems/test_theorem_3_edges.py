@@ -35,7 +35,7 @@ def test_covariances_that_tend_to_zero_are_no_solution(weights):
     assert_none(chain(weights), [1.0], [0.0])
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(WEIGHTS)
 def test_a_chain_with_target_zero_has_a_solution_only_if_its_last_weight_is_the_smallest(drawn):
     """Weights of a few sizes, so that the smallest is often there twice."""
@@ -72,7 +72,7 @@ def test_a_target_of_zero_need_not_have_a_solution_behind_one_hidden_layer():
     assert_none(net, [1.0, 1.0], [0.0, 0.0])
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-1, 1e-3, 1e-6]))
 def test_behind_one_hidden_layer_a_product_that_stays_positive_is_enough(seed, share):
     """``x̂_1ᵀ W_2⁻¹ y > 0`` with square weights: the solution is as near to the edge as the product is to zero."""

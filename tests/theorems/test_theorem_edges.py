@@ -44,7 +44,7 @@ def problem(seed, widths, kinds, batch, target):
     return net, x, 0 * y if target == "zero" else y
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     st.integers(0, 2**32 - 1),
     WIDTHS,
@@ -59,7 +59,7 @@ def test_where_a_theorem_applies_it_holds(seed, widths, kinds, batch, target, th
     assert verdict.holds or not verdict.applicable, verdict.detail
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.integers(0, 2**32 - 1),
     WIDTHS,

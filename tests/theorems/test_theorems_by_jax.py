@@ -3,12 +3,13 @@
 import jax
 import numpy as np
 import pytest
-from cases import FEW, Case, over, uncompiled
+from cases import FEW, Case, mostly_daily, over, uncompiled
 from closeness import assert_close
 
 import dlntheory as dln
 
 CASES = [case for case in FEW if not case.nudge and case.covariances in ("", "scalars")]
+KEPT = [Case(3, covariances="scalars"), Case(2, "square", "mixed"), Case(1, batch=None)]
 SEARCHED = [Case(2, batch=2), Case(3, "expanding", "learned", batch=None), Case(3, "bottleneck", "residual", batch=1)]
 EITHER_WAY = 1e6
 """Conditioning of what the theorems invert on the grid."""
@@ -23,7 +24,7 @@ def assert_same_verdict(one, other):
     np.testing.assert_allclose(one.alignment, other.alignment, atol=max(one.tolerance, 1e-9))
 
 
-@over(CASES)
+@over(mostly_daily(CASES, KEPT))
 @pytest.mark.parametrize("theorem", [1, 2])
 def test_both_kinds_find_the_same_verdict(case, theorem):
     net, x, y = case.data
@@ -40,7 +41,7 @@ def test_both_kinds_find_the_same_verdict_of_precisions(theorem):
     assert_same_verdict(dln.verify(net, x, y, theorem), by_jax)
 
 
-@over(SEARCHED)
+@over(mostly_daily(SEARCHED, SEARCHED[:1]))
 def test_both_kinds_find_the_same_covariances(case):
     net, x, y = case.data
     by_numpy, by_jax = (dln.interference_free_covariances(each, x, y) for each in (net, net.to_jax()))
