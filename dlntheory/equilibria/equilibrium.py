@@ -232,8 +232,8 @@ def _refuse_inaccurate(settled: Settled) -> Settled:
 
 
 def _refusal(settled: Settled) -> str:
-    energy, accuracy = np.asarray(settled.energy), np.asarray(settled.accuracy)
-    if not np.isfinite(energy).all() and np.isfinite(accuracy).all():
+    energy, accuracy = settled.energy, np.asarray(settled.accuracy)  # while a derivative is taken, no number of energy
+    if np.isfinite(accuracy).all() and is_concrete(energy) and not np.isfinite(energy).all():
         return f"the equilibrium overflows {energy.dtype}. Scale the weights or the data down."
     worst, solver = float(np.max(accuracy)), list(ROUTES)[int(settled.route)]
     lost = f"an estimated relative error of {worst:.1e}, above {REFUSED:.0e}" if np.isfinite(worst) else "no digit left"

@@ -177,6 +177,12 @@ def test_where_eager_code_raises_compiled_code_is_nan():
     assert all(np.isnan(each).all() for each in updates)
 
 
+def test_a_derivative_of_what_has_no_digits_is_refused_as_it_is_itself():
+    net, x, y = growing(6, 200)
+    with pytest.raises(dln.PrecisionError, match="square_root"):
+        jax.grad(lambda y: dln.equilibrium(net, x, y, solver="covariance").energy.sum())(jnp.asarray(y))
+
+
 def test_the_route_is_named_after_tracing_only():
     def name(net, x, y):
         return dln.equilibrium(net, x, y).solver
