@@ -83,7 +83,7 @@ def show_list(rows: dict[str, Any], scales: Sequence[str], json: bool) -> None:
         {
             "name": row.name, "item": row.item, "title": row.title, "kind": row.kind,
             "figure": row.figure, "needs": row.needs, "see": row.see, "cost": row.cost,
-            "trainings": {each: len(row.places(each)) * row.count(each) for each in scales if row.has(each)}
+            "trainings": {each: row.trainings(each) for each in scales if row.has(each)}
             if row.kind == "axes" else None,
         }
         for row in rows.values()

@@ -206,6 +206,13 @@ class Network(eqx.Module):
             statistics.append(moments)
         return tuple(states), tuple(statistics)
 
+    def onward(self, x: Array, states: Sequence[Array], training: bool) -> States:
+        """The first states as they are given, and the others as a forward pass goes on from them."""
+        found = list(states)
+        for k in range(len(found), self.depth):
+            found.append(output(self.blocks[k], *self.read(x, found, k), training=training)[0])
+        return tuple(found)
+
     def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
         """The forward prediction, with running moments."""
         return self.outside(self.forward(self.inside(x), training=False)[0][-1])

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dlntheory.pcn.runs.config import CIRCUMSTANCES, HYPERPARAMETERS, OF_INITIAL, TrainingConfig
 
-from .rows import Place, Row
+from .rows import TESTED, Place, Row, folded
 from .theory import THEORIES
 
 CROPPED = {"flip": False, "crop": None, "padding": 0}
@@ -40,6 +40,15 @@ class Cell:
     """The configuration at the paper's scale."""
     theory: tuple[str, ...] = ()
     """The measures that the linear theory predicts for the trained network."""
+    reconstructions: int = 0
+    """The number of test pictures whose reconstructions are kept."""
+    tests: tuple[str, ...] = ()
+    """Where one training is tested with several numbers of steps, these as they stand on their axis."""
+
+    @property
+    def readings(self) -> list["Cell"]:
+        """The cell, once for every number of steps that it is tested with."""
+        return [replace(self, place={**self.place, TESTED: steps}, tests=()) for steps in self.tests] or [self]
 
     @property
     def seed(self) -> int:
@@ -91,11 +100,13 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
         places = [place for place in chosen if place in places] or chosen
     if not places:
         raise ValueError(f"no cell has {' or '.join(only)} together.")
-    return [_cell(row, scale, place, seed) for seed in range(row.count(scale)) for place in places]
+    return [_cell(row, scale, *each, seed) for seed in range(row.count(scale)) for each in folded(places)]
 
 
-def _cell(row: Row, scale: str, place: Place, seed: int) -> Cell:
+def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -> Cell:
     paper = {**row.options_of(place), "seed": seed}
+    if tests:
+        paper[TESTED] = tuple(row.axes[TESTED][steps][TESTED] for steps in tests)
     changed = paper | STAND_INS.get(scale, {}).get(paper.get("data", "digits"), {}) | SIZES.get(scale, {})
     if scale == "quick" and paper.get("model", "MLP") not in DENSE:
         changed |= OF_IMAGES
@@ -106,7 +117,7 @@ def _cell(row: Row, scale: str, place: Place, seed: int) -> Cell:
     try:
         config = configured(changed)
         theory = tuple(row.theory) if config.model == "MLP" and not config.algorithm.startswith("BP") else ()
-        return Cell(dict(place), config, configured(paper), theory)
+        return Cell(dict(place), config, configured(paper), theory, row.reconstructions, tuple(tests))
     except (ValueError, TypeError) as error:
         raise ValueError(f"`{row.name}`, {' '.join(place.values())}: {error}") from error
 

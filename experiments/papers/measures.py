@@ -44,6 +44,13 @@ def _of_best_epoch(outcome: Mapping[str, Any], name: str, sign: int = 1) -> floa
     return float(best[f"test_{name}"])
 
 
+def as_tested(outcome: Mapping[str, Any], steps: str | None) -> Mapping[str, Any]:
+    """What a training came to, tested with so many steps of inference; ``None`` for its only test."""
+    if steps is None:
+        return outcome
+    return {**outcome, "epochs": [{**each, **each["by_test_steps"][steps]} for each in outcome["epochs"]]}
+
+
 def judged(outcome: Mapping[str, Any]) -> float:
     """The accuracy by which the best epoch is chosen: in validation, or without one in the test."""
     found = (each.get("validation_accuracy", each["test_accuracy"]) for each in outcome["epochs"])

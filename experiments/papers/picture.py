@@ -1,4 +1,4 @@
-"""The picture of a study: bars, lines along an axis, energies by layer over training, or curves over training."""
+"""The picture of a study: bars, lines along an axis, energies or curves over training, or reconstructions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
+from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
 from dlntheory.report.words import count
 
 from .cells import Cell
 from .measures import MEASURES
-from .rows import Row
+from .reconstruction_picture import draw_reconstructions
+from .rows import TESTED, Row
 from .runner import Finished
 
 PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D", "label": "the paper's"}
@@ -36,6 +38,10 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
             {"bars": draw_bars, "lines": draw_lines}[row.picture](axes, row, measure, lines)
             if len(measures) > 1:
                 head(axes, measure.replace("_", " "), chr(ord("A") + number))
+    elif row.picture == "lines and curves":
+        figure = _by_panel(row, study["lines"], cells, outcomes)
+    elif row.picture == "reconstructions":
+        figure = draw_reconstructions(row, study["lines"], cells, outcomes)
     else:
         figure = _by_cell(row, cells, outcomes)
     title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
@@ -64,11 +70,7 @@ def draw_bars(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, A
 
 def draw_lines(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """A line along the axis ``x`` for every combination of the others, but those of which the best is chosen."""
-    others = [axis for axis in row.axes if axis != row.x and axis not in row.choose]
-    series: dict[str, list[Mapping[str, Any]]] = {}
-    for each in lines:
-        series.setdefault(" ".join(each[axis] for axis in others), []).append(each)
-    for number, (name, points) in enumerate(series.items()):
+    for number, (name, points) in enumerate(_series(row, lines).items()):
         places = _positions([each[str(row.x)] for each in points])
         look, colour = LOOKS[number // len(SERIES) % len(LOOKS)], SERIES[number % len(SERIES)]
         mean, spread = _column(points, "mean"), _column(points, "deviation")
@@ -85,6 +87,60 @@ def draw_lines(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, 
     axes.set_xticks(_positions(values), values, rotation=0 if len(values) * len(row.measures) < 15 else 45)
     axes.minorticks_off()
     axes.set(xlabel=str(row.x).replace("_", " "), ylabel=_label(measure))
+
+
+def _series(row: Row, lines: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """By the values of the other axes, the points of a line."""
+    others = [axis for axis in row.axes if axis not in (row.x, row.panels, *row.choose)]
+    series: dict[str, list[Mapping[str, Any]]] = {}
+    for each in lines:
+        series.setdefault(" ".join(each[axis] for axis in others), []).append(each)
+    return series
+
+
+def _by_panel(
+    row: Row, lines: Sequence[Mapping[str, Any]], cells: Sequence[Cell], outcomes: Sequence[Finished | None]
+) -> Figure:
+    """For every value of an axis a panel of lines, and below it the same over training, at the last point of each."""
+    values = list(dict.fromkeys(each[str(row.panels)] for each in lines))
+    figure: Figure = new_figure(len(values), 2)
+    grid = figure.subplots(2, len(values), squeeze=False, sharey=True)
+    done = [(cell, each) for cell, each in zip(cells, outcomes, strict=True) if each and each["epochs"]]
+    for number, value in enumerate(values):
+        above, below = grid[:, number]
+        own = [each for each in lines if each[str(row.panels)] == value]
+        draw_lines(above, row, row.measures[0], own)
+        last = [points[-1] for points in _series(row, own).values()]
+        _draw_learning(below, row.measures[0], last, done)
+        logarithmic(above)
+        for axes, letter in ((above, number), (below, number + len(values))):
+            head(axes, f"{row.panels}: {value}".replace("_", " "), chr(ord("A") + letter))
+            if number:
+                axes.set_ylabel("")
+                axes.tick_params(labelleft=False)
+    return figure
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic axis with plain numbers: 1, 2 and 5 of every decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _draw_learning(
+    axes: Axes, measure: str, lines: Sequence[Mapping[str, Any]], done: Sequence[tuple[Cell, Finished]]
+) -> None:
+    """The measure of every epoch, mean over seeds, of the trainings that some lines tell of."""
+    for line, colour in zip(lines, SERIES, strict=False):
+        own = [each["epochs"] for cell, each in done if cell.place.items() <= line.items()]
+        epochs = list(zip(*own, strict=False))
+        values = [np.mean([MEASURES[measure].value({"epochs": [each]}) for each in epoch]) for epoch in epochs]
+        axes.plot([epoch[0]["epoch"] for epoch in epochs], values, ".-", color=colour)
+    steps = {line[TESTED] for line in lines if TESTED in line}
+    axes.set(xlabel="epoch", ylabel=_label(measure) + "".join(f", {TESTED} {each}".replace("_", " ") for each in steps))
+    whole_ticks(axes)
 
 
 def _column(lines: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:

@@ -18,7 +18,9 @@ from dlntheory.numerics.checks import meant
 FOLDER = Path(__file__).parent
 FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initialization", "library")
 SCALES = ("quick", "cpu", "paper")
-PICTURES = ("bars", "lines", "energies", "curves")
+PICTURES = ("bars", "lines", "lines and curves", "energies", "curves", "reconstructions")
+TESTED = "test_steps"
+"""The axis along which one training is tested, so that its values need no trainings of their own."""
 KINDS = ("axes", "figure", "needs", "see")
 Options = Mapping[str, Any]
 Place = Mapping[str, str]
@@ -57,6 +59,8 @@ class Row:
         published: the paper's numbers, a table by measure.
         picture: how the first measure is drawn.
         x: the axis along which lines are drawn, or the record along which curves are.
+        panels: the axis whose every value has a panel of lines.
+        reconstructions: of how many test pictures the reconstructions are kept.
         scales: by scale, its ``seeds``, ``options`` and ``cells``.
         cost: how long it took, and on what.
     """
@@ -80,6 +84,8 @@ class Row:
     published: str = ""
     picture: str = "bars"
     x: str | None = None
+    panels: str | None = None
+    reconstructions: int = 0
     scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cost: str = ""
 
@@ -101,6 +107,10 @@ class Row:
             chosen = (map(str, part.get(axis, values)) for axis, values in self.axes.items())
             found |= dict.fromkeys(itertools.product(*chosen))
         return [dict(zip(self.axes, values, strict=True)) for values in found]
+
+    def trainings(self, scale: str) -> int:
+        """The number of trainings of a scale."""
+        return len(folded(self.places(scale))) * self.count(scale)
 
     def has(self, scale: str) -> bool:
         """Whether there is such a scale; what two cores can do is not known of every row."""
@@ -148,8 +158,17 @@ class Row:
             if words <= set(place.values()):
                 found |= tuned
         for axis in self.choose:
-            found |= self.axes[axis][place[axis]]
+            found |= self.axes[axis][place[axis]] if axis in place else {}
         return found
+
+
+def folded(places: Sequence[Place]) -> list[tuple[dict[str, str], list[str]]]:
+    """Places that differ in the steps of their test alone as one, with these steps."""
+    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for place in places:
+        trained = tuple((axis, value) for axis, value in place.items() if axis != TESTED)
+        found.setdefault(trained, []).extend([place[TESTED]] if TESTED in place else [])
+    return [(dict(trained), steps) for trained, steps in found.items()]
 
 
 def registry() -> dict[str, Row]:
@@ -220,8 +239,12 @@ def _check(row: Row) -> None:
         raise ValueError(f"`{row.name}` has {' and '.join(kinds) or 'none'} of {', '.join(KINDS)}; wanted one.")
     if row.picture not in PICTURES:
         raise ValueError(f"`{row.name}` has the picture {row.picture!r}; wanted one of {', '.join(PICTURES)}.")
-    if row.picture == "lines" and row.x not in row.axes:
+    if row.picture.startswith("lines") and row.x not in row.axes:
         raise ValueError(f"`{row.name}` has lines along {row.x!r}; wanted one of its axes.")
+    if row.panels is not None and row.panels not in row.axes:
+        raise ValueError(f"`{row.name}` has panels of {row.panels!r}; wanted one of its axes.")
+    if row.picture == "reconstructions" and not row.reconstructions:
+        raise ValueError(f"`{row.name}` has a picture of reconstructions and keeps none; wanted `reconstructions = 8`.")
     if wrong := {*row.choose} - (row.axes.keys() - {row.x}):
         raise ValueError(f"`{row.name}` chooses on {', '.join(sorted(wrong))}; wanted axes, and not that of the lines.")
     if wrong := set(row.theory) - set(row.measures):

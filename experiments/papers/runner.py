@@ -19,12 +19,13 @@ from dlntheory.pcn.runs.run import OF_DATA, read_data, run_training
 from ..parts import alone
 from ..provenance import configuration
 from .cells import Cell
+from .reconstructed import reconstructed
 from .theory import predicted
 
 STUDY, CELLS, RUNS = "study.json", "cells", "runs"
 Track = Callable[[Sequence[Cell]], Iterable[Cell]]
 Finished = dict[str, Any]
-"""What a training came to: ``place``, ``seed``, ``config``, ``epochs``, ``diverged``, ``theory``, and its origin."""
+"""What a training came to: its place, seed, configuration, epochs, theory, pictures, and whether it diverged."""
 
 
 def claim(folder: Path, name: str, scale: str) -> None:
@@ -109,8 +110,9 @@ def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
     except DivergedError as error:
         diverged = str(error).partition("\n")[0]
     theory = {} if diverged else predicted(cell.theory, folder, known[which])
+    pictures = {} if diverged else reconstructed(cell.reconstructions, folder, known[which])
     return configuration("", place=cell.place, seed=cell.seed, config=cell.config.as_json(), epochs=read_epochs(folder),
-                         diverged=diverged, theory=theory)  # fmt: skip
+                         diverged=diverged, theory=theory, reconstructions=pictures)  # fmt: skip
 
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:

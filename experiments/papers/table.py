@@ -10,8 +10,8 @@ import numpy as np
 from ..provenance import configuration
 from ..results import deviation
 from .cells import Cell
-from .measures import MEASURES, judged
-from .rows import Place, Row
+from .measures import MEASURES, as_tested, judged
+from .rows import TESTED, Place, Row
 from .runner import Finished, encode
 
 COLUMNS = (
@@ -41,13 +41,15 @@ def record(
         outcomes: what each came to; ``None`` if it is not finished.
         missing: the data sets that are not there.
     """
-    done = [pair for pair in zip(cells, outcomes, strict=True) if pair[1] is not None]
-    lines = [line(row, measure, place, done) for place in chosen(row, cells, done) for measure in row.measures]
+    trained = [(cell, outcome) for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None]
+    done = [(each, as_tested(outcome, each.place.get(TESTED))) for cell, outcome in trained for each in cell.readings]
+    read = [each for cell in cells for each in cell.readings]
+    lines = [line(row, measure, place, done) for place in chosen(row, read, done) for measure in row.measures]
     return configuration(
         f"dlntheory study {row.name} --scale {scale}",
         study=row.name, item=row.item, title=row.title, scale=scale, source=row.source,
-        cells=len(cells), finished=len(done), left_out=list(missing),
-        chosen=[axis for axis in row.choose if len({cell.place[axis] for cell in cells}) > 1],
+        cells=len(cells), finished=len(trained), left_out=list(missing),
+        chosen=[axis for axis in row.choose if len({cell.place[axis] for cell in read}) > 1],
         differs=[*row.differs, *differences(row, scale, cells)], axes=list(row.axes), lines=lines,
     )  # fmt: skip
 

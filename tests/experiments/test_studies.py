@@ -320,7 +320,7 @@ def test_what_differs_from_the_paper_is_said():
         (["002-table-1", "--only", "MLP,cifar10"], "no cell has MLP,cifar10 together"),
         (["002-table-1", "--shard", "3/2"], "--shard is '3/2'"),
         (["002-figure-9", "--scale", "cpu"], "has no cpu scale"),
-        (["003-figure-7"], "needs a Decoder with steps"),
+        (["003-figure-7", "--scale", "cpu"], "the data of fashion-mnist are missing"),
         (["002-table-6"], "is no experiment"),
         (["modes", "--only", "PC-SE"], "--only: modes is one figure"),
         (["modes", "--shard", "1/2"], "--shard: modes is one figure"),

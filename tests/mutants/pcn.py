@@ -60,6 +60,28 @@ MUTANTS = (
         of_file("test_pcn_batches", "test_images_are_resized_as_pillow_does"),
     ),
     Mutant(
+        "pcn/choices/hopfield.py", "one head's recollection instead of the sum",
+        'jnp.einsum("bhp,hpu->bu", self.attention(each, x, y), each.values)',
+        'jnp.einsum("bp,pu->bu", self.attention(each, x, y)[:, 0], each.values[0])',
+        of_file("test_pcn_starts", "test_a_memory_of_the_latent_is_a_softmax_recall_and_a_forward_pass", ["3"]),
+    ),
+    Mutant(
+        "pcn/choices/hopfield.py", "a memory that is fitted anew to every batch",
+        "jax.lax.cond(memory.filled, lambda: memory, lambda: self._fitted(memory, network, x, y, key))",
+        "self._fitted(memory, network, x, y, key)",
+        of_file("test_pcn_starts", "test_values_are_fitted_to_the_untrained_start_before_the_first_batch", ["2-1"]),
+    ),
+    Mutant(
+        "pcn/choices/initial_states.py", "samples that all take the first kept state",
+        "turns = np.arange(len(x)) % len(memory.states[0])", "turns = np.zeros(len(x), int)",
+        of_file("test_pcn_starts", "test_evaluation_goes_on_from_the_kept_states", ["3-1"]),
+    ),
+    Mutant(
+        "pcn/runs/config.py", "a memory's schedule as long as the weights' steps",
+        "each = 1 if by_batch else self.make_algorithm().weight_steps", "each = self.make_algorithm().weight_steps",
+        of_file("test_pcn_starts", "test_a_memory_without_a_rate_learns_as_the_weights_do"),
+    ),
+    Mutant(
         "nonlinear/blocks.py", "a block that forgets its third source",
         "return sum(sources[2:], z), statistics", "return z, statistics",
         of_file("test_pcn_graphs", "test_the_second_source_alone_passes_through_the_shortcut"),

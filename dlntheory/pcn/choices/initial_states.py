@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ...nonlinear.network import Network, States
@@ -20,6 +21,10 @@ class Initial(eqx.Module):
     def memory(self, network: Network, batch_size: int) -> Any:
         """An empty memory."""
         return ()
+
+    def prepare(self, memory: Any, network: Network, x: Array, y: Array, key: jax.Array) -> Any:
+        """The memory with which a batch that is learned from starts."""
+        return memory
 
     @abc.abstractmethod
     def states(self, memory: Any, network: Network, x: Array, y: Array, key: jax.Array) -> States:
@@ -74,6 +79,8 @@ class Kept(eqx.Module):
 class Null(Initial):
     """The states that the last batch ended with; the forward pass for the first batch.
 
+    Where a batch that is not learned from has another size, its samples take the kept states in turn.
+
     Source:
         Better Initialization, section 3; Salvatori et al. 2024.
     """
@@ -85,15 +92,20 @@ class Null(Initial):
 
     def states(self, memory: Kept, network: Network, x: Array, y: Array, key: jax.Array) -> States:
         """The last batch's states."""
+        turns = np.arange(len(x)) % len(memory.states[0])
+        return jax.lax.cond(
+            memory.filled,
+            lambda: tuple(state if len(state) == len(x) else state[turns] for state in memory.states),
+            lambda: network.forward(x, training=True)[0],
+        )
+
+    def learn(self, memory: Kept, x: Array, y: Array, states: States) -> Kept:
+        """Keep the states."""
         if len(memory.states[0]) != len(x):
             raise ValueError(
                 f"the batch has {len(x)} samples, but a null start keeps the states of {len(memory.states[0])}; "
                 "wanted batches of one size."
             )
-        return jax.lax.cond(memory.filled, lambda: memory.states, lambda: network.forward(x, training=True)[0])
-
-    def learn(self, memory: Kept, x: Array, y: Array, states: States) -> Kept:
-        """Keep the states."""
         return Kept(states, jnp.asarray(True))
 
 

@@ -20,7 +20,7 @@ from .inference import relax
 
 
 def reconstruct(
-    network: Network, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None
+    network: Network, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None, memory: Any = None
 ) -> Float[Array, "batch ..."]:
     """Reconstruct outputs from their latents: inference finds the latents, and the network decodes them.
 
@@ -30,6 +30,7 @@ def reconstruct(
         algorithm: how states relax.
         key: an integer seed or a JAX random key.
         observed: which outputs are known, as in `relax`.
+        memory: what the start of inference remembers of training, as in `relax`.
 
     Returns:
         The forward pass from the latents, ``(batch, *network.output_shape)``.
@@ -49,16 +50,13 @@ def reconstruct(
     """
     if not network.free_input:
         raise ValueError("`network` has no latent; wanted one with a free input, `pcn.with_latent(decoder)`.")
-    return decode(network, relax(network, None, y, algorithm, key, observed=observed).states[0])
+    return decode(network, relax(network, None, y, algorithm, key, observed=observed, memory=memory).states[0])
 
 
 @eqx.filter_jit
 def decode(network: Network, latent: Array) -> Float[Array, "batch ..."]:
     """The forward pass from the state of the latent, with running moments."""
-    states = [latent]
-    for k in range(1, network.depth):
-        states.append(output(network.blocks[k], *network.read(latent, states, k), training=False)[0])
-    return network.outside(states[-1])
+    return network.outside(network.onward(latent, [latent], training=False)[-1])
 
 
 def recall(

@@ -201,7 +201,14 @@ class Inference(eqx.Module):
 
 
 def relax(
-    network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, epoch: int = 0, observed: Any = None
+    network: Network,
+    x: Any,
+    y: Any,
+    algorithm: Algorithm,
+    key: Any = 0,
+    epoch: int = 0,
+    observed: Any = None,
+    memory: Any = None,
 ) -> Inference:
     """Run inference, and no learning, on a batch; with nudging in two phases, the first.
 
@@ -214,13 +221,15 @@ def relax(
         epoch: decides the strength of nudging.
         observed: which outputs are known, booleans of an output's shape, or one such mask per sample; the others relax
             with the hidden states, and what stands in ``y`` at their places is ignored. ``None``: all are known.
+        memory: what the start of inference remembers of training, ``state.memory`` of a `TrainingState`; ``None`` for
+            nothing, where memories start as an untrained network does.
 
     Returns:
         The `Inference`.
 
     Raises:
         ValueError: for data that does not fit the network, a mask of another shape, a sample of which no output is
-            known, or a mask with an algorithm that does not relax the output.
+            known, a mask with an algorithm that does not relax the output, or the memory of another start or network.
         TypeError: for data that does not hold real numbers, or a mask that is not boolean.
 
     Example:
@@ -233,7 +242,23 @@ def relax(
     check_network(network)
     y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
-    return _relax(network, x, y, traced(algorithm, network.dtype), as_key("key", key), jnp.asarray(epoch), observed)
+    algorithm = traced(algorithm, network.dtype)
+    memory = as_memory(algorithm, network, len(x), memory)
+    return _relax(network, x, y, algorithm, as_key("key", key), jnp.asarray(epoch), observed, memory)
+
+
+def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: Any) -> Any:
+    """What the start of inference remembers: an empty memory, or one of a training with such a start."""
+    empty = algorithm.initial.memory(network, batch_size)
+    if memory is None:
+        return empty
+    own, others = (
+        (jax.tree.structure(each), [jnp.shape(leaf)[1:] for leaf in jax.tree.leaves(each)]) for each in (empty, memory)
+    )
+    if own != others:
+        kind = type(algorithm.initial).__name__
+        raise ValueError(f"`memory` is none of {kind} in this network; wanted the state's after training with it.")
+    return memory
 
 
 @eqx.filter_jit
@@ -245,11 +270,11 @@ def _relax(
     key: jax.Array,
     epoch: Array,
     observed: Bool[Array, "..."] | None,
+    memory: Any,
 ) -> Inference:
     x, y = network.inside(x), network.inside(y)
     for_start, for_run, for_output = jax.random.split(key, 3)
     first = first_pass(network, x, algorithm.initial.forward)
-    memory = algorithm.initial.memory(network, len(x))
     states = starting_states(network, algorithm, x, y, first, memory, for_start)
     phase = algorithm.output.phases(epoch, for_output)[0]
     problem, states = prepare(network, algorithm, x, y, first, states, phase, observed)

@@ -17,10 +17,11 @@ def sequential_multiplications(network: Network, algorithm: Algorithm) -> int | 
 
     Multiplications of different layers that need not wait for each other count as one. So a step of inference counts
     two, all predictions and then all errors carried back: ``2T`` in ``T`` steps. To these adds the start: ``L`` for the
-    forward pass of ``L`` layers, ``l − 1`` for the layers before the first that starts at a class average, 3 for a
-    memory, and nothing for zero, random and kept states. Backpropagation takes ``2L − 1``, and so does each step in
-    error coordinates. Products of errors and activities, in the weights' updates, are not counted, with any algorithm.
-    In a network with skips, ``L`` is the length of the longest path.
+    forward pass of ``L`` layers, ``l − 1`` for the layers before the first that starts at a class average, 3 for
+    memories and as many as the forward pass that goes on from them takes, and nothing for zero, random and kept states.
+    Backpropagation takes ``2L − 1``, and so does each step in error coordinates. Products of errors and activities, in
+    the weights' updates, are not counted, with any algorithm. In a network with skips, ``L`` is the length of the
+    longest path.
 
     Args:
         network: the network.
@@ -55,10 +56,10 @@ def _both_ways(network: Network) -> int:
     return 2 * longest_path(network) - 1
 
 
-def longest_path(network: Network) -> int:
-    """The most layers that an input, or a latent, passes through one after the other; there is none with a cycle."""
-    lengths: list[int] = []
-    for k, block in enumerate(network.blocks):
+def longest_path(network: Network, known: int = 0) -> int:
+    """The most layers that an input, a latent or one of the first, known states passes through; none with a cycle."""
+    lengths = [0] * known
+    for k, block in enumerate(network.blocks[known:], start=known):
         lengths.append(max(network.read(0, lengths, k)) + (not isinstance(block, Latent)))
     return lengths[-1]
 
@@ -69,4 +70,6 @@ def _of_start(network: Network, algorithm: Algorithm) -> int:
         return longest_path(network)
     if isinstance(initial, ClassAverage):
         return initial.first - 1
-    return RECALL if isinstance(initial, HopfieldMemory) else 0
+    if isinstance(initial, HopfieldMemory):
+        return RECALL + longest_path(network, initial.layers or network.depth)
+    return 0

@@ -175,7 +175,12 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
 
 
 def evaluate(
-    network: Network, x: Any, y: Any, loss: str = "squared_error", algorithm: Algorithm | None = None
+    network: Network,
+    x: Any,
+    y: Any,
+    loss: str = "squared_error",
+    algorithm: Algorithm | None = None,
+    memory: Any = None,
 ) -> Metrics:
     """Loss and accuracy of the forward prediction on a batch; of a network with a latent, of its reconstruction.
 
@@ -185,6 +190,7 @@ def evaluate(
         y: targets, ``(batch, *network.output_shape)``.
         loss: ``"squared_error"`` or ``"cross_entropy"``.
         algorithm: the algorithm that infers the latents of the targets; ``None`` without a latent.
+        memory: what the start of inference remembers of training, as in `relax`.
 
     Returns:
         ``loss``, the sum over samples, ``correct``, how many have their largest output where the target has, and
@@ -199,7 +205,7 @@ def evaluate(
     if network.free_input != (algorithm is not None):
         wanted = "how the latents are inferred" if network.free_input else "None, as there is no latent"
         raise ValueError(f"`algorithm` is {'None' if algorithm is None else 'given'}; wanted {wanted}.")
-    prediction = _predict(network, x) if algorithm is None else reconstruct(network, y, algorithm)
+    prediction = _predict(network, x) if algorithm is None else reconstruct(network, y, algorithm, memory=memory)
     energy = LOSSES[one_of("loss", loss, LOSSES)].energy(y, prediction)
     return {"loss": energy.sum(), "correct": hits(prediction, y).sum(), "count": jnp.asarray(len(y))}
 
@@ -252,7 +258,9 @@ def advance(
     """`train_step` for checked arguments, to be compiled."""
     network = state.network
     x, y = network.inside(x), network.inside(y)
-    batch = Batch(network, algorithm, x, y, epoch, state.memory, keys_of(state, epoch), observed)
+    keys = keys_of(state, epoch)
+    memory = algorithm.initial.prepare(state.memory, network, x, y, keys.start)
+    batch = Batch(network, algorithm, x, y, epoch, memory, keys, observed)
     if isinstance(algorithm.update, Incremental):
         lesson, weights, optimiser_state = study_incrementally(batch, optimiser, state.optimiser)
     else:
@@ -261,7 +269,7 @@ def advance(
     network = with_parameters(network, weights).with_running(lesson.running)
     if observed is not None:
         y = jnp.where(observed, y, lesson.prediction)
-    memory = algorithm.initial.learn(state.memory, x, y, lesson.states)
+    memory = algorithm.initial.learn(memory, x, y, lesson.states)
     new = TrainingState(network, optimiser_state, memory, state.step + 1, state.key)
     return new, _metrics(lesson, algorithm, y)
 

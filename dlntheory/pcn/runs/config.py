@@ -24,13 +24,16 @@ from .options import Options
 from .precision import STORED, with_mixed_layers
 
 COUNTS = ("epochs", "batch_size", "log_every", "devices", "schedule_epochs", "train_samples", "test_samples",
-          "patience", "inference_steps", "crop", "kernel", "average_layer", "patterns", "memory_width", "resize",
-          "outputs")  # fmt: skip
+          "patience", "inference_steps", "crop", "kernel", "average_layer", "patterns", "memory_width", "memory_heads",
+          "memory_layers", "resize", "outputs")  # fmt: skip
 NOT_NEGATIVE = ("weight_decay", "checkpoint_seconds", "learning_rate", "rotation")
+STARTS = ("forward", "zero", "random")
+"""Starts of inference without a memory."""
 OPTIMISERS, RATES = ("adamw", "adam", "sgd"), ("cosine", "constant")
 OWNERS = {
     "hidden": ("MLP", "AE", "Decoder"), "channels": ("Conv-AE", "Conv-Decoder"), "kernel": ("Conv-AE", "Conv-Decoder"),
     "prior": tuple(models.DECODERS), "rescaling": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",),
+    "test_steps": tuple(models.DECODERS), "test_step_size": tuple(models.DECODERS),
 }  # fmt: skip
 """Options that only some models have."""
 HYPERPARAMETERS = {
@@ -43,8 +46,14 @@ HYPERPARAMETERS = {
 OF_INITIAL: dict[str, tuple[type[Initial], str]] = {
     "average_layer": (ClassAverage, "first"), "patterns": (HopfieldMemory, "patterns"),
     "memory_width": (HopfieldMemory, "width"), "memory_rate": (HopfieldMemory, "rate"),
+    "memory_heads": (HopfieldMemory, "heads"), "memory_layers": (HopfieldMemory, "layers"),
+    "memory_start": (HopfieldMemory, "start"),
 }  # fmt: skip
 """Options of initial states: the class that has each, and its name there."""
+OF_TESTS = ("test_steps", "test_step_size")
+"""Options of the inference that tests a decoder."""
+OF_ALGORITHM = (*HYPERPARAMETERS, *OF_TESTS)
+"""Options that say nothing about the network."""
 CIRCUMSTANCES = ("data_dir", "checkpoint_seconds")
 """Fields that no number depends on."""
 
@@ -121,6 +130,9 @@ class TrainingConfig(Options):
             raise ValueError(f"`initial` is the class average, and {self.model} has no classes; wanted another.")
         if self.model in models.DECODERS and isinstance(algorithm.update, Backpropagation):
             raise ValueError(f"`algorithm` is {self.algorithm!r}, which infers no latent for {self.model}; wanted AE.")
+        if self.test_steps is not None:
+            self._check_test_steps(self.test_steps)
+        self.make_tests()
         if self.model in models.DECODERS and self.alignment:
             raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
@@ -133,6 +145,12 @@ class TrainingConfig(Options):
             raise ValueError(f"`weight_momentum` is {self.weight_momentum}; wanted a number from 0 to below 1.")
         if self.schedule_epochs is not None and self.rate == "constant":
             raise ValueError(f"`schedule_epochs` is {self.schedule_epochs} with a constant rate; wanted None.")
+
+    def _check_test_steps(self, steps: tuple[int, ...]) -> None:
+        for each in steps:
+            as_count("test_steps", each)
+        if not steps or len(set(steps)) < len(steps):
+            raise ValueError(f"`test_steps` is {steps}; wanted numbers of steps, each once.")
 
     def _check_model(self) -> None:
         one_of("model", self.model, models.MODELS)
@@ -175,13 +193,26 @@ class TrainingConfig(Options):
         """The changes of training images."""
         return Augmentation(self.flip, self.crop, self.padding, self.rotation)
 
-    def make_algorithm(self) -> algorithms.Algorithm:
-        """The preset with its hyperparameters."""
+    def make_algorithm(self, optimiser: Any = None) -> algorithms.Algorithm:
+        """The preset with its hyperparameters; a memory without a rate of its own learns by ``optimiser``."""
         given = {name: getattr(self, option) for option, name in HYPERPARAMETERS.items()}
         chosen = algorithms.algorithm(
             self.algorithm, **{name: each for name, each in given.items() if each is not None}
         )
-        return replace(chosen, initial=self._initial(chosen.initial))
+        initial = self._initial(chosen.initial)
+        if isinstance(initial, HopfieldMemory) and self.memory_rate is None and optimiser is not None:
+            initial = replace(initial, rate=optimiser)
+        return replace(chosen, initial=initial)
+
+    def make_tests(self, optimiser: Any = None) -> dict[int, algorithms.Algorithm]:
+        """By its steps, every inference that tests a decoder; what only learning needs is left out."""
+        own = self.make_algorithm(optimiser)
+        if self.test_steps is None and self.test_step_size is None:
+            return {own.steps: own}
+        size = self.step_size if self.test_step_size is None else self.test_step_size
+        bare = replace(self, step_size=size, average_from=None, rescaling=None)
+        counts = self.test_steps or (own.steps,)
+        return {steps: replace(bare, inference_steps=steps).make_algorithm(optimiser) for steps in counts}
 
     def _initial(self, initial: Initial) -> Initial:
         """The initial state with its options."""
@@ -191,6 +222,8 @@ class TrainingConfig(Options):
             if not isinstance(initial, owner):
                 kind = type(initial).__name__
                 raise ValueError(f"`{option}` is an option of {owner.__name__}, and inference starts at {kind}.")
+        if "memory_start" in options:
+            options["memory_start"] = algorithms.INITIALS[one_of("memory_start", options["memory_start"], STARTS)]
         return replace(initial, **{OF_INITIAL[option][1]: value for option, value in options.items()})
 
     def make_network(self, data: Dataset) -> Any:
@@ -200,7 +233,7 @@ class TrainingConfig(Options):
             ValueError: if the model cannot take samples of that shape.
         """
         shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
-        of_model = (name for name, owners in OWNERS.items() if self.model in owners and name not in HYPERPARAMETERS)
+        of_model = (name for name, owners in OWNERS.items() if self.model in owners and name not in OF_ALGORITHM)
         options = {name: getattr(self, name) for name in of_model}
         if "prior" in options:
             options["variance"] = options.pop("prior")
@@ -211,10 +244,14 @@ class TrainingConfig(Options):
         )  # fmt: skip
         return with_mixed_layers(network) if self.precision == "bfloat16" else network
 
-    def make_optimiser(self, steps_per_epoch: int) -> Any:
-        """The optimiser, with the papers' schedule over all of its steps or a constant rate."""
+    def make_optimiser(self, steps_per_epoch: int, by_batch: bool = False) -> Any:
+        """The optimiser, with the papers' schedule over all of its steps or a constant rate.
+
+        With ``by_batch`` it takes one step per batch, as that of a memory, whatever the weights' takes.
+        """
         batches = (self.schedule_epochs or self.epochs) * steps_per_epoch
-        steps = None if self.rate == "constant" else batches * self.make_algorithm().weight_steps
+        each = 1 if by_batch else self.make_algorithm().weight_steps
+        steps = None if self.rate == "constant" else batches * each
         if self.optimiser == "sgd":
             return sgd(self.learning_rate, self.weight_momentum, self.weight_decay, steps)
         return {"adamw": adamw, "adam": adam}[self.optimiser](self.learning_rate, self.weight_decay, steps)

@@ -66,7 +66,14 @@ class Options:
     average_layer: int | None = option(None, ALGORITHM, "First layer that starts at a class average.", "1")
     patterns: int | None = option(None, ALGORITHM, "Memorised patterns of each state's Hopfield memory.", "32")
     memory_width: int | None = option(None, ALGORITHM, "Width of its queries and keys.", "16")
-    memory_rate: float | None = option(None, ALGORITHM, "Its learning rate.", "0.01")
+    memory_rate: float | None = option(None, ALGORITHM, "Its learning rate.", "learned as the weights are")
+    memory_heads: int | None = option(None, ALGORITHM, "Its heads, whose recollections are added.", "1")
+    memory_layers: int | None = option(
+        None, ALGORITHM, "States with a memory, from the first; a forward pass goes on from them.", "all"
+    )
+    memory_start: str | None = option(
+        None, ALGORITHM, "The untrained start that it is fitted to: forward, zero or random.", "forward"
+    )
     nudging: str | None = _of_preset("positive, negative, centred or averaged, with any algorithm that infers.")
     sign_by: str | None = option(None, ALGORITHM, "Draw centred nudging's sign by epoch or by batch.", "epoch")
     precisions: str | None = _of_preset("decaying or spiking, with any algorithm that infers.")
@@ -78,6 +85,10 @@ class Options:
     average_from: int | None = option(
         None, ALGORITHM, "Average the weights' gradients from this inference step on.", "the last only"
     )
+    test_steps: tuple[int, ...] | None = option(
+        None, ALGORITHM, "Inference steps of a decoder's test, such as 2,8,32; it is tested with each.", "training's"
+    )
+    test_step_size: float | None = option(None, ALGORITHM, "Step size of the states in its test.", "training's")
     epochs: int = option(25, LOOP, "Epochs, at most.")
     batch_size: int = option(128, LOOP, "Samples per step.")
     optimiser: str = option("adamw", LOOP, "Of the weights: adamw, adam or sgd.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data.catalogue import load_dataset
 from ..data.dataset import Dataset
+from ..engine.training import TrainingState
 from .config import TrainingConfig
 from .divergence import DivergedError, first_bad
 from .folder import RunFolder, check_folder, read_config
@@ -78,7 +79,8 @@ def run_training(
         ``multiplications`` since the start, which `sequential_multiplications` counts). The accuracy of an autoencoder
         is the share of the samples' variance that its reconstruction explains, and ``test_mse`` the mean squared error
         of a pixel between 0 and 1. A decoder finds its latents by inference, in tests too; its loss in training is the
-        output's energy when inference has ended.
+        output's energy when inference has ended. With ``test_steps`` the test's numbers are of the most steps, and
+        ``by_test_steps`` has them for each.
 
     Raises:
         ValueError: for a configuration that cannot be run, or a folder that holds another run.
@@ -122,12 +124,18 @@ def read_run(path: Path | str, data: Dataset | None = None) -> tuple[TrainingCon
         FileNotFoundError: if the folder has no run, or no checkpoint yet.
         ValueError: if its files are damaged.
     """
+    trainer, state = restored(path, data)
+    return trainer.config, state.network
+
+
+def restored(path: Path | str, data: Dataset | None = None) -> tuple[Trainer, TrainingState]:
+    """The trainer of a run, and its state as in the last checkpoint; arguments and errors as for `read_run`."""
     config = read_config(Path(path))
     trainer = Trainer(config, read_data(config) if data is None else data)
-    restored = RunFolder(Path(path), config).checkpoints.restore(trainer.start())
-    if restored is None:
+    found = RunFolder(Path(path), config).checkpoints.restore(trainer.start())
+    if found is None:
         raise FileNotFoundError(f"{path} has no checkpoint.")
-    return config, restored[0].network
+    return trainer, found[0]
 
 
 class Standing(NamedTuple):
@@ -200,7 +208,7 @@ class Run:
 
     def _end_epoch(self, now: Standing, step: int, start: float) -> tuple[Standing, Record]:
         means = {name: (np.asarray(each) / now.progress.batch).tolist() for name, each in now.progress.sums.items()}
-        test, each = self.trainer.test(now.state.network), self.trainer.multiplications
+        test, each = self.trainer.test(now.state.network, now.state.memory), self.trainer.multiplications
         progress = now.progress.after_epoch(test["test_accuracy"], self.config, test.get("validation_accuracy"))
         record = {
             "kind": "epoch", "step": step, "epoch": progress.epoch, **means, **test,

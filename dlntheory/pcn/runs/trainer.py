@@ -49,8 +49,10 @@ class Trainer:
         )
         self.steps_per_epoch = len(self.batches(0))
         self.stride = stride(self.steps_per_epoch, config.log_every)
-        parts = config.make_algorithm(), config.make_optimiser(self.steps_per_epoch)
-        self.algorithm, self.optimiser = traced(parts, dtype)
+        for_memory = config.make_optimiser(self.steps_per_epoch, by_batch=True)
+        optimiser = config.make_optimiser(self.steps_per_epoch)
+        parts = config.make_algorithm(for_memory), optimiser, config.make_tests(for_memory)
+        self.algorithm, self.optimiser, self.testing = traced(parts, dtype)
         self.noise = float(getattr(self.algorithm.loss, "variance", 1.0))
         self.key = jax.random.fold_in(jax.random.key(config.seed), 1)
 
@@ -120,25 +122,34 @@ class Trainer:
         x, y = self._batch(first, batch)
         return float(_alignment(state, x, y, self.algorithm, jnp.asarray(epoch)))
 
-    def test(self, network: Any) -> dict[str, float]:
+    def test(self, network: Any, memory: Any = None) -> dict[str, Any]:
         """The mean ``test_loss`` and the ``test_accuracy`` on the test set; of an autoencoder the variance explained.
 
-        The same of the samples for validation, such as ``validation_accuracy``, if there are any.
+        The same of the samples for validation, such as ``validation_accuracy``, if there are any. ``memory`` is what
+        the start of inference remembers of training, where inference tests. With several numbers of steps these are
+        of the largest, and ``by_test_steps`` has them for each.
 
         A classifier of more than five classes adds ``test_top5``, the share of samples whose class is among the five
         largest outputs; an autoencoder adds ``test_mse``, the mean squared error of a pixel, in units of the largest
         that it may be.
         """
-        found = (self._test(network, name).items() for name in self.tested)
+        found = {steps: self._test_all(network, memory, each) for steps, each in self.testing.items()}
+        last = found[max(found)]
+        each = {} if self.config.test_steps is None else {"by_test_steps": {str(k): v for k, v in found.items()}}
+        return last | each
+
+    def _test_all(self, network: Any, memory: Any, algorithm: Any) -> dict[str, float]:
+        """The measures of all sets."""
+        found = (self._test(network, memory, algorithm, name).items() for name in self.tested)
         return {name: each for pairs in found for name, each in pairs}
 
-    def _test(self, network: Any, name: str) -> dict[str, float]:
+    def _test(self, network: Any, memory: Any, algorithm: Any, name: str) -> dict[str, float]:
         """The measures of one set, with its name before them."""
         samples, labels = self.tested[name]
         totals = np.zeros(3)
         for start in range(0, len(labels), TEST_BATCH):
             part = slice(start, start + TEST_BATCH)
-            found = _evaluate(network, samples[part], labels[part], self.preparation, self.algorithm)
+            found = _evaluate(network, samples[part], labels[part], self.preparation, algorithm, memory)
             totals += [float(each) for each in found]
         loss, correct, third = (totals / len(labels)).tolist()
         if not self.config.reconstructs:
@@ -245,13 +256,15 @@ def _prepared(
 
 
 @eqx.filter_jit
-def _evaluate(network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any) -> Any:
+def _evaluate(
+    network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any, memory: Any
+) -> Any:
     """The sum of the losses, and the numbers of predictions that are right, and that are nearly right.
 
     For an autoencoder the last is the sum of the squared errors of pixels.
     """
     x, targets = preparation.pair(samples, labels)
-    prediction = reconstruct(network, targets, algorithm) if preparation.decodes else network(x)
+    prediction = reconstruct(network, targets, algorithm, memory=memory) if preparation.decodes else network(x)
     loss, right = algorithm.loss.energy(targets, prediction).sum(), hits(prediction, targets).sum()
     if not preparation.reconstructs:
         return loss, right, among_largest(prediction, targets, TOP).sum()
