@@ -37,6 +37,16 @@ def test_states_that_diverge_are_named(tmp_path):
     assert "--step-size" in message
 
 
+def test_a_decoder_whose_states_diverge_at_first_may_go_on(tmp_path):
+    """Its loss is of after inference, so that the states are to blame. Adam's steps do not grow with the energies."""
+    config = replace(CONFIG, model="Decoder", hidden=(8, 4), algorithm="iPC", initial="zero", activation="identity",
+                     inference_steps=12, step_size=3.0, momentum=0.0, epochs=1)  # fmt: skip
+    with pytest.raises(DivergedError, match=r"in inference, the energy of layer 2 (.|\n)*--step-size"):
+        train(tmp_path / "stopped", config)
+    records = train(tmp_path / "goes on", replace(config, diverged_above=1e30))
+    assert 1e8 < records[-1]["loss"] < np.inf
+
+
 def test_weights_that_diverge_are_named_and_the_last_good_state_kept(tmp_path):
     config = replace(CONFIG, algorithm="BP-SE", inference_steps=None, step_size=None, learning_rate=1e5,
                      activation="identity", log_every=4)  # fmt: skip
@@ -64,6 +74,7 @@ BAD = {
     "data": ({"data": "minst"}, "wanted one of"),
     "folder": ({"data": "mnist"}, "`data_dir` is missing"),
     "count": ({"epochs": 0}, "`epochs` is 0"),
+    "limit": ({"diverged_above": 0.0}, "`diverged_above` is 0.0; wanted a positive number"),
     "negative": ({"weight_decay": -1.0}, "`weight_decay` is -1.0"),
     "model": ({"model": "VGG-6"}, "`model` is 'VGG-6'"),
     "activation": ({"activation": "selu"}, "`activation` is 'selu'"),

@@ -162,6 +162,8 @@ class TrainingConfig(Options):
         for name in ("hidden", "channels"):
             for width in getattr(self, name) or ():
                 as_count(name, width)
+        if as_number("diverged_above", self.diverged_above) <= 0:
+            raise ValueError(f"`diverged_above` is {self.diverged_above}; wanted a positive number.")
         if self.prior is not None and as_number("prior", self.prior) <= 0:
             raise ValueError(f"`prior` is {self.prior}; wanted a positive variance, or None for a flat prior.")
         demanded = algorithms.norm_of(self.algorithm)

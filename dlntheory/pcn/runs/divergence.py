@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LIMIT = 1e8
-"""Mean loss or energy of a layer above which a run has diverged."""
+"""Mean loss or energy of a layer above which a run has diverged, unless its configuration names another."""
 
 
 class DivergedError(ArithmeticError):
@@ -19,19 +19,21 @@ class Position(NamedTuple):
     epoch: int
 
 
-def first_bad(metrics: dict[str, np.ndarray]) -> int | None:
-    """The first of several steps whose metrics are not finite, or above `LIMIT`; ``None`` if all are good.
+def first_bad(metrics: dict[str, np.ndarray], limit: float = LIMIT) -> int | None:
+    """The first of several steps whose metrics are not finite, or above the limit; ``None`` if all are good.
 
     Example:
         >>> first_bad({"loss": np.array([1.0, np.nan]), "energy": np.ones((2, 3)), "update": np.ones((2, 3))})
         1
     """
-    bad = ~np.isfinite(metrics["update"]).all(axis=-1) | _beyond(metrics["energy"]).any(axis=-1)
-    bad |= _beyond(metrics["loss"])
+    bad = ~np.isfinite(metrics["update"]).all(axis=-1) | _beyond(metrics["energy"], limit).any(axis=-1)
+    bad |= _beyond(metrics["loss"], limit)
     return int(np.argmax(bad)) if bad.any() else None
 
 
-def explain(where: Position, loss: float, states: np.ndarray, energies: np.ndarray, updates: np.ndarray) -> str:
+def explain(
+    where: Position, loss: float, states: np.ndarray, energies: np.ndarray, updates: np.ndarray, limit: float = LIMIT
+) -> str:
     """Name the loss, energy or update that diverged.
 
     Args:
@@ -40,6 +42,7 @@ def explain(where: Position, loss: float, states: np.ndarray, energies: np.ndarr
         states: mean square of every layer's prediction before inference, ``(N,)``.
         energies: the energies of every layer, before inference and after each of its steps, ``(T + 1, N)``.
         updates: norm of every layer's gradient, ``(N,)``.
+        limit: what losses and energies may be.
 
     Returns:
         A sentence with the step and the layer, and one with the likely cause.
@@ -51,14 +54,14 @@ def explain(where: Position, loss: float, states: np.ndarray, energies: np.ndarr
         Likely cause: the states' step size is above the limit of stability; try a smaller --step-size or --momentum.
     """
     start = f"Training diverged at step {where.step} (epoch {where.epoch}): "
-    if _beyond(loss) or _beyond(states).any():
-        layer = _first(_beyond(states)) if _beyond(states).any() else len(states)
+    if _beyond(loss, limit) or _beyond(states, limit).any():
+        layer = _first(_beyond(states, limit)) if _beyond(states, limit).any() else len(states)
         what = f"the prediction of layer {layer} is {_size(states[layer - 1])} before inference begins, so its weights "
         cause = "the weights' learning rate is too large; try a smaller --learning-rate."
         return f"{start}{what}have diverged.\nLikely cause: {cause}"
-    if _beyond(energies).any():
-        step = int(np.argmax(_beyond(energies).any(axis=-1)))
-        layer = _worst(_beyond(energies[step]), energies[max(step - 1, 0)])
+    if _beyond(energies, limit).any():
+        step = int(np.argmax(_beyond(energies, limit).any(axis=-1)))
+        layer = _worst(_beyond(energies[step], limit), energies[max(step - 1, 0)])
         what = f"in inference, the energy of layer {layer} became {_size(energies[step, layer - 1])} in step {step} "
         cause = "the states' step size is above the limit of stability; try a smaller --step-size or --momentum."
         return f"{start}{what}of {len(energies) - 1}.\nLikely cause: {cause}"
@@ -67,8 +70,8 @@ def explain(where: Position, loss: float, states: np.ndarray, energies: np.ndarr
     return f"{start}{what}\nLikely cause: numbers too large for the precision; try --precision float64."
 
 
-def _beyond(values: Any) -> Any:
-    return ~(np.abs(values) <= LIMIT)
+def _beyond(values: Any, limit: float) -> Any:
+    return ~(np.abs(values) <= limit)
 
 
 def _first(flags: np.ndarray) -> int:

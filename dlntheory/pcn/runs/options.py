@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from .divergence import LIMIT
+
 DATA, MODEL, ALGORITHM, LOOP = "Data", "Model", "Algorithm (defaults: the preset's)", "Training"
 
 
@@ -100,6 +102,7 @@ class Options:
     patience: int | None = option(
         None, LOOP, "Stop after so many epochs without a better accuracy, in validation if there is one.", "never"
     )
+    diverged_above: float = option(LIMIT, LOOP, "Mean loss or energy of a layer above which training has diverged.")
     seed: int = option(0, LOOP, "Seed of the weights, the order of the samples, augmentation and inference.")
     precision: str = option("float32", LOOP, "float32, float64, or bfloat16 (mixed).")
     devices: int = option(1, LOOP, "Devices that share each batch.")

@@ -196,7 +196,7 @@ class Run:
     def _steps(self, batches: np.ndarray) -> tuple[Standing, Record]:
         epoch, first = self.now.progress.epoch, self.step
         state, metrics = self.trainer.train(self.now.state, epoch, first, batches)
-        if (bad := first_bad(metrics)) is not None:
+        if (bad := first_bad(metrics, self.config.diverged_above)) is not None:
             self.save()
             explanation = self.trainer.diagnose(self.now.state, epoch, first, batches, metrics, bad)
             raise DivergedError(f"{explanation}\nThe last good checkpoint is of step {first}, in {self.folder.path}.")

@@ -173,7 +173,9 @@ class Trainer:
         run = relax(state.network, given, y, self.algorithm, key=self.config.seed, epoch=epoch)
         forward = np.asarray(_mean_squares(state.network, x))
         where = Position(first + bad + 1, epoch + 1)
-        return explain(where, float(metrics["loss"][bad]), forward, np.asarray(run.energy), metrics["update"][bad])
+        loss = 0.0 if self.preparation.decodes else float(metrics["loss"][bad])  # a decoder's is of after inference
+        parts = loss, forward, np.asarray(run.energy), metrics["update"][bad]
+        return explain(where, *parts, limit=self.config.diverged_above)
 
     def _batch(self, number: int, batch: np.ndarray) -> tuple[Array, Array]:
         samples, labels = self.train_set
