@@ -144,7 +144,8 @@ def run_study(
         try:
             runner.run(runner.shared(there, shard), folder, lambda mine: announced(mine, row.name))
         except KeyboardInterrupt:
-            typer.echo("Interrupted; the same command goes on.", err=True)
+            written(row, scale, there, missing, folder)
+            typer.echo(f"Interrupted; {folder} has the table so far, and the same command goes on.", err=True)
             raise
         record = written(row, scale, there, missing, folder)
     from ..report.study import study_report

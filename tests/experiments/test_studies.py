@@ -257,6 +257,23 @@ def test_a_study_that_is_killed_resumes_to_the_same_numbers(whole, own, tmp_path
     assert numbers(tmp_path) == numbers(whole)
 
 
+@pytest.mark.parametrize(("stop", "finished"), [(1, 0), (3, 1)])
+def test_an_interrupted_study_has_the_table_of_what_is_finished(own, tmp_path, monkeypatch, stop, finished):
+    original, tested = Trainer.test, []
+
+    def interrupted(*arguments):
+        tested.append(None)
+        if len(tested) == stop:  # two a training
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(Trainer, "test", interrupted)
+    stopped = dlntheory(own, "--scale", "paper", "--out", tmp_path)
+    assert f"Interrupted; {tmp_path} has the table so far, and the same command goes on." in stopped.stderr
+    record = json.loads((tmp_path / "results.json").read_text())
+    assert (record["finished"], record["cells"]) == (finished, 4)
+
+
 def test_two_shards_give_what_one_gives(whole, own, tmp_path):
     for number, finished in ((1, 2), (2, 4)):
         done = dlntheory(own, "--scale", "paper", "--out", tmp_path, "--shard", f"{number}/2", "--json")
