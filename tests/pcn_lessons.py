@@ -22,7 +22,7 @@ study = eqx.filter_jit(learning.study)
 
 
 def lesson(net, algorithm, x, y, epoch=0, seed=0):
-    """What a batch teaches, by one program for all algorithms of a kind."""
+    """The lesson of a batch, by one program for all algorithms of a kind."""
     keys = learning.Keys(*jax.random.split(jax.random.key(seed), 3))
     memory = algorithm.initial.memory(net, len(x))
     traced = inference.traced(algorithm, net.dtype)

@@ -103,7 +103,7 @@ def solver(matrix: Matrix) -> Callable[[Matrix], Matrix]:
 
 
 def factorise(matrix: Matrix) -> Any:
-    """What `divide` takes for a symmetric positive definite matrix; in JAX an array, which programs can hand on."""
+    """The factor of a symmetric positive definite matrix, for `divide`; in JAX an array, which programs can hand on."""
     if is_symbolic(matrix):
         return matrix
     if is_jax(matrix):
@@ -185,7 +185,8 @@ def _inverse_of_full_rank(matrix: np.ndarray, rcond: float) -> np.ndarray | None
         inverse = np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
         return None
-    condition = float(np.linalg.norm(matrix)) * float(np.linalg.norm(inverse))
+    with np.errstate(over="ignore"):  # a norm that overflows leaves it to the decomposition
+        condition = float(np.linalg.norm(matrix)) * float(np.linalg.norm(inverse))
     return inverse if 2 * rcond * condition < 1 else None
 
 

@@ -45,7 +45,7 @@ def _of_best_epoch(outcome: Mapping[str, Any], name: str, sign: int = 1) -> floa
 
 
 def as_tested(outcome: Mapping[str, Any], steps: str | None) -> Mapping[str, Any]:
-    """What a training came to, tested with so many steps of inference; ``None`` for its only test."""
+    """The outcome of a training, tested with so many steps of inference; ``None`` for its only test."""
     if steps is None:
         return outcome
     return {**outcome, "epochs": [{**each, **each["by_test_steps"][steps]} for each in outcome["epochs"]]}

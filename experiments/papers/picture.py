@@ -13,7 +13,7 @@ from dlntheory.report.training_pictures import draw_energies
 from dlntheory.report.words import count
 
 from .cells import Cell
-from .measures import MEASURES
+from .measures import MEASURES, as_tested
 from .reconstruction_picture import draw_reconstructions
 from .rows import TESTED, Row
 from .runner import Finished
@@ -136,7 +136,8 @@ def _draw_learning(
     for line, colour in zip(lines, SERIES, strict=False):
         own = [each["epochs"] for cell, each in done if cell.place.items() <= line.items()]
         epochs = list(zip(*own, strict=False))
-        values = [np.mean([MEASURES[measure].value({"epochs": [each]}) for each in epoch]) for epoch in epochs]
+        told = [[as_tested({"epochs": [each]}, line.get(TESTED)) for each in epoch] for epoch in epochs]
+        values = [np.mean([MEASURES[measure].value(each) for each in epoch]) for epoch in told]
         axes.plot([epoch[0]["epoch"] for epoch in epochs], values, ".-", color=colour)
     steps = {line[TESTED] for line in lines if TESTED in line}
     axes.set(xlabel="epoch", ylabel=_label(measure) + "".join(f", {TESTED} {each}".replace("_", " ") for each in steps))

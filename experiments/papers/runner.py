@@ -25,7 +25,7 @@ from .theory import predicted
 STUDY, CELLS, RUNS = "study.json", "cells", "runs"
 Track = Callable[[Sequence[Cell]], Iterable[Cell]]
 Finished = dict[str, Any]
-"""What a training came to: its place, seed, configuration, epochs, theory, pictures, and whether it diverged."""
+"""The outcome of a training: its place, seed, configuration, epochs, theory, pictures, and whether it diverged."""
 
 
 def claim(folder: Path, name: str, scale: str) -> None:

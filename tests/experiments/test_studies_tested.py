@@ -7,9 +7,11 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from dlntheory import pcn
@@ -17,6 +19,7 @@ from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, restored, run_training
 from dlntheory.pcn.runs.trainer import Trainer
+from experiments.papers.picture import _draw_learning
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -71,7 +74,7 @@ def whole(own, tmp_path_factory):
 
 
 def trainings(folder):
-    """What was computed, without when and where."""
+    """The results of the trainings, without when and where."""
     found = [json.loads(path.read_text()) for path in sorted((folder / "cells").iterdir())]
     for each in found:
         for epoch in each["epochs"]:
@@ -119,7 +122,7 @@ def test_a_study_that_is_killed_resumes_to_the_same_numbers(whole, own, tmp_path
 
 
 def test_reconstructions_are_those_of_the_trained_network(whole, tmp_path):
-    """Of the same training again, in whole numbers from black to white."""
+    """The same training again has them, in whole numbers from black to white."""
     kept = next(each for each in trainings(whole) if each["place"]["start"] == "hopfield")
     config = TrainingConfig.from_json(kept["config"])
     assert config.test_steps == (1, 6)
@@ -134,6 +137,15 @@ def test_reconstructions_are_those_of_the_trained_network(whole, tmp_path):
         found = np.asarray(pcn.reconstruct(state.network, images, chosen, memory=state.memory))
         error = np.array(kept["reconstructions"][str(steps)]) - 255 * np.clip(found, 0, 1)
         assert np.abs(error).max() < 0.51
+
+
+def test_curves_are_of_the_steps_that_they_name():
+    """Also where an axis ends with fewer steps than the most, whose numbers are the test's own."""
+    epochs = [{"epoch": 1, "test_mse": 0.1, "by_test_steps": {"6": {"test_mse": 0.1}, "2": {"test_mse": 0.3}}}]
+    cell, axes = SimpleNamespace(place={"start": "zero"}), Figure().subplots()
+    _draw_learning(axes, "error", [{"start": "zero", "test_steps": "2"}], [(cell, {"epochs": epochs})])
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [300.0])
+    assert "test steps 2" in axes.get_ylabel()
 
 
 @pytest.mark.parametrize("x", ["test_steps", "start"])

@@ -30,7 +30,7 @@ def columns(shape, samples=3, seed=1):
 
 
 def slopes(layer, x):
-    """Of the output, in every number of the weight: it is affine in each, so that a difference of long steps is exact."""
+    """The output's slopes in every number of the weight: it is affine in each, so that a difference of long steps is exact."""
     far, changes = 2.0**20, np.eye(math.prod(layer.change_shape)).reshape(-1, *layer.change_shape)
     moved = [layer.moved(each, far).affine(x) - layer.moved(each, -far).affine(x) for each in changes]
     return np.stack(moved, axis=-1) / (2 * far)

@@ -47,6 +47,16 @@ def test_a_square_matrix_loses_the_singular_values_below_the_threshold_alone(sha
     assert_close(found, (right * inverses) @ left.T, inverses.max())
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-30, 1e30])
+def test_small_and_large_square_matrices_are_inverted_without_a_warning(size):
+    """In single precision the square of their norm under- or overflows."""
+    wanted = 1 / size if size else 0.0
+    for width in (0, 1, 3):
+        found = pinv(size * np.eye(width, dtype=np.float32))
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted * np.eye(width), rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_derivative_is_that_of_the_product(kind):
     left, right, d_left, d_right = (columns(kind, seed, rows) for seed, rows in enumerate((6, 5, 6, 5)))

@@ -15,10 +15,18 @@ RATE = 1e-7
 
 @pytest.mark.parametrize("name", presets("BP-CE", "PC-SE", "CN", "S+F", "ePC", "Z-IL", "MCPC", "S", "PN", "D+F"))
 def test_alignment_is_where_predictions_go(name):
+    check(name, {} if name.startswith("BP") else {"inference_steps": 3})
+
+
+def test_alignment_starts_at_what_an_empty_memory_will_recall():
+    """Two patterns are too few to recall a forward pass."""
+    check("PC-SE", {"inference_steps": 3, "initial": "hopfield", "patterns": 2})
+
+
+def check(name, options):
     """Against one step of gradient descent at a tiny rate, and the predictions before and after it."""
-    steps = {} if name.startswith("BP") else {"inference_steps": 3}
     config = TrainingConfig(
-        data="iris", hidden=(5,), activation="tanh", algorithm=name, batch_size=6, precision="float64", **steps
+        data="iris", hidden=(5,), activation="tanh", algorithm=name, batch_size=6, precision="float64", **options
     )  # fmt: skip
     trainer = Trainer(config, read_data(config))
     state, batch = trainer.start(), trainer.batches(0)[0]

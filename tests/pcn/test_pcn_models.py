@@ -130,7 +130,7 @@ BY_DEFAULT = {
     ("frozen", "auxiliary"): [(1000, 3)],
     (None, "long"): [(0, 6), (1000, 2)],
 }
-"""Of the kinds of networks, the ways and steps that do not wait for the daily run."""
+"""Ways and steps that do not wait for the daily run, by kind of network."""
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,17 @@ def test_a_decoder_whose_states_diverge_at_first_may_go_on(tmp_path):
     assert 1e8 < records[-1]["loss"] < np.inf
 
 
+def test_what_diverges_from_kept_states_is_looked_for_from_them():
+    config = replace(CONFIG, model="Decoder", hidden=(8, 4), algorithm="PC-SE", initial="null")
+    trainer = Trainer(config, read_data(config))
+    batches = trainer.batches(0)[:1]
+    state, metrics = trainer.train(trainer.start(), 0, 0, batches)
+    far = jax.tree.map(lambda each: each + 1e6 if each.ndim else each, state.memory)
+    state = eqx.tree_at(lambda it: it.memory, state, far)
+    message = trainer.diagnose(state, 0, 1, batches, jax.tree.map(np.asarray, metrics), 0)
+    assert f"in step 0 of {config.inference_steps}" in message
+
+
 def test_weights_that_diverge_are_named_and_the_last_good_state_kept(tmp_path):
     config = replace(CONFIG, algorithm="BP-SE", inference_steps=None, step_size=None, learning_rate=1e5,
                      activation="identity", log_every=4)  # fmt: skip

@@ -29,7 +29,7 @@ ALGORITHMS = {
 }
 
 OF_SWEEPS = ("bp", "pc", "pc positive", "bp decorrelated", "pc decorrelated")
-"""What `test_sweeps.py` compares with the slow loop, too: the steps are the same."""
+"""Algorithms that `test_sweeps.py` compares with the slow loop, too: the steps are the same."""
 
 
 def problem(widths=WIDTHS, steps=STEPS, batch=BATCH, seed=0):

@@ -34,7 +34,7 @@ ALGORITHMS = [
 ]
 SMALL = ["bp", "pc"]
 SHARED = ["pc", dln.Algorithm("bp", "decorrelated", regularisation=1e-2)]
-"""What devices share."""
+"""Algorithms of the sweeps that devices share."""
 
 
 def problem(seeds=2, batch=BATCH, noise=0.0, widths=WIDTHS):

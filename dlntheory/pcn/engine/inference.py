@@ -16,6 +16,7 @@ from ...nonlinear.network import Network, States, as_pair, as_samples, check_net
 from ...numerics.checks import as_key
 from ...numerics.kinds import is_jax
 from ..choices.algorithms import Algorithm
+from ..choices.initial_states import Null
 from ..choices.losses import SquaredError
 from ..choices.outputs import Cue, Phase, target
 from ..choices.relaxations import Newton, Variables
@@ -248,12 +249,14 @@ def relax(
 
 
 def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: Any) -> Any:
-    """What the start of inference remembers: an empty memory, or one of a training with such a start."""
+    """The memory of the start of inference: an empty one, or that of a training with such a start."""
     empty = algorithm.initial.memory(network, batch_size)
     if memory is None:
         return empty
+    sampled = int(isinstance(algorithm.initial, Null))  # kept states may be of another number of samples
     own, others = (
-        (jax.tree.structure(each), [jnp.shape(leaf)[1:] for leaf in jax.tree.leaves(each)]) for each in (empty, memory)
+        (jax.tree.structure(each), [jnp.shape(leaf)[sampled:] for leaf in jax.tree.leaves(each)])
+        for each in (empty, memory)
     )
     if own != others:
         kind = type(algorithm.initial).__name__

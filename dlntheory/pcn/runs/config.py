@@ -113,6 +113,8 @@ class TrainingConfig(Options):
         for name in NOT_NEGATIVE:
             if as_number(name, getattr(self, name)) < 0:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; wanted no negative number.")
+        if self.memory_rate is not None and as_number("memory_rate", self.memory_rate) < 0:
+            raise ValueError(f"`memory_rate` is {self.memory_rate}; wanted no negative number.")
         if self.validation is not None and not 0 < as_number("validation", self.validation) < 1:
             raise ValueError(f"`validation` is {self.validation}; wanted a share between 0 and 1.")
         one_of("order", self.order, ORDERS)
@@ -130,9 +132,7 @@ class TrainingConfig(Options):
             raise ValueError(f"`initial` is the class average, and {self.model} has no classes; wanted another.")
         if self.model in models.DECODERS and isinstance(algorithm.update, Backpropagation):
             raise ValueError(f"`algorithm` is {self.algorithm!r}, which infers no latent for {self.model}; wanted AE.")
-        if self.test_steps is not None:
-            self._check_test_steps(self.test_steps)
-        self.make_tests()
+        self._check_tests()
         if self.model in models.DECODERS and self.alignment:
             raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
@@ -146,11 +146,16 @@ class TrainingConfig(Options):
         if self.schedule_epochs is not None and self.rate == "constant":
             raise ValueError(f"`schedule_epochs` is {self.schedule_epochs} with a constant rate; wanted None.")
 
-    def _check_test_steps(self, steps: tuple[int, ...]) -> None:
-        for each in steps:
-            as_count("test_steps", each)
-        if not steps or len(set(steps)) < len(steps):
-            raise ValueError(f"`test_steps` is {steps}; wanted numbers of steps, each once.")
+    def _check_tests(self) -> None:
+        steps, size = self.test_steps, self.test_step_size
+        if steps is not None:
+            for each in steps:
+                as_count("test_steps", each)
+            if not steps or len(set(steps)) < len(steps):
+                raise ValueError(f"`test_steps` is {steps}; wanted numbers of steps, each once.")
+        if size is not None and as_number("test_step_size", size) <= 0:
+            raise ValueError(f"`test_step_size` is {size}; wanted a positive number.")
+        self.make_tests()
 
     def _check_model(self) -> None:
         one_of("model", self.model, models.MODELS)

@@ -170,7 +170,7 @@ class Trainer:
             state, _ = self.train(state, epoch, first, batches[:bad])
         x, y = self._batch(first + bad, batches[bad])
         given = None if self.preparation.decodes else x
-        run = relax(state.network, given, y, self.algorithm, key=self.config.seed, epoch=epoch)
+        run = relax(state.network, given, y, self.algorithm, self.config.seed, epoch, memory=state.memory)
         forward = np.asarray(_mean_squares(state.network, x))
         where = Position(first + bad + 1, epoch + 1)
         loss = 0.0 if self.preparation.decodes else float(metrics["loss"][bad])  # a decoder's is of after inference
@@ -284,7 +284,9 @@ def _moments(samples: Array, preparation: Preparation) -> tuple[Array, Array]:
 def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array) -> Array:
     """The mean over the samples whose alignment is defined."""
     last = state.network.inside(x), state.network.inside(y)
-    batch = Batch(state.network, algorithm, *last, epoch, state.memory, keys_of(state, epoch))
+    keys = keys_of(state, epoch)
+    memory = algorithm.initial.prepare(state.memory, state.network, *last, keys.start)
+    batch = Batch(state.network, algorithm, *last, epoch, memory, keys)
     slopes = study_at_once(batch).gradients
     descent = jax.tree.map(jnp.negative, slopes)
 
