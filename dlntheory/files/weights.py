@@ -226,6 +226,9 @@ def _biases_by_weight(names: Iterable[str]) -> dict[str, str]:
 def _numbered(names: Iterable[str]) -> list[str]:
     """The names in the order of their numbers; refuse words that differ, and a number that W1, W2, … leave out."""
     ordered = sorted(names, key=_parts)
+    numbers_all = CONVENTIONS[0][0].fullmatch  # frameworks also number layers without weights
+    if ordered and numbers_all(ordered[0].lower()) and _parts(ordered[0])[1] > 1:
+        raise ValueError(f"the first is {ordered[0]}; wanted W1, or `order` (on the command line --order).")
     for first, second in pairwise(ordered):
         pairs = zip_longest(_parts(first), _parts(second))
         one, other = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
@@ -235,7 +238,7 @@ def _numbered(names: Iterable[str]) -> list[str]:
                 "more than a number; wanted `order` (on the command line --order), all of these names from the "
                 "input's to the output's, with commas between them."
             )
-        if CONVENTIONS[0][0].fullmatch(first.lower()) and other != one + 1:  # frameworks number other layers, too
+        if numbers_all(first.lower()) and other != one + 1:
             raise ValueError(
                 f"{second} follows {first}; wanted every number, or `order` (on the command line --order), the names "
                 f"{_listed(ordered)} from the input's to the output's."

@@ -1,7 +1,7 @@
 r"""Elementwise functions, and `Activated`: a linear layer behind one, ``x ↦ T φ(x) + b``."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -100,7 +100,7 @@ def as_activation(activation: Any) -> Activation:
     return activation
 
 
-@cache
+@lru_cache  # of a bounded number: it keeps the functions
 def has_kink(activation: Activation) -> bool:
     """Whether the slopes on both sides of zero differ."""
     with jax.ensure_compile_time_eval():

@@ -234,6 +234,8 @@ def test_a_number_that_is_left_out(tmp_path):
     with pytest.raises(ValueError, match="W3 follows W1; wanted every number, or `order`"):
         load_weights(path)
     assert load_weights(path, order="W1,W3").widths == (2, 3, 3)
+    with pytest.raises(ValueError, match="the first is W2; wanted W1, or `order`"):
+        load_weights(write(tmp_path / "later.npz", {"W2": first, "W3": last}))
     modules = write(tmp_path / "modules.npz", {"0.weight": first, "2.weight": last})
     assert load_weights(modules).widths == (2, 3, 3)
 
