@@ -14,9 +14,7 @@ import time
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from dlntheory.cli import app
 from dlntheory.pcn.data.catalogue import SOURCES
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.trainer import Trainer
@@ -24,6 +22,7 @@ from experiments.figures import FIGURES
 from experiments.papers import cells, rows, runner, table
 from experiments.papers.measures import MEASURES, judged
 from tests.checkpointing import LEFTOVERS
+from tests.own_studies import dlntheory, run_whole, study_file
 
 pytestmark = LEFTOVERS
 
@@ -54,23 +53,14 @@ part = { all = {} }
 """
 
 
-def dlntheory(*arguments):
-    return CliRunner().invoke(app, ["study", *map(str, arguments)])
-
-
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    path = tmp_path_factory.mktemp("own") / "mine.toml"
-    path.write_text(OWN)
-    return path
+    return study_file(tmp_path_factory, OWN)
 
 
 @pytest.fixture(scope="module")
 def whole(own, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "out"
-    done = dlntheory(own, "--scale", "paper", "--out", folder)
-    assert done.exit_code == 0, done.stderr
-    return folder
+    return run_whole(tmp_path_factory, own)
 
 
 def numbers(folder):

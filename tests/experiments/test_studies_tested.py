@@ -12,15 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from typer.testing import CliRunner
 
 from dlntheory import pcn
-from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data, restored, run_training
 from dlntheory.pcn.runs.trainer import Trainer
 from experiments.papers.picture import _draw_learning
 from tests.checkpointing import LEFTOVERS
+from tests.own_studies import dlntheory, run_whole, study_file
 
 pytestmark = LEFTOVERS
 
@@ -54,23 +53,14 @@ test_steps = [1, 6]
 """
 
 
-def dlntheory(*arguments):
-    return CliRunner().invoke(app, ["study", *map(str, arguments), "--scale", "paper"])
-
-
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    path = tmp_path_factory.mktemp("own") / "mine.toml"
-    path.write_text(OWN)
-    return path
+    return study_file(tmp_path_factory, OWN)
 
 
 @pytest.fixture(scope="module")
 def whole(own, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "out"
-    done = dlntheory(own, "--out", folder)
-    assert done.exit_code == 0, done.stderr
-    return folder
+    return run_whole(tmp_path_factory, own)
 
 
 def trainings(folder):
@@ -115,8 +105,8 @@ def test_a_study_that_is_killed_resumes_to_the_same_numbers(whole, own, tmp_path
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "test", dying)
-        assert isinstance(dlntheory(own, "--out", tmp_path).exception, MemoryError)
-    again = dlntheory(own, "--out", tmp_path)
+        assert isinstance(dlntheory(own, "--scale", "paper", "--out", tmp_path).exception, MemoryError)
+    again = dlntheory(own, "--scale", "paper", "--out", tmp_path)
     assert again.exit_code == 0, again.stderr
     assert trainings(tmp_path) == trainings(whole)
 
@@ -160,7 +150,7 @@ def test_pictures_of_reconstructions(whole, own, x, tmp_path):
         (out / "cells" / each.name).write_bytes(each.read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "train", None)
-        done = dlntheory(path, "--out", out)
+        done = dlntheory(path, "--scale", "paper", "--out", out)
     assert done.exit_code == 0, done.stderr
     assert (out / "mine.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((out / "results.json").read_text())["lines"]) == {"test_steps": 4, "start": 2}[x]
@@ -178,7 +168,7 @@ def test_rows_that_make_no_sense_are_refused(old, new, message, tmp_path):
     path = tmp_path / "mine.toml"
     text = OWN.replace('picture = "lines and curves"\n', "") if "picture" in new else OWN
     path.write_text(text.replace(old, new))
-    done = dlntheory(path, "--out", tmp_path / "out")
+    done = dlntheory(path, "--scale", "paper", "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert message in done.stderr
 
@@ -186,6 +176,6 @@ def test_rows_that_make_no_sense_are_refused(old, new, message, tmp_path):
 def test_a_study_that_cannot_run_yet_says_what_it_needs(tmp_path):
     path = Path(tmp_path / "later.toml")
     path.write_text('[later]\ntitle = "?"\nneeds = "more time"\n')
-    done = dlntheory(path, "--out", tmp_path / "out")
+    done = dlntheory(path, "--scale", "paper", "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert "later cannot be run yet: it needs more time" in done.stderr

@@ -1,4 +1,4 @@
-"""What nonlinear networks, their inference and their updates refuse, by name.
+"""Refusals, by name, of nonlinear networks, their inference and their updates.
 
 Oracle: the words of the message.
 """
