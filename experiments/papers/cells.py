@@ -96,11 +96,15 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
         raise ValueError(f"{', '.join(sorted(unknown))} is on no axis; wanted of {', '.join(sorted(row.words))}.")
     places = row.places(scale)
     if wanted:
-        chosen = [place for place in row.places() if any(words <= set(place.values()) for words in wanted)]
-        places = [place for place in chosen if place in places] or chosen
+        places = _having(wanted, places) or _having(wanted, row.places())
     if not places:
         raise ValueError(f"no cell has {' or '.join(only)} together.")
     return [_cell(row, scale, *each, seed) for seed in range(row.count(scale)) for each in folded(places)]
+
+
+def _having(wanted: Sequence[set[str]], places: Sequence[Place]) -> list[Place]:
+    """The places that have all words of one entry."""
+    return [place for place in places if any(words <= set(place.values()) for words in wanted)]
 
 
 def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -> Cell:

@@ -141,6 +141,13 @@ def test_every_cell_has_a_seed_before_any_has_two():
     assert len({cell.key for cell in made}) == 30
 
 
+def test_only_names_cells_of_the_scale_and_else_of_the_paper():
+    row = REGISTRY["002-table-1"]
+    perceptrons = {cell.place["weights"] for cell in cells.make_cells(row, "cpu", ["MLP"])}
+    assert perceptrons == {"searched", "1e-3"}  # the second is not in the paper
+    assert {cell.place["model"] for cell in cells.make_cells(row, "cpu", ["VGG-9"])} == {"VGG-9"}
+
+
 def test_a_cells_name_leaves_out_the_options_at_their_defaults():
     """So what is finished counts on, when the library has more options than it had."""
     spelled = TrainingConfig(data="iris", epochs=25, learning_rate=3e-4)
