@@ -62,8 +62,6 @@ def study(
 
         one_of("--scale", scale, rows.SCALES)
     folder = out or Path("studies") / f"{row.name}-{scale}"
-    if row.kind == "needs":
-        refuse(f"{row.name} cannot be run yet: it needs {row.needs}.")
     if row.kind == "see":
         refuse(f"{row.name} is no experiment: {row.see}.")
     use_one_lapack_thread()
@@ -82,7 +80,7 @@ def show_list(rows: dict[str, Any], scales: Sequence[str], json: bool) -> None:
     records = [
         {
             "name": row.name, "item": row.item, "title": row.title, "kind": row.kind,
-            "figure": row.figure, "needs": row.needs, "see": row.see, "cost": row.cost,
+            "figure": row.figure, "see": row.see, "cost": row.cost,
             "trainings": {each: row.trainings(each) for each in scales if row.has(each)}
             if row.kind == "axes" else None,
         }

@@ -87,6 +87,17 @@ CLASSIFIERS: dict[str, tuple[int, ...]] = {"VGG-19": (4096, 4096), "AlexNet": (4
 """Hidden widths of the classifier; none elsewhere."""
 
 
+def stages_of(name: str, channels: Sequence[int] | None = None) -> tuple[Stage, ...]:
+    """The convolutions of an architecture, with the paper's channels or others, one number per convolution."""
+    stages = CONVOLUTIONS[one_of("name", name, CONVOLUTIONS)]
+    if channels is None:
+        return stages
+    widths = as_counts("channels", channels)
+    if len(widths) != len(stages):
+        raise ValueError(f"`channels` has {len(widths)} entries; wanted {len(stages)}, one per convolution of {name}.")
+    return tuple(stage._replace(channels=width) for stage, width in zip(stages, widths, strict=True))
+
+
 def vgg(
     name: str = "VGG-5",
     input_shape: Sequence[int] = (3, 32, 32),
@@ -96,6 +107,7 @@ def vgg(
     skip: bool = False,
     key: Any = 0,
     dtype: Any = jnp.float32,
+    channels: Sequence[int] | None = None,
 ) -> Network:
     """A VGG or an AlexNet; every block is a convolution, batch normalisation, the activation and max-pooling.
 
@@ -109,12 +121,14 @@ def vgg(
             classifier: of the last layer, where there is no hidden one.
         key: an integer seed or a JAX random key.
         dtype: the dtype of the parameters.
+        channels: of every convolution, in place of the paper's.
 
     Returns:
         The network.
 
     Raises:
-        ValueError: for an unknown name, activation or norm, or images too small for the pooling.
+        ValueError: for an unknown name, activation or norm, channels of more or fewer convolutions than there are, or
+            images too small for the pooling.
         TypeError: for numbers that are not whole.
 
     Source:
@@ -125,7 +139,7 @@ def vgg(
         >>> pcn.vgg("VGG-5").state_shapes
         ((16, 16, 128), (8, 8, 256), (4, 4, 512), (1, 1, 512), (10,))
     """
-    stages = CONVOLUTIONS[one_of("name", name, CONVOLUTIONS)]
+    stages = stages_of(name, channels)
     builder = Builder(as_image_shape(input_shape), activation, norm, as_key("key", key), dtype)
     for stage in stages:
         builder.convolve(stage)
@@ -278,9 +292,9 @@ def build(
         norm: batch normalisation: ``"standard"``, ``"frozen"`` or ``"none"``; ``None`` for the model's own, which is
             standard for a ResNet and none elsewhere.
         key: an integer seed or a JAX random key.
-        **options: the model's own: ``hidden`` widths of an MLP, AE or Decoder, ``channels`` and ``kernel`` of a
-            Conv-AE or Conv-Decoder, ``variance`` of the latent of a decoder, ``skip`` of a VGG, ``auxiliary`` of a
-            ResNet.
+        **options: the model's own: ``hidden`` widths of an MLP, AE or Decoder, ``channels`` of a Conv-AE, Conv-Decoder,
+            VGG or AlexNet, ``kernel`` of a Conv-AE or Conv-Decoder, ``variance`` of the latent of a decoder, ``skip``
+            of a VGG, ``auxiliary`` of a ResNet.
 
     Returns:
         The network.

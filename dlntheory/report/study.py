@@ -45,7 +45,7 @@ def _how(record: Mapping[str, Any]) -> str:
         return f"trainings: {counts}" + (f"; {record['cost']}" if record["cost"] else "")
     if record["kind"] == "figure":
         return f"dlntheory figure {record['figure']}" + (f"; {record['cost']}" if record["cost"] else "")
-    return f"needs {record['needs']}" if record["kind"] == "needs" else f"see: {record['see']}"
+    return f"see: {record['see']}"
 
 
 def _shown(value: float | None, spread: float | None) -> str:

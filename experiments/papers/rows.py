@@ -1,7 +1,7 @@
 """The registry: a row for every table and figure of the papers, from TOML files, checked and with nothing computed.
 
-A row has ``axes``, whose combinations are its cells, or says which ``figure`` draws it, what it ``needs`` before it can
-be run, or what to ``see`` instead. docs/studies.md describes every key.
+A row has ``axes``, whose combinations are its cells, or says which ``figure`` draws it, or what to ``see`` instead.
+docs/studies.md describes every key.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ SCALES = ("quick", "cpu", "paper")
 PICTURES = ("bars", "lines", "lines and curves", "energies", "curves", "reconstructions")
 TESTED = "test_steps"
 """The axis along which one training is tested, so that its values need no trainings of their own."""
-KINDS = ("axes", "figure", "needs", "see")
+KINDS = ("axes", "figure", "see")
 Options = Mapping[str, Any]
 Place = Mapping[str, str]
 """The value of a cell on every axis."""
@@ -44,7 +44,6 @@ class Row:
         item: what the paper calls it.
         title: what it shows.
         figure: the figure of `dlntheory figure` that draws it.
-        needs: what has to be built before it can be run.
         see: where its content is, if it is no experiment.
         axes: by axis, its values, and the options that each brings.
         cells: parts of the product of the axes; without them, all of it.
@@ -69,7 +68,6 @@ class Row:
     item: str = ""
     title: str = ""
     figure: int | str | None = None
-    needs: str | None = None
     see: str | None = None
     axes: Mapping[str, Mapping[str, Options]] = field(default_factory=dict)
     cells: Sequence[Mapping[str, Sequence[Any]]] = ()
@@ -91,7 +89,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """How it is run: ``"axes"``, ``"figure"``, ``"needs"`` or ``"see"``."""
+        """How it is run: ``"axes"``, ``"figure"`` or ``"see"``."""
         return next(kind for kind in KINDS if getattr(self, kind))
 
     @property

@@ -96,7 +96,7 @@ def test_the_list_says_how_each_is_run_or_why_not():
     assert [each["name"] for each in listed] == list(REGISTRY)
     for each in listed:
         assert each["title"]
-        assert each["trainings"] or each["figure"] or each["needs"] or each["see"]
+        assert each["trainings"] or each["figure"] or each["see"]
     shown = dlntheory().stdout
     assert all(name in shown for name in REGISTRY)
 
@@ -364,7 +364,7 @@ def test_the_folder_of_another_study_is_refused(whole):
         ('[other]\nlike = "yours"\n', "is like `yours`"),
         ('[other]\nchoose = ["x"]\naxes.y = [1]\n', "chooses on x"),
         ("[[mine.cells]]\npart = [1]\n", "has no part 1"),
-        ('[other]\nneeds = "time"\n', "has 2 rows"),
+        ('[other]\nsee = "a page"\n', "has 2 rows"),
         ("[mine.scales.huge]\n", "has the scales huge"),
         ("[mine", "mine.toml"),
     ],

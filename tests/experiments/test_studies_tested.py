@@ -6,7 +6,6 @@ Oracles: the records of the trainings, reconstructions one by one, and an undist
 import csv
 import io
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -171,11 +170,3 @@ def test_rows_that_make_no_sense_are_refused(old, new, message, tmp_path):
     done = dlntheory(path, "--scale", "paper", "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert message in done.stderr
-
-
-def test_a_study_that_cannot_run_yet_says_what_it_needs(tmp_path):
-    path = Path(tmp_path / "later.toml")
-    path.write_text('[later]\ntitle = "?"\nneeds = "more time"\n')
-    done = dlntheory(path, "--scale", "paper", "--out", tmp_path / "out")
-    assert done.exit_code == 2
-    assert "later cannot be run yet: it needs more time" in done.stderr

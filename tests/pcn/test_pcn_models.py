@@ -245,6 +245,13 @@ def test_sizes(name, depth, shapes):
     assert [block.activation for block in net.blocks] == ["gelu"] * (depth - 1) + ["identity"]
 
 
+def test_channels_in_place_of_the_papers():
+    net = eqx.filter_eval_shape(lambda: pcn.build("VGG-7", (3, 32, 32), 10, channels=(2, 3, 4, 5, 6, 7)))
+    usual = eqx.filter_eval_shape(lambda: pcn.build("VGG-7", (3, 32, 32), 10))
+    assert [shape[-1] for shape in net.state_shapes] == [2, 3, 4, 5, 6, 7, 10]
+    assert [shape[:-1] for shape in net.state_shapes] == [shape[:-1] for shape in usual.state_shapes]
+
+
 def test_skips():
     net = eqx.filter_eval_shape(lambda: pcn.build("VGG-19", (3, 32, 32), 10, skip=True))
     assert net.depth == 19
@@ -260,6 +267,8 @@ def test_skips():
     ("make", "message"),
     [
         (lambda: pcn.vgg("VGG-6"), "`name` is 'VGG-6'; wanted one of"),
+        (lambda: pcn.vgg("VGG-5", channels=(8, 8)), "`channels` has 2 entries; wanted 4, one per convolution of VGG-5"),
+        (lambda: pcn.vgg("VGG-5", channels=(8, 8, 0, 8)), "`channels\\[2\\]` is 0"),
         (lambda: pcn.vgg("VGG-5", norm="melted"), "`norm` is 'melted'"),
         (lambda: eqx.filter_eval_shape(pcn.vgg, "VGG-5", (3, 8, 8)), "larger images"),
         (lambda: pcn.vgg("VGG-5", (32, 32)), "channels, height, width"),

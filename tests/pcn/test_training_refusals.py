@@ -95,6 +95,7 @@ BAD = {
     "no use": ({"beta": 0.5}, "PC-SE has no use for it"),
     "steps of BP": ({"algorithm": "BP-SE"}, "BP-SE has no use for it"),
     "owner": ({"skip": True}, "`skip` is an option of VGG-19"),
+    "channels": ({"model": "VGG-5", "hidden": None, "channels": (8, 8)}, "wanted 4, one per convolution of VGG-5"),
     "norm": ({"algorithm": "PC-SE+BF", "norm": "standard"}, "needs 'frozen'"),
     "devices": ({"devices": 3}, "multiple of 3 devices"),
     "too many devices": ({"devices": 20}, "`devices` is 20, but JAX has 1"),

@@ -31,7 +31,8 @@ STARTS = ("forward", "zero", "random")
 """Starts of inference without a memory."""
 OPTIMISERS, RATES = ("adamw", "adam", "sgd"), ("cosine", "constant")
 OWNERS = {
-    "hidden": ("MLP", "AE", "Decoder"), "channels": ("Conv-AE", "Conv-Decoder"), "kernel": ("Conv-AE", "Conv-Decoder"),
+    "hidden": ("MLP", "AE", "Decoder"), "channels": ("Conv-AE", "Conv-Decoder", *models.CONVOLUTIONS),
+    "kernel": ("Conv-AE", "Conv-Decoder"),
     "prior": tuple(models.DECODERS), "rescaling": ("MLP", "AE"), "skip": ("VGG-19",), "auxiliary": ("ResNet-18",),
     "test_steps": tuple(models.DECODERS), "test_step_size": tuple(models.DECODERS),
 }  # fmt: skip
@@ -167,6 +168,8 @@ class TrainingConfig(Options):
         for name in ("hidden", "channels"):
             for width in getattr(self, name) or ():
                 as_count(name, width)
+        if self.model in models.CONVOLUTIONS:
+            models.stages_of(self.model, self.channels)
         if as_number("diverged_above", self.diverged_above) <= 0:
             raise ValueError(f"`diverged_above` is {self.diverged_above}; wanted a positive number.")
         if self.prior is not None and as_number("prior", self.prior) <= 0:

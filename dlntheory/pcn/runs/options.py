@@ -48,9 +48,12 @@ class Options:
         "such as 128,32.", "the model's",
     )  # fmt: skip
     channels: tuple[int, ...] | None = option(
-        None, MODEL, "Channels of the Conv-AE or Conv-Decoder, such as 32,8.", "the model's"
+        None,
+        MODEL,
+        "Channels of the Conv-AE or Conv-Decoder, such as 32,8, or of every convolution of a VGG or AlexNet.",
+        "the model's",
     )
-    kernel: int | None = option(None, MODEL, "The side of their kernels.", "3")
+    kernel: int | None = option(None, MODEL, "The side of the kernels of the Conv-AE or Conv-Decoder.", "3")
     prior: float | None = option(None, MODEL, "Variance of a decoder's latent.", "infinite")
     activation: str = option("gelu", MODEL, "Between the layers: gelu, relu, leaky_relu, hard_tanh, …")
     norm: str | None = option(None, MODEL, "Batch normalisation: standard, frozen or none.", "the model's")
