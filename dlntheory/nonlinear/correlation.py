@@ -5,6 +5,9 @@ XLA's convolutions are fast on a processor where the batch comes first, the chan
 loops and conditionals only, and inside them they take up to two hundred times as long. Here a correlation is an
 operation of its own, bilinear. Its derivative in the images is one in that layout; its derivative in the kernel is a
 matrix product for each of the kernel's entries, which takes half as long as XLA's convolution outside loops too.
+
+Where zeros lie between an image's pixels, as in a transposed convolution, most products would be with zeros. There the
+outputs between two pixels become channels of a correlation without them.
 """
 
 from functools import partial
@@ -36,6 +39,8 @@ def correlate(x: Float[Array, "..."], kernel: Float[Array, "..."], window: Windo
     """
     if jax.default_backend() != "cpu":
         return _plain(x, kernel, window)
+    if window.spread > 1 and window.stride == 1:
+        return _by_channels(x, kernel, window)
     result: Array = _correlation.bind(x, kernel, window=window)
     return result
 
@@ -44,6 +49,27 @@ def _plain(x: Array, kernel: Array, window: Window) -> Array:
     """The same by JAX's own operation."""
     strides, spreads = (window.stride,) * 2, (window.spread,) * 2
     return jax.lax.conv_general_dilated(x, kernel, strides, window.padding, spreads, dimension_numbers=LAYOUT)
+
+
+def _by_channels(x: Array, kernel: Array, window: Window) -> Array:
+    """The same for spread images: output ``spread q + r − first`` is channel ``r`` of output ``q``, by row and column.
+
+    It meets the pixels from ``q − before // spread`` on, with the kernel's entries ``spread j + spread − 1 − r``.
+    """
+    spread, (batch, *lengths, channels) = window.spread, x.shape
+    sizes = [-(-size // spread) for size in kernel.shape[:2]]
+    found = jax.eval_shape(partial(_plain, window=window), x, kernel).shape[1:3]
+    first = [spread - 1 - before % spread for before, _ in window.padding]
+    counts = [-(-(skipped + length) // spread) for skipped, length in zip(first, found, strict=True)]
+    filling = [(0, size * spread - real) for size, real in zip(sizes, kernel.shape, strict=False)]
+    whole = jnp.pad(kernel, (*filling, (0, 0), (0, 0))).reshape(sizes[0], spread, sizes[1], spread, channels, -1)
+    parts = whole[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5).reshape(*sizes, channels, -1)
+    before = [start // spread for start, _ in window.padding]
+    after = [q + j - 1 - b - length for q, j, b, length in zip(counts, sizes, before, lengths, strict=True)]
+    y = correlate(x, parts, Window(padding=((before[0], after[0]), (before[1], after[1]))))
+    y = y.reshape(batch, *counts, spread, spread, -1).transpose(0, 1, 3, 2, 4, 5)
+    y = y.reshape(batch, counts[0] * spread, counts[1] * spread, -1)
+    return y[:, first[0] : first[0] + found[0], first[1] : first[1] + found[1]]
 
 
 def _pull_to_images(slope: Array, x: Any, kernel: Array, *, window: Window) -> Array:

@@ -48,4 +48,9 @@ MUTANTS = (
         "- (output - 1) * window.stride + before", "- (output - 1) + before",
         of_file("test_correlation", "test_every_derivative_is_that_of_jax"),
     ),
+    Mutant(
+        "nonlinear/correlation.py", "spread images whose first outputs are those of no padding",
+        "spread - 1 - before % spread", "spread - 1",
+        of_file("test_correlation", "test_every_derivative_is_that_of_jax"),
+    ),
 )  # fmt: skip

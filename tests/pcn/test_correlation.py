@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from dlntheory.nonlinear.correlation import Window, correlate
@@ -46,6 +46,8 @@ def everything(operation, window, x, kernel):
 
 
 @settings(max_examples=8)
+@example(Window(1, ((-1, 2), (2, 1)), 2), (3, 4), (3, 2))
+@example(Window(1, ((3, 4), (1, 0)), 3), (2, 3), (5, 3))
 @given(windows, st.tuples(st.integers(1, 6), st.integers(1, 6)), st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_every_derivative_is_that_of_jax(window, image, kernel):
     for length, reach, (before, after) in zip(image, kernel, window.padding, strict=True):

@@ -296,8 +296,33 @@ LATENT = flat(given())
         (lambda: dataclasses.replace(RUN, memory_start="null").check(), "`memory_start` is 'null'"),
         (lambda: dataclasses.replace(RUN, initial="zero").check(), "`patterns` is an option of HopfieldMemory"),
         (lambda: dataclasses.replace(RUN, memory_heads=0).check(), "`memory_heads` is 0"),
+        (lambda: dataclasses.replace(RUN, memory_layers=4).check(), "`memory_layers` is 4; wanted at most 3"),
+        (
+            lambda: TrainingConfig(model="VGG-7", algorithm="PC-SE", initial="hopfield", memory_layers=9).check(),
+            "`memory_layers` is 9; wanted at most 7",
+        ),
+        (lambda: pcn.HopfieldMemory(rate=-0.1), "`rate` is -0.1"),
+        (lambda: pcn.HopfieldMemory(rate=math.nan), "`rate` holds NaN"),
+        (lambda: pcn.HopfieldMemory(seed=-1), "`seed` is -1"),
+        (lambda: pcn.HopfieldMemory(width=0), "`width` is 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, message):
     with pytest.raises(ValueError, match=message.replace("()", r"\(\)")):
         make()
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_as_many_memories_as_states_are_not_too_many(layers):
+    dataclasses.replace(RUN, memory_layers=layers).check()
+
+
+@pytest.mark.parametrize("initial", [pcn.Null(), pcn.HopfieldMemory(layers=1, patterns=3)])
+def test_a_memory_of_another_precision_is_converted(initial, y):
+    """Kept in float64, asked of the same network in float32; against the same in float64."""
+    state = taught(LATENT, initial, y, optimiser=pcn.sgd(0.1))
+    single = jax.tree.map(lambda leaf: leaf.astype("float32") if leaf.dtype == F64 else leaf, state.network)
+    found = pcn.reconstruct(single, np.float32(y), algorithm(initial), memory=state.memory)
+    assert found.dtype == np.float32
+    expected = pcn.reconstruct(state.network, y, algorithm(initial), memory=state.memory)
+    assert_close(found, expected, condition=10)

@@ -141,11 +141,12 @@ def test_what_does_not_fit_the_data_leaves_no_folder(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_no_network_and_no_state_is_refused_by_name():
+def test_values_of_a_wrong_type_are_refused_by_name():
     """In a new interpreter, as arguments' types are checked by others in this one."""
     refusals = fresh_python("""
 import json, numpy as np
 from dlntheory import pcn
+from dlntheory.pcn.runs.config import TrainingConfig
 network, algorithm, optimiser = pcn.mlp((3, 2), key=0), pcn.algorithm("PC-SE", steps=2), pcn.sgd(0.1)
 x, y, found = np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), []
 for call in (
@@ -155,6 +156,10 @@ for call in (
     lambda: pcn.evaluate(np.tanh, x, y),
     lambda: pcn.train_step(network, x, y, algorithm, optimiser),
     lambda: pcn.train_steps(network, x[None], y[None], algorithm, optimiser),
+    lambda: TrainingConfig(model="Decoder", test_steps=3).check(),
+    lambda: TrainingConfig(hidden=3).check(),
+    lambda: pcn.HopfieldMemory(rate="fast"),
+    lambda: pcn.HopfieldMemory(seed=0.5),
 ):
     try:
         call()
@@ -163,4 +168,10 @@ for call in (
 print(json.dumps(found))
 """)
     assert refusals[:4] == ["`network` is a ufunc; wanted a network of dlntheory.pcn."] * 4
-    assert refusals[4:] == ["`state` is a Network; wanted one from dlntheory.pcn.start_training."] * 2
+    assert refusals[4:6] == ["`state` is a Network; wanted one from dlntheory.pcn.start_training."] * 2
+    assert refusals[6:] == [
+        "`test_steps` is a int; wanted a list of whole numbers.",
+        "`hidden` is a int; wanted a list of whole numbers.",
+        "`rate` is 'fast'; wanted a real number.",
+        "`seed` is 0.5; wanted a whole number.",
+    ]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...nonlinear.network import Network, States
-from ...numerics.checks import as_count
+from ...numerics.checks import as_count, as_number, as_seed
 from .initial_states import Forward, Initial, Random, Zero
 from .optimisers import Descent, step_weights
 
@@ -49,6 +49,10 @@ class HopfieldMemory(Initial):
             whose latent alone is recalled. ``None``: all.
         start: where an untrained network starts: `Forward`, `Zero` or `Random`.
 
+    Raises:
+        ValueError: for counts that are not positive, a negative rate or seed, or another start.
+        TypeError: for counts and seeds that are not whole, or a rate that is neither a number nor an optimiser.
+
     Source:
         Better Initialization, equations 8 and 9, and appendix C.2 for heads and a single memory; ``β`` is
         ``1/sqrt(width)``. The symbol of the untrained start is lost in the text at hand.
@@ -67,6 +71,9 @@ class HopfieldMemory(Initial):
             as_count(name, getattr(self, name))
         if self.layers is not None:
             as_count("layers", self.layers)
+        as_seed("seed", self.seed)
+        if not hasattr(self.rate, "init"):
+            as_number("rate", self.rate, negative=False)
         if not isinstance(self.start, Forward | Zero | Random):
             kind = type(self.start).__name__
             raise ValueError(f"`start` is {kind}; wanted a start without a memory: Forward, Zero or Random.")

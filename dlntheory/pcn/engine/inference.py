@@ -249,7 +249,7 @@ def relax(
 
 
 def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: Any) -> Any:
-    """The memory of the start of inference: an empty one, or that of a training with such a start."""
+    """The memory of the start of inference: an empty one, or that of a training with such a start, in its dtypes."""
     empty = algorithm.initial.memory(network, batch_size)
     if memory is None:
         return empty
@@ -261,7 +261,7 @@ def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: A
     if own != others:
         kind = type(algorithm.initial).__name__
         raise ValueError(f"`memory` is none of {kind} in this network; wanted the state's after training with it.")
-    return memory
+    return jax.tree.map(lambda own, kept: jnp.asarray(kept, own.dtype), empty, memory)
 
 
 @eqx.filter_jit

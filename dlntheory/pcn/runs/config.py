@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 
 from ...nonlinear import models
 from ...nonlinear.activations import ACTIVATIONS
-from ...numerics.checks import as_count, as_number, one_of
+from ...numerics.checks import as_count, as_list, as_number, one_of
 from ..choices import algorithms
 from ..choices.hopfield import HopfieldMemory
 from ..choices.initial_states import ClassAverage, Initial
@@ -134,6 +135,7 @@ class TrainingConfig(Options):
         if self.model in models.DECODERS and isinstance(algorithm.update, Backpropagation):
             raise ValueError(f"`algorithm` is {self.algorithm!r}, which infers no latent for {self.model}; wanted AE.")
         self._check_tests()
+        self._check_memory()
         if self.model in models.DECODERS and self.alignment:
             raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
@@ -150,13 +152,21 @@ class TrainingConfig(Options):
     def _check_tests(self) -> None:
         steps, size = self.test_steps, self.test_step_size
         if steps is not None:
-            for each in steps:
+            for each in as_list("test_steps", steps, "whole numbers"):
                 as_count("test_steps", each)
             if not steps or len(set(steps)) < len(steps):
                 raise ValueError(f"`test_steps` is {steps}; wanted numbers of steps, each once.")
         if size is not None and as_number("test_step_size", size) <= 0:
             raise ValueError(f"`test_step_size` is {size}; wanted a positive number.")
         self.make_tests()
+
+    def _check_memory(self) -> None:
+        """No more states with a memory than the network has; how many those are, any data set tells."""
+        if self.memory_layers is None:
+            return
+        depth = eqx.filter_eval_shape(self._network, (3, 64, 64), 10).depth
+        if self.memory_layers > depth:
+            raise ValueError(f"`memory_layers` is {self.memory_layers}; wanted at most {depth}, the network's states.")
 
     def _check_model(self) -> None:
         one_of("model", self.model, models.MODELS)
@@ -166,7 +176,7 @@ class TrainingConfig(Options):
             if getattr(self, name) and self.model not in owners:
                 raise ValueError(f"`{name}` is an option of {' and '.join(owners)}, and `model` is {self.model!r}.")
         for name in ("hidden", "channels"):
-            for width in getattr(self, name) or ():
+            for width in as_list(name, getattr(self, name) or (), "whole numbers"):
                 as_count(name, width)
         if self.model in models.CONVOLUTIONS:
             models.stages_of(self.model, self.channels)
@@ -242,14 +252,17 @@ class TrainingConfig(Options):
         Raises:
             ValueError: if the model cannot take samples of that shape.
         """
-        shape = data.shape if self.crop is None else (data.shape[0], self.crop, self.crop)
+        return self._network(data.shape, data.classes)
+
+    def _network(self, shape: tuple[int, ...], classes: int) -> Any:
+        shape = shape if self.crop is None else (shape[0], self.crop, self.crop)
         of_model = (name for name, owners in OWNERS.items() if self.model in owners and name not in OF_ALGORITHM)
         options = {name: getattr(self, name) for name in of_model}
         if "prior" in options:
             options["variance"] = options.pop("prior")
         norm = self.norm or algorithms.norm_of(self.algorithm)
         network = models.build(
-            self.model, shape, data.classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],
+            self.model, shape, classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],
             **{name: value for name, value in options.items() if value is not None},
         )  # fmt: skip
         return with_mixed_layers(network) if self.precision == "bfloat16" else network
