@@ -174,9 +174,9 @@ def _shaped(settled: Settled, shapes: Sequence[Shape], single: bool) -> Settled:
     )
 
 
-def settle_problem(problem: Problem, solver: str) -> Settled:
-    """The equilibrium of a checked problem; inaccurate results are refused."""
-    return _refuse_inaccurate(_settle(problem, solver))
+def settle_problem(problem: Problem, solver: str, energy: bool = True) -> Settled:
+    """The equilibrium of a checked problem; inaccurate results are refused, and an energy that overflows if asked."""
+    return _refuse_inaccurate(_settle(problem, solver), energy)
 
 
 def _settle(problem: Problem, solver: str) -> Settled:
@@ -214,10 +214,12 @@ def fits_explicitly(layers: tuple[Layer, ...]) -> bool:
     return all((layer.in_size + layer.out_size) ** 2 <= LARGEST for layer in layers)
 
 
-def _refuse_inaccurate(settled: Settled) -> Settled:
+def _refuse_inaccurate(settled: Settled, with_energy: bool) -> Settled:
     """Raise if a sample's estimated error is too large, or make it NaN where only a traced program can tell."""
     accuracy, energy = known((settled.accuracy, settled.energy))
-    accurate = (accuracy <= REFUSED) & namespace(energy).isfinite(energy)
+    accurate = accuracy <= REFUSED
+    if with_energy:
+        accurate = accurate & namespace(energy).isfinite(energy)
     if is_concrete(accurate):
         if not np.asarray(accurate).all():
             raise PrecisionError(_refusal(settled))

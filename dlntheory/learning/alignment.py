@@ -1,18 +1,20 @@
 """The alignment of an update's prediction change with the residual."""
 
+import math
 from typing import Any, Unpack
 
+import numpy as np
 from jaxtyping import Float
 
 from ..networks.network import LinearNetwork
 from ..networks.passes import changes_by_layer
 from ..networks.samples import as_rows
 from ..numerics.algebra import Array, magnitude
-from ..numerics.kinds import compiled, namespace, stop_gradient
+from ..numerics.kinds import compiled, is_concrete, namespace, stop_gradient
 from ..numerics.options import takes
 from .prediction_change import as_learning_rate, moved_by
 from .rescaling import Rescaling
-from .rules import EVERY_RULE, Rule
+from .rules import EVERY_RULE, Rule, Signals, of_size_one
 from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 
 
@@ -26,19 +28,66 @@ def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array
     return xp.where(defined, (left * right).sum(axis=0) / norms, xp.full_like(norms, xp.nan))
 
 
+def alignment_of(learning: Learning, learning_rate: Any) -> Float[Array, "*B"]:
+    """Each sample's alignment; where the prediction change under- or overflows, from signals of size one."""
+    if is_concrete(learning.problem, learning_rate):
+        moved, alignment = _change_and_alignment(learning, learning_rate)
+        if _in_range(moved):
+            return alignment
+    moved, alignment = _change_and_alignment(learning, learning_rate, resized=True)
+    refuse_overflow("prediction change", moved)
+    return alignment
+
+
 @compiled
-def change_and_alignment(learning: Learning, learning_rate: Any) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
-    """The prediction change as the caller's rows, and each sample's alignment."""
-    single, signals = learning.problem.x.ndim == 1, signals_of(learning)
+def _change_and_alignment(
+    learning: Learning, learning_rate: Any, resized: bool = False
+) -> tuple[Float[Array, "*B n"], Float[Array, "*B"]]:
+    single = learning.problem.x.ndim == 1
+    signals, size = resized_signals(learning) if resized else (signals_of(learning), None)
+    if resized and learning_rate is not None:
+        learning_rate = _resized_rate(learning_rate, size)
     moved = moved_by(learning, signals, learning_rate)
     alignment = cosine(signals.residual, moved)
     return as_rows(moved, single), alignment[0] if single else alignment
 
 
+def _resized_rate(learning_rate: Any, size: Any) -> Any:
+    """The learning rate of an update over its size: not so small that it underflows, which continuous time is near."""
+    xp, dtype = namespace(learning_rate, size), learning_rate.dtype
+    return xp.sign(learning_rate) * xp.maximum(abs(learning_rate * size), _SMALLEST[dtype.itemsize]).astype(dtype)
+
+
+_SMALLEST = {np.dtype(kind).itemsize: float(np.finfo(kind).tiny / np.finfo(kind).eps ** 2) for kind in ("f4", "f8")}
+"""A size beside which no digit underflows."""
+
+
+def _in_range(moved: Array) -> bool:
+    """Whether the change of every sample is finite, and large enough for all digits."""
+    rows = np.asarray(moved).reshape(-1, moved.shape[-1])
+    squares = np.einsum("bi,bi->b", rows, rows)
+    return bool(_SMALLEST[rows.itemsize] < np.minimum.reduce(squares) and np.maximum.reduce(squares) < math.inf)
+
+
+@compiled
+def resized_signals(learning: Learning) -> tuple[Signals, Any]:
+    """The signals, of size one but where the rule is not homogeneous in them, and the size of their update."""
+    signals = signals_of(learning)
+    if learning.rule == "evidence":
+        return signals, 1
+    scaled, sizes = of_size_one(learning.problem.layers, signals)
+    if learning.rule == "natural":
+        return scaled, sizes.residual / sizes.feedforward
+    if learning.rescaling is None:
+        return scaled, sizes.errors * sizes.activities
+    positive = learning.rescaling == "adaptive_positive"
+    return scaled, sizes.errors / (sizes.activities if positive else sizes.feedforward)
+
+
 @compiled
 def _alignment_by_layer(learning: Learning) -> Float[Array, "*B L"]:
     """Each sample's alignment with the prediction change by each layer's own update."""
-    signals, xp = signals_of(learning), namespace(learning.problem.x)
+    signals, xp = resized_signals(learning)[0], namespace(learning.problem.x)
     moved = changes_by_layer(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
     alignment = xp.stack([cosine(signals.residual, each) for each in moved], axis=-1)
     return alignment[0] if learning.problem.x.ndim == 1 else alignment
@@ -95,6 +144,4 @@ def target_alignment(
         if learning_rate is not None:
             raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
         return _alignment_by_layer(learning)
-    moved, alignment = change_and_alignment(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
-    refuse_overflow("prediction change", moved)
-    return alignment
+    return alignment_of(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))

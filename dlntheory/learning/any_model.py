@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxtyping import Float
 
-from ..numerics.algebra import Array
+from ..numerics.algebra import Array, common_magnitude
 from ..numerics.checks import as_array, as_real
 from ..numerics.record import for_jax
 from .alignment import cosine
@@ -93,7 +93,7 @@ def update_alignment(
         >>> update_alignment(f, params, x, y, descent).round(6).tolist()
         [1.0]
     """
-    predicted, moved = _evaluate(f, params, x, update, learning_rate)
+    predicted, moved = _evaluate(f, params, x, update, learning_rate, resized=True)
     y = for_jax(as_array("y", y, predicted.dtype), "y")
     if y.shape != predicted.shape:
         raise ValueError(f"`y` has shape {y.shape}; wanted {predicted.shape}, the shape of the predictions.")
@@ -101,8 +101,10 @@ def update_alignment(
     return cosine(*(each.reshape(len(each), -1).T for each in (residual, moved)))
 
 
-def _evaluate(f: Model, params: Any, x: Any, update: Any, learning_rate: Any) -> tuple[Array, Array]:
-    """The predictions, and how they move."""
+def _evaluate(
+    f: Model, params: Any, x: Any, update: Any, learning_rate: Any, resized: bool = False
+) -> tuple[Array, Array]:
+    """The predictions, and how they move; in continuous time, by an update of size one if asked."""
     if not callable(f):
         raise TypeError(f"`f` is a {type(f).__name__}; wanted a function f(params, x).")
     import jax
@@ -113,6 +115,8 @@ def _evaluate(f: Model, params: Any, x: Any, update: Any, learning_rate: Any) ->
         return as_array("f(params, x)", f(rebuild(moving), x))
 
     if learning_rate is None:
+        size = common_magnitude(direction) if resized else 1
+        direction = [(each / size).astype(each.dtype) for each in direction]
         predicted, moved = jax.jvp(predict, (start,), (direction,))
     else:
         predicted = predict(start)

@@ -20,8 +20,8 @@ from ..numerics.algebra import Array
 from ..numerics.checks import one_of
 from ..numerics.kinds import agree, compiled
 from ..numerics.record import with_fields
-from .alignment import change_and_alignment
-from .prediction_change import as_learning_rate
+from .alignment import alignment_of
+from .prediction_change import as_learning_rate, change_in_rows
 from .rescaling import RESCALINGS
 from .updates import Learning, Options, State, check_rescalable, refuse_overflow, split_changes
 
@@ -109,8 +109,9 @@ def relaxed_prediction_change(
     Source:
         Sample Efficiency, equation 6.
     """
-    moved = _evaluate(net, relaxation, rescaling, learning_rate, forward)[0]
-    return refuse_overflow("prediction change", moved)
+    learning = _learn(net, relaxation, rescaling, forward)
+    moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
+    return shaped(refuse_overflow("prediction change", moved), net.shapes[-1])
 
 
 def relaxed_alignment(
@@ -146,15 +147,8 @@ def relaxed_alignment(
         >>> round(float(relaxed_alignment(net, relaxation, rescaling="adaptive")), 9)
         1.0
     """
-    return _evaluate(net, relaxation, rescaling, learning_rate, forward)[1]
-
-
-def _evaluate(
-    net: LinearNetwork, relaxation: Any, rescaling: str | None, learning_rate: Any, forward: bool
-) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     learning = _learn(net, relaxation, rescaling, forward)
-    moved, alignment = change_and_alignment(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
-    return shaped(moved, net.shapes[-1]), alignment
+    return alignment_of(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
 
 
 def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: bool) -> Learning:

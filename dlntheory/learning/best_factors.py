@@ -14,14 +14,13 @@ from jaxtyping import Bool, Float
 from ..equilibria.equilibrium import Solver
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change
-from ..numerics.algebra import Array, Matrix, default_rcond, epsilon, ratio
+from ..numerics.algebra import Array, Matrix, column_norms, default_rcond, epsilon, ratio
 from ..numerics.checks import one_of
 from ..numerics.kinds import compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, with_fields
-from .alignment import cosine
+from .alignment import cosine, resized_signals
 from .rescaling import rescale
-from .rules import Signals
 from .updates import OPTIONS, Learning, changes_of, prepare, refuse_overflow, signals_of
 
 Method = Literal["auto", "dense", "lsqr"]
@@ -118,12 +117,16 @@ def best_alignment(
 
 
 class FactorMap(Record):
-    """The linear map from factors to prediction changes, and the residual to be reached."""
+    """The linear map from factors to prediction changes, and the residual to be reached.
+
+    The changes are those of signals of size one: the updates over their ``size``.
+    """
 
     layers: tuple[Any, ...]
     changes: tuple[Matrix, ...]
     predicted: tuple[Matrix, ...]
     residual: Matrix
+    size: Any
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -157,9 +160,10 @@ class FactorMap(Record):
 
 @compiled
 def _factor_map(learning: Learning) -> FactorMap:
-    signals: Signals = signals_of(learning)
-    changes = changes_of(learning, signals)
-    return FactorMap(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual)
+    signals = signals_of(learning)
+    resized, size = resized_signals(learning)
+    changes = changes_of(learning, resized)
+    return FactorMap(learning.problem.layers, tuple(changes), tuple(signals.feedforward), signals.residual, size)
 
 
 @compiled
@@ -202,7 +206,7 @@ _pulled = compiled(FactorMap.pulled)
 def _judged(span: FactorMap, flat: Array, converged: Array) -> BestAlignment:
     """The alignment that the factors reach."""
     moved, residual = span.change(flat), span.residual
-    norm = namespace(moved).linalg.norm
-    left = norm(residual - moved) <= math.sqrt(epsilon(moved.dtype)) * norm(residual)
-    alignment = cosine(residual.reshape(-1, 1), moved.reshape(-1, 1))[0]
-    return BestAlignment(alignment, cosine(residual, moved), span.factors(flat), left, converged)
+    whole, own = residual.reshape(-1, 1), moved.reshape(-1, 1)
+    left = column_norms(whole - own) <= math.sqrt(epsilon(moved.dtype)) * column_norms(whole)
+    factors = tuple(factor / span.size for factor in span.factors(flat))
+    return BestAlignment(cosine(whole, own)[0], cosine(residual, moved), factors, left[0], converged)

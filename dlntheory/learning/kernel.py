@@ -23,12 +23,12 @@ from ..equilibria.settling import solve_system
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change, forward_sweep
 from ..networks.samples import as_columns, as_rows, shaped
-from ..numerics.algebra import Array, Matrix, sign
+from ..numerics.algebra import Array, Matrix, magnitude, sign
 from ..numerics.checks import as_batch, as_count, one_of
 from ..numerics.kinds import agree, compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, static
-from .alignment import cosine
+from .alignment import cosine, resized_signals
 from .rescaling import Rescaling, rescale
 from .rules import Rule, Signals
 from .updates import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, refuse_overflow, signals_of
@@ -172,7 +172,8 @@ class UpdateKernel(Record):
         For a residual ``V`` in a uniformly random direction it is the mean of ``⟨V, K[V]⟩`` over the root of the mean
         of ``‖V‖² ‖K[V]‖²``: for large ``N`` the alignment to expect of the whole batch. NaN where ``K`` is zero.
         """
-        matrix = self.matrix()
+        matrix = self._resized().matrix()
+        matrix = matrix / magnitude(matrix)
         with np.errstate(invalid="ignore"):
             return matrix.trace() / (len(matrix) ** 0.5 * namespace(matrix).linalg.norm(matrix))
 
@@ -192,8 +193,12 @@ class UpdateKernel(Record):
         single = self.problem.y.ndim == 1
         own = as_rows(self._signals.residual, single)
         rows = own if residual is None else self._rows("residual", residual)
-        alignment = cosine(as_columns(rows), as_columns(_apply(self, rows)))
+        alignment = cosine(as_columns(rows), as_columns(_apply(self._resized(), rows / magnitude(rows))))
         return alignment[0] if single else alignment
+
+    def _resized(self) -> "UpdateKernel":
+        """The kernel up to a factor, at signals of size one: no product of them under- or overflows."""
+        return UpdateKernel(self._learning, resized_signals(self._learning)[0], self._route)
 
     def _rows(self, name: str, value: Any) -> Array:
         y = self.problem.y

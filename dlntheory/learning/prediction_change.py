@@ -27,7 +27,8 @@ def moved_by(learning: Learning, signals: Signals, learning_rate: Any) -> Float[
 
 
 @compiled
-def _change(learning: Learning, learning_rate: Any) -> Float[Array, "*B n"]:
+def change_in_rows(learning: Learning, learning_rate: Any) -> Float[Array, "*B n"]:
+    """The prediction change as the caller's rows."""
     return as_rows(moved_by(learning, signals_of(learning), learning_rate), learning.problem.x.ndim == 1)
 
 
@@ -74,5 +75,5 @@ def prediction_change(
         [3.0]
     """
     learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
-    moved = _change(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
+    moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
     return shaped(refuse_overflow("prediction change", moved), net.shapes[-1])

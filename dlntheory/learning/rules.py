@@ -10,13 +10,13 @@ Columns in, columns out; the lines of the first two and of the last run on SymPy
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from ..equilibria.covariance import Covariances, is_scalar, raw_output_covariance
 from ..equilibria.routes import scale_all
 from ..networks.layer import Layer
 from ..networks.passes import backward_sweep, downstream_maps, feedforward, forward_sweep
-from ..numerics.algebra import Array, Matrix, identity, pinv, solve
+from ..numerics.algebra import Array, Matrix, common_magnitude, identity, pinv, solve
 from ..numerics.kinds import namespace
 
 Rule = Literal["bp", "pc", "natural", "evidence"]
@@ -35,6 +35,22 @@ class Signals(NamedTuple):
     activities: Sequence[Matrix]
     feedforward: Sequence[Matrix]
     residual: Matrix
+
+
+def of_size_one(layers: Sequence[Layer], signals: Signals) -> tuple[Signals, Any]:
+    """The signals over their sizes, and the sizes: no direction of a change in continuous time depends on them.
+
+    A learned bias has an activity that is always one, and so has a bias within a chain.
+    """
+    errors, residual = common_magnitude(signals.errors), common_magnitude([signals.residual])
+    activities, predicted = common_magnitude(signals.activities), common_magnitude(signals.feedforward)
+    if any(layer.learn_bias or not (layer.has_features or layer.shift is None) for layer in layers):
+        activities = predicted = namespace(errors).ones_like(errors)
+    scaled = Signals(
+        [each / errors for each in signals.errors], [each / activities for each in signals.activities],
+        [each / predicted for each in signals.feedforward], signals.residual / residual,
+    )  # fmt: skip
+    return scaled, Signals(errors, activities, predicted, residual)
 
 
 def backpropagation_signals(layers: Sequence[Layer], x: Matrix, y: Matrix) -> Signals:

@@ -34,6 +34,7 @@ from .rules import (
     full_natural_updates,
     local_updates,
     natural_updates,
+    of_size_one,
 )
 
 
@@ -95,7 +96,7 @@ def prepare(
     options = as_options(rule, rescaling, given, rules)
     problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
     check_rescalable(rule, rescaling, problem.covariances, problem.layers)
-    settled = settle_problem(problem, options.solver) if rule in SETTLED else None
+    settled = settle_problem(problem, options.solver, energy=False) if rule in SETTLED else None
     return Learning(problem, settled, options, rule, rescaling)
 
 
@@ -187,8 +188,11 @@ def _factors(learning: Learning) -> list[Any]:
 
 
 @compiled
-def _rates(learning: Learning) -> Array:
-    factors = factors_of(learning, signals_of(learning))
+def _rates(learning: Learning, resized: bool = False) -> Array:
+    signals = signals_of(learning)
+    if resized:
+        signals, _ = of_size_one(learning.problem.layers, signals)
+    factors = factors_of(learning, signals)
     return namespace(factors[0]).stack(factors)
 
 
@@ -328,9 +332,12 @@ def adaptive_learning_rates(
         >>> adaptive_learning_rates(net, [1.0], [3.0]).round(6).tolist()
         [1.0, 0.5]
     """
-    rates = _rates(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options))
+    learning = prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options)
+    rates = _rates(learning)
     with np.errstate(divide="ignore"):
         refuse_overflow("learning rates' inverses", 1 / rates)
+    if is_concrete(rates) and np.isinf(rates).any():  # orthogonal, or underflown
+        refuse_overflow("learning rates", rates[~np.isinf(_rates(learning, resized=True))])
     return rates
 
 

@@ -4,8 +4,8 @@ Every kernel of the library takes columns, returns columns, and uses only ``@``,
 file. So the lines that run on arrays are the lines that a proof runs on SymPy matrices.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -229,6 +229,12 @@ def magnitude(array: Array, axis: int | None = None) -> Any:
     xp = namespace(array)
     largest = xp.max(xp.abs(array), axis=axis, keepdims=axis is not None)
     return xp.where(largest > 0, largest, xp.ones_like(largest))[()]
+
+
+def common_magnitude(arrays: Iterable[Array]) -> Array:
+    """The largest entry of several arrays, and one where all are zero; a constant of differentiation."""
+    largest = [abs(stop_gradient(each)).max() for each in arrays]
+    return magnitude(reduce(namespace(*largest).maximum, largest))
 
 
 def ratio(over: Array, under: Array) -> Array:

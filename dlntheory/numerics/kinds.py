@@ -45,12 +45,14 @@ def leaves(*trees: Any) -> list[Any]:
 
 
 def _collect(tree: Any, found: list[Any]) -> None:
+    if tree is None:
+        return
     if isinstance(tree, np.ndarray):
         found.append(tree)
     elif isinstance(tree, Record):
         for name in tree._arrays:
             _collect(tree.__dict__.get(name), found)
-    elif isinstance(tree, tuple | list):
+    elif isinstance(tree, _SEQUENCES):
         for each in tree:
             _collect(each, found)
     elif isinstance(tree, dict):
@@ -58,8 +60,12 @@ def _collect(tree: Any, found: list[Any]) -> None:
             _collect(each, found)
     elif _is_module(tree):
         found.extend(sys.modules["jax"].tree.leaves(tree))
-    elif tree is not None:
+    else:
         found.append(tree)
+
+
+_SEQUENCES = (tuple, list)
+"""A tuple of types is told faster than their union, and every call asks."""
 
 
 def _is_module(tree: Any) -> bool:
@@ -82,7 +88,7 @@ def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
         return {key: map_leaves(function, each, *(other[key] for other in others)) for key, each in tree.items()}
     if _is_module(tree):
         return sys.modules["jax"].tree.map(function, tree, *others)
-    if isinstance(tree, tuple | list):
+    if isinstance(tree, _SEQUENCES):
         mapped = [map_leaves(function, *parts) for parts in zip(tree, *others, strict=True)]
         return type(tree)(*mapped) if hasattr(tree, "_fields") else type(tree)(mapped)
     return function(tree, *others)

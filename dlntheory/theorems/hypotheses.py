@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from ..equilibria.covariance import Covariances
+from ..equilibria.problem import PrecisionError
 from ..learning.rules import Signals
 from ..networks.layer import Layer
 from ..numerics.algebra import Array, default_rcond, epsilon
@@ -95,6 +96,7 @@ def ranks_and_rows(layers: Sequence[Layer], signals: Signals, rcond: float | Non
     for index, layer in enumerate(layers):
         own, plain = (_grouped(layer.features(each[index])) for each in (signals.activities, signals.feedforward))
         shared = plain.shape[0] * plain.shape[2] > signals.residual.shape[1]
+        _refuse_out_of_range(own, plain)
         rows = np.asarray(signals.errors[index] if shared else signals.residual)
         rows = rows.reshape(len(plain), -1, plain.shape[2])
         met = [_rank_and_rows(*group, rcond, noise) for group in zip(own, plain, rows, strict=True)]
@@ -215,7 +217,15 @@ def _features(layers: Sequence[Layer], signals: Signals) -> Iterator[tuple[int, 
     triples = zip(layers, signals.activities, signals.feedforward, strict=False)
     for index, (layer, own, plain) in enumerate(triples):
         own, plain = (np.asarray(layer.features(each)).reshape(-1, samples) for each in (own, plain))
+        _refuse_out_of_range(own, plain)
         yield index, own, plain
+
+
+def _refuse_out_of_range(own: np.ndarray, plain: np.ndarray) -> None:
+    """Refuse features whose products under- or overflow: no hypothesis can be judged by them."""
+    size = float(np.abs(own).max()) * float(np.abs(plain).max())
+    if own.any() and plain.any() and not np.finfo(own.dtype).tiny < size < np.finfo(own.dtype).max / own.size:
+        raise PrecisionError(f"products of activities are out of range in {own.dtype}. Scale the weights or the data.")
 
 
 def _grouped(features: Array) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 import numpy as np
 
 from ..equilibria.equilibrium import Solver
+from ..equilibria.problem import PrecisionError
 from ..learning.adaptive_rates import learning_rates
 from ..learning.alignment import cosine
 from ..learning.decorrelation import decorrelations
@@ -185,16 +186,21 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: 
     unknown = set(options) - set(statement.options)
     if unknown:
         raise ValueError(f"`verify` got the options {sorted(unknown)}; wanted {' or '.join(statement.options)}.")
-    conclusion = statement.conclude(net, x, y, **options)
+    with np.errstate(all="ignore"):
+        conclusion = statement.conclude(net, x, y, **options)
     tolerance = 8 * net.depth * epsilon(conclusion.actual.dtype) * conclusion.condition
     precise = Hypothesis(tolerance <= DECIDABLE, tolerance, DECIDABLE)
     hypotheses = conclusion.hypotheses | {"precision: tolerance ≤ 1e-3": precise}
-    error = float(np.max(norms(conclusion.actual - conclusion.claimed) / conclusion.sizes))
+    with np.errstate(invalid="ignore"):
+        error = float(np.max(norms(conclusion.actual - conclusion.claimed) / conclusion.sizes))
+    applicable = all(each.holds for each in hypotheses.values())
+    if applicable and not np.isfinite(error):
+        raise PrecisionError(f"numbers are out of range in {conclusion.actual.dtype}. Scale the weights or the data.")
     verdict = Verdict(
         theorem=key,
         statement=statement.text,
         holds=bool(error <= min(tolerance, DECIDABLE)),
-        applicable=all(each.holds for each in hypotheses.values()),
+        applicable=applicable,
         hypotheses=hypotheses,
         error=error if np.isfinite(error) else float("inf"),
         tolerance=tolerance,
