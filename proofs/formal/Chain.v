@@ -5,7 +5,7 @@
     layer l to layer l+1. Everything else bears the number of its own layer; only [error z l] is ε_{l+1}. Samples are
     columns; there are B of them. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 
 Set Implicit Arguments.
 Unset Strict Implicit.

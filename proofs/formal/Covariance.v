@@ -1,6 +1,6 @@
 (** The output covariance S = Σ_l D_l Σ_l D_lᵀ of the generative model. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** Derivatives of polynomial functions of a step t, at t = 0: all the analysis that the theory needs. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp poly matrix mxalgebra.
 
 Set Implicit Arguments.
 Unset Strict Implicit.

@@ -1,6 +1,6 @@
 (** Jacobi's formula: the derivative of a determinant. *)
 
-From mathcomp Require Import all_ssreflect all_fingroup all_algebra.
+From mathcomp Require Import all_ssreflect perm ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Derivatives.
 
 Set Implicit Arguments.

@@ -4,7 +4,7 @@
     that touch it at t = 0 with one and the same slope, and this is then its derivative: above, the energy of the old
     equilibrium under the new weights; below, the dual function at the old multiplier. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp poly matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates Derivatives FirstOrder.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** The equilibrium of predictive coding in closed form, and that it is the one minimiser of the energy. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance.
 
 Set Implicit Arguments.

@@ -1,7 +1,7 @@
 (** The gradient of the evidence's log-determinant. And Fisher's identity: the posterior mean of the local update is the
     gradient of the evidence, term by term. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp poly matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Derivatives FirstOrder EnergyGradient Determinant.
 
 Set Implicit Arguments.

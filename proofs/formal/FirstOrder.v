@@ -1,7 +1,7 @@
 (** What "prediction change" means: the derivative of the prediction along the update. And that backpropagation's
     update is the gradient of its loss. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp poly matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates Derivatives.
 
 Set Implicit Arguments.

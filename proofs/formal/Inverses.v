@@ -1,6 +1,6 @@
 (** When a matrix A undoes X̂ X*ᵀ on the columns of X̂: the linear algebra behind Theorem 2. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** Weaker ways to show the target to the output: a nudged clamp, and an energy term. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates Theorem1.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** Symmetric positive definite matrices over an ordered field. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 
 Set Implicit Arguments.
 Unset Strict Implicit.

@@ -1,6 +1,6 @@
 (** Residual networks x_l = x_{l-1} + W_l x_{l-1} + ε_l: the theorems hold with the maps I + W_l. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp poly matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates Theorem1 Inverses Theorem2 FirstOrder.
 
 Set Implicit Arguments.

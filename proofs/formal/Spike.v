@@ -1,6 +1,6 @@
 (** Spiking precision carries backpropagation's error down the network, unattenuated. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** Theorem 1: one sample, one learning rate a layer. And "Theorem 3": the covariances that make rates needless. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** Theorem 2: a batch, one matrix a layer. With its factor and its hypothesis corrected. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium Updates Inverses.
 
 Set Implicit Arguments.

@@ -1,6 +1,6 @@
 (** The weight updates of predictive coding and of backpropagation, and the changes of the prediction that they make. *)
 
-From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Chain Positive Covariance Equilibrium.
 
 Set Implicit Arguments.
