@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ARRAYS, CONFIG = "arrays.npz", "config.json"
 FORMATS = (".png", ".pdf")
+QUICK_DPI = 150
+"""Dots per inch of a quick picture."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,10 @@ def deviation(values: np.ndarray, axis: int = -1) -> Any:
     return values.std(axis=axis, ddof=1) if values.shape[axis] > 1 else np.full_like(values.mean(axis=axis), np.nan)
 
 
-def pictures(name: str, figure: "Figure") -> dict[str, bytes]:
-    """A figure as PNG and PDF, by the files' names."""
+def pictures(name: str, figure: "Figure", quick: bool = False) -> dict[str, bytes]:
+    """A figure as PNG and PDF, by the files' names; a quick one as a PNG with fewer dots, alone."""
     from dlntheory.report.pictures import encode_picture
 
+    if quick:
+        return {f"{name}.png": encode_picture(figure, ".png", QUICK_DPI)}
     return {f"{name}{suffix}": encode_picture(figure, suffix) for suffix in FORMATS}

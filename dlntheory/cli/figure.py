@@ -59,8 +59,8 @@ def figure(
 ) -> None:
     """Compute and draw a figure of the paper Sample Efficiency, or one with a name.
 
-    Writes config.json, arrays.npz, and the figure as PNG and PDF, all of them or none. An interrupted figure goes on
-    with what it had computed.
+    Writes config.json, arrays.npz, and the figure as PNG and PDF, all of them or none; with --quick a PNG with fewer
+    dots alone, and --redraw writes the others. An interrupted figure goes on with what it had computed.
 
     Exit code 0: drawn; 2: bad usage or input.
     """
@@ -141,7 +141,7 @@ def computed(
         store.mkdir(parents=True, exist_ok=True)
     with file_refusals():
         result = source("parts").compute(module, config, show, store)
-    pictures = results.pictures(name, module.draw(result.config, result.arrays))
+    pictures = results.pictures(name, module.draw(result.config, result.arrays), quick=config["size"] == "quick")
     with file_refusals("--out"):
         return result, results.save(folder, result, pictures)
 

@@ -117,9 +117,12 @@ def settle_by(problem: Problem, route: str) -> Settled:
     return choose(is_settled(first), lambda: first._replace(rest=None), lambda: _settle_again(problem, first))
 
 
-@compiled
-def _settle_by(problem: Problem, route: str) -> Settled:
+def settle_within(problem: Problem, route: str) -> Settled:
+    """The same as a part of the caller's program."""
     return _told(settle(problem, partial(solve_system, route)), route)
+
+
+_settle_by = compiled(settle_within)
 
 
 @compiled

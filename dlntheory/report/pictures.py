@@ -35,21 +35,21 @@ def save_picture(figure: Figure, path: Path) -> None:
 
 
 @styled()
-def encode_picture(figure: Figure, suffix: str) -> bytes:
-    """The figure in the format that the suffix says; PNG with 300 dots per inch and a palette of 256 colours."""
+def encode_picture(figure: Figure, suffix: str, dpi: int = DPI) -> bytes:
+    """The figure in the format that the suffix says; PNG with so many dots per inch and a palette of 256 colours."""
     if (layout := figure.get_layout_engine()) is not None:  # savefig would draw the whole figure for it, twice
-        dpi = figure.get_dpi()
-        figure.set_dpi(DPI)
-        layout.execute(figure)
+        own = figure.get_dpi()
         figure.set_dpi(dpi)
+        layout.execute(figure)
+        figure.set_dpi(own)
         figure.set_layout_engine(None)
     buffer = io.BytesIO()
     fast: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {}
-    figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=UNDATED[suffix], **fast)
+    figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=UNDATED[suffix], **fast)
     if suffix == ".png":
         whole = Image.open(buffer).convert("RGB")
         buffer = io.BytesIO()
-        whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True, dpi=(DPI, DPI))
+        whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", dpi=(dpi, dpi))
     return buffer.getvalue()
 
 

@@ -36,6 +36,7 @@ STYLE: Any = {
     "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "legend.title_fontsize": 7,
     "legend.frameon": False, "legend.handlelength": 2.6,
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "axes.titlepad": 4,
+    "axes.titley": 1.0,  # nothing of ours is above a panel, and to look for it takes a quarter of the layout
     "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.minor.width": 0.4, "ytick.minor.width": 0.4,
     "lines.linewidth": 1.2, "lines.markersize": 3.2, "lines.markeredgewidth": 0.8,
     "axes.prop_cycle": f"cycler(color={SERIES})",

@@ -21,7 +21,7 @@ from ..numerics.cholesky import BLOCK
 from ..numerics.kinds import map_leaves
 from ..numerics.record import Record, with_fields
 from .algorithm import Learner, Model
-from .train import after_every, map_error, take_step
+from .train import Step, after_every, map_error, take_step
 
 AXIS = "runs"
 AT_ONCE = 64
@@ -101,31 +101,45 @@ class Span(NamedTuple):
 
 
 def learn(
-    learner: Learner, data: Data, span: Span, length: int, model: Model, rate: jax.Array, seed: jax.Array
+    learner: Learner, data: Data, span: Span, length: int, models: Model, rates: jax.Array, seed: jax.Array
 ) -> Found:
-    """The steps of a span, at most ``length``, of one run; an error that is not measured is 0."""
+    """The steps of a span, at most ``length``, of the runs of a block; an error that is not measured is 0.
+
+    The loop is around the batch: a batch of loops is traced twice.
+    """
 
     def advance(time: jax.Array, found: Found) -> Found:
         now = span.start + time
-        step = take_step(learner, found.models, data.x[seed, now], data.y[seed, now], rate)
-        error = after_every(span.error_every, now, lambda: map_error(step.model.layers, data.targets[seed]))
-        finite = (found.steps == time) & jnp.isfinite(error) & jnp.isfinite(step.loss)
+        x, y, targets = data.x[seed, now], data.y[seed, now], data.targets[seed]
 
-        def noted(curve: jax.Array, value: jax.Array) -> jax.Array:
-            known = jnp.where((found.steps == time) & jnp.isfinite(value), value, jnp.full_like(value, jnp.inf))
-            return jax.lax.dynamic_update_index_in_dim(curve, known, time, 0)
+        def advance_run(found: Found, rate: jax.Array) -> Found:
+            step = take_step(learner, found.models, x, y, rate)
+            error = after_every(span.error_every, now, lambda: map_error(step.model.layers, targets))
+            return _noted(found, step, error, time)
 
-        return Found(
-            step.model,
-            noted(found.errors, error),
-            noted(found.loss, step.loss),
-            jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy),
-            jnp.where(finite, time + 1, found.steps),
-        )
+        return jax.vmap(advance_run)(found, rates)
 
-    unknown = jnp.full(length, jnp.inf, rate.dtype)
-    first = Found(model, unknown, unknown, jnp.zeros_like(rate), jnp.zeros_like(span.count))
+    unknown = jnp.full((len(rates), length), jnp.inf, rates.dtype)
+    first = Found(models, unknown, unknown, jnp.zeros_like(rates), jnp.zeros_like(span.count, shape=rates.shape))
     return jax.lax.fori_loop(0, span.count, advance, first)
+
+
+def _noted(found: Found, step: Step, error: jax.Array, time: jax.Array) -> Found:
+    """What is kept of a run, with a step more."""
+    going_on = found.steps == time
+    finite = going_on & jnp.isfinite(error) & jnp.isfinite(step.loss)
+
+    def noted(curve: jax.Array, value: jax.Array) -> jax.Array:
+        known = jnp.where(going_on & jnp.isfinite(value), value, jnp.full_like(value, jnp.inf))
+        return jax.lax.dynamic_update_index_in_dim(curve, known, time, 0)
+
+    return Found(
+        step.model,
+        noted(found.errors, error),
+        noted(found.loss, step.loss),
+        jnp.where(finite, jnp.maximum(found.accuracy, step.accuracy), found.accuracy),
+        jnp.where(finite, time + 1, found.steps),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -134,8 +148,8 @@ def compile_program(mesh: Mesh, length: int) -> Callable[..., tuple[Found, ...]]
 
     def learn_group(learner: Learner, data: Data, span: Span, group: Work) -> Found:
         own = span._replace(count=jnp.where(group.used, span.count, 0))
-        learn_block = jax.vmap(partial(learn, learner, data, own, length), in_axes=(0, 0, None))
         blocks, parts = len(group.seeds), (group.models, group.rates, group.seeds)
+        learn_block = partial(learn, learner, data, own, length)
         return jax.lax.map(lambda block: learn_block(*block), parts, batch_size=None if blocks == 1 else blocks)
 
     def local(learners: Sequence[Learner], works: Sequence[Work], data: Data, span: Span) -> tuple[Found, ...]:

@@ -7,7 +7,6 @@ Frobenius distance of the whole map from the map of the data, ``‖W_data − W_
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Unpack
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,7 @@ from jaxtyping import Float, Int
 
 from ..equilibria.equilibrium import REFUSED
 from ..equilibria.problem import Problem
-from ..equilibria.settling import settle_by
+from ..equilibria.settling import settle_within
 from ..learning.alignment import cosine
 from ..learning.rescaling import Rescaling
 from ..learning.rules import SETTLED, Rule, log_variance_slopes
@@ -30,7 +29,7 @@ from ..networks.passes import first_order_change
 from ..networks.samples import flat
 from ..numerics.algebra import Array
 from ..numerics.checks import as_array, as_count, as_key, as_real, as_seed, same_batch
-from ..numerics.kinds import agree, by_jax, is_concrete, is_jax
+from ..numerics.kinds import agree, by_jax, compiled, is_concrete, is_jax
 from ..numerics.options import takes
 from ..numerics.record import Record, static, with_fields
 from .algorithm import TRAIN_OPTIONS, Algorithm, Learner, Model, TrainOptions
@@ -49,7 +48,7 @@ def take_step(learner: Learner, model: Model, x: jax.Array, y: jax.Array, learni
     """Learn a minibatch ``(B, n_0)``, ``(B, n_L)``; where the equilibrium is inaccurate, the new weights are NaN."""
     layers, covariances = model.layers, learner.noise(model)
     problem = Problem(layers, covariances, x, y, learner.nudge)
-    state = settle_by(problem, learner.options.solver) if learner.rule in SETTLED else None
+    state = settle_within(problem, learner.options.solver) if learner.rule in SETTLED else None
     learning = Learning(problem, state, learner.options, learner.rule, learner.rescaling)
     signals = signals_of(learning)
     changes = changes_of(learning, signals)
@@ -224,7 +223,7 @@ def train(
 
 
 @by_jax
-@eqx.filter_jit
+@compiled
 def trained(
     net: LinearNetwork,
     learner: Learner,

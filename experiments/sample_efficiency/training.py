@@ -135,7 +135,8 @@ def task(config: dict[str, Any]) -> tuple[list[LinearNetwork], np.ndarray, np.nd
     """The networks, inputs, targets and maps of every seed."""
     square, shape = config["square"], (config["steps"], config["batch"], config["square"])
     widths = [square, *config["hidden"], square]
-    nets = [LinearNetwork.random(widths, config["init"], key=jax.random.key(seed)) for seed in config["seeds"]]
+    keys = map(jax.random.key, config["seeds"])
+    nets = [LinearNetwork.random(widths, config["init"], key=key).to_numpy() for key in keys]
     draws = [np.random.default_rng(seed) for seed in config["seeds"]]
     maps = np.stack([draw.standard_normal((square, square)) / np.sqrt(square) for draw in draws])
     x = np.stack([draw.standard_normal(shape) for draw in draws])

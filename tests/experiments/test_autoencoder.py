@@ -106,7 +106,7 @@ def test_figure_9(data, tmp_path):
     assert done.exit_code == 0, done.output
     result = results.load(tmp_path / "out")
     assert set(result.config["panels"]) == {"A", "B"}
-    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".npz", ".png", ".pdf"}
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".npz", ".png"}
     for letter in "AB":
         assert result.arrays[f"{letter}/final"].shape == (4, 2, 2)  # curves, rates, seeds
         assert result.arrays[f"{letter}/errors"].shape == (4, 2, 3)  # at the best rate: curves, seeds, blocks

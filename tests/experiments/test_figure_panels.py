@@ -168,7 +168,7 @@ def fill(monkeypatch, suffix):
     monkeypatch.setattr(Path, "write_bytes", fail)
 
 
-@pytest.mark.parametrize("suffix", [".npz", "config.json", ".pdf"])
+@pytest.mark.parametrize("suffix", [".npz", "config.json", ".png"])
 def test_a_full_disk_leaves_no_half_of_a_result(suffix, counting, tmp_path, monkeypatch):
     assert dlntheory("figure", 1, "--quick", "--seed", 1, "--out", tmp_path).exit_code == 0
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -190,7 +190,7 @@ def test_several_figures_and_their_page(counting, tmp_path):
     page = (tmp_path / "README.md").read_text()
     assert re.findall(r"!\[.*\]\((.*)\)", page) == ["figure1/figure1.png", "figure1-text/figure1.png"]
     assert "`dlntheory figure 1 --quick --setting text --seed 0`" in page
-    assert "A 0.0 s" in page
+    assert re.search(r"A \d+\.\d s", page)
     assert "Left out, as their data were not given: B." in page
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "figure1", "figure1-text"]
 
@@ -198,7 +198,7 @@ def test_several_figures_and_their_page(counting, tmp_path):
 def test_figures_that_were_killed_go_on(counting, tmp_path, monkeypatch):
     study = counting.panels["A"].study
     with monkeypatch.context() as patch:
-        fill(patch, ".pdf")
+        fill(patch, ".png")
         assert dlntheory("figures", "--all", "--quick", "--jobs", 1, "--out", tmp_path).exit_code == 2
     assert study.steps == [0, 1, 2, 3]
     assert dlntheory("figures", "--all", "--quick", "--jobs", 1, "--out", tmp_path).exit_code == 0

@@ -49,6 +49,7 @@ def check_headers(figure):
     panels = [each for each in figure.axes if not each.images]
     headers = [each.get_title(loc="left") for each in panels]
     assert all(headers)
+    assert not any(each.yaxis.get_offset_text().get_text() for each in panels)  # headers make no room for a factor
     letters = sorted(panel_letters(panels))
     assert len(letters) > 1 or not panels
     assert letters == [chr(ord("A") + place) for place in range(len(letters))]
