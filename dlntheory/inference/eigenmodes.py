@@ -20,11 +20,11 @@ from ..numerics.algebra import Array
 from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, is_concrete, is_jax, namespace, stop_gradient
 from ..numerics.record import Record, static
+from .hessian_products import split
 from .methods import Settings, descend_by
 from .relaxation import FreeChain, Relaxation, as_start, conclude, free_chain, judge, residual_norm, starting_point
 from .responses import binary, propagate
 from .settings import as_momentum, as_step_size, warn_unstable
-from .spectrum import split
 
 EARLY = 32
 """Up to so many steps, and in deep networks up to twice their depth, inference is simulated."""

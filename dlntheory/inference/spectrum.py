@@ -7,9 +7,8 @@ vector enters squared. Small Hessians are decomposed whole.
 """
 
 import contextlib
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
@@ -19,15 +18,13 @@ from jaxtyping import Float
 from ..equilibria.covariance import as_covariances, forward_covariance
 from ..equilibria.nudging import as_nudge
 from ..equilibria.problem import Problem
-from ..equilibria.routes import scale_all
-from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
-from ..networks.passes import backward_sweep
 from ..numerics.algebra import Array
 from ..numerics.checks import as_real, nan_unless, one_of
 from ..numerics.kinds import agree, compiled, is_concrete, map_leaves, namespace, stop_gradient
 from ..numerics.record import Record
-from .energy import COORDINATES, Precisions, from_errors
+from .energy import COORDINATES
+from .hessian_products import Operator, hessian_operator, hessian_product, inverse_operator
 from .relaxation import FreeChain, free_chain
 
 DENSE = 256
@@ -39,8 +36,6 @@ ROUGH = 0.2
 dimensions but for a chance of ``1.7 √n exp(−39 √0.2)``, 4e-8 √n (Kuczyński and Woźniakowski 1992, Theorem 4.1)."""
 ACCURATE = 1e-6
 """The relative residual of an eigenvector that is good enough: the eigenvalue's error is its square."""
-
-Operator = Callable[[np.ndarray], np.ndarray]
 
 
 class Spectrum(Record):
@@ -211,18 +206,6 @@ def rayleigh_quotient(chain: FreeChain, coordinates: str, vector: Array) -> Floa
     return vdot(vector, hessian_product(chain.layers, chain.precisions, coordinates, vector)) / vdot(vector, vector)
 
 
-def hessian_product(layers: Sequence[Layer], precisions: Precisions, coordinates: str, columns: Any) -> Any:
-    """``H`` times columns, all hidden layers in one."""
-    hidden = split([layer.in_size for layer in layers[1:]], columns)
-    return namespace(columns).concatenate(COORDINATES[coordinates].gradient(layers, precisions, hidden, None))
-
-
-def split(sizes: Sequence[int], columns: Any) -> list[Any]:
-    """The rows of every hidden layer."""
-    ends = itertools.accumulate(sizes, initial=0)
-    return [columns[start:end] for start, end in itertools.pairwise(ends)]
-
-
 def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> float:
     """The step size above which descent with momentum diverges."""
     return 2 * (1 + momentum) / ((1 + 2 * momentum if nesterov else 1) * largest)
@@ -231,7 +214,7 @@ def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> 
 def largest_eigenvalue(chain: FreeChain, coordinates: str, missed: float = RESIDUAL) -> float:
     """``λ_max`` as a number, by NumPy in double precision: a lower bound that may miss the share ``missed``."""
     layers, precisions = _in_numpy((chain.layers, chain.precisions))
-    multiply = partial(hessian_product, layers, precisions, coordinates)
+    multiply = hessian_operator(layers, precisions, coordinates)
     size = sum(chain.sizes)
     vector = _largest(multiply, size, missed)
     return float(np.vdot(vector, multiply(vector)) / np.vdot(vector, vector))
@@ -254,32 +237,13 @@ def extreme_vectors(chain: FreeChain, coordinates: str) -> tuple[Array, Array]:
 
 def _extremes_in_numpy(coordinates: str, dtype: Any, arguments: Any) -> tuple[np.ndarray, np.ndarray]:
     layers, precisions, covariances, S = _in_numpy(arguments)
-    multiply = partial(hessian_product, layers, precisions, coordinates)
+    multiply = hessian_operator(layers, precisions, coordinates)
     size = sum(layer.in_size for layer in layers[1:])
     if S is None:
         vectors = np.linalg.eigh(multiply(np.eye(size)))[1]
         return vectors[:, :1].astype(dtype), vectors[:, -1:].astype(dtype)
-    smallest = _smallest(multiply, partial(_inverse, layers, covariances, S, coordinates), size)
+    smallest = _smallest(multiply, partial(inverse_operator, layers, covariances, S, coordinates), size)
     return smallest.astype(dtype), _largest(multiply, size).astype(dtype)
-
-
-def _inverse(layers: Sequence[Layer], covariances: Any, S: np.ndarray, coordinates: str) -> Operator:
-    """``H⁻¹``: of the errors ``Σ − Σ Dᵀ S⁻¹ D Σ``, between two sweeps where the activities are meant."""
-    from scipy.linalg import cho_factor, cho_solve
-
-    factor = cho_factor(S)
-
-    def divide(columns: np.ndarray) -> np.ndarray:
-        given = split([layer.in_size for layer in layers[1:]], columns)
-        if coordinates == "activities":
-            given = backward_sweep(layers[:-1], given[-1], given)
-        spread = scale_all(covariances[:-1], given)
-        arrived = cho_solve(factor, layers[-1].apply(from_errors(layers[:-1], spread)[-1]))
-        returned = scale_all(covariances[:-1], backward_sweep(layers, arrived)[:-1])
-        noises = [own - other for own, other in zip(spread, returned, strict=True)]
-        return np.concatenate(from_errors(layers[:-1], noises) if coordinates == "activities" else noises)
-
-    return divide
 
 
 def _smallest(multiply: Operator, invert: Callable[[], Operator], size: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from relaxing import CHAIN
 
 import dlntheory as dln
 from dlntheory.equilibria.problem import as_problem
+from dlntheory.inference.hessian_products import hessian_operator, hessian_product
 from dlntheory.inference.relaxation import free_chain
 from dlntheory.inference.settings import warn_unstable
 from dlntheory.inference.spectrum import ROUGH, largest_eigenvalue
@@ -71,6 +72,20 @@ def test_large_spectra_agree_with_small_ones(monkeypatch):
                 found = dln.inference_spectrum(net, covariances, dln.SoftOutput(3.0), coordinates)
             assert_close(found.smallest, expected.smallest, 1e3)
             assert_close(found.largest, expected.largest, 1e3)
+
+
+@pytest.mark.parametrize("outputs", [3, 6])
+@pytest.mark.parametrize("variances", [False, True])
+def test_many_equal_layers_are_multiplied_at_once(outputs, variances):
+    """Oracle: layer by layer. With as many outputs, a soft output is the end of another kind."""
+    net = dln.LinearNetwork.random([4, *[6] * 18, outputs], key=0)
+    covariances = list(np.linspace(0.5, 2, net.depth)) if variances else None
+    nudge = dln.SoftOutput(3.0) if outputs == 6 else None
+    chain = free_chain(as_problem(net, np.ones(4), np.ones(outputs), covariances, nudge))
+    columns = np.random.default_rng(0).normal(size=(sum(chain.sizes), 2))
+    multiply = hessian_operator(chain.layers, chain.precisions, "activities")
+    assert multiply.func is not hessian_product
+    assert_close(multiply(columns), hessian_product(chain.layers, chain.precisions, "activities", columns))
 
 
 def test_the_smallest_eigenvalue_survives_weights_that_grow(monkeypatch):

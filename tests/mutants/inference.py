@@ -70,6 +70,11 @@ MUTANTS = (
         of_file("test_inference_closed_form", "test_an_unstable_step_diverges_alike", ("0.5",)),
     ),
     Mutant(
+        "inference/hessian_products.py", "many equal layers whose end is free",
+        "weighted[-1] += last.transpose(", "weighted[-1] += 0 * last.transpose(",
+        of_file("test_inference_spectrum", "test_many_equal_layers_are_multiplied_at_once"),
+    ),
+    Mutant(
         "inference/settings.py", "what few steps find is the limit",
         "(1 - ROUGH) * limit_of(ROUGH)", "limit_of(ROUGH)",
         of_file("test_inference_spectrum", "test_a_step_is_stable_up_to_the_limit_however_little_is_known_of_it"),
