@@ -71,7 +71,9 @@ def test_every_theorem_is_listed() -> None:
 
 
 def test_every_theorem_is_asked_for_its_axioms() -> None:
-    together, question = re.fullmatch(r".*?(Definition theorems :=\n.*?)\n\n(.*)", SOURCES["Assumptions.v"], re.DOTALL).groups()
+    together, question = re.fullmatch(
+        r".*?(Definition theorems :=\n.*?)\n\n(.*)", SOURCES["Assumptions.v"], re.DOTALL
+    ).groups()
     assert question == "Print Assumptions theorems.\n"
     asked = re.findall(r"^  [( ]@(\w+)\.(\w+)[,)]", together, re.MULTILINE)
     assert asked == [(theorem["file"].removesuffix(".v"), theorem["name"]) for theorem in THEOREMS]
