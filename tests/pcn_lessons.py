@@ -35,10 +35,15 @@ def linear(net, learn_bias=False):
     return dln.LinearNetwork([dln.Dense(*pair, learn_bias=learn_bias) for pair in pairs])
 
 
-def presets(*daily):
+def daily(*values):
+    """A case of a parametrised test that is left to the daily run."""
+    return pytest.param(*values, marks=pytest.mark.daily)
+
+
+def presets(*left_out):
     """Every algorithm of the table, of which some are left to the daily run."""
     names = [name for name in pcn.PRESETS if not name.endswith("+BF")]
-    return [pytest.param(name, marks=[pytest.mark.daily] if name in daily else []) for name in names]
+    return [daily(name) if name in left_out else name for name in names]
 
 
 def moving(steps=3, step_size=0.1, momentum=0.4, **choices):

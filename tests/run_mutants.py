@@ -112,8 +112,8 @@ def _pytest(folder: str, tests: list[str]) -> None:
     import pytest
 
     gc.freeze()  # pytest collects garbage when it ends, and what the server imported is none
-    options = ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-o", "addopts=", "-q", "--tb=no", "-rf"]
-    options += ["--hypothesis-profile=mutants"]
+    # Nothing is shown of an assertion that fails, so tests need not be rewritten to show it, and are not compiled again.
+    options = ["--assert=plain", "-o", "addopts=", "-q", "--tb=no", "-rf", "--hypothesis-profile=mutants"]
     options += ["-x"] * (len(tests) == 1)  # one case that fails is enough
     status = pytest.main([*options, *tests])
     sys.stdout.flush()

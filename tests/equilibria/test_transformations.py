@@ -42,7 +42,7 @@ FUNCTIONS = {
     "bp, decorrelated": lambda net, x, y: dln.target_alignment(net, x, y, "bp", "decorrelated", regularisation=1e-3),
     "decorrelated, rcond": lambda net, x, y: dln.weight_updates(net, x, y, rescaling="decorrelated", rcond=1e-6, **DIRECT),
 }  # fmt: skip
-REPEATED = ("network", "output_covariance", "weight_updates", "weight_updates, nudged", "adaptive_learning_rates",
+REPEATED = ("network", "output_covariance", "equilibrium, auto", "bias_updates", "weight_updates", "weight_updates, nudged", "adaptive_learning_rates",
             "decorrelation_matrices", "prediction_change")  # fmt: skip
 """Whose lines other functions run as well."""
 each_function = pytest.mark.parametrize("name", mostly_daily(FUNCTIONS, FUNCTIONS.keys() - REPEATED))

@@ -7,6 +7,7 @@ the posterior in closed form.
 import dataclasses
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +21,7 @@ from dlntheory.pcn.runs.run import read_data, read_run, restored, run_training
 from dlntheory.pcn.runs.trainer import Trainer
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, spread
-from tests.pcn_lessons import linear
+from tests.pcn_lessons import daily, linear
 
 F64 = jnp.float64
 GAMMA, MOMENTUM = 0.1, 0.5
@@ -50,13 +51,18 @@ def forward(layers, x):
     return naive.forward(layers, jnp.asarray(x))
 
 
+@eqx.filter_jit
+def slopes(layers, free, y):
+    return jax.grad(lambda free: naive.total(layers, "squared_error", free[0], (*free[1:], y)))(free)
+
+
 def descended(layers, states, y, steps):
     """Latent and hidden states after some steps, by the gradient of the whole energy; no prior."""
-    free = tuple(map(jnp.asarray, states[:-1]))
-    velocity = tuple(map(jnp.zeros_like, free))
+    free = tuple(map(np.asarray, states[:-1]))
+    velocity = tuple(map(np.zeros_like, free))
     for _ in range(steps):
-        slopes = jax.grad(lambda free: naive.total(layers, "squared_error", free[0], (*free[1:], y)))(free)
-        velocity = tuple(MOMENTUM * old + new for old, new in zip(velocity, slopes, strict=True))
+        changes = map(np.asarray, slopes(layers, tuple(map(jnp.asarray, free)), y))
+        velocity = tuple(MOMENTUM * old + new for old, new in zip(velocity, changes, strict=True))
         free = tuple(state - GAMMA * change for state, change in zip(free, velocity, strict=True))
     return (*free, y)
 
@@ -85,7 +91,7 @@ def flat(layers):
 # Memories
 
 
-@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("heads", [3, daily(1)])
 def test_a_memory_of_the_latent_is_a_softmax_recall_and_a_forward_pass(heads, y):
     layers = given()
     initial = pcn.HopfieldMemory(patterns=3, width=2, heads=heads, layers=1, start=pcn.Random(), rate=0.1)
@@ -100,7 +106,7 @@ def test_a_memory_of_the_latent_is_a_softmax_recall_and_a_forward_pass(heads, y)
     assert_close(found, forward(layers, latent)[-1], condition=10)
 
 
-@pytest.mark.parametrize(("patterns", "heads"), [(2, 1), (2, 2), (9, 1)])
+@pytest.mark.parametrize(("patterns", "heads"), [(2, 1), daily(2, 2), (9, 1)])
 def test_values_are_fitted_to_the_untrained_start_before_the_first_batch(patterns, heads, y):
     """By least squares: exactly, where there are as many patterns as samples."""
     net, key = flat(given()), jax.random.key(3)
@@ -127,19 +133,26 @@ def test_a_memory_learns_where_inference_ended(rate, y):
     wanted = jnp.asarray(np.random.default_rng(4).normal(size=(7, 3)))
     rest = jnp.zeros((7, 6)), jnp.asarray(y)  # which have no memory
 
+    @jax.jit
     def loss(each):
         return ((initial.recall(each, nothing, jnp.asarray(y)) - wanted) ** 2).sum() / (2 * len(y))
+
+    @jax.jit
+    def step(expected, remembered):
+        slope = jax.grad(loss)(expected)
+        changes, remembered = by_optax.update(slope, remembered, expected)
+        return jax.tree.map(jnp.add, expected, changes), remembered, slope
 
     expected, remembered = before.states[0], by_optax.init(before.states[0])
     recalled, weights = softmax_recall(expected, y)
     by_hand = weights.T @ (recalled - wanted) / len(y)
-    assert_close(jax.grad(loss)(expected).values[0], by_hand, condition=100)
     memory = before
-    for _ in range(3):
+    for time in range(3):
         memory = initial.learn(memory, nothing, jnp.asarray(y), (wanted, *rest))
         with jax.numpy_dtype_promotion("standard"):
-            changes, remembered = by_optax.update(jax.grad(loss)(expected), remembered, expected)
-        expected = jax.tree.map(jnp.add, expected, changes)
+            expected, remembered, slope = step(expected, remembered)
+        if not time:
+            assert_close(slope.values[0], by_hand, condition=100)
     assert_close(memory.states[0], expected, condition=100)
     assert loss(memory.states[0]) < loss(before.states[0])
 
@@ -172,8 +185,7 @@ def test_a_memory_that_goes_on_forward_costs_a_pass_more():
 # Starts of evaluation
 
 
-@pytest.mark.parametrize("steps", [1, 6])
-@pytest.mark.parametrize("size", [7, 3, 10])
+@pytest.mark.parametrize(("size", "steps"), [(7, 6), (3, 1), (10, 1), daily(7, 1), daily(3, 6), daily(10, 6)])
 def test_evaluation_goes_on_from_the_kept_states(steps, size, y):
     """From where the last batch ended; another number of samples takes the states in turn."""
     layers, last = given(), np.random.default_rng(2).normal(size=(7, 5))
@@ -197,7 +209,9 @@ def test_evaluation_from_zero_is_plain_descent(y):
     assert_close(found, forward(layers, latent)[-1], condition=10)
 
 
-@pytest.mark.parametrize("initial", [pcn.Null(), pcn.Random(), pcn.HopfieldMemory(layers=1, patterns=3, heads=2)])
+@pytest.mark.parametrize(
+    "initial", [pcn.Null(), daily(pcn.Random()), pcn.HopfieldMemory(layers=1, patterns=3, heads=2)]
+)
 def test_long_evaluation_forgets_its_start(initial, y):
     """On linear blocks it ends at the posterior's mean, in closed form."""
     layers = given((3, 4, 5), "identity")
@@ -221,7 +235,7 @@ def linear_of(network):
 RUN = TrainingConfig(
     data="digits", model="Decoder", hidden=(16, 8), algorithm="PC-SE", inference_steps=3, step_size=0.1,
     momentum=0.0, batch_size=50, epochs=2, learning_rate=2e-2, train_samples=150, test_samples=60, normalise=False,
-    initial="hopfield", memory_layers=1, memory_heads=2, patterns=4, test_steps=(9, 1, 20), test_step_size=0.2,
+    initial="hopfield", memory_layers=1, memory_heads=2, patterns=4, test_steps=(9, 1), test_step_size=0.2,
 )  # fmt: skip
 
 
@@ -231,15 +245,15 @@ def test_one_training_is_tested_with_several_numbers_of_steps(tmp_path):
     data = read_data(RUN)
     trainer, state = restored(tmp_path, data)
     images = np.asarray(data.test.samples, np.float32) / data.normalisation.maximum
-    assert sorted(last["by_test_steps"]) == ["1", "20", "9"]
+    assert sorted(last["by_test_steps"]) == ["1", "9"]
     for steps, numbers in last["by_test_steps"].items():
         chosen = pcn.algorithm(
             "PC-SE", steps=int(steps), step_size=0.2, momentum=0.0, initial=trainer.algorithm.initial
         )
         found = np.asarray(pcn.reconstruct(state.network, images, chosen, memory=state.memory))
         assert_close(np.float32(numbers["test_mse"]), np.square(images - found).mean(), condition=10)
-    assert {name: last[name] for name in last["by_test_steps"]["20"]} == last["by_test_steps"]["20"]
-    assert len({numbers["test_mse"] for numbers in last["by_test_steps"].values()}) == 3
+    assert {name: last[name] for name in last["by_test_steps"]["9"]} == last["by_test_steps"]["9"]
+    assert len({numbers["test_mse"] for numbers in last["by_test_steps"].values()}) == 2
     assert len(jax.tree.leaves(read_run(tmp_path, data)[1])) == len(jax.tree.leaves(state.network))
 
 

@@ -40,7 +40,10 @@ def test_numbers_and_derivatives():
     assert_allclose(by_covariance / scale, differences(lambda c: outcome(VARIANCES, c), COVARIANCES) / scale, atol=1e-9)
 
 
-@pytest.mark.parametrize(("widths", "variances"), [(WIDTHS[:4], VARIANCES[:3]), ([64] * 4, np.full(3, 1 / 64))])
+@pytest.mark.parametrize(
+    ("widths", "variances"),
+    [pytest.param(WIDTHS[:4], VARIANCES[:3], marks=pytest.mark.daily), ([64] * 4, np.full(3, 1 / 64))],
+)
 def test_derivatives_at_finite_width(widths, variances):
     """Along a direction; equal layers too, whose matrices have eigenvalues that coincide."""
     direction = np.array([1.0, -0.6, 0.3])

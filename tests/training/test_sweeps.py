@@ -33,8 +33,8 @@ ALGORITHMS = [
     dln.Algorithm("natural"),
 ]
 SMALL = ["bp", "pc"]
-SHARED = ["pc", dln.Algorithm("bp", "decorrelated", regularisation=1e-2)]
-"""Algorithms of the sweeps that devices share."""
+SHARED = [dln.Algorithm("pc", "decorrelated", regularisation=1e-2)]
+"""The algorithm of the sweeps that devices share: it has an equilibrium and inverts matrices."""
 
 
 def problem(seeds=2, batch=BATCH, noise=0.0, widths=WIDTHS):
