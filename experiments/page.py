@@ -37,6 +37,8 @@ def section(folder: Path) -> str:
         f"`{config['command']}`, {config['date']}, on {machine['cores']} cores of {machine['cpu']}, {code(config)}.",
         costs(config["seconds"]),
     ]
+    if config.get("recomputed"):
+        lines.append(recomputed(**config["recomputed"]))
     if config.get("left_out"):
         lines.append(f"Left out, as their data were not given: {', '.join(config['left_out'])}.")
     return "\n\n".join(lines)
@@ -48,6 +50,12 @@ def code(config: dict[str, Any]) -> str:
         return f"commit {config['commit']}"
     known = first_with(f'"date": "{config["date"]}"')
     return "commit not recorded" + (f", in the repository since {known}" if known else "")
+
+
+def recomputed(curves: dict[str, list[str]], what: str, date: str, commit: str) -> str:
+    """The curves that are younger than their figure, and why."""
+    listed = "; ".join(f"{panel} {', '.join(names)}" for panel, names in curves.items())
+    return f"Recomputed, {date}, commit {commit}: {listed} ({what})."
 
 
 def title(number: int | str) -> str:

@@ -17,7 +17,7 @@ from ..networks.layer import Dense, Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import flat
 from ..numerics.algebra import Array, Matrix, identity
-from ..numerics.checks import as_array, as_batch, kept, same_batch
+from ..numerics.checks import as_array, as_batch, as_own, kept, same_batch
 from ..numerics.kinds import agree, is_concrete, is_jax, map_leaves, namespace
 from ..numerics.record import Record, static, with_fields
 from .covariance import Covariances, as_covariance, as_covariances, is_scalar
@@ -124,7 +124,7 @@ def with_prior(layers: tuple[Layer, ...], covariances: Covariances, prior: Prior
 
 def as_mask(observed: Any, shape: tuple[int, ...]) -> Array:
     """Check: booleans of an output's shape, or of a batch of them."""
-    mask = observed if is_jax(observed) else np.array(observed)
+    mask = observed if is_jax(observed) else as_own("observed", observed)
     if mask.dtype != bool:
         raise TypeError(f"`observed` has dtype {mask.dtype}; wanted booleans, True where an output is known.")
     if mask.ndim - len(shape) not in (0, 1) or mask.shape[mask.ndim - len(shape) :] != shape:

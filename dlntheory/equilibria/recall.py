@@ -76,6 +76,8 @@ def recall(
         >>> result.outputs.round(6).tolist(), result.variance.round(6).tolist()
         ([3.0, 2.0], [0.0, 1.666667])
     """
+    if observed is None:
+        raise TypeError("`observed` is None; wanted booleans, True where an output is known.")
     observation = as_observation(net, x, y, covariances, observed, prior)
     outputs, covariance = by_pattern(_of_one_mask, observation)
     return Recall(shaped(outputs, net.shapes[-1]), covariance)

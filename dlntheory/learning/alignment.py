@@ -10,6 +10,7 @@ from ..networks.network import LinearNetwork
 from ..networks.passes import changes_by_layer
 from ..networks.samples import as_rows
 from ..numerics.algebra import Array, magnitude
+from ..numerics.checks import as_flag
 from ..numerics.kinds import compiled, is_concrete, namespace, stop_gradient
 from ..numerics.options import takes
 from .prediction_change import as_learning_rate, moved_by
@@ -140,7 +141,7 @@ def target_alignment(
         1.0
     """
     learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
-    if by_layer:
+    if as_flag("by_layer", by_layer):
         if learning_rate is not None:
             raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
         return _alignment_by_layer(learning)

@@ -17,7 +17,7 @@ from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import feedforward
 from ..networks.samples import as_columns, flat, shaped
 from ..numerics.algebra import Array
-from ..numerics.checks import one_of
+from ..numerics.checks import as_flag, one_of
 from ..numerics.kinds import agree, compiled
 from ..numerics.record import with_fields
 from .alignment import alignment_of
@@ -155,6 +155,7 @@ def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: 
     """The relaxation's state in the place of the equilibrium."""
     net = as_network("net", net)
     one_of("rescaling", rescaling, RESCALINGS)
+    as_flag("forward", forward)
     if not isinstance(relaxation, Relaxation):
         raise TypeError(f"`relaxation` is a {type(relaxation).__name__}; wanted a Relaxation.")
     given = relaxation.problem

@@ -9,9 +9,10 @@ then one, at any depth. With growth ``T``,
 Equal widths have ``n v_l = (1 + 1/T)ˡ`` and ``n v_L = (1 + 1/T)^{L−1}/T``.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
+
+from ..numerics.checks import as_counts, as_number
 
 
 def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
@@ -27,8 +28,10 @@ def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
         ``v_1 … v_L``, the variance of a weight in each layer.
 
     Raises:
-        ValueError: for a growth that is not positive, or too small for these widths: a layer that is narrower than what
-            the layers below it take has no positive variance. The message says from which growth on there are some.
+        ValueError: for widths or a growth that are not positive, or a growth too small for these widths: a layer that
+            is narrower than what the layers below it take has no positive variance. The message says from which growth
+            on there are some.
+        TypeError: for widths that are not whole numbers, or a growth that is not a number.
 
     Source:
         docs/random-networks.md.
@@ -37,8 +40,10 @@ def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
         >>> [round(4 * variance, 6) for variance in aligned_variances([4, 4, 4, 4], growth=1.0)]
         [2.0, 4.0, 4.0]
     """
-    if isinstance(growth, bool | str) or not (math.isfinite(growth) and growth > 0):
-        raise ValueError(f"`growth` is {growth!r}; wanted a positive number.")
+    widths = as_counts("widths", widths)
+    if len(widths) < 2:
+        raise ValueError(f"`widths` is {widths}; wanted at least an input and an output width.")
+    growth = as_number("growth", growth, positive=True)
     traces = _traces(widths, growth)
     if min(traces) <= 0:
         least = _least_growth(widths)

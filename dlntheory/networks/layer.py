@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..numerics.algebra import Matrix, Size, add_bias, append_ones, identity
-from ..numerics.checks import as_array
+from ..numerics.checks import as_array, as_flag
 from ..numerics.kinds import is_symbolic, namespace
 from ..numerics.record import Record, static, with_fields
 
@@ -232,8 +232,7 @@ def as_weight(name: str, weight: Any) -> Matrix:
 
 def as_bias(name: str, bias: Any, weight: Matrix, learned: bool = False) -> Matrix | None:
     """Convert to a vector as long as ``weight`` has rows, in its dtype; a learned bias defaults to zero."""
-    if not isinstance(learned, bool):
-        raise TypeError(f"`learn_bias` is {learned!r}; wanted True or False.")
+    as_flag("learn_bias", learned)
     if bias is None:
         return 0 * weight[:, 0] if learned else None
     array = as_array(name, bias, None if is_symbolic(weight) else weight.dtype)

@@ -25,7 +25,7 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
     """
     if is_symbolic(value):
         return value
-    array = value if is_jax(value) else _as_own(name, value)
+    array = value if is_jax(value) else as_own(name, value)
     _check_numbers(name, array)
     target = _target(array, value, dtype)
     if is_concrete(array) and not _all_finite(array):
@@ -81,7 +81,7 @@ def _all_finite(array: Any) -> bool:
     return bool((namespace(array) if spread else np).isfinite(array if spread else np.asarray(array)).all())
 
 
-def _as_own(name: str, value: Any) -> Any:
+def as_own(name: str, value: Any) -> Any:
     """A NumPy array of its own, in this machine's byte order; of a list that holds JAX arrays, a JAX array."""
     if value is None or isinstance(value, str | bytes | dict | set):
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted an array of real numbers.")
@@ -228,7 +228,7 @@ def as_number(name: str, value: Any, *, positive: bool = False, negative: bool =
         raise TypeError(f"`{name}` is {value!r}; wanted a real number.")
     if not is_concrete(value):
         raise TypeError(f"`{name}` is traced by JAX; wanted a number that is known before tracing.")
-    array = np.asarray(_as_own(name, value))
+    array = np.asarray(as_own(name, value))
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`{name}` has dtype {array.dtype}; wanted a real number.")
     if array.ndim != 0:
@@ -250,6 +250,13 @@ def as_count(name: str, value: Any, minimum: int = 1) -> int:
     if value < minimum:
         raise ValueError(f"`{name}` is {value}; wanted at least {minimum}.")
     return int(value)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` is {value!r}; wanted True or False.")
+    return bool(value)
 
 
 def as_counts(name: str, value: Any, what: str = "whole numbers", minimum: int = 1) -> tuple[int, ...]:

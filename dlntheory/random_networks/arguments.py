@@ -32,7 +32,7 @@ def as_positive(name: str, value: Any) -> Any:
     """Convert to an array of positive numbers: float64, or a JAX array as it is."""
     array = as_array(name, value)
     array = array if is_jax(array) else array.astype(np.float64)
-    if is_concrete(array) and not (array > 0).all():
+    if is_concrete(array) and not (array.size and (array > 0).all()):
         raise ValueError(f"`{name}` is {value!r}; wanted positive, finite numbers.")
     return array
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.checks import as_array
 from .arguments import RandomInit, as_layers, as_per_layer
 from .layer_kinds import LayerKind
 
@@ -69,9 +70,9 @@ def expected_spectrum(
         >>> spectrum
         ExpectedSpectrum(from 1 to 5, atom=0)
     """
+    layers = as_layers(widths, init, variances, None)
     if init == "orthogonal":
         raise ValueError("`init` is 'orthogonal', whose spectra may have atoms anywhere; wanted dense weights.")
-    layers = as_layers(widths, init, variances, None)
     depth = len(layers)
     if depth < 2:
         raise ValueError(f"`widths` is {tuple(widths)}, a network of one layer, where S is the identity; wanted two.")
@@ -97,8 +98,8 @@ def _default_grid(edges: tuple[float, float]) -> np.ndarray:
 
 
 def _as_grid(grid: Any) -> np.ndarray:
-    points = np.asarray(grid, np.float64)
-    if points.ndim != 1 or points.size == 0 or not np.isfinite(points).all():
+    points = np.asarray(as_array("grid", grid), np.float64)
+    if points.ndim != 1 or points.size == 0:
         raise ValueError(f"`grid` has shape {points.shape}; wanted a vector of finite numbers.")
     return points
 

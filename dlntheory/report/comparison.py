@@ -9,7 +9,8 @@ import numpy as np
 from ..learning.alignment import target_alignment
 from ..learning.updates import OPTIONS, UpdateOptions
 from ..networks.network import LinearNetwork, as_network
-from ..numerics.checks import as_count, as_list
+from ..networks.samples import shaped
+from ..numerics.checks import as_batch, as_count, as_list, as_seed, same_batch
 from ..numerics.options import takes
 from ..numerics.presentation import Presented
 from .plot import batch_size, by_rule
@@ -83,8 +84,8 @@ def compare(
 
     Args:
         net: the network.
-        x: inputs, ``(N, n_0)``.
-        y: targets, ``(N, n_L)``.
+        x: inputs, ``(N, n_0)`` or ``(n_0,)``.
+        y: targets, ``(N, n_L)`` or ``(n_L,)``.
         rules: such as ``["bp", "pc", "pc:decorrelated"]``, a rule and its rescaling; by default these and
             ``"pc:adaptive_positive"``.
         batches: sizes, and ``"all"`` for the whole data set; by default 1, 8, 32 and all.
@@ -111,28 +112,40 @@ def compare(
         PC, decorrelated              1.0000    1.0000
     """
     net = as_network("net", net)
-    x, y = np.asarray(x), np.asarray(y)
-    if len(x) != len(y):
-        raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
-    names = as_list("rules", DEFAULT_RULES if rules is None else rules, "rules")
+    x, y = as_batch("x", x, net.shapes[0], net.dtype), as_batch("y", y, net.shapes[-1], net.dtype)
+    same_batch(x, y)
+    x, y = (shaped(np.atleast_2d(rows), shape) for rows, shape in ((x, net.shapes[0]), (y, net.shapes[-1])))
+    names = _as_names(DEFAULT_RULES if rules is None else rules)
     sizes = _as_sizes(BATCHES if batches is None else batches, len(x), given=batches is not None)
-    draws, measure = draw_batches(len(x), sizes, seed), partial(batch_alignments, net, x, y)
+    draws, measure = draw_batches(len(x), sizes, as_seed("seed", seed)), partial(batch_alignments, net, x, y)
     rows = []
-    for rule, rescaling in (as_rule(str(name)) for name in names):
+    for rule, rescaling in names:
         for size, samples in draws.items():
             found = measure(samples, rule=rule, rescaling=rescaling, learning_rate=learning_rate, **options)
             rows.append(_row(rule, rescaling, size, found))
     return Comparison(rows)
 
 
+def _as_names(rules: Any) -> list[tuple[Any, Any]]:
+    names = as_list("rules", rules, "rules")
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            raise TypeError(f"`rules[{index}]` is {name!r}; wanted a rule and its rescaling such as 'pc:decorrelated'.")
+    if not names:
+        raise ValueError("`rules` is empty; wanted at least one.")
+    return [as_rule(name) for name in names]
+
+
 def _as_sizes(batches: Any, samples: int, given: bool) -> list[int]:
     sizes = []
     for index, each in enumerate(as_list("batches", batches, "sizes")):
-        size = samples if each == "all" else as_count(f"batches[{index}]", each)
+        size = samples if isinstance(each, str) and each == "all" else as_count(f"batches[{index}]", each)
         if size > samples and given:
             raise ValueError(f"`batches[{index}]` is {size} but there are {samples} samples; wanted no more, or 'all'.")
         if size <= samples and size not in sizes:
             sizes.append(size)
+    if not sizes:
+        raise ValueError("`batches` is empty; wanted at least one size.")
     return sizes
 
 

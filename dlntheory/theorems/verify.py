@@ -18,7 +18,7 @@ from ..learning.alignment import cosine
 from ..learning.decorrelation import decorrelations
 from ..learning.rules import Signals
 from ..networks.layer import Layer, Shape
-from ..networks.network import LinearNetwork
+from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import epsilon
 from ..numerics.checks import one_of
 from ..numerics.options import takes
@@ -181,6 +181,7 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: 
         >>> verdict.holds, verdict.applicable
         (True, True)
     """
+    net = as_network("net", net)
     key = {str(each): each for each in STATEMENTS}[one_of("theorem", str(theorem), map(str, STATEMENTS))]
     statement = STATEMENTS[key]
     unknown = set(options) - set(statement.options)

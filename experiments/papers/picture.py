@@ -18,7 +18,13 @@ from .reconstruction_picture import draw_reconstructions
 from .rows import TESTED, Row
 from .runner import Finished
 
-PAPER = {"linestyle": "none", "markerfacecolor": "none", "color": "black", "marker": "D", "label": "the paper's"}
+PAPER: dict[str, Any] = {
+    "linestyle": "none",
+    "markerfacecolor": "none",
+    "color": "black",
+    "marker": "D",
+    "label": "the paper's",
+}
 
 RATIOS = {name for name, measure in MEASURES.items() if measure.unit == "1"}
 """Measures that are drawn with a logarithmic axis, and a line at 1."""
@@ -61,7 +67,7 @@ def said_by_theory(lines: Sequence[Mapping[str, Any]]) -> str:
 def draw_bars(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """One bar per cell, with the deviation over seeds; diamonds are the paper's."""
     names = [" ".join(each[axis] for axis in row.axes) for each in lines]
-    places = np.arange(len(lines))
+    places = range(len(lines))
     axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="0.7")
     _draw_published(axes, places, lines)
     axes.set_xticks(places, names, rotation=90)

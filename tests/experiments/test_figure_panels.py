@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dlntheory.cli import app
-from experiments import parts, results
+from experiments import page, parts, results
 from experiments.sample_efficiency import panels
 
 
@@ -187,12 +187,22 @@ def test_several_figures_and_their_page(counting, tmp_path):
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     assert {Path(path).parent.name for path in record["files"]} == {"figure1", "figure1-text"}
-    page = (tmp_path / "README.md").read_text()
-    assert re.findall(r"!\[.*\]\((.*)\)", page) == ["figure1/figure1.png", "figure1-text/figure1.png"]
-    assert "`dlntheory figure 1 --quick --setting text --seed 0`" in page
-    assert re.search(r"A \d+\.\d s", page)
-    assert "Left out, as their data were not given: B." in page
+    shown = (tmp_path / "README.md").read_text()
+    assert re.findall(r"!\[.*\]\((.*)\)", shown) == ["figure1/figure1.png", "figure1-text/figure1.png"]
+    assert "`dlntheory figure 1 --quick --setting text --seed 0`" in shown
+    assert re.search(r"A \d+\.\d s", shown)
+    assert "Left out, as their data were not given: B." in shown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "figure1", "figure1-text"]
+
+
+def test_the_page_says_which_curves_are_younger_than_their_figure(tmp_path):
+    config = {"command": "c", "date": "d", "commit": "e", "figure": 4, "setting": "text", "seconds": {}}
+    younger = {"curves": {"B": ["bp", "pc"], "C": ["pc"]}, "what": "why", "date": "later", "commit": "abc"}
+    (tmp_path / "config.json").write_text(
+        json.dumps(config | {"machine": {"cores": 2, "cpu": "x"}, "recomputed": younger})
+    )
+    np.savez(tmp_path / "arrays.npz")
+    assert "Recomputed, later, commit abc: B bp, pc; C pc (why)." in page.section(tmp_path)
 
 
 def test_figures_that_were_killed_go_on(counting, tmp_path, monkeypatch):

@@ -120,3 +120,13 @@ def test_a_network_is_a_pytree_and_immutable():
     assert len(leaves) == 3 + sum(bias is not None for bias in net.biases)
     with pytest.raises(AttributeError):
         net.layers = ()
+
+
+def test_networks_of_every_layer_can_be_compared():
+    def net(kernel=1.0):
+        layers = [dln.Conv2d(np.full((1, 1, 2, 2), kernel)), dln.AvgPool2d(2), dln.Flatten(), dln.Dense([[1.0]])]
+        return dln.LinearNetwork(layers, input_shape=(1, 3, 3))
+
+    assert net() == net()
+    assert net() != net(2.0)
+    assert dln.Flatten() != dln.AvgPool2d(2)
