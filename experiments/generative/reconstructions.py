@@ -26,7 +26,7 @@ from ..papers.cells import make_cells
 from ..papers.rows import registry
 from ..parts import Track
 
-SETTINGS = ("cpu", "paper")
+SETTINGS = ("paper",)
 DTYPE = "float32"
 needs_data = True
 TABLE = "002-table-2"

@@ -116,8 +116,9 @@ def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -
         changed |= OF_IMAGES
     own = row.scales.get(scale, {})
     changed |= own.get("options", {})
-    for value in place.values():
-        changed |= own.get("of", {}).get(value, {})
+    for words, options in own.get("of", {}).items():
+        if set(words.split(",")) <= set(place.values()):
+            changed |= options
     try:
         config = configured(changed)
         theory = tuple(row.theory) if config.model == "MLP" and not config.algorithm.startswith("BP") else ()

@@ -1,4 +1,4 @@
-"""Test pictures and what a trained decoder makes of them, kept with a training's numbers."""
+"""Test pictures and what a trained network makes of them, kept with a training's numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,25 @@ def reconstructed(count: int, folder: Path, data: Dataset) -> dict[str, Any]:
 
     Args:
         count: how many pictures.
-        folder: of the run of a decoder.
+        folder: of the run of a decoder or an autoencoder.
         data: its data.
 
     Returns:
         Lists ``(count, channels, height, width)`` of whole numbers: the pictures themselves, under `PICTURE`, and the
-        reconstructions after so many steps, under the number of steps.
+        reconstructions after so many steps, under the number of steps; an autoencoder's, which takes none, under the
+        one number that its algorithm has.
     """
     if not count:
         return {}
     trainer, state = restored(folder, data)
     samples, labels = (each[:count] for each in trainer.tested["test"])
-    _, targets = trainer.preparation.pair(samples, labels)
+    inputs, targets = trainer.preparation.pair(samples, labels)
     found = {PICTURE: targets}
     for steps, algorithm in trainer.testing.items():
-        found[str(steps)] = pcn.reconstruct(state.network, targets, algorithm, memory=state.memory)
+        if state.network.free_input:
+            found[str(steps)] = pcn.reconstruct(state.network, targets, algorithm, memory=state.memory)
+        else:
+            found[str(steps)] = pcn.predict(state.network, inputs)
     return {name: as_grey(each, trainer.preparation) for name, each in found.items()}
 
 

@@ -44,8 +44,9 @@ def draw_reconstructions(
             group = line[TESTED] if across else ""
             note = f"{TESTED} {line[TESTED]}".replace("_", " ") if across else ""
             rows[PICTURE].setdefault(group, (note, _light(found[PICTURE])[:shown]))
-            last = as_tested({**outcome, "epochs": outcome["epochs"][-1:]}, line[TESTED])
-            own = f"{MEASURES[row.measures[0]].value(last):.1f}", _light(found[line[TESTED]])[:shown]
+            last = as_tested({**outcome, "epochs": outcome["epochs"][-1:]}, line.get(TESTED))
+            pictures = found[line.get(TESTED, next(name for name in found if name != PICTURE))]
+            own = f"{MEASURES[row.measures[0]].value(last):.1f}", _light(pictures)[:shown]
             rows.setdefault(_name(row, line, lines, across), {})[group] = own
     columns = len(steps) * shown
     width = min(PAGE, max(COLUMN, NAME + SIDE * columns))

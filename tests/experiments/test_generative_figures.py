@@ -231,7 +231,7 @@ def test_out_of_distribution(tmp_path, monkeypatch):
 
 @pytest.mark.daily
 def test_reconstructions(tmp_path):
-    found = study("002-figure-3", tmp_path)
+    found = study("reconstructions", tmp_path)
     names = [*reconstructions.NETWORKS, reconstructions.COMPONENTS]
     for name in names:
         assert found.arrays[f"{name}/reconstructions"].shape == found.arrays["pictures"].shape == (10, 1, 8, 8)
@@ -273,9 +273,7 @@ def test_trainings_are_those_of_table_2():
     assert runs[reconstructions.LINEAR]["activation"] == "identity"
 
 
-@pytest.mark.parametrize(
-    "name", ["reconstructions", "mcpc-samples", "associative-memory", "out-of-distribution", "generation"]
-)
+@pytest.mark.parametrize("name", ["mcpc-samples", "associative-memory", "out-of-distribution", "generation"])
 def test_a_study_at_a_scale_has_the_sizes_of_that_scale(name):
     figure = load_figure(name)
     assert figure.SETTINGS == ("cpu", "paper")

@@ -128,6 +128,46 @@ def test_reconstructions_are_those_of_the_trained_network(whole, tmp_path):
         assert np.abs(error).max() < 0.51
 
 
+BOTH = """
+[mine]
+title = "a decoder and an autoencoder"
+seeds = 1
+measures = ["error"]
+picture = "reconstructions"
+reconstructions = 2
+options = { data = "digits", hidden = [6, 4], batch_size = 20, epochs = 1, train_samples = 40, test_samples = 20, normalise = false }
+cells = [{ model = ["Decoder"], algorithm = ["PC-SE"] }, { model = ["AE"], algorithm = ["BP-SE"] }]
+
+[mine.axes]
+model = ["Decoder", "AE"]
+algorithm = ["PC-SE", "BP-SE"]
+
+[mine.scales.cpu.of]
+"AE,BP-SE" = { learning_rate = 1e-2 }
+"AE,PC-SE" = { learning_rate = 1e-1 }
+"""
+
+
+def test_an_autoencoder_keeps_its_predictions(tmp_path_factory, tmp_path):
+    """Beside a decoder, which is tested with the steps of its training; ``of`` takes the cells that have all words."""
+    path, out = study_file(tmp_path_factory, BOTH), tmp_path / "out"
+    done = dlntheory(path, "--scale", "cpu", "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert (out / "mine.png").read_bytes().startswith(b"\x89PNG")
+    found = {each["place"]["model"]: each for each in trainings(out)}
+    assert {name: each["config"]["learning_rate"] for name, each in found.items()} == {"AE": 1e-2, "Decoder": 3e-4}
+    config = TrainingConfig.from_json(found["AE"]["config"])
+    for _ in run_training(config, tmp_path / "again"):
+        pass
+    data = read_data(config)
+    images = np.asarray(data.test.samples[:2], np.float32) / data.normalisation.maximum
+    expected = np.asarray(pcn.predict(restored(tmp_path / "again", data)[1].network, images))
+    kept = dict(found["AE"]["reconstructions"])
+    np.testing.assert_array_equal(kept.pop("picture"), np.rint(255 * images))
+    ((_, own),) = kept.items()
+    assert np.abs(np.array(own) - 255 * np.clip(expected, 0, 1)).max() < 0.51
+
+
 def test_curves_are_of_the_steps_that_they_name():
     """Also where an axis ends with fewer steps than the most, whose numbers are the test's own."""
     epochs = [{"epoch": 1, "test_mse": 0.1, "by_test_steps": {"6": {"test_mse": 0.1}, "2": {"test_mse": 0.3}}}]
