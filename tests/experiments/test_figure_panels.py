@@ -198,10 +198,8 @@ def test_several_figures_and_their_page(counting, tmp_path):
 def test_the_page_says_which_curves_are_younger_than_their_figure(tmp_path):
     config = {"command": "c", "date": "d", "commit": "e", "figure": 4, "setting": "text", "seconds": {}}
     younger = {"curves": {"B": ["bp", "pc"], "C": ["pc"]}, "what": "why", "date": "later", "commit": "abc"}
-    (tmp_path / "config.json").write_text(
-        json.dumps(config | {"machine": {"cores": 2, "cpu": "x"}, "recomputed": younger})
-    )
-    np.savez(tmp_path / "arrays.npz")
+    config |= {"machine": {"cores": 2, "cpu": "x"}, "recomputed": younger}
+    results.save(tmp_path, results.Result(config, {}))
     assert "Recomputed, later, commit abc: B bp, pc; C pc (why)." in page.section(tmp_path)
 
 
