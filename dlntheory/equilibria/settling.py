@@ -81,23 +81,24 @@ def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
     x, y = as_columns(problem.x), as_columns(problem.y)
     predicted = feedforward(layers, x)
     residual = y - predicted[-1]
-    target, softened = y, covariances
+    softened = covariances
     if isinstance(nudge, SoftOutput):
         softened = (*covariances[:-1], soften(covariances[-1], nudge.beta))
-    elif nudge is not None:
-        target = predicted[-1] + nudge * residual
-    solution = solve(layers, softened, _offsets(layers, predicted[1], target))
-    weighted = solution.weighted_errors
+    solution = solve(layers, softened, _offsets(layers, predicted[1], y))
+    weighted, hidden, output, rest = solution.weighted_errors, solution.hidden, y, solution.rest
+    if nudge is not None and not isinstance(nudge, SoftOutput):  # in proportion, so that a small one costs no digits
+        weighted = tuple(nudge * each for each in weighted)
+        hidden = tuple(plain + nudge * (each - plain) for plain, each in zip(predicted[1:-1], hidden, strict=True))
+        output, rest = predicted[-1] + nudge * residual, None if rest is None else solution
     errors = scale_all(covariances, weighted)
     energy = total(*map(column_products, weighted, errors)) / 2
-    output = target
     if isinstance(nudge, SoftOutput):
         output = y - weighted[-1] / nudge.beta
         energy = energy + nudge.beta * column_products(y - output, y - output) / 2
     scaled = any(each is not None for each in covariances)
     return Settled(
-        _rows((x, *solution.hidden, output)), _rows(errors) if scaled else None, _rows(weighted), predicted,
-        as_rows(residual, single=False), energy, solution.accuracy, solution.steps, solution.rest,
+        _rows((x, *hidden, output)), _rows(errors) if scaled else None, _rows(weighted), predicted,
+        as_rows(residual, single=False), energy, solution.accuracy, solution.steps, rest,
     )  # fmt: skip
 
 
@@ -132,7 +133,9 @@ def _settle_once(problem: Problem) -> Settled:
 
 @compiled
 def _settle_again(problem: Problem, first: Settled) -> Settled:
-    solution = Solution(first.weighted_errors, first.activities[1:-1], first.accuracy, rest=first.rest)
+    solution = first.rest
+    if not isinstance(solution, Solution):
+        solution = Solution(first.weighted_errors, first.activities[1:-1], first.accuracy, rest=first.rest)
     return _told(settle(problem, partial(corrected, solution)), "covariance")
 
 

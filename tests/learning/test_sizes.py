@@ -88,3 +88,24 @@ def test_rates_are_infinite_where_an_activity_vanishes_and_refused_where_they_ov
     assert np.isinf(dln.adaptive_learning_rates(dead, [1e-80], [1e-80], rule="bp")).tolist() == [False, True]
     with pytest.raises(dln.PrecisionError, match="learning rates are not finite"):
         dln.adaptive_learning_rates(alive, [1e-170], [2e-170])
+
+
+@pytest.mark.parametrize("beta", [1e-12, -1e-100])
+def test_a_weak_nudge_has_all_digits(beta):
+    data, S = (network(), X, Y), dln.output_covariance(network())
+    soft, plain = dln.equilibrium(*data, nudge=dln.SoftOutput(abs(beta))), dln.equilibrium(*data)
+    assert_close(soft.multiplier / abs(beta), np.linalg.solve(abs(beta) * S + np.eye(3), soft.residual.T).T)
+    for solver in ("covariance", "hessian", "square_root", "cg"):
+        clamped = dln.equilibrium(*data, nudge=beta, solver=solver)
+        assert_close([each / beta for each in clamped.errors], list(plain.errors), 100)
+        assert_close(clamped.activities[-1], network()(X) + beta * clamped.residual)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
+def test_a_nudge_of_strong_weights_is_corrected_as_the_clamp_is(kind):
+    weights = np.random.default_rng(0).normal(size=(9, 20, 20))
+    x, y = np.random.default_rng(1).normal(size=(2, 3, 20))
+    net = dln.LinearNetwork.from_weights([kind(0.6 * each) for each in weights])
+    plain, nudged = (dln.equilibrium(net, x, y, nudge=nudge, solver="covariance") for nudge in (None, 0.25))
+    assert not plain.converged.any()
+    assert_close([4 * each for each in nudged.errors], list(plain.errors))
