@@ -135,7 +135,7 @@ MUTANTS = (
     ),
     Mutant(
         "equilibria/settling.py", "the nudge is ignored",
-        "target = predicted[-1] + nudge * residual", "target = y",
+        "weighted = tuple(nudge * each for each in weighted)", "weighted = tuple(weighted)",
         equilibrium("covariance-square-2-dense-half-B3-float64"),
     ),
     Mutant(
