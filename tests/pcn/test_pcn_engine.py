@@ -118,8 +118,8 @@ def test_linear_inference_converges_to_the_equilibrium(widths, start):
     ("schedule", "momentum"),
     [
         (None, 0.5),
-        (Spiking(), None),
         (Decaying(0.7), 0.5),
+        pytest.param(Spiking(), None, marks=pytest.mark.daily),
         pytest.param(None, None, marks=pytest.mark.daily),
         pytest.param(Spiking(), 0.5, marks=pytest.mark.daily),
         pytest.param(Decaying(0.7), None, marks=pytest.mark.daily),

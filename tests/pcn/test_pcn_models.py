@@ -126,11 +126,11 @@ def skipping():
 KINDS = [(None, None), ("standard", None), (None, "plain"), ("frozen", "auxiliary")]
 BY_DEFAULT = {
     ("standard", None): [(0, 6)],
-    (None, "plain"): [(1000, 2)],
     ("frozen", "auxiliary"): [(1000, 3)],
     (None, "long"): [(0, 6), (1000, 2)],
 }
 """Ways and steps that do not wait for the daily run, by kind of network."""
+BACKPROPAGATED = [(None, "plain"), ("frozen", "auxiliary")]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_inference_skips_only_what_has_no_error(unrolled, steps, kind, skip, mon
 
 
 @pytest.mark.parametrize(
-    ("kind", "skip"), [pytest.param(*kind, marks=pytest.mark.daily if kind == (None, None) else []) for kind in KINDS]
+    ("kind", "skip"), [pytest.param(*kind, marks=[] if kind in BACKPROPAGATED else pytest.mark.daily) for kind in KINDS]
 )
 def test_backpropagation_is_the_gradient_of_the_loss(kind, skip):
     net = small(kind, skip)
