@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlntheory import finite_time_activities, inference_spectrum, linearised
+from dlntheory import LinearNetwork, finite_time_activities, inference_spectrum, linearised
 from dlntheory.nonlinear.network import Network
 from dlntheory.pcn.choices.algorithms import Algorithm
 from dlntheory.pcn.data.batches import Augmentation, Preparation
@@ -22,15 +23,23 @@ SAMPLES = 8
 Theory = Callable[[Network, jax.Array, jax.Array, Algorithm], float]
 
 
+_linearised = eqx.filter_jit(linearised)
+
+
+def near(network: Network, sample: jax.Array) -> LinearNetwork:
+    """The network that is linear at a sample, in NumPy: one program for all samples, and none for the theory."""
+    return _linearised(network, sample).to_numpy()
+
+
 def linear_energies(
     network: Network, x: jax.Array, y: jax.Array, steps: int, rate: float, momentum: float = 0.0
 ) -> np.ndarray:
     """The mean energy by layer that the samples' linearised networks have after so many steps of inference."""
-    flat = network.inside(x).reshape(len(x), -1)
+    flat, y = np.asarray(network.inside(x)).reshape(len(x), -1), np.asarray(y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # above the limit is where the pictures go
         found = [
-            finite_time_activities(linearised(network, sample), *pair, steps, rate, momentum)
+            finite_time_activities(near(network, sample), *pair, steps, rate, momentum)
             for sample, *pair in zip(x, flat, y, strict=True)
         ]
     return np.mean([np.asarray(each.energy_by_layer) for each in found], axis=0)
@@ -50,7 +59,7 @@ def _ratio(layer: int) -> Theory:
 def _rate_by_limit(network: Network, x: jax.Array, y: jax.Array, algorithm: Algorithm) -> float:
     """The rate over the largest at which the inference of every sample is stable, ``(1 + μ) 2/λ_max``."""
     rule: Any = algorithm.relaxation
-    limits = (inference_spectrum(linearised(network, each)).stability_limit for each in x)
+    limits = (inference_spectrum(near(network, each)).stability_limit for each in x)
     return float(rule.step_size) / ((1 + rule.momentum) * min(map(float, limits)))
 
 
