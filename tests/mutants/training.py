@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "training/sweep_program.py", "the error of a step before it",
-        "map_error(step.model.layers, data.targets[seed])", "map_error(found.models.layers, data.targets[seed])",
+        "map_error(step.model.layers, targets)", "map_error(found.models.layers, targets)",
         sweeping("test_every_run_is_the_slow_loop"),
     ),
     Mutant(
