@@ -17,7 +17,7 @@ for variable, value in {
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",  # the workers share the cores
     "OPENBLAS_NUM_THREADS": "1",
-    # Most of the tests' time is compilation: the second and third take two thirds of it away, the last a fifth of that.
+    # Most of the tests' time is compilation. The second and third take two thirds away, the last a fifth of the rest.
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false --xla_cpu_use_fusion_emitters=false "
     "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1",
 }.items():

@@ -56,19 +56,19 @@ def _by_channels(x: Array, kernel: Array, window: Window) -> Array:
 
     It meets the pixels from ``q − before // spread`` on, with the kernel's entries ``spread j + spread − 1 − r``.
     """
-    spread, (batch, *lengths, channels) = window.spread, x.shape
+    spread, (batch, *lengths, channels), outputs = window.spread, x.shape, kernel.shape[3]
     sizes = [-(-size // spread) for size in kernel.shape[:2]]
     found = jax.eval_shape(partial(_plain, window=window), x, kernel).shape[1:3]
     first = [spread - 1 - before % spread for before, _ in window.padding]
     counts = [-(-(skipped + length) // spread) for skipped, length in zip(first, found, strict=True)]
     filling = [(0, size * spread - real) for size, real in zip(sizes, kernel.shape, strict=False)]
-    whole = jnp.pad(kernel, (*filling, (0, 0), (0, 0))).reshape(sizes[0], spread, sizes[1], spread, channels, -1)
-    parts = whole[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5).reshape(*sizes, channels, -1)
+    whole = jnp.pad(kernel, (*filling, (0, 0), (0, 0))).reshape(sizes[0], spread, sizes[1], spread, channels, outputs)
+    parts = whole[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5).reshape(*sizes, channels, spread**2 * outputs)
     before = [start // spread for start, _ in window.padding]
     after = [q + j - 1 - b - length for q, j, b, length in zip(counts, sizes, before, lengths, strict=True)]
     y = correlate(x, parts, Window(padding=((before[0], after[0]), (before[1], after[1]))))
-    y = y.reshape(batch, *counts, spread, spread, -1).transpose(0, 1, 3, 2, 4, 5)
-    y = y.reshape(batch, counts[0] * spread, counts[1] * spread, -1)
+    y = y.reshape(batch, *counts, spread, spread, outputs).transpose(0, 1, 3, 2, 4, 5)
+    y = y.reshape(batch, counts[0] * spread, counts[1] * spread, outputs)
     return y[:, first[0] : first[0] + found[0], first[1] : first[1] + found[1]]
 
 

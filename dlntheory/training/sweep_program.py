@@ -125,7 +125,7 @@ def learn(
 
 
 def _noted(found: Found, step: Step, error: jax.Array, time: jax.Array) -> Found:
-    """What is kept of a run, with a step more."""
+    """The record of a run after one more step."""
     going_on = found.steps == time
     finite = going_on & jnp.isfinite(error) & jnp.isfinite(step.loss)
 

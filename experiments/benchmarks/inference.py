@@ -137,7 +137,7 @@ def products_of_a_step(net: dln.LinearNetwork, x: jax.Array, y: jax.Array) -> tu
 
 
 def checks(found: dln.Relaxation, net: dln.LinearNetwork, x: jax.Array, y: jax.Array, **options: Any) -> int:
-    """How often a run in error coordinates evaluated the activities' gradient: only once its own was small."""
+    """The times that a run in error coordinates evaluated the activities' gradient: only once its own was small."""
     chain = free_chain(as_problem(net, x, y, None, None))
     reference, own = reference_norm(chain), COORDINATES["errors"].gradient
     for steps in range(found.steps, -1, -1):

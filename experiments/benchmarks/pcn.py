@@ -109,7 +109,7 @@ def distance(network: pcn.Network, x: jax.Array, y: jax.Array, steps: int, other
 
 
 def compilation(quick: bool) -> Row:
-    """How long the deepest network's program takes to compile; in toys, a shallow one's."""
+    """The time that the deepest network's program takes to compile; in toys, a shallow one's."""
     name, steps = ("VGG-5", 2) if quick else ("VGG-15", 15)
     network, x, y = problem(name, BATCH)
     chosen, optimiser = algorithm(steps, "pc"), optax.adamw(RATE)

@@ -99,7 +99,7 @@ def study(config: dict[str, Any], start: str, folder: Path | None) -> dict[str, 
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of each start, the error at the end, and Wilcoxon's test of it against each other start's; and conditioning."""
+    """Each start's error at the end, Wilcoxon's tests of it against the other starts', and its conditioning."""
     ends, condition = np.log10(arrays["errors"][..., -1]), arrays["kernel"][..., 1] / arrays["kernel"][..., 0]
     rows = []
     for s, start in enumerate(config["starts"]):

@@ -47,7 +47,7 @@ QUICK: dict[str, Any] = {
 }  # fmt: skip
 QUICK_WIDTH = 4
 PICTURES: dict[str, Any] = {"train": 2000, "test": 1000, "side": 14}
-"""How much is taken of a data set in files, and the side that its pictures are resized to; of the digits, all."""
+"""The samples taken of a data set in files, and the side that its pictures are resized to. Digits stay whole."""
 RATES = (-3.0, 1.0)
 """Powers of ten of the lowest and the highest learning rate of the grid."""
 INFERENCE = {"tolerance": 1e-3, "steps": 30}
@@ -100,7 +100,7 @@ def network(config: dict[str, Any], start: str, activation: str, inputs: int, se
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-    """Of every activation, start and rule, what `study` finds; in ``folder`` each is kept as soon as it is done."""
+    """The findings of `study` by activation, start and rule; each is kept in ``folder`` as soon as it is done."""
     data = read(config)
     cases = [(a, s, r) for a in config["activations"] for s in config["starts"] for r in RULES]
     every: list[Mapping[str, np.ndarray]] = []
@@ -156,7 +156,7 @@ def places(config: dict[str, Any], count: int, seed: int) -> np.ndarray:
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Of each case the error at the end with its standard error, and how it came about."""
+    """Each case's error at the end with its standard error, and how it came about."""
     rows = []
     for (a, s, r), best in np.ndenumerate(arrays["best"]):
         errors, alignment = arrays["errors"][a, s, r], arrays["alignment"][a, s, r]

@@ -96,15 +96,16 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
         raise ValueError(f"{', '.join(sorted(unknown))} is on no axis; wanted of {', '.join(sorted(row.words))}.")
     places = row.places(scale)
     if wanted:
-        places = _having(wanted, places) or _having(wanted, row.places())
-    if not places:
-        raise ValueError(f"no cell has {' or '.join(only)} together.")
+        found = [_having(words, places) or _having(words, row.places()) for words in wanted]
+        if [] in found:
+            raise ValueError(f"no cell has {only[found.index([])]} together.")
+        places = list({tuple(place.items()): place for each in found for place in each}.values())
     return [_cell(row, scale, *each, seed) for seed in range(row.count(scale)) for each in folded(places)]
 
 
-def _having(wanted: Sequence[set[str]], places: Sequence[Place]) -> list[Place]:
-    """The places that have all words of one entry."""
-    return [place for place in places if any(words <= set(place.values()) for words in wanted)]
+def _having(words: set[str], places: Sequence[Place]) -> list[Place]:
+    """The places that have all of these words."""
+    return [place for place in places if words <= set(place.values())]
 
 
 def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -> Cell:

@@ -29,7 +29,7 @@ PAPER: dict[str, Any] = {
 RATIOS = {name for name, measure in MEASURES.items() if measure.unit == "1"}
 """Measures that are drawn with a logarithmic axis, and a line at 1."""
 LOOKS = ("o-", "s--", "^:", "x-.")
-"""Of lines, in turn when the colours begin anew."""
+"""Marks of lines, in turn when the colours begin anew."""
 
 
 @styled()

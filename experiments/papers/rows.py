@@ -89,7 +89,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """How it is run: ``"axes"``, ``"figure"`` or ``"see"``."""
+        """The way it is run: ``"axes"``, ``"figure"`` or ``"see"``."""
         return next(kind for kind in KINDS if getattr(self, kind))
 
     @property
@@ -254,8 +254,9 @@ def _check(row: Row) -> None:
             if wrong := set(map(str, values)) - set(row.axes.get(axis, ())):
                 raise ValueError(f"`{row.name}` has no {axis} {', '.join(sorted(wrong))}.")
     mentioned = [words for numbers in row.printed.values() for words in numbers] + [words for words, _ in row.tunings]
+    mentioned += [key.split(",") for scale in row.scales.values() for key in scale.get("of", ())]
     if wrong := set().union(*mentioned) - row.words:
-        raise ValueError(f"`{row.name}` has numbers of {', '.join(sorted(wrong))}, which are on no axis.")
+        raise ValueError(f"`{row.name}` names {', '.join(sorted(wrong))}, which are on no axis.")
 
 
 def blocks(text: str) -> Iterator[list[list[str]]]:

@@ -1,4 +1,4 @@
-"""What a study came to, beside what the paper prints: a record, and the same as CSV and as a page."""
+"""The numbers of a study beside those that the paper prints: a record, and the same as CSV and as a page."""
 
 import csv
 import io
@@ -94,7 +94,7 @@ def number(value: Any) -> float | None:
 
 
 def differences(row: Row, scale: str, cells: Sequence[Cell]) -> list[str]:
-    """What differs from the paper's scale, option by option."""
+    """The differences from the paper's scale, option by option."""
     found: dict[str, dict[str, dict[str, None]]] = {}
     for cell in cells:
         for name in cell.config.differences(cell.paper):

@@ -42,7 +42,7 @@ CURVES = {
 
 
 def look(name: str) -> dict[str, Any]:
-    """How a curve is drawn: its rule's colour, or the one of what is printed wrongly, and its line and marks."""
+    """The style of a curve: its rule's colour, or the one of what is printed wrongly, and its line and marks."""
     curve = CURVES[name]
     return {"label": curve.label, "style": curve.style, "color": colour_of(name)}
 

@@ -145,7 +145,8 @@ def test_only_names_cells_of_the_scale_and_else_of_the_paper():
     row = REGISTRY["002-table-1"]
     perceptrons = {cell.place["weights"] for cell in cells.make_cells(row, "cpu", ["MLP"])}
     assert perceptrons == {"searched", "1e-3"}  # the second is not in the paper
-    assert {cell.place["model"] for cell in cells.make_cells(row, "cpu", ["VGG-9"])} == {"VGG-9"}
+    both = cells.make_cells(row, "cpu", ["MLP", "VGG-9"])
+    assert {cell.place["model"] for cell in both} == {"MLP", "VGG-9"}
 
 
 def test_a_cells_name_leaves_out_the_options_at_their_defaults():
@@ -366,6 +367,7 @@ def test_the_folder_of_another_study_is_refused(whole):
         ("[[mine.cells]]\npart = [1]\n", "has no part 1"),
         ('[other]\nsee = "a page"\n', "has 2 rows"),
         ("[mine.scales.huge]\n", "has the scales huge"),
+        ('[mine.scales.cpu.of]\n"0.01,half" = { epochs = 1 }\n', "names half, which"),
         ("[mine", "mine.toml"),
     ],
 )

@@ -62,6 +62,13 @@ def test_every_derivative_is_that_of_jax(window, image, kernel):
         assert_close(one, other, condition=100)
 
 
+@pytest.mark.parametrize(("batch", "image"), [(0, (3, 4)), (2, (1, 1))], ids=["no images", "no outputs"])
+def test_nothing_of_spread_images_has_the_shape_that_jax_gives_it(batch, image):
+    window = Window(padding=((-1, 0), (0, 0)), spread=2)
+    x, kernel = jnp.zeros((batch, *image, 3)), jnp.zeros((1, 1, 3, 2))
+    assert correlate(x, kernel, window).shape == by_jax(x, kernel, window).shape
+
+
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="elsewhere it is JAX's own operation")
 def test_in_a_loop_every_derivative_has_the_fast_layout():
     """XLA changes layouts outside loops only; the test fails on JAX's own operation."""

@@ -161,7 +161,7 @@ class TrainingConfig(Options):
         self.make_tests()
 
     def _check_memory(self) -> None:
-        """No more states with a memory than the network has; how many those are, any data set tells."""
+        """No more states with a memory than the network has, a number that does not depend on the data."""
         if self.memory_layers is None:
             return
         depth = eqx.filter_eval_shape(self._network, (3, 64, 64), 10).depth

@@ -30,7 +30,7 @@ BATCHES = (1, 32, 128, 512, 2048)
 def found(
     rule: str, init: str, hidden: tuple[int, ...], square: int = SQUARE, residual: bool = False
 ) -> ExpectedAlignment:
-    """What to expect of a network between ``square`` inputs and outputs."""
+    """The expectation for a network between ``square`` inputs and outputs."""
     widths = [square, *hidden, square]
     if residual:
         return expected_alignment(layers=random_layers(widths, init, residual=True), rule=rule)  # type: ignore[arg-type]
