@@ -44,7 +44,7 @@ def of_size_one(layers: Sequence[Layer], signals: Signals) -> tuple[Signals, Any
     """
     errors, residual = common_magnitude(signals.errors), common_magnitude([signals.residual])
     activities, predicted = common_magnitude(signals.activities), common_magnitude(signals.feedforward)
-    if any(layer.learn_bias or not (layer.has_features or layer.shift is None) for layer in layers):
+    if not all(layer.homogeneous for layer in layers):
         activities = predicted = namespace(errors).ones_like(errors)
     scaled = Signals(
         [each / errors for each in signals.errors], [each / activities for each in signals.activities],

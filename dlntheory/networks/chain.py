@@ -88,6 +88,11 @@ class Chain(Layer):
         return False
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether no bias is added before a weight, nor learned."""
+        return self.bias is None and all(layer.homogeneous for layer in self.layers)
+
+    @property
     def work(self) -> Size:
         """The number of multiplications that `apply` takes for one column."""
         return sum(layer.work for layer in self.layers)

@@ -80,6 +80,11 @@ class Layer(Record):
         return True
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether the columns that the parameters multiply are in proportion to the input."""
+        return not self.learn_bias
+
+    @property
     def work(self) -> Size:
         """The number of multiplications that `apply` takes for one column."""
         return self.in_size * self.out_size

@@ -27,6 +27,11 @@ class Linearised(Wrapper):
     offset: Matrix
 
     @property
+    def homogeneous(self) -> bool:
+        """No: the features have an offset."""
+        return False
+
+    @property
     def shift(self) -> Matrix:
         """The output where the input is zero, ``T offset + b``."""
         return self.inner.affine(self.offset[:, None])[:, 0]

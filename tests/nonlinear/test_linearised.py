@@ -17,12 +17,12 @@ DRAW = np.random.default_rng(7)
 X, Y = DRAW.normal(size=(3, 5)), DRAW.normal(size=(3, 4))
 
 
-def perceptron(activation):
-    """Two kinds of biases and a skip, behind an activation."""
+def perceptron(activation, learn_bias=True):
+    """Biases, of which one may be learned, and a skip, behind an activation."""
     weights = dln.LinearNetwork.random((5, 6, 6, 4), "norm_preserving", key=3).weights
     layers = [dln.Dense(weights[0], DRAW.normal(size=6)), dln.Residual(weights[1], np.ones(6))]
     return dln.NonlinearNetwork.from_linear(
-        dln.LinearNetwork([*layers, dln.Dense(weights[2], np.ones(4), learn_bias=True)]), activation
+        dln.LinearNetwork([*layers, dln.Dense(weights[2], np.ones(4), learn_bias=learn_bias)]), activation
     )
 
 
@@ -34,13 +34,13 @@ def convolutional(activation):
 
 
 IMAGES = np.random.default_rng(8).normal(size=(3, 1, 4, 4))
-NAMES = {"dense": "tanh", "rectified": "relu", "images": "tanh"}
+NAMES = {"dense": "tanh", "rectified": "relu", "fixed": "tanh", "images": "tanh"}
 
 
 @cache
 def network(name):
     """A network and its inputs."""
-    return (convolutional("tanh"), IMAGES) if name == "images" else (perceptron(NAMES[name]), X)
+    return (convolutional("tanh"), IMAGES) if name == "images" else (perceptron(NAMES[name], name != "fixed"), X)
 
 
 @eqx.filter_jit
@@ -84,7 +84,7 @@ def dense_theory(net, x, y, name):
     return found, settled, errors
 
 
-@pytest.mark.parametrize("name", ["dense", "rectified"])
+@pytest.mark.parametrize("name", ["dense", "rectified", "fixed"])
 def test_it_is_what_the_formulas_say(name):
     net, x = network(name)
     linear = near(net, x[0])
@@ -94,6 +94,7 @@ def test_it_is_what_the_formulas_say(name):
     assert_close(found.activities, tuple(settled), condition=10)
     for rule, alignment in expected.items():
         assert_close(dln.target_alignment(linear, x[0], Y[0], rule), alignment, condition=10)
+        assert_close(dln.update_kernel(linear, x[0], Y[0], rule).target_alignment(), alignment, condition=10)
 
 
 @pytest.mark.parametrize("name", NAMES)
