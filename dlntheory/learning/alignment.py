@@ -1,11 +1,13 @@
 """The alignment of an update's prediction change with the residual."""
 
 import math
+from functools import cache
 from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
+from ..equilibria.problem import PrecisionError
 from ..networks.network import LinearNetwork
 from ..networks.passes import changes_by_layer
 from ..networks.samples import as_rows
@@ -19,7 +21,7 @@ from .rules import EVERY_RULE, Rule, Signals, of_size_one
 from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 
 
-def cosine(left: Float[Array, "n B"], right: Float[Array, "n B"]) -> Float[Array, " B"]:
+def cosine(left: Float[Array, "n ..."], right: Float[Array, "n ..."]) -> Float[Array, "..."]:
     """The cosine of the angle between columns, safe from overflow; NaN where a column is zero."""
     xp = namespace(left)
     left, right = (each / stop_gradient(magnitude(each, axis=0)) for each in (left, right))
@@ -36,8 +38,30 @@ def alignment_of(learning: Learning, learning_rate: Any) -> Float[Array, "*B"]:
         if _in_range(moved):
             return alignment
     moved, alignment = _change_and_alignment(learning, learning_rate, resized=True)
+    return refuse_lost_digits(learning, moved, alignment)
+
+
+def refuse_lost_digits(learning: Learning, moved: Float[Array, "... n"], alignment: Array) -> Array:
+    """The alignment; refused where a prediction change from resized signals still over- or underflowed.
+
+    One that is zero, and its angle undefined, underflowed if products of its signals do.
+    """
+    if not is_concrete(moved) or _in_range(moved):
+        return alignment
     refuse_overflow("prediction change", moved)
+    tiny, sizes = np.finfo(moved.dtype).tiny, np.abs(moved).max(axis=-1)
+    lost = (sizes < tiny) & ~np.isnan(alignment)
+    if lost.any() or (not sizes.all() and _smallest_product(learning) < tiny):
+        raise PrecisionError(f"the prediction change underflows in {moved.dtype}. Scale the data and the biases.")
     return alignment
+
+
+@compiled
+def _smallest_product(learning: Learning) -> Any:
+    """The smallest product, over layers, of the sizes of a resized activity and prediction."""
+    signals, _ = resized_signals(learning)
+    pairs = zip(signals.activities, signals.feedforward, strict=False)
+    return namespace(signals.residual).stack([magnitude(one) * magnitude(other) for one, other in pairs]).min()
 
 
 @compiled
@@ -54,20 +78,23 @@ def _change_and_alignment(
 
 
 def _resized_rate(learning_rate: Any, size: Any) -> Any:
-    """The learning rate of an update over its size: not so small that it underflows, which continuous time is near."""
+    """The learning rate of an update of size one. A rate that would underflow is raised: both are continuous time."""
     xp, dtype = namespace(learning_rate, size), learning_rate.dtype
-    return xp.sign(learning_rate) * xp.maximum(abs(learning_rate * size), _SMALLEST[dtype.itemsize]).astype(dtype)
+    return xp.sign(learning_rate) * xp.maximum(abs(learning_rate * size), _smallest(dtype)).astype(dtype)
 
 
-_SMALLEST = {np.dtype(kind).itemsize: float(np.finfo(kind).tiny / np.finfo(kind).eps ** 2) for kind in ("f4", "f8")}
-"""A size beside which no digit underflows."""
+@cache
+def _smallest(dtype: Any) -> float:
+    """A size beside which no digit underflows."""
+    limits = np.finfo(dtype)
+    return float(limits.tiny / limits.eps**2)
 
 
 def _in_range(moved: Array) -> bool:
     """Whether the change of every sample is finite, and large enough for all digits."""
     rows = np.asarray(moved).reshape(-1, moved.shape[-1])
     squares = np.einsum("bi,bi->b", rows, rows)
-    return bool(_SMALLEST[rows.itemsize] < np.minimum.reduce(squares) and np.maximum.reduce(squares) < math.inf)
+    return bool(_smallest(rows.dtype) < np.minimum.reduce(squares) and np.maximum.reduce(squares) < math.inf)
 
 
 @compiled
@@ -86,12 +113,13 @@ def resized_signals(learning: Learning) -> tuple[Signals, Any]:
 
 
 @compiled
-def _alignment_by_layer(learning: Learning) -> Float[Array, "*B L"]:
-    """Each sample's alignment with the prediction change by each layer's own update."""
+def _change_and_alignment_by_layer(learning: Learning) -> tuple[Float[Array, "*B L n"], Float[Array, "*B L"]]:
+    """Each sample's prediction change by each layer's own update, and its alignment."""
     signals, xp = resized_signals(learning)[0], namespace(learning.problem.x)
     moved = changes_by_layer(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
-    alignment = xp.stack([cosine(signals.residual, each) for each in moved], axis=-1)
-    return alignment[0] if learning.problem.x.ndim == 1 else alignment
+    columns = xp.stack(moved, axis=-1)
+    rows, alignment = columns.transpose(1, 2, 0), cosine(signals.residual[..., None], columns)
+    return (rows[0], alignment[0]) if learning.problem.x.ndim == 1 else (rows, alignment)
 
 
 @takes(UpdateOptions, OPTIONS)
@@ -128,7 +156,8 @@ def target_alignment(
     Raises:
         ValueError: as `weight_updates`; also for a learning rate by layer.
         TypeError: as `weight_updates`.
-        PrecisionError: as `weight_updates`.
+        PrecisionError: as `weight_updates`; also where a learned bias, or a bias within a chain, keeps the data's size
+            from being divided out, and the change over- or underflows.
 
     Source:
         Sample Efficiency, equation 5 and appendix D.1.
@@ -144,5 +173,5 @@ def target_alignment(
     if as_flag("by_layer", by_layer):
         if learning_rate is not None:
             raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
-        return _alignment_by_layer(learning)
+        return refuse_lost_digits(learning, *_change_and_alignment_by_layer(learning))
     return alignment_of(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))

@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxtyping import Float
 
-from ..numerics.algebra import Array, common_magnitude
+from ..numerics.algebra import Array, common_magnitude, divided
 from ..numerics.checks import as_array, as_real
 from ..numerics.record import for_jax
 from .alignment import cosine
@@ -115,8 +115,9 @@ def _evaluate(
         return as_array("f(params, x)", f(rebuild(moving), x))
 
     if learning_rate is None:
-        size = common_magnitude(direction) if resized else 1
-        direction = [(each / size).astype(each.dtype) for each in direction]
+        if resized:
+            size = common_magnitude(direction)
+            direction = [divided(each, size) for each in direction]
         predicted, moved = jax.jvp(predict, (start,), (direction,))
     else:
         predicted = predict(start)

@@ -172,7 +172,7 @@ def _dense(span: FactorMap, rcond: float | None) -> tuple[Array, Array]:
     residual = span.residual
     xp = namespace(residual)
     units = xp.eye(residual.size, dtype=residual.dtype).reshape(-1, *residual.shape)
-    rows = each_of(span.pulled, units)
+    rows = refuse_overflow("prediction change's derivatives", each_of(span.pulled, units))
     left, values, right = xp.linalg.svd(rows, full_matrices=False)
     smallest = (default_rcond(rows) if rcond is None else rcond) * values[0]
     kept = xp.where(values > smallest, values, xp.zeros_like(values))

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
+
 from ..networks.layer import Layer
 from ..numerics.algebra import Array, Matrix, default_rcond, identity, pinv, pinv_product
 from ..numerics.checks import as_number, one_of
-from ..numerics.kinds import each_of, namespace
+from ..numerics.kinds import each_of, is_jax, namespace
 from ..numerics.record import Record, static
 from .rules import Signals
 
@@ -64,6 +66,8 @@ class SpectralRegularisation(Record):
         for every ``x ≠ 0``, so the matrix is nonsingular, and an LU factorisation does. (If it is not, the matrix may
         be singular by coincidence, and its inverse then not finite.)
         """
+        if not is_jax(correlation) and not np.isfinite(correlation).all():
+            return np.full_like(correlation, np.nan)
         regular = self(correlation)
         if self.spectrum != "symmetric" or self.a <= default_rcond(correlation) or rcond is not None:
             return pinv(regular, rcond)

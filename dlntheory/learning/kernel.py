@@ -28,7 +28,7 @@ from ..numerics.checks import as_batch, as_count, one_of
 from ..numerics.kinds import agree, compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, static
-from .alignment import cosine, resized_signals
+from .alignment import cosine, refuse_lost_digits, resized_signals
 from .rescaling import Rescaling, rescale
 from .rules import Rule, Signals
 from .updates import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, refuse_overflow, signals_of
@@ -171,11 +171,16 @@ class UpdateKernel(Record):
 
         For a residual ``V`` in a uniformly random direction it is the mean of ``⟨V, K[V]⟩`` over the root of the mean
         of ``‖V‖² ‖K[V]‖²``: for large ``N`` the alignment to expect of the whole batch. NaN where ``K`` is zero.
+
+        Raises:
+            ValueError: as `matrix`.
+            PrecisionError: as `dlntheory.target_alignment`.
         """
-        matrix = self._resized().matrix()
-        matrix = matrix / magnitude(matrix)
+        found = self._resized().matrix()
+        matrix = found / magnitude(found)
         with np.errstate(invalid="ignore"):
-            return matrix.trace() / (len(matrix) ** 0.5 * namespace(matrix).linalg.norm(matrix))
+            alignment = matrix.trace() / (len(matrix) ** 0.5 * namespace(matrix).linalg.norm(matrix))
+        return refuse_lost_digits(self._learning, found.ravel(), alignment)
 
     def target_alignment(self, residual: Any = None) -> Float[Array, "*B"]:
         """The cosine between each sample's residual and the change of its prediction.
@@ -189,12 +194,14 @@ class UpdateKernel(Record):
         Raises:
             ValueError: for another shape, NaN or infinity.
             TypeError: for something that does not hold real numbers.
+            PrecisionError: as `dlntheory.target_alignment`.
         """
         single = self.problem.y.ndim == 1
         own = as_rows(self._signals.residual, single)
         rows = own if residual is None else self._rows("residual", residual)
-        alignment = cosine(as_columns(rows), as_columns(_apply(self._resized(), rows / magnitude(rows))))
-        return alignment[0] if single else alignment
+        moved = _apply(self._resized(), rows / magnitude(rows))
+        alignment = cosine(as_columns(rows), as_columns(moved))
+        return refuse_lost_digits(self._learning, moved, alignment[0] if single else alignment)
 
     def _resized(self) -> "UpdateKernel":
         """The kernel up to a factor, at signals of size one: no product of them under- or overflows."""

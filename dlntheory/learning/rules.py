@@ -10,7 +10,7 @@ Columns in, columns out; the lines of the first two and of the last run on SymPy
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from ..equilibria.covariance import Covariances, is_scalar, raw_output_covariance
 from ..equilibria.routes import scale_all
@@ -37,10 +37,20 @@ class Signals(NamedTuple):
     residual: Matrix
 
 
-def of_size_one(layers: Sequence[Layer], signals: Signals) -> tuple[Signals, Any]:
+class Sizes(NamedTuple):
+    """The largest entry of each kind of signals, over all layers."""
+
+    errors: Array
+    activities: Array
+    feedforward: Array
+    residual: Array
+
+
+def of_size_one(layers: Sequence[Layer], signals: Signals) -> tuple[Signals, Sizes]:
     """The signals over their sizes, and the sizes: no direction of a change in continuous time depends on them.
 
-    A learned bias has an activity that is always one, and so has a bias within a chain.
+    A learned bias has an activity that is always one, and so has a bias within a chain: there activities stay as they
+    are, and their sizes are one.
     """
     errors, residual = common_magnitude(signals.errors), common_magnitude([signals.residual])
     activities, predicted = common_magnitude(signals.activities), common_magnitude(signals.feedforward)
@@ -50,7 +60,7 @@ def of_size_one(layers: Sequence[Layer], signals: Signals) -> tuple[Signals, Any
         [each / errors for each in signals.errors], [each / activities for each in signals.activities],
         [each / predicted for each in signals.feedforward], signals.residual / residual,
     )  # fmt: skip
-    return scaled, Signals(errors, activities, predicted, residual)
+    return scaled, Sizes(errors, activities, predicted, residual)
 
 
 def backpropagation_signals(layers: Sequence[Layer], x: Matrix, y: Matrix) -> Signals:

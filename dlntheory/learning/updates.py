@@ -14,7 +14,7 @@ from ..equilibria.settling import Settled
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
-from ..numerics.algebra import Array, Matrix, sign
+from ..numerics.algebra import Array, Matrix, magnitude, sign
 from ..numerics.checks import as_number, one_of
 from ..numerics.kinds import compiled, is_concrete, leaves, namespace
 from ..numerics.options import refuse_others, takes
@@ -34,7 +34,6 @@ from .rules import (
     full_natural_updates,
     local_updates,
     natural_updates,
-    of_size_one,
 )
 
 
@@ -189,11 +188,20 @@ def _factors(learning: Learning) -> list[Any]:
 
 @compiled
 def _rates(learning: Learning, resized: bool = False) -> Array:
-    signals = signals_of(learning)
+    layers, signals = learning.problem.layers, signals_of(learning)
     if resized:
-        signals, _ = of_size_one(learning.problem.layers, signals)
+        signals = signals._replace(
+            activities=[_of_size_one(*each) for each in zip(layers, signals.activities, strict=True)],
+            feedforward=[*(_of_size_one(*each) for each in zip(layers, signals.feedforward, strict=False)), None],
+        )
     factors = factors_of(learning, signals)
     return namespace(factors[0]).stack(factors)
+
+
+def _of_size_one(layer: Layer, columns: Array) -> Array:
+    """An activity over a power of two, which costs no digit; beside a learned bias, whose activity is one, as it is."""
+    xp = namespace(columns)
+    return columns if layer.learn_bias else xp.ldexp(columns, -xp.frexp(magnitude(columns))[1])
 
 
 @takes(UpdateOptions, OPTIONS)

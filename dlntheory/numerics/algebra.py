@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .kinds import is_jax, is_symbolic, namespace, stop_gradient
+from .kinds import cast, is_jax, is_symbolic, namespace, stop_gradient, widest
 
 Array: TypeAlias = Any
 """A NumPy or a JAX array."""
@@ -232,9 +232,16 @@ def magnitude(array: Array, axis: int | None = None) -> Any:
 
 
 def common_magnitude(arrays: Iterable[Array]) -> Array:
-    """The largest entry of several arrays, and one where all are zero; a constant of differentiation."""
+    """The largest entry of several arrays, and one where all are zero; a constant, of the highest precision."""
     largest = [abs(stop_gradient(each)).max() for each in arrays]
+    if len({each.dtype for each in largest}) > 1:
+        largest = cast(largest, widest(largest))
     return magnitude(reduce(namespace(*largest).maximum, largest))
+
+
+def divided(array: Array, size: Array) -> Array:
+    """An array over a `common_magnitude`, in its own precision."""
+    return (array.astype(size.dtype) / size).astype(array.dtype)
 
 
 def ratio(over: Array, under: Array) -> Array:

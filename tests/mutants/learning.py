@@ -107,6 +107,11 @@ MUTANTS = (
         alignment("test_the_alignment_is_the_cosine_of_change_and_residual", "square-3-dense-B3-float64"),
     ),
     Mutant(
+        "learning/alignment.py", "a step from signals of size one at the rate of its own signals",
+        "abs(learning_rate * size)", "abs(learning_rate)",
+        of_file("test_sizes", "test_steps_of_signals_of_size_one_are_steps"),
+    ),
+    Mutant(
         "learning/before_equilibrium.py", "forward updates without their precision",
         "scale(precision(covariance), after - before)", "after - before",
         of_file("test_inference_schedules", "test_forward_updates_move_away_from_the_feedforward_pass"),
