@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxtyping import Float
 
-from ..numerics.algebra import Array, common_magnitude, divided
+from ..numerics.algebra import Array, common_magnitude
 from ..numerics.checks import as_array, as_real
 from ..numerics.record import for_jax
 from .alignment import cosine
@@ -117,7 +117,7 @@ def _evaluate(
     if learning_rate is None:
         if resized:
             size = common_magnitude(direction)
-            direction = [divided(each, size) for each in direction]
+            direction = [(each.astype(size.dtype) / size).astype(each.dtype) for each in direction]
         predicted, moved = jax.jvp(predict, (start,), (direction,))
     else:
         predicted = predict(start)

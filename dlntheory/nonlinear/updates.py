@@ -19,7 +19,7 @@ from ..learning.decorrelation import SpectralRegularisation
 from ..learning.rescaling import Rescaling, rescale, rescaling_factors
 from ..learning.rules import Signals, local_updates
 from ..learning.updates import Options, as_options, refuse_overflow
-from ..numerics.algebra import common_magnitude, divided
+from ..numerics.algebra import common_magnitude
 from ..numerics.checks import as_real, one_of
 from ..numerics.options import takes
 from .blocks import Before, Block
@@ -313,15 +313,14 @@ def change_and_alignment(
     def predict(moving: Any) -> Array:
         return forward(eqx.combine(moving, fixed).blocks, x)[-1]
 
+    size: Any = 1
     if learning_rate is None:
         size = common_magnitude(jax.tree.leaves(updates))  # no digit of the direction underflows
-        unit = jax.tree.map(lambda change: divided(change, size), updates)
-        direction = jax.jvp(predict, (moving,), (unit,))[1]
-        moved = (size * direction.astype(size.dtype)).astype(direction.dtype)
+        direction = jax.jvp(predict, (moving,), (jax.tree.map(lambda change: change / size, updates),))[1]
     else:
         step = jax.tree.map(lambda p, change: p + learning_rate * change, moving, updates)
-        moved = direction = predict(step) - predict(moving)
-    return moved, cosine(as_columns(traces.residual), as_columns(direction))
+        direction = predict(step) - predict(moving)
+    return size * direction, cosine(as_columns(traces.residual), as_columns(direction))
 
 
 def as_columns(batch: Array) -> Array:

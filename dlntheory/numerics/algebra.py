@@ -239,11 +239,6 @@ def common_magnitude(arrays: Iterable[Array]) -> Array:
     return magnitude(reduce(namespace(*largest).maximum, largest))
 
 
-def divided(array: Array, size: Array) -> Array:
-    """An array over a `common_magnitude`, in its own precision."""
-    return (array.astype(size.dtype) / size).astype(array.dtype)
-
-
 def ratio(over: Array, under: Array) -> Array:
     """``over / under``, zero where ``under`` is not positive."""
     xp = namespace(over)

@@ -137,6 +137,16 @@ def test_single_precision_loses_digits_sooner():
     assert_close(dln.target_alignment(net, *small), dln.target_alignment(net, *one), 100)
 
 
+@pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_a_regularised_correlation_may_overflow_in_single_precision(rule):
+    net = dln.LinearNetwork.from_weights([np.float32(each) for each in W])
+    huge, one = ([np.float32(size * each) for each in (X, Y)] for size in (1e30, 1))
+    found, expected = (
+        dln.target_alignment(net, *each, rule, "decorrelated", regularisation=1e-2) for each in (huge, one)
+    )
+    assert_close(found, expected, 100)
+
+
 def test_a_traced_program_and_its_gradient():
     def mean(net, size):
         return dln.target_alignment(net, size * X, size * Y).mean()
