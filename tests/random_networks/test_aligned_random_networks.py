@@ -34,8 +34,10 @@ def test_aligned_variances_may_not_exist():
         with pytest.raises(ValueError, match=r"no variances make predictive coding aligned.*a growth above 15\.6"):
             aligned_variances([100, 300, 50, 20], growth)
     aligned_variances([100, 300, 50, 20], 15.7)
-    for growth in (0, -1, float("nan"), float("inf"), "3"):
-        with pytest.raises(ValueError, match="`growth` (is|holds)"):
+    with pytest.raises(TypeError, match="`growth` is '3'"):
+        aligned_variances([4, 4, 4], "3")
+    for growth in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"`growth` (is|holds)"):
             aligned_variances([4, 4, 4], growth)
 
 
