@@ -49,8 +49,8 @@ class Sizes(NamedTuple):
 def of_size_one(layers: Sequence[Layer], signals: Signals) -> tuple[Signals, Sizes]:
     """The signals over their sizes, and the sizes: no direction of a change in continuous time depends on them.
 
-    A learned bias has an activity that is always one, and so has a bias within a chain: there activities stay as they
-    are, and their sizes are one.
+    Where a layer's features are not in proportion to its input, as beside a learned bias, whose activity is always one,
+    activities stay as they are, and their sizes are one.
     """
     errors, residual = common_magnitude(signals.errors), common_magnitude([signals.residual])
     activities, predicted = common_magnitude(signals.activities), common_magnitude(signals.feedforward)

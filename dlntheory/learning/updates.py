@@ -199,9 +199,9 @@ def _rates(learning: Learning, resized: bool = False) -> Array:
 
 
 def _of_size_one(layer: Layer, columns: Array) -> Array:
-    """An activity over a power of two, which costs no digit; beside a learned bias, whose activity is one, as it is."""
+    """An activity over a power of two, which costs no digit; as it is where features are not in proportion to it."""
     xp = namespace(columns)
-    return columns if layer.learn_bias else xp.ldexp(columns, -xp.frexp(magnitude(columns))[1])
+    return xp.ldexp(columns, -xp.frexp(magnitude(columns))[1]) if layer.homogeneous else columns
 
 
 @takes(UpdateOptions, OPTIONS)

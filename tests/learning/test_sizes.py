@@ -11,6 +11,7 @@ import pytest
 from closeness import assert_close
 
 import dlntheory as dln
+from dlntheory.nonlinear.tangent import Linearised
 
 DRAW = np.random.default_rng(0)
 W = [DRAW.normal(size=shape) / 2 for shape in ((5, 4), (5, 5), (3, 5))]
@@ -212,6 +213,12 @@ def test_rates_that_are_infinite_by_one_layers_underflow_are_refused(weights, ki
 def test_orthogonal_activities_stay_orthogonal():
     net = dln.LinearNetwork.from_weights([[[1.0], [1.0], [-1.0]], [[1.0, 1.0, 1.0]]])  # x* = (−2, −2, −4), S = 4
     rates = dln.adaptive_learning_rates(net, [1.0], [-11.0], solver="covariance")
+    assert np.isinf(rates).tolist() == [False, True]
+
+
+def test_features_that_an_offset_cancels_stay_zero():
+    features = Linearised(inner=dln.Dense([[1.0]]), slope=np.ones(1), offset=-np.ones(1))  # of the activity 1
+    rates = dln.adaptive_learning_rates(dln.LinearNetwork([dln.Dense([[1.0]]), features]), [1.0], [3.0], rule="bp")
     assert np.isinf(rates).tolist() == [False, True]
 
 

@@ -1,4 +1,4 @@
-"""What `compare` and others are given in place of data, rules, flags and seeds: taken as elsewhere, or refused by name."""
+"""Arguments of `compare` and others that are no data, rules, flags or seeds: converted as elsewhere, or refused by name."""
 
 import jaxtyping
 import numpy as np

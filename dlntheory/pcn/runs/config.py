@@ -113,10 +113,9 @@ class TrainingConfig(Options):
         for name in ("seed", "padding"):
             as_count(name, getattr(self, name), minimum=0)
         for name in NOT_NEGATIVE:
-            if as_number(name, getattr(self, name)) < 0:
-                raise ValueError(f"`{name}` is {getattr(self, name)}; wanted no negative number.")
-        if self.memory_rate is not None and as_number("memory_rate", self.memory_rate) < 0:
-            raise ValueError(f"`memory_rate` is {self.memory_rate}; wanted no negative number.")
+            as_number(name, getattr(self, name), negative=False)
+        if self.memory_rate is not None:
+            as_number("memory_rate", self.memory_rate, negative=False)
         if self.validation is not None and not 0 < as_number("validation", self.validation) < 1:
             raise ValueError(f"`validation` is {self.validation}; wanted a share between 0 and 1.")
         one_of("order", self.order, ORDERS)
@@ -156,8 +155,8 @@ class TrainingConfig(Options):
                 as_count("test_steps", each)
             if not steps or len(set(steps)) < len(steps):
                 raise ValueError(f"`test_steps` is {steps}; wanted numbers of steps, each once.")
-        if size is not None and as_number("test_step_size", size) <= 0:
-            raise ValueError(f"`test_step_size` is {size}; wanted a positive number.")
+        if size is not None:
+            as_number("test_step_size", size, positive=True)
         self.make_tests()
 
     def _check_memory(self) -> None:
@@ -180,8 +179,7 @@ class TrainingConfig(Options):
                 as_count(name, width)
         if self.model in models.CONVOLUTIONS:
             models.stages_of(self.model, self.channels)
-        if as_number("diverged_above", self.diverged_above) <= 0:
-            raise ValueError(f"`diverged_above` is {self.diverged_above}; wanted a positive number.")
+        as_number("diverged_above", self.diverged_above, positive=True)
         if self.prior is not None and as_number("prior", self.prior) <= 0:
             raise ValueError(f"`prior` is {self.prior}; wanted a positive variance, or None for a flat prior.")
         demanded = algorithms.norm_of(self.algorithm)
