@@ -16,6 +16,8 @@ class Measure(NamedTuple):
 
     value: Callable[[Mapping[str, Any]], float]
     unit: str
+    label: str
+    """In pictures."""
     meaning: str
 
 
@@ -89,24 +91,40 @@ def _share(outcome: Mapping[str, Any]) -> float:
 
 
 MEASURES: dict[str, Measure] = {
-    "best": Measure(_best, "%", f"the test accuracy of the best epoch, {CHOSEN}"),
-    "last": Measure(_last, "%", "the test accuracy of the last epoch"),
+    "best": Measure(_best, "%", "test accuracy of the best epoch", f"the test accuracy of the best epoch, {CHOSEN}"),
+    "last": Measure(_last, "%", "test accuracy of the last epoch", "the test accuracy of the last epoch"),
     "top5": Measure(
         _top5,
         "%",
+        "test accuracy by five guesses",
         f"the share of test samples whose class is among the five largest outputs in the best epoch, {CHOSEN}",
     ),
     "error": Measure(
-        _error, "10⁻³", f"the mean squared error of a test pixel between 0 and 1 in the best epoch, {CHOSEN}"
+        _error,
+        "10⁻³",
+        "mean squared error",
+        f"the mean squared error of a test pixel between 0 and 1 in the best epoch, {CHOSEN}",
     ),
-    "seconds": Measure(_seconds, "s", "seconds of an epoch with its test, from the fifth on"),
-    "multiplications": Measure(_multiplications, "SMM", "sequential matrix multiplications of the training"),
-    "first_ratio": Measure(_energy(1), "1", "energy of the first layer over the second's, in the last epoch"),
-    "second_ratio": Measure(_energy(2), "1", "energy of the second layer over the third's, in the last epoch"),
-    "first_to_last": Measure(_share, "1", "energy of the first layer over the last's, in the last epoch"),
+    "seconds": Measure(_seconds, "s", "an epoch with its test", "seconds of an epoch with its test, from the fifth on"),
+    "multiplications": Measure(
+        _multiplications,
+        "SMM",
+        "matrix multiplications in sequence",
+        "sequential matrix multiplications of the training",
+    ),
+    "first_ratio": Measure(
+        _energy(1), "1", "energy of layer 1 / layer 2", "energy of the first layer over the second's, in the last epoch"
+    ),
+    "second_ratio": Measure(
+        _energy(2), "1", "energy of layer 2 / layer 3", "energy of the second layer over the third's, in the last epoch"
+    ),
+    "first_to_last": Measure(
+        _share, "1", "energy of layer 1 / last layer", "energy of the first layer over the last's, in the last epoch"
+    ),
     "rate_by_limit": Measure(
         _by_theory,
         "1",
+        "the states' rate / the largest stable",
         "the states' rate over the largest that is stable, 2/λ_max of the energy's Hessian in the states, the least of "
         "eight training samples in the trained network; none of a training that diverged",
     ),

@@ -1,4 +1,4 @@
-"""The picture of a study: bars, lines along an axis, energies or curves over training, or reconstructions."""
+"""The picture of a study: points, lines along an axis, energies or curves over training, or reconstructions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,14 +35,14 @@ LOOKS = ("o-", "s--", "^:", "x-.")
 @styled()
 def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
     """The picture that a row asks for."""
-    if row.picture in ("bars", "lines"):
-        measures = row.measures if row.picture == "lines" else row.measures[:1]
-        figure: Figure = new_figure(3 if len(study["lines"]) > 8 else 1, height=2.6)
-        for number, measure in enumerate(measures):
-            axes = figure.add_subplot(1, len(measures), number + 1)
-            lines = [each for each in study["lines"] if each["measure"] == measure]
-            {"bars": draw_bars, "lines": draw_lines}[row.picture](axes, row, measure, lines)
-            if len(measures) > 1:
+    if row.picture == "points":
+        figure: Figure = _points(row, [each for each in study["lines"] if each["measure"] == row.measures[0]])
+    elif row.picture == "lines":
+        figure = new_figure(3 if len(study["lines"]) > 8 else 1, height=2.6)
+        for number, measure in enumerate(row.measures):
+            axes = figure.add_subplot(1, len(row.measures), number + 1)
+            draw_lines(axes, row, measure, [each for each in study["lines"] if each["measure"] == measure])
+            if len(row.measures) > 1:
                 head(axes, measure.replace("_", " "), chr(ord("A") + number))
     elif row.picture == "lines and curves":
         figure = _by_panel(row, study["lines"], cells, outcomes)
@@ -51,27 +51,55 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
     else:
         figure = _by_cell(row, cells, outcomes)
     title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
-    entitle(figure, title.replace("_", " "), said_by_theory(study["lines"]))
+    entitle(figure, title.replace("_", " "), _note(row, study["lines"]))
     legend_below(figure)
     return figure
 
 
-def said_by_theory(lines: Sequence[Mapping[str, Any]]) -> str:
-    """The meaning of the lines without marks."""
-    seeds = max((each["theory_seeds"] for each in lines), default=0)
-    by_theory = f"dotted: the linear theory of the trained networks, {count(seeds, 'seed')}" if seeds else ""
+def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
+    """What points with bars are, and lines without marks."""
+    seeds = [each["seeds"] for each in lines if each["seeds"]]
+    many = row.picture == "points" and max(seeds, default=0) > 1
+    spread = f"mean and standard deviation of {min(seeds)} to {max(seeds)} seeds" if many else ""
+    if many and min(seeds) == max(seeds):
+        spread = f"mean and standard deviation of {max(seeds)} seeds"
+    asked = max((each["theory_seeds"] for each in lines), default=0)
+    by_theory = f"dotted: the linear theory of the trained networks, {count(asked, 'seed')}" if asked else ""
     limit = "above 1 inference is unstable" if any(each["measure"] == "rate_by_limit" for each in lines) else ""
-    return "; ".join(filter(None, (by_theory, limit)))
+    return "; ".join(filter(None, (spread, by_theory, limit)))
 
 
-def draw_bars(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
-    """One bar per cell, with the deviation over seeds; diamonds are the paper's."""
-    names = [" ".join(each[axis] for axis in row.axes) for each in lines]
+def _points(row: Row, lines: Sequence[Mapping[str, Any]]) -> Figure:
+    """A panel for every value of the axis `panels`, or for every combination of all axes but the last."""
+    told = [axis for axis in row.axes if axis not in row.choose]
+    differ = [axis for axis in told if len({each[axis] for each in lines}) > 1] or told[-1:]
+    others = [axis for axis in (differ[:-1] if row.panels is None else [row.panels]) if axis in differ]
+    panels: dict[str, list[Mapping[str, Any]]] = {}
+    for each in lines:
+        panels.setdefault(" ".join(each[axis] for axis in others), []).append(each)
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure: Figure = new_figure(columns, rows, height=0.6 + 0.18 * max(map(len, panels.values())))
+    for number, (name, own) in enumerate(panels.items()):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        names = [" ".join(each[axis] for axis in differ if axis not in others) for each in own]
+        draw_points(axes, names, row.measures[0], own)
+        if name:
+            head(axes, name, chr(ord("A") + number) if number < 26 else "")
+    return figure
+
+
+def draw_points(axes: Axes, names: Sequence[str], measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """From top to bottom the mean of every cell with the deviation over seeds; diamonds are the paper's."""
     places = range(len(lines))
-    axes.bar(places, _column(lines, "mean"), yerr=_column(lines, "deviation"), color="0.7")
-    _draw_published(axes, places, lines)
-    axes.set_xticks(places, names, rotation=90)
-    axes.set_ylabel(_label(measure))
+    for place, mean, deviation in zip(places, _column(lines, "mean"), _column(lines, "deviation"), strict=True):
+        axes.errorbar(mean, place, xerr=deviation, fmt="o", color=SERIES[0], markersize=3)
+    printed = [(each["published"], place) for place, each in enumerate(lines) if each["published"] is not None]
+    if printed:
+        axes.plot(*zip(*printed, strict=True), markersize=5, **PAPER)
+    axes.set_yticks(places, names)
+    axes.set(ylim=(len(lines) - 0.5, -0.5), xlabel=_label(measure))
+    axes.grid(axis="x", linewidth=0.4)
 
 
 def draw_lines(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -170,8 +198,8 @@ def _draw_published(axes: Axes, places: Sequence[float], lines: Sequence[Mapping
 
 
 def _label(measure: str) -> str:
-    unit = MEASURES[measure].unit
-    return measure.replace("_", " ") + ("" if measure in RATIOS else f", {unit}")
+    label, unit = MEASURES[measure].label, MEASURES[measure].unit
+    return label if measure in RATIOS else f"{label}, {unit}"
 
 
 def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:

@@ -18,7 +18,7 @@ from dlntheory.numerics.checks import meant
 FOLDER = Path(__file__).parent
 FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initialization", "library")
 SCALES = ("quick", "cpu", "paper")
-PICTURES = ("bars", "lines", "lines and curves", "energies", "curves", "reconstructions")
+PICTURES = ("points", "lines", "lines and curves", "energies", "curves", "reconstructions")
 TESTED = "test_steps"
 """The axis along which one training is tested, so that its values need no trainings of their own."""
 KINDS = ("axes", "figure", "see")
@@ -58,7 +58,7 @@ class Row:
         published: the paper's numbers, a table by measure.
         picture: how the first measure is drawn.
         x: the axis along which lines are drawn, or the record along which curves are.
-        panels: the axis whose every value has a panel of lines.
+        panels: the axis whose every value has a panel of points or lines.
         reconstructions: of how many test pictures the reconstructions are kept.
         scales: by scale, its ``seeds``, ``options`` and ``cells``.
         cost: how long it took, and on what.
@@ -80,7 +80,7 @@ class Row:
     measures: Sequence[str] = ("best",)
     theory: Sequence[str] = ()
     published: str = ""
-    picture: str = "bars"
+    picture: str = "points"
     x: str | None = None
     panels: str | None = None
     reconstructions: int = 0
