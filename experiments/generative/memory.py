@@ -41,8 +41,8 @@ RECALL = {"noise": {"step_size": 0.05, "momentum": 0.0}, "mask": {"step_size": 0
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"latent": 16, "widths": [16, 32], "counts": [10, 20], "epochs": 40, "train_steps": 20,
               "recall_steps": {"noise": 50, "mask": 300}, "seeds": 1},
-    "cpu": {"latent": 64, "widths": [32, 64], "counts": [25, 50], "epochs": 300, "train_steps": 20,
-            "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 2},
+    "cpu": {"latent": 64, "widths": [64, 128, 256], "counts": [10, 25, 50, 100, 200], "epochs": 300, "train_steps": 20,
+            "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 3},
     "paper": {"latent": 512, "widths": [512, 1024, 2048], "counts": [50, 100, 250], "epochs": 500, "train_steps": 50,
               "recall_steps": {"noise": 2000, "mask": 50_000}, "seeds": 5},
 }  # fmt: skip
