@@ -3,8 +3,6 @@
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -91,6 +89,9 @@ def run_all(tasks: Sequence[tuple[int | str, str]], choices: Choices, out: Path,
     """Compute and save figures, each in a setting; return the files of each."""
     if jobs == 1:
         return [run(*task, choices, out) for task in tasks]
+    from concurrent.futures import ProcessPoolExecutor  # 30 ms, for which no other command should wait
+    from multiprocessing import get_context
+
     with ProcessPoolExecutor(jobs, get_context("spawn"), use_double_precision) as pool:
         running = [pool.submit(run, *task, choices, out, quiet=True) for task in tasks]
         try:
