@@ -38,7 +38,7 @@ def claim(folder: Path, name: str, scale: str) -> None:
     path = folder / STUDY
     if path.is_file() and (found := read_json(path)) != own:
         raise ValueError(f"{folder} holds {describe(found)}; wanted {describe(own)}.")
-    (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, encode(own))
 
 
@@ -87,6 +87,7 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
     """
     for cell in cells:
         cell.config.check()
+    (folder / CELLS).mkdir(exist_ok=True)
     data: dict[Any, Dataset] = {}
     for cell in track(cells):
         path = folder / CELLS / f"{cell.key}.json"

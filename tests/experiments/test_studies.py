@@ -341,6 +341,8 @@ def test_what_differs_from_the_paper_is_said():
         (["modes", "--shard", "1/2"], "--shard: modes is one figure"),
         (["002-figure-17", "--scale", "cpu"], "the data of fashion-mnist are missing"),
         (["004-figure-9"], "the data of mnist are missing"),
+        (["002-figure-20", "--scale", "cpu"], "the data of mnist are missing"),
+        (["002-table-3", "--scale", "paper", "--data-dir", "nowhere"], "the data of tiny-imagenet are missing"),
     ],
 )
 def test_refusals_are_one_line(arguments, message, tmp_path):
@@ -355,6 +357,7 @@ def test_the_folder_of_another_study_is_refused(whole):
     done = dlntheory("002-table-1", "--out", whole)
     assert done.exit_code == 2
     assert done.stderr == f"Error: {whole} holds study mine at paper scale; wanted study 002-table-1 at quick scale.\n"
+    assert "holds study mine" in dlntheory("modes", "--out", whole).stderr
 
 
 @pytest.mark.parametrize(
