@@ -15,10 +15,14 @@ from typing import Any
 
 from dlntheory.numerics.checks import meant
 
+from .measures import MEASURES
+
 FOLDER = Path(__file__).parent
 FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initialization", "library")
 SCALES = ("quick", "cpu", "paper")
 PICTURES = ("points", "lines", "lines and curves", "energies", "curves", "reconstructions")
+CURVES = (None, "epoch", "multiplications")
+"""What curves are drawn along; epochs if nothing is said."""
 TESTED = "test_steps"
 """The axis along which one training is tested, so that its values need no trainings of their own."""
 KINDS = ("axes", "figure", "see")
@@ -227,6 +231,8 @@ def as_values(axis: str, values: Any) -> dict[str, dict[str, Any]]:
     """The values of an axis with their options: a list of an option's values, or a table."""
     if isinstance(values, list):
         return {str(value): {axis: value} for value in values}
+    if not (isinstance(values, dict) and all(isinstance(options, dict) for options in values.values())):
+        raise ValueError(f"the axis `{axis}` is {values!r}; wanted a list of values, or a table of tables of options.")
     named = axis in ("data", "model", "algorithm")
     return {value: {**({axis: value} if named else {}), **options} for value, options in values.items()}
 
@@ -239,12 +245,19 @@ def _check(row: Row) -> None:
         raise ValueError(f"`{row.name}` has the picture {row.picture!r}; wanted one of {', '.join(PICTURES)}.")
     if row.picture.startswith("lines") and row.x not in row.axes:
         raise ValueError(f"`{row.name}` has lines along {row.x!r}; wanted one of its axes.")
+    if row.picture == "curves" and row.x not in CURVES:
+        raise ValueError(f"`{row.name}` has curves along {row.x!r}; wanted epoch or multiplications.")
+    seeds = [row.seeds, *(each["seeds"] for each in row.scales.values() if "seeds" in each)]
+    if wrong := [each for each in seeds if not (isinstance(each, int) and each > 0)]:
+        raise ValueError(f"`{row.name}` has seeds = {wrong[0]!r}; wanted a whole number from 1 on.")
     if row.panels is not None and row.panels not in row.axes:
         raise ValueError(f"`{row.name}` has panels of {row.panels!r}; wanted one of its axes.")
     if row.picture == "reconstructions" and not row.reconstructions:
         raise ValueError(f"`{row.name}` has a picture of reconstructions and keeps none; wanted `reconstructions = 8`.")
     if wrong := {*row.choose} - (row.axes.keys() - {row.x}):
         raise ValueError(f"`{row.name}` chooses on {', '.join(sorted(wrong))}; wanted axes, and not that of the lines.")
+    if wrong := set(row.measures) - MEASURES.keys():
+        raise ValueError(f"`{row.name}` measures {', '.join(sorted(wrong))}; wanted of {', '.join(MEASURES)}.")
     if wrong := set(row.theory) - set(row.measures):
         raise ValueError(f"`{row.name}` has theory of {', '.join(sorted(wrong))}; wanted of its measures.")
     if unknown := row.scales.keys() - set(SCALES):
@@ -262,8 +275,11 @@ def _check(row: Row) -> None:
 def blocks(text: str) -> Iterator[list[list[str]]]:
     """Tables of cells between bars, with an empty line between two tables."""
     for block in text.strip().split("\n\n"):
-        if block.strip():
-            yield [[cell.strip() for cell in line.split("|")] for line in block.strip().splitlines()]
+        lines = [[cell.strip() for cell in line.split("|")] for line in block.strip().splitlines()]
+        if wrong := [line for line in lines if len(line) != len(lines[0])]:
+            raise ValueError(f"the line {' | '.join(wrong[0])} has {len(wrong[0])} cells; wanted {len(lines[0])}.")
+        if lines:
+            yield lines
 
 
 def _printed(text: str) -> Printed:
