@@ -7,8 +7,10 @@ from . import (
     errata,
     evidence,
     gaussian_chains,
+    generative,
     hypotheses,
     inference,
+    langevin,
     learning,
     random_networks,
     theorems,
@@ -25,11 +27,14 @@ from .numbers import on_numbers as on_numbers
 from .shared import plain as plain
 
 _PARTS = (
-    covariance, equilibrium, learning, evidence, theorems, inference, dynamics, random_networks, gaussian_chains,
+    covariance, equilibrium, learning, generative, evidence, langevin, theorems, inference, dynamics, random_networks,
+    gaussian_chains,
 )  # fmt: skip
 
 PROOFS: dict[str, Proof] = {proof.name: proof for part in _PARTS for proof in part.PROOFS}
 """Every proof, by name."""
 
-REFUTATIONS: tuple[Refutation, ...] = (*errata.REFUTATIONS, *hypotheses.REFUTATIONS, *dynamics.REFUTATIONS)
+REFUTATIONS: tuple[Refutation, ...] = tuple(
+    each for part in (errata, hypotheses, dynamics, langevin) for each in part.REFUTATIONS
+)
 """Every exact counterexample."""

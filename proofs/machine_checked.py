@@ -29,6 +29,17 @@ FORMAL: dict[str, tuple[str, ...]] = {
     "bp-adaptive": ("bp-adaptive",),
     "theorem-3": ("theorem-3", "theorem-3-aligned"),
     "inference-gradient": ("energy-gradient",),
+    "hessian": ("hessian-blocks",),
+    "likelihood": ("likelihood-exponent", "likelihood-determinant", "pair-exponent", "pair-determinant"),
+    "posterior": (
+        "posterior-energy", "posterior-inverse", "posterior-unique", "posterior-clamped", "posterior-marginal",
+        "posterior-neighbours", "pair-conditional", "posterior-smoother",
+    ),
+    "partial-observation": (
+        "observed-mean", "observed-clamp", "observed-minimal", "observed-unique", "observed-output-covariance",
+        "observed-covariance-clamped", "observed-covariance-inverse", "observed-missing-inverse",
+    ),
+    "langevin-law": ("langevin-stationary", "langevin-bias", "langevin-variance", "langevin-limit"),
     "evidence-gradient": ("determinant-gradient", "determinant-derivative"),
     "fisher-identity": ("fisher-identity", "error-covariance"),
     "attenuation": ("attenuation",),

@@ -20,7 +20,7 @@ def prove(
     latex: Annotated[bool, typer.Option("--latex", help="Print the derivation in LaTeX.")] = False,
     json: Json = False,
 ) -> None:
-    """Prove every statement that the library rests on, about the functions that the library runs.
+    """Prove the statements that the library rests on, about the functions that the library runs.
 
     There are four tiers: `numbers` (both sides on random numbers), `fixed depth` and `induction` (symbolic, any
     widths), and `formal` (Coq, where it is installed). Exact counterexamples follow, to what the papers print wrongly

@@ -2,7 +2,8 @@
     One question for all of them: Coq goes through all that they use once, and not once per theorem. *)
 
 From DLN Require Covariance Equilibrium Updates Theorem1 Inverses Theorem2
-  FirstOrder EnergyGradient Spike Nudging Residual Determinant Evidence Counterexamples.
+  FirstOrder EnergyGradient Spike Nudging Residual Posterior Likelihood Observation Determinant Evidence Langevin
+  Counterexamples.
 
 Definition theorems :=
   (@Covariance.output_covariance_recursion,
@@ -54,10 +55,35 @@ Definition theorems :=
    @Residual.residual_covariance,
    @Residual.theorem_1_residual,
    @Residual.theorem_2_residual,
+   @Posterior.hessian_blocks,
+   @Posterior.posterior_energy,
+   @Posterior.posterior_covariance_clamped,
+   @Posterior.posterior_covariance_inverse,
+   @Posterior.posterior_covariance_unique,
+   @Posterior.posterior_marginal,
+   @Posterior.posterior_neighbours,
+   @Likelihood.pair_exponent,
+   @Likelihood.pair_determinant,
+   @Likelihood.pair_conditional,
+   @Likelihood.likelihood_exponent,
+   @Likelihood.likelihood_determinant,
+   @Likelihood.posterior_smoother,
+   @Observation.observed_mean,
+   @Observation.observed_clamp,
+   @Observation.observed_minimal,
+   @Observation.observed_unique,
+   @Observation.observed_output_covariance,
+   @Observation.observed_covariance_clamped,
+   @Observation.observed_covariance_inverse,
+   @Observation.observed_missing_inverse,
    @Determinant.slope_det,
    @Evidence.determinant_gradient,
    @Evidence.error_covariance_update,
    @Evidence.fisher_identity,
+   @Langevin.langevin_stationary,
+   @Langevin.langevin_bias,
+   @Langevin.langevin_variance,
+   @Langevin.langevin_limit,
    @Counterexamples.printed_theorem_2,
    @Counterexamples.printed_appendix_I,
    @Counterexamples.printed_batch_rates).

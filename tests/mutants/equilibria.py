@@ -29,6 +29,22 @@ MUTANTS = (
         "divide(factor, _drift(layers, covariances, offsets, forces))", proof("equilibrium-clamp"),
     ),
     Mutant(
+        "equilibria/covariance.py", "a proof: a layer's noise with the wrong sign",
+        "return scale(covariance, identity(predicted.shape[0], predicted)) + predicted",
+        "return scale(covariance, identity(predicted.shape[0], predicted)) - predicted",
+        proof("likelihood"),
+    ),
+    Mutant(
+        "equilibria/routes.py", "a proof: the clamp forgets the forces on hidden layers",
+        "backward_sweep(layers, 0 * offsets[-1], forces)", "backward_sweep(layers, 0 * offsets[-1])",
+        proof("posterior"),
+    ),
+    Mutant(
+        "networks/passes.py", "a proof: activities without their errors",
+        "total(layer.apply(activities[-1]), offset, noise)", "total(layer.apply(activities[-1]), offset)",
+        proof("partial-observation", "at_fixed_depth"),
+    ),
+    Mutant(
         "equilibria/nudging.py", "a proof: β in place of 1/β",
         "return 1 / beta + (1 if", "return beta + (1 if", proof("soft-output"),
     ),

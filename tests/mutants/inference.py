@@ -9,6 +9,11 @@ MUTANTS = (
         proof("spike"),
     ),
     Mutant(
+        "inference/energy.py", "a proof: inference goes up the energy",
+        "return [own - step_size * slope for", "return [own + step_size * slope for",
+        proof("langevin-law"),
+    ),
+    Mutant(
         "inference/propagation.py", "NumPy: coefficients from the wrong end",
         "np.convolve(a, b)[:depth]", "np.convolve(a, b)[-depth:]",
         of_file("test_inference_kinds", "test_numpy_and_jax_agree", ["energy_propagation-square-3-dense-B1-float64"]),

@@ -144,6 +144,16 @@ MUTANTS = [
     Mutant("the error a step late", "Spike.v", "error T (x (L - l.+1)) l = (downstream", "error T (x (L - l)) l = (downstream", "spike"),
     Mutant("the determinant changes twice as much", "Evidence.v", r"(\det (S L) * (\sum", r"(2%:R * \det (S L) * (\sum", "determinant_gradient"),
     Mutant("the determinant's update added", "Evidence.v", "(xstar l)^T - B%:R *: determinant_update", "(xstar l)^T + B%:R *: determinant_update", "fisher_identity"),
+    Mutant("the posterior without S⁻¹", "Posterior.v", "given_output (invmx (S L)) l m.", "given_output 1%:M l m.", "posterior_covariance_clamped"),
+    Mutant("the square without its half", "Posterior.v", r"+ 2%:R^-1 * \sum_(l < L.-1)", r"+ \sum_(l < L.-1)", "posterior_energy"),
+    Mutant("a layer's own covariance for the posterior", "Posterior.v", "l l = S l - S l *m (D l)^T *m invmx (S L) *m D l *m S l.", "l l = S l.", "posterior_marginal"),
+    Mutant("the mean of a layer moves the other way", "Likelihood.v", "quadratic K (z - gain *m y).", "quadratic K (z + gain *m y).", "pair_exponent"),
+    Mutant("a determinant forgotten", "Likelihood.v", r"\det S * \det C * \det K = \det G", r"\det S * \det K = \det G", "pair_determinant"),
+    Mutant("a smoother without its gain", "Likelihood.v", "l.+2 l.+2 *m (next_gain l)^T.", "l.+2 l.+2 *m (T l.+1).", "posterior_smoother"),
+    Mutant("all outputs known", "Observation.v", "C observed_weight L L = S - S *m M^T *m invmx SM *m M *m S.", "C observed_weight L L = S - S *m invmx S *m S.", "observed_output_covariance"),
+    Mutant("known outputs that may vary", "Observation.v", "M *m given_output T C observed_weight L m = 0.", "given_output T C observed_weight L m = 0.", "observed_covariance_clamped"),
+    Mutant("twice the bias", "Langevin.v", "H - (step / 2%:R) *: (H *m H).", "H - step *: (H *m H).", "forward_square"),
+    Mutant("no bias", "Langevin.v", "h * (1 - step * h / 2%:R) * quadratic P v = quadratic 1%:M v.", "h * quadratic P v = quadratic 1%:M v.", "langevin_variance"),
 ]  # fmt: skip
 
 

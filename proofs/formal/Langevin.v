@@ -1,0 +1,106 @@
+(** Langevin dynamics z ← z − γ H z + √(2γ) ξ of the hidden layers, H the matrix of the energy: its stationary covariance,
+    and the bias that the step γ leaves. *)
+
+From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
+From DLN Require Import Positive.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+Section Langevin.
+
+Variables (F : realFieldType) (m : nat) (H : 'M[F]_m) (step : F).
+Hypothesis symH : H^T = H.
+
+(** One step takes z to (I − γH) z, and adds noise of the covariance 2γ I. *)
+Definition forward : 'M[F]_m := 1%:M - step *: H.
+
+Definition stationary (P : 'M[F]_m) := P = forward *m P *m forward^T + (2%:R * step)%:M.
+
+(** H − γH²/2. *)
+Definition langevin_precision : 'M[F]_m := H - (step / 2%:R) *: (H *m H).
+
+Local Notation K := langevin_precision.
+
+Lemma forward_symmetric : forward^T = forward.
+Proof. by rewrite /forward linearB /= trmx1 linearZ /= symH. Qed.
+
+(** I − (I − γH)² = 2γ (H − γH²/2). *)
+Lemma forward_square : forward *m forward = 1%:M - (2%:R * step) *: K.
+Proof.
+rewrite /forward mulmxBl mul1mx mulmxBr mulmx1 -!scalemxAl -scalemxAr scalerA /langevin_precision scalerBr scalerA.
+have -> : 2%:R * step * (step / 2%:R) = step * step by rewrite mulrCA [2%:R * _]mulrC mulfK ?pnatr_eq0.
+by rewrite !opprB -[(2%:R * step) *: H]scalerA scaler_nat mulr2n opprD [_ *: (H *m H) + _]addrA [LHS]addrAC -addrA.
+Qed.
+
+Lemma forward_commutes : forward *m K = K *m forward.
+Proof.
+have HK : H *m K = K *m H by rewrite /langevin_precision mulmxBr mulmxBl -scalemxAr -scalemxAl mulmxA.
+by rewrite /forward [LHS]mulmxBl [RHS]mulmxBr mul1mx mulmx1 -scalemxAl -scalemxAr HK.
+Qed.
+
+(** The covariance (H − γH²/2)⁻¹ is stationary. *)
+Theorem langevin_stationary : K \in unitmx -> stationary (invmx K).
+Proof.
+move=> unitK; rewrite /stationary forward_symmetric.
+have commutes : forward *m invmx K = invmx K *m forward.
+  by rewrite -[LHS](mulKmx unitK) [K *m (_ *m _)]mulmxA -forward_commutes -!mulmxA mulmxV // mulmx1.
+rewrite commutes -mulmxA forward_square mulmxBr mulmx1 -scalemxAr mulVmx // scalemx1.
+by rewrite subrK.
+Qed.
+
+(** Its bias: (H − γH²/2)⁻¹ = H⁻¹ + (2/γ I − H)⁻¹, of which H⁻¹ is the posterior covariance. *)
+Theorem langevin_bias :
+  step != 0 -> H \in unitmx -> (2%:R / step)%:M - H \in unitmx ->
+  invmx K = invmx H + invmx ((2%:R / step)%:M - H).
+Proof.
+move=> step0 unitH unitR; set R := _ - H in unitR *.
+have two0 : 2%:R != 0 :> F by rewrite pnatr_eq0.
+have KHR : K = (step / 2%:R) *: (H *m R).
+  rewrite /R mulmxBr mul_mx_scalar scalerBr scalerA /langevin_precision.
+  by rewrite mulrA mulfVK // mulfV // scale1r.
+have unit_half : step / 2%:R \is a GRing.unit by rewrite unitfE mulf_neq0 // invr_eq0.
+have unitK : K \in unitmx by rewrite KHR unitmxZ // unitmx_mul unitH.
+suff KX : K *m (invmx H + invmx R) = 1%:M by rewrite -[RHS](mulKmx unitK) KX mulmx1.
+have HR : H *m R = R *m H by rewrite /R mulmxBr mulmxBl mul_mx_scalar mul_scalar_mx.
+rewrite mulmxDr KHR -!scalemxAl {1}HR -!mulmxA !mulmxV // !mulmx1 -scalerDr addrC /R addrC subrK.
+by rewrite -scalemx1 scalerA mulrA mulfVK // mulfV // scale1r.
+Qed.
+
+Lemma quadratic_stationary P (v : 'cV[F]_m) h :
+  stationary P -> H *m v = h *: v ->
+  (1 - (1 - step * h) ^+ 2) * quadratic P v = 2%:R * step * quadratic 1%:M v.
+Proof.
+move=> stat_P Hv; have Av : forward *m v = (1 - step * h) *: v.
+  by rewrite /forward mulmxBl mul1mx -scalemxAl Hv scalerA scalerBl scale1r.
+rewrite mulrBl mul1r {1}stat_P quadraticDl quadratic_congruence forward_symmetric Av quadraticZ addrC addKr.
+by rewrite -scalemx1 /quadratic -scalemxAr -scalemxAl mxtraceZ.
+Qed.
+
+(** Along an eigenvector of H every stationary covariance, whatever else it is, has the variance 1/(h (1 − γh/2)), … *)
+Theorem langevin_variance P (v : 'cV[F]_m) h :
+  step != 0 -> stationary P -> H *m v = h *: v -> h * (1 - step * h / 2%:R) * quadratic P v = quadratic 1%:M v.
+Proof.
+move=> step0 stat_P Hv; have two0 : 2%:R != 0 :> F by rewrite pnatr_eq0.
+apply: (mulfI (mulf_neq0 two0 step0)); rewrite -(quadratic_stationary stat_P Hv) [LHS]mulrA; congr (_ * _).
+rewrite -[X in _ = X - _](expr1n F 2) subr_sqr opprB addrCA subrr addr0 addrA -mulr2n.
+rewrite [2%:R * step]mulrC -!mulrA [2%:R * _]mulrCA; congr (_ * (_ * _)).
+by rewrite mulrBr mulr1 [2%:R * _]mulrC !mulrA mulfVK.
+Qed.
+
+(** … and from γ = 2/h on there is none. *)
+Theorem langevin_limit P (v : 'cV[F]_m) h :
+  0 < step -> posdef P -> stationary P -> H *m v = h *: v -> v != 0 -> 0 < step * h < 2%:R.
+Proof.
+move=> step0 [_ posP] stat_P Hv v0; have [_ pos1] := @posdef1 F m.
+have : 0 < 1 - (1 - step * h) ^+ 2.
+  by rewrite -(pmulr_lgt0 _ (posP v v0)) (quadratic_stationary stat_P Hv) !mulr_gt0 ?ltr0n ?pos1.
+rewrite subr_gt0 -real_normK ?num_real // expr_lt1 // ltr_distl ltr_subl_addr -mulr2n => /andP[-> lt1].
+by rewrite -(ltr_addl 1) addrC lt1.
+Qed.
+
+End Langevin.
