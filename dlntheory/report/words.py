@@ -10,6 +10,7 @@ RESCALINGS = {"adaptive_positive": "adaptive, positive"}
 DATA = {
     "mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "cifar10": "CIFAR-10",
     "cifar10-jpeg": "CIFAR-10 (JPEG)", "cifar100": "CIFAR-100", "tiny-imagenet": "Tiny ImageNet",
+    "emnist-letters": "EMNIST letters", "notmnist": "notMNIST", "celeba": "CelebA", "celeba-200": "CelebA, 200 × 200",
 }  # fmt: skip
 
 KAIMING = "Kaiming uniform, U(±1/√n_in)"

@@ -1,7 +1,7 @@
 """Pictures of other kinds than a classifier has learned: its relatives' where they are at hand, and stand-ins.
 
-KMNIST, EMNIST's letters and notMNIST are seldom at hand; scikit-learn's digits, letters rendered from Matplotlib's
-fonts and noise take their places.
+Relatives are those of the paper: Fashion-MNIST, KMNIST, EMNIST's letters and notMNIST. They are seldom at hand, so
+scikit-learn's digits, letters rendered from Matplotlib's fonts and noise are strangers too.
 """
 
 from contextlib import suppress
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dlntheory.pcn.data.idx import read_idx
-from dlntheory.pcn.data.mnist import find, pixels
+from dlntheory.pcn.data.catalogue import load_dataset
+from dlntheory.pcn.data.mnist import pixels
 
-RELATIVES = ("fashion-mnist", "kmnist")
+RELATIVES = ("fashion-mnist", "kmnist", "emnist-letters", "notmnist")
 FONTS = (
     "DejaVuSans",
     "DejaVuSans-Bold",
@@ -49,15 +49,8 @@ def relative(name: str, folder: str | None, count: int) -> np.ndarray | None:
         return None
     for place in (Path(folder), Path(folder).parent) if folder else ():
         with suppress(FileNotFoundError):
-            return pixels(read_idx(find(own_folder(place, name), name).files[2])[:count, None], "float64")
+            return pixels(load_dataset(name, place / name).test.samples[:count], "float64")
     return None
-
-
-def own_folder(place: Path, name: str) -> Path:
-    """The folder of that name; files that lie in ``place`` itself are of another data set."""
-    if not (place / name).is_dir():
-        raise FileNotFoundError(place / name)
-    return place / name
 
 
 def small_digits(count: int, side: int) -> np.ndarray:

@@ -15,7 +15,7 @@ CROPPED = {"flip": False, "crop": None, "padding": 0}
 STAND_INS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "quick": {
         **{name: {"data": "digits"} for name in ("mnist", "fashion-mnist", "kmnist")},
-        **{name: {"data": "digits-32", **CROPPED} for name in ("cifar10", "cifar100", "tiny-imagenet")},
+        **{name: {"data": "digits-32", **CROPPED} for name in ("cifar10", "cifar100", "tiny-imagenet", "celeba-200")},
     },
     "cpu": {"cifar10": {"data": "cifar10-jpeg"}},
 }

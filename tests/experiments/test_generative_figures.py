@@ -6,7 +6,7 @@ Oracles: closed forms of areas, memories and laws, brute force over pairs, SciPy
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from image_files import write_mnist
+from image_files import write_emnist_letters, write_mnist, write_notmnist
 from scipy.stats import mannwhitneyu, multivariate_normal
 from sklearn.decomposition import PCA
 from typer.testing import CliRunner
@@ -197,14 +197,18 @@ def test_the_bootstrap_covers_the_area_and_sees_a_real_difference():
     np.testing.assert_array_equal(equal[:, 2], 0)
 
 
+@pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
 def test_strangers_have_the_shape_of_their_hosts(tmp_path):
-    for name in ("mnist", "fashion-mnist"):
+    for name in ("mnist", "fashion-mnist", "emnist-letters"):
         (tmp_path / name).mkdir()
     write_mnist(tmp_path / "mnist")
     (_, _), (images, _) = write_mnist(tmp_path / "fashion-mnist")
+    (_, _), (upright, _) = write_emnist_letters(tmp_path / "emnist-letters")
+    write_notmnist(tmp_path / "notmnist")
     own = np.zeros((3, 1, 28, 28), np.uint8)
     found = strangers.strangers(own, 255.0, str(tmp_path / "mnist"))
-    assert list(found) == ["fashion-mnist", "letters", "noise", "digits"]
+    assert list(found) == ["fashion-mnist", "emnist-letters", "notmnist", "letters", "noise", "digits"]
+    np.testing.assert_array_equal(found["emnist-letters"][:, 0], upright[:3])
     for each in found.values():
         assert each.shape == own.shape
         assert each.dtype == np.uint8

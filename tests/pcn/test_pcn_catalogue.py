@@ -12,6 +12,8 @@ from image_files import write_mnist
 from dlntheory.pcn.data.bundled import BUNDLED
 from dlntheory.pcn.data.catalogue import SOURCES, check_name, load_dataset
 
+BY_HAND = ("cifar10-jpeg", "celeba", "celeba-200")
+"""What no command gets."""
 pytestmark = pytest.mark.filterwarnings("ignore:.*training and .* test samples:UserWarning")
 
 
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*training and .* test samples:U
 def test_missing_data_give_the_command(name, tmp_path):
     with pytest.raises(FileNotFoundError, match=f"To get {name}:") as refusal:
         load_dataset(name, tmp_path / "nowhere")
-    assert "curl" in str(refusal.value) or name == "cifar10-jpeg"
+    assert "curl" in str(refusal.value) or name in BY_HAND
     with pytest.raises(ValueError, match="`data_dir` is missing"):
         check_name(name, None)
 

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from ...numerics.checks import meant
 from .bundled import BUNDLED, openml
+from .celeba import WHOLE, read_celeba
 from .cifar import CIFAR10, CIFAR100, read_cifar
 from .dataset import Dataset, Normalisation, Split
-from .mnist import IDX_PARTS, read_mnist
+from .mnist import IDX_PARTS, LETTERS, read_emnist_letters, read_mnist
+from .notmnist import read_notmnist
 from .own import SUFFIXES, is_own, read_own
 from .pictures import read_cifar10_jpeg, read_tiny_imagenet
 
@@ -40,6 +42,8 @@ def _archive(source: str, unpack: str) -> str:
 _CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 _CIFAR10 = Normalisation(_CIFAR_MEAN, _CIFAR_STD)
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
+_FACES = """  # by hand, from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, into {folder}:
+  # img_align_celeba.zip, unpacked, and list_eval_partition.txt"""
 
 SOURCES: dict[str, Source] = {
     "mnist": Source(
@@ -54,6 +58,14 @@ SOURCES: dict[str, Source] = {
     "kmnist": Source(
         lambda folder: read_mnist(folder, "kmnist"), 10, (60_000, 10_000), Normalisation(),
         _download("http://codh.rois.ac.jp/kmnist/dataset/kmnist"),
+    ),
+    LETTERS: Source(
+        read_emnist_letters, 26, (124_800, 20_800), Normalisation(),
+        _archive("https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip", "unzip -q gzip.zip 'gzip/emnist-letters-*'"),
+    ),
+    "notmnist": Source(
+        read_notmnist, 10, (14_980, 3_744), Normalisation(),
+        _archive("http://yaroslavvb.com/upload/notMNIST/notMNIST_small.tar.gz", "tar xzf notMNIST_small.tar.gz"),
     ),
     "cifar10": Source(
         lambda folder: read_cifar(folder, CIFAR10), 10, (50_000, 10_000), _CIFAR10,
@@ -72,9 +84,13 @@ SOURCES: dict[str, Source] = {
         read_tiny_imagenet, 200, (100_000, 10_000), Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
         _archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "unzip -q tiny-imagenet-200.zip"),
     ),
+    "celeba": Source(read_celeba, 1, (162_770, 19_962), Normalisation((0.5,) * 3, (0.5,) * 3), _FACES),
+    "celeba-200": Source(
+        lambda folder: read_celeba(folder, WHOLE), 1, (162_770, 19_962), Normalisation((0.5,) * 3, (0.5,) * 3), _FACES
+    ),
 }  # fmt: skip
-"""By name. Means and deviations are the papers' (Table 4 of Deeper PCNs, Table 6 of Benchmarking PCNs); KMNIST, which
-is in neither, has MNIST's."""
+"""By name. Means and deviations are the papers' (Table 4 of Deeper PCNs, Table 6 of Benchmarking PCNs); data sets that
+are in neither have MNIST's."""
 
 
 def names() -> tuple[str, ...]:
@@ -145,6 +161,11 @@ def load_dataset(name: str, folder: Path | str | None = None) -> Dataset:
             f"{source.sizes[1]}.", stacklevel=2,
         )  # fmt: skip
     return dataset
+
+
+def has_classes(name: str) -> bool:
+    """Whether a classifier can learn the data set: pictures of CelebA have no classes."""
+    return name not in SOURCES or SOURCES[name].classes > 1
 
 
 @contextmanager

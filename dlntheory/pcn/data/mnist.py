@@ -14,10 +14,14 @@ from .idx import GZIP, read_idx
 
 IDX_PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 IMAGES = IDX_PARTS[::2]
+LETTERS = "emnist-letters"
+LETTERS_PARTS = tuple(f"{LETTERS}-{part.replace('t10k', 'test')}" for part in IDX_PARTS)
+"""The files of EMNIST's letters."""
 RELATIVES = {
     "mnist": ("MNIST", "mnist"),
     "fashion-mnist": ("FashionMNIST", "fashion-mnist", "Fashion-MNIST", "fashion_mnist"),
     "kmnist": ("KMNIST", "kmnist"),
+    LETTERS: ("EMNIST", LETTERS, "gzip"),
 }
 """The names that each data set's own folder may have."""
 
@@ -51,9 +55,33 @@ def read_mnist(folder: Path, name: str = "mnist") -> tuple[Split, Split]:
         FileNotFoundError: if a file is missing.
         ValueError: for a file that is damaged, or that holds something else.
     """
-    place = find(folder, name)
-    train_images, train_labels, test_images, test_labels = map(read_idx, place.files)
-    return _split(place.folder, train_images, train_labels), _split(place.folder, test_images, test_labels)
+    return _splits(find(folder, name))
+
+
+def read_emnist_letters(folder: Path) -> tuple[Split, Split]:
+    """Read the letters of EMNIST, large and small ones of a letter in one class, upright.
+
+    Args:
+        folder: the folder of the four files ``emnist-letters-train-images-idx3-ubyte`` and so on, compressed or not;
+            the one in which ``gzip.zip`` was unpacked; or torchvision's root, with ``EMNIST/raw`` in it.
+
+    Returns:
+        The training and the test set, images as bytes ``(N, 1, H, W)``; class 0 is A. In the files images lie on
+        their side, mirrored, and classes begin at 1.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: for a file that is damaged, or that holds something else.
+
+    Source:
+        Cohen, Afshar, Tapson and van Schaik, EMNIST: an extension of MNIST to handwritten letters (2017).
+    """
+    train, test = _splits(find(folder, LETTERS, LETTERS_PARTS))
+    return _upright(train), _upright(test)
+
+
+def _upright(split: Split) -> Split:
+    return Split(np.ascontiguousarray(split.samples.swapaxes(2, 3)), split.labels - 1)
 
 
 def find(folder: Path, name: str = "mnist", parts: Sequence[str] = IDX_PARTS) -> Place:
@@ -148,6 +176,12 @@ def _rows(path: Path) -> np.ndarray:
             f"{path} holds {images.dtype} of shape {images.shape}; wanted images of bytes (number, rows, columns)."
         )
     return images.reshape(len(images), -1)
+
+
+def _splits(place: Place) -> tuple[Split, Split]:
+    """The training and the test set of four files."""
+    train_images, train_labels, test_images, test_labels = map(read_idx, place.files)
+    return _split(place.folder, train_images, train_labels), _split(place.folder, test_images, test_labels)
 
 
 def _split(folder: Path, images: Any, labels: Any) -> Split:

@@ -3,7 +3,7 @@
 import codecs
 import io
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +14,15 @@ from .dataset import Split, as_labels
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_ARCHIVE = "cifar10-jpeg.tar.xz"
-SUFFIXES = (".jpeg", ".jpg")
-OTHER_SUFFIXES = (".bmp", ".gif", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES = {"JPEG": (".jpeg", ".jpg"), "PNG": (".png",)}
+"""Of the kinds of pictures that data sets have."""
+ALL_SUFFIXES = {".bmp", ".gif", ".tif", ".tiff", ".webp", *SUFFIXES["JPEG"], *SUFFIXES["PNG"]}
 LARGEST_PICTURE = 1 << 20
 """Bytes of a compressed picture of at most 64 × 64 pixels: far more than it has."""
+
+
+class UnreadableError(ValueError):
+    """Contents that are no picture."""
 
 
 class Picture(NamedTuple):
@@ -70,7 +75,7 @@ def read_tiny_imagenet(folder: Path) -> tuple[Split, Split]:
         raise FileNotFoundError(f"{folder} has no wnids.txt, the list of classes.")
     names = read_text(folder / "wnids.txt").split()
     number = {name: label for label, name in enumerate(names)}
-    unsorted = _pictures(folder / "val" / "images")
+    unsorted = pictures_in(folder / "val" / "images")
     test = _annotated(folder / "val", unsorted, number) if unsorted else _by_class(folder / "val", number)
     return _decode(_by_class(folder / "train", number), 64), _decode(test, 64)
 
@@ -88,7 +93,7 @@ def read_text(path: Path) -> str:
 def _by_class(folder: Path, number: dict[str, int]) -> Iterator[Picture]:
     """Pictures in a folder for each class, or in ``images`` in it."""
     for name, label in number.items():
-        paths = _pictures(folder / name / "images") or _pictures(folder / name)
+        paths = pictures_in(folder / name / "images") or pictures_in(folder / name)
         if not paths:
             raise FileNotFoundError(f"{folder / name} has no pictures; the data set is missing or not complete.")
         for path in paths:
@@ -113,14 +118,18 @@ def _in_folders(folder: Path) -> Iterator[Picture]:
     return _by_class(folder, {name: label for label, name in enumerate(CIFAR10_CLASSES)})
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The JPEGs of a folder by name; none where there is no folder. Refuses other pictures beside them."""
+def pictures_in(folder: Path, kind: str = "JPEG") -> list[Path]:
+    """The pictures of a kind in a folder, by name; none where there is no folder. Refuses other pictures beside them.
+
+    Raises:
+        ValueError: for pictures of another kind beside them.
+    """
     if not folder.is_dir():
         return []
     shown = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    found = sorted(path for path in shown if path.suffix.lower() in SUFFIXES)
-    if found and (others := sorted(path for path in shown if path.suffix.lower() in OTHER_SUFFIXES)):
-        raise ValueError(f"{others[0]} would be left out; wanted JPEGs alone.")
+    found = sorted(path for path in shown if path.suffix.lower() in SUFFIXES[kind])
+    if found and (others := sorted(path for path in shown if path.suffix.lower() in ALL_SUFFIXES - {*SUFFIXES[kind]})):
+        raise ValueError(f"{others[0]} would be left out; wanted {kind}s alone.")
     return found
 
 
@@ -147,17 +156,43 @@ def _read_archive(path: Path) -> tuple[Split, Split]:
 def _decode(pictures: Iterable[Picture], size: int) -> Split:
     images, labels = [], []
     for name, data, label in pictures:
-        images.append(_pixels(name, data, size))
+        try:
+            images.append(decoded(data, (size, size)))
+        except ValueError as error:
+            raise ValueError(f"{name} is a damaged picture, or none: {error}") from error
         labels.append(label)
     return Split(np.stack(images) if images else np.empty((0, 3, size, size), np.uint8), as_labels(labels))
 
 
-def _pixels(name: str, data: bytes, size: int) -> np.ndarray:
-    """The three planes of a picture, whose size is known before it is decoded."""
+def decoded(
+    data: bytes,
+    size: tuple[int, int],
+    kind: str = "JPEG",
+    mode: str = "RGB",
+    change: Callable[[Image.Image], Image.Image] | None = None,
+) -> np.ndarray:
+    """The planes of a picture, whose size is known before it is decoded.
+
+    Args:
+        data: the file's contents.
+        size: its width and height.
+        kind: ``"JPEG"`` or ``"PNG"``.
+        mode: ``"RGB"``, or ``"L"`` for brightness alone.
+        change: of the picture before it becomes an array, such as a crop.
+
+    Returns:
+        Bytes ``(planes, height, width)``.
+
+    Raises:
+        UnreadableError: for what is no picture of that kind, or damaged.
+        ValueError: for a picture of another size.
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
-            if picture.size != (size, size):
-                raise ValueError(f"it has {picture.size} pixels; wanted {size} × {size}")
-            return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ValueError(f"{name} is a damaged picture, or none: {error}") from error
+        with Image.open(io.BytesIO(data), formats=[kind]) as picture:
+            if picture.size != size:
+                raise ValueError(f"it has {picture.size} pixels; wanted {size[0]} × {size[1]}")
+            converted = picture.convert(mode)
+    except (OSError, SyntaxError) as error:
+        raise UnreadableError(str(error)) from error
+    pixels = np.asarray(converted if change is None else change(converted))
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

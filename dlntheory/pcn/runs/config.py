@@ -18,7 +18,7 @@ from ..choices.losses import SquaredError
 from ..choices.optimisers import adam, adamw, sgd
 from ..choices.updates import Backpropagation
 from ..data.batches import ORDERS, Augmentation
-from ..data.catalogue import check_name
+from ..data.catalogue import check_name, has_classes
 from ..data.dataset import Dataset
 from ..data.own import is_own
 from .options import Options
@@ -126,6 +126,9 @@ class TrainingConfig(Options):
         if self.devices > 1 and self.devices > jax.device_count():
             raise ValueError(f"`devices` is {self.devices}, but JAX has {jax.device_count()}; wanted no more.")
         self._check_model()
+        if not self.reconstructs and not has_classes(self.data):
+            wanted = ", ".join(models.AUTOENCODERS)
+            raise ValueError(f"`model` is {self.model}, and pictures of {self.data} have no classes; wanted {wanted}.")
         algorithm = self.make_algorithm()
         if self.reconstructs and not isinstance(algorithm.loss, SquaredError):
             raise ValueError(f"`algorithm` is {self.algorithm!r}; wanted one with the squared error for {self.model}.")

@@ -22,8 +22,9 @@ class Options:
     """The options of a training."""
 
     data: str = option(
-        "digits", DATA, "Data set: digits, digits-32, moons, circles, iris, mnist, fashion-mnist, kmnist, cifar10, "
-        "cifar10-jpeg, cifar100, tiny-imagenet or openml:NAME; or a file of yours, .npz with x and y, or .csv.",
+        "digits", DATA, "Data set: digits, digits-32, moons, circles, iris, mnist, fashion-mnist, kmnist, "
+        "emnist-letters, notmnist, cifar10, cifar10-jpeg, cifar100, tiny-imagenet, celeba, celeba-200 or openml:NAME; "
+        "or a file of yours, .npz with x and y, or .csv.",
     )  # fmt: skip
     data_dir: str | None = option(None, DATA, "Folder of its files.")
     train_samples: int | None = option(None, DATA, "Keep so many training samples, classes in proportion.", "all")
