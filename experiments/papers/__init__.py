@@ -1,6 +1,7 @@
 """Every table and figure of the papers as a row of data, and one runner for all of them.
 
-`rows` reads the registry, the TOML files beside it; `cells` makes trainings of a row; `runner` runs them, resumes and
-shares them out; `measures` and `theory` make numbers of a training, and `reconstructed` keeps what it makes of test
-pictures; `table` puts them beside what the papers print, and `picture` and `reconstruction_picture` draw them.
+`rows` reads the registry, the TOML files beside it, and `blocks` the tables in them; `cells` makes trainings of a row;
+`runner` runs them, resumes and shares them out; `measures` and `theory` make numbers of a training, and
+`reconstructed` keeps what it makes of test pictures; `table` puts them beside what the papers print, and `picture` and
+`reconstruction_picture` draw them.
 """

@@ -8,13 +8,14 @@ import dataclasses
 import functools
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlntheory.numerics.checks import meant
 
+from .blocks import Printed, as_printed, as_value, blocks
 from .measures import MEASURES
 
 FOLDER = Path(__file__).parent
@@ -26,17 +27,11 @@ CURVES = (None, "epoch", "multiplications")
 TESTED = "test_steps"
 """The axis along which one training is tested, so that its values need no trainings of their own."""
 KINDS = ("axes", "figure", "see")
+LISTS = {"choose": "axes", "measures": "measures", "theory": "measures", "differs": "texts"}
+"""Keys that have a list of words, and what the words are."""
 Options = Mapping[str, Any]
 Place = Mapping[str, str]
 """The value of a cell on every axis."""
-
-
-@dataclass(frozen=True)
-class Printed:
-    """A number in the paper, with its deviation if there is one."""
-
-    mean: float
-    deviation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ class Row:
             for words, *numbers in lines:
                 pairs = zip(columns, numbers, strict=True)
                 by_cell |= {
-                    frozenset([*words.split(), *column.split()]): _printed(text) for column, text in pairs if text
+                    frozenset([*words.split(), *column.split()]): as_printed(text) for column, text in pairs if text
                 }
         return found
 
@@ -146,7 +141,7 @@ class Row:
     def tunings(self) -> list[tuple[frozenset[str], dict[str, Any]]]:
         """Options of single cells, by the words that they have in common."""
         return [
-            (frozenset(words.split()), {name: _value(text) for name, text in zip(names, texts, strict=True) if text})
+            (frozenset(words.split()), {name: as_value(text) for name, text in zip(names, texts, strict=True) if text})
             for (_, *names), *lines in blocks(self.tuned)
             for words, *texts in lines
         ]
@@ -237,7 +232,29 @@ def as_values(axis: str, values: Any) -> dict[str, dict[str, Any]]:
     return {value: {**({axis: value} if named else {}), **options} for value, options in values.items()}
 
 
+def _check_lists(row: Row) -> None:
+    """Refuse a word where a list of words is wanted: it would be read letter by letter."""
+    for key, what in LISTS.items():
+        if not _has_words(value := getattr(row, key)):
+            raise ValueError(
+                f"`{row.name}` has {key} = {value!r}; wanted a list of {what}, such as [{_quoted(value)}]."
+            )
+    for part in itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values())):
+        for axis, values in part.items() if isinstance(part, dict) else [("cells", part)]:
+            if not isinstance(values, list):
+                raise ValueError(f"`{row.name}` has cells of {axis} = {values!r}; wanted a list of values.")
+
+
+def _has_words(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) and value else '"…"'
+
+
 def _check(row: Row) -> None:
+    _check_lists(row)
     kinds = [kind for kind in KINDS if getattr(row, kind)]
     if len(kinds) != 1:
         raise ValueError(f"`{row.name}` has {' and '.join(kinds) or 'none'} of {', '.join(KINDS)}; wanted one.")
@@ -270,24 +287,3 @@ def _check(row: Row) -> None:
     mentioned += [key.split(",") for scale in row.scales.values() for key in scale.get("of", ())]
     if wrong := set().union(*mentioned) - row.words:
         raise ValueError(f"`{row.name}` names {', '.join(sorted(wrong))}, which are on no axis.")
-
-
-def blocks(text: str) -> Iterator[list[list[str]]]:
-    """Tables of cells between bars, with an empty line between two tables."""
-    for block in text.strip().split("\n\n"):
-        lines = [[cell.strip() for cell in line.split("|")] for line in block.strip().splitlines()]
-        if wrong := [line for line in lines if len(line) != len(lines[0])]:
-            raise ValueError(f"the line {' | '.join(wrong[0])} has {len(wrong[0])} cells; wanted {len(lines[0])}.")
-        if lines:
-            yield lines
-
-
-def _printed(text: str) -> Printed:
-    return Printed(*map(float, text.split()))
-
-
-def _value(text: str) -> Any:
-    try:
-        return int(text) if text.lstrip("-").isdecimal() else float(text)
-    except ValueError:
-        return text

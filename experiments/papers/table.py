@@ -3,9 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
+
+from dlntheory.pcn.runs.config import TrainingConfig
 
 from ..provenance import configuration
 from ..results import deviation
@@ -14,6 +17,8 @@ from .measures import MEASURES, as_tested, judged
 from .rows import TESTED, Place, Row
 from .runner import Finished, encode
 
+ABSENT = {each.name: each.metadata["absent"] for each in fields(TrainingConfig)}
+"""By option, what it stands for if nothing is said."""
 COLUMNS = (
     "measure",
     "unit",
@@ -98,10 +103,15 @@ def differences(row: Row, scale: str, cells: Sequence[Cell]) -> list[str]:
     found: dict[str, dict[str, dict[str, None]]] = {}
     for cell in cells:
         for name in cell.config.differences(cell.paper):
-            own, paper = (str(getattr(each, name)) for each in (cell.config, cell.paper))
+            own, paper = (_told(name, getattr(each, name)) for each in (cell.config, cell.paper))
             found.setdefault(name, {}).setdefault(own, {})[paper] = None
     seeds = [] if row.count(scale) == row.seeds else [f"seeds: {row.count(scale)} (paper: {row.seeds})"]
     return seeds + [f"{name}: {'; '.join(map(_instead, pairs.items()))}" for name, pairs in found.items()]
+
+
+def _told(option: str, value: Any) -> str:
+    """The value of an option; in place of ``None``, what it stands for."""
+    return str(ABSENT[option] if value is None else value)
 
 
 def _instead(pair: tuple[str, Iterable[str]]) -> str:
