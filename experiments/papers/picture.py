@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
 from dlntheory.report.words import count
 
 from .cells import Cell
+from .curves_picture import draw_curves, plain_ticks
 from .measures import MEASURES, as_tested
 from .reconstruction_picture import draw_reconstructions
 from .rows import TESTED, Row
@@ -48,6 +48,8 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
         figure = _by_panel(row, study["lines"], cells, outcomes)
     elif row.picture == "reconstructions":
         figure = draw_reconstructions(row, study["lines"], cells, outcomes)
+    elif row.picture == "curves":
+        figure = draw_curves(row, cells, outcomes)
     else:
         figure = _by_cell(row, cells, outcomes)
     title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
@@ -63,6 +65,8 @@ def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
     spread = f"mean and standard deviation of {min(seeds)} to {max(seeds)} seeds" if many else ""
     if many and min(seeds) == max(seeds):
         spread = f"mean and standard deviation of {max(seeds)} seeds"
+    if row.picture == "curves" and seeds:
+        spread = f"means of {count(max(seeds), 'seed')}" if max(seeds) > 1 else "one seed"
     asked = max((each["theory_seeds"] for each in lines), default=0)
     by_theory = f"dotted: the linear theory of the trained networks, {count(asked, 'seed')}" if asked else ""
     limit = "above 1 inference is unstable" if any(each["measure"] == "rate_by_limit" for each in lines) else ""
@@ -146,21 +150,14 @@ def _by_panel(
         draw_lines(above, row, row.measures[0], own)
         last = [points[-1] for points in _series(row, own).values()]
         _draw_learning(below, row.measures[0], last, done)
-        logarithmic(above)
+        above.set_yscale("log")
+        plain_ticks(above.yaxis)
         for axes, letter in ((above, number), (below, number + len(values))):
             head(axes, f"{row.panels}: {value}".replace("_", " "), chr(ord("A") + letter))
             if number:
                 axes.set_ylabel("")
                 axes.tick_params(labelleft=False)
     return figure
-
-
-def logarithmic(axes: Axes) -> None:
-    """A logarithmic axis with plain numbers: 1, 2 and 5 of every decade."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_learning(
@@ -203,12 +200,10 @@ def _label(measure: str) -> str:
 
 
 def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:
-    """Draw the curves of training, for the first seed of every cell."""
+    """Draw the energies over training, for the first seed of every cell."""
     done = [(cell, each) for cell, each in zip(cells, outcomes, strict=True) if each and each["epochs"]]
     firsts = {tuple(cell.place.values()): (cell, each) for cell, each in reversed(done)}
     shown = [firsts[key] for key in dict.fromkeys(tuple(cell.place.values()) for cell, _ in done)]
-    if row.picture == "curves":
-        return _curves(row, shown)
     columns = min(3, max(1, len(shown)))
     rows = max(1, -(-len(shown) // columns))
     figure: Figure = new_figure(columns, rows)
@@ -217,19 +212,6 @@ def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None
         draw_energies(axes, [each["epoch"] for each in epochs], [each["energy"] for each in epochs])
         head(axes, " ".join(cell.place.values()).replace("_", " "), chr(ord("A") + place - 1))
         _accuracies(axes.twinx(), epochs)
-    return figure
-
-
-def _curves(row: Row, shown: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Figure:
-    """Test accuracy against a record of the epochs, such as the sequential matrix multiplications."""
-    x = row.x or "epoch"
-    figure: Figure = new_figure(height=2.6)
-    axes = figure.subplots()
-    for cell, outcome in shown:
-        points = [(each[x], 100 * each["test_accuracy"]) for each in outcome["epochs"] if each.get(x) is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), marker=".", label=" ".join(cell.place.values()))
-    axes.set(xlabel={"multiplications": "sequential matrix multiplications"}.get(x, x), ylabel="test accuracy, %")
     return figure
 
 
