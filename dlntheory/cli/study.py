@@ -105,14 +105,16 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     use_all_cores()
     number = as_number(str(row.figure))
     module = load(number)
-    named = {**row.options, **row.scales.get(scale, {}).get("options", {})}.get("data")
-    wanted, runner = named or "mnist", source(f"{PACKAGE}.runner")
-    data = runner.data_folder(wanted, folders) if getattr(module, "needs_data", False) else None
-    if data is None and (getattr(module, "only_data", False) or (named and scale != "quick")):
+    options = {**row.options, **row.scales.get(scale, {}).get("options", {})}
+    named, runner = options.get("data"), source(f"{PACKAGE}.runner")
+    wanted = named or "mnist"
+    read = wanted in runner.SOURCES and getattr(module, "needs_data", False)
+    data = runner.data_folder(wanted, folders) if read else None
+    if read and data is None and (getattr(module, "only_data", False) or (named and scale != "quick")):
         refuse(f"the data of {wanted} are missing; wanted a folder of this name in --data-dir.")
     with refusals():
         runner.claim(folder, row.name, scale)
-    setting = scale if scale in module.SETTINGS else None
+    setting = options.get("setting", scale if scale in module.SETTINGS else None)
     config = configure(module, number, Choices(scale != "quick", setting, 0, data))
     _, files = computed(module, number, config, folder, folder / STORE)
     if json:

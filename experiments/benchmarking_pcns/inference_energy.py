@@ -1,4 +1,4 @@
-"""Energy by layer over inference, and the ratio between layers against the states' learning rate (figure 6).
+"""Energy by layer over inference, and the ratio between layers against the states' learning rate (figures 6, 14, 15).
 
 A network of three layers is trained at each learning rate of its states, from several seeds. Then inference is
 followed on a batch of test samples. Beside the ratios of energies stands the linear theory's prediction: each sample's
@@ -33,23 +33,37 @@ from ..parts import Track
 from ..results import deviation
 
 ACTIVATIONS = {"leaky_relu": "leaky ReLU", "hard_tanh": "hard tanh"}
-SETTINGS = tuple(ACTIVATIONS)
+POINTS = ("moons", "circles")
+SETTINGS = (*ACTIVATIONS, *POINTS)
+"""Activations, on pictures; and points in the plane, with leaky ReLU (figures 14a and 15a)."""
 DTYPE = "float64"
 needs_data = True
 FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8, "seeds": 3}
 QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4, "seeds": 2}
+OF_POINTS = {"width": 128, "seeds": 10}
+"""Of the full size, with points."""
 FORMAT = "mnist"
 """The format and the normalisation of a folder's data, in which the relatives of MNIST agree."""
-STEPS, BATCH, LEARNING_RATE = 8, 128, 1e-3
+STEPS, BATCH = 8, 128
+WEIGHTS = {"learning_rate": 1e-3, "rate": "cosine"}
+WEIGHTS_OF_POINTS = {"learning_rate": 1e-2, "rate": "constant"}
+"""As validation chooses in the studies 002-figure-14 and 002-figure-15 up to a states' rate of 0.1."""
 
 
 def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
-    """The data set in the files of MNIST or of a relative if its folder is given, and scikit-learn's digits if not."""
-    data = {"data": "digits"} if data_dir is None else found(data_dir)
-    sizes = QUICK if quick else FULL
-    training = {"steps": STEPS, "batch": BATCH, "learning_rate": LEARNING_RATE}
+    """The data set in the files of MNIST or of a relative if its folder is given, and scikit-learn's digits if not.
+
+    Raises:
+        ValueError: for a folder with points, which are drawn and not read.
+    """
+    points = setting in POINTS
+    if points and data_dir is not None:
+        raise ValueError(f"{setting} are drawn, and not read from {data_dir}; wanted no folder.")
+    sizes = QUICK if quick else {**FULL, **(OF_POINTS if points else {})}
+    training = {"steps": STEPS, "batch": BATCH, **(WEIGHTS_OF_POINTS if points else WEIGHTS)}
     runs = {"run_seeds": list(range(seed, seed + sizes["seeds"])), "precision": DTYPE}
-    return {**sizes, **training, **runs, "activation": setting, **data}
+    data = {"data": setting if points else "digits"} if data_dir is None else found(data_dir)
+    return {**sizes, **training, **runs, "activation": "leaky_relu" if points else setting, **data}
 
 
 def found(folder: Path) -> dict[str, Any]:
@@ -80,7 +94,7 @@ def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict
         hidden=(config["width"],) * 2, algorithm="PC-SE",
         activation=config["activation"], inference_steps=config["steps"], step_size=rate, momentum=0.0,
         epochs=config["epochs"], batch_size=config["batch"], learning_rate=config["learning_rate"],
-        seed=seed, precision=config["precision"],
+        rate=config["rate"], seed=seed, precision=config["precision"],
     )  # fmt: skip
     try:
         for _ in run_training(training, folder, resume=True):

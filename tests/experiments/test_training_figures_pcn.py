@@ -4,6 +4,9 @@ Oracle: a linear network, on which the prediction is exact.
 """
 
 import jax.numpy as jnp
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from image_files import write_mnist
@@ -114,6 +117,19 @@ def test_energy_over_inference_is_labelled_by_the_data_that_were_found(place, na
               "energy_of_samples": np.ones((2, 3, 3))}  # fmt: skip
     assert config["data"] == name
     assert data_title(name) in inference_energy.draw(config, arrays).get_suptitle()
+
+
+@pytest.mark.parametrize("name", inference_energy.POINTS)
+def test_energy_over_inference_on_points(name, tmp_path):
+    config = inference_energy.configure(True, name, 0)
+    sizes = {"width": 4, "epochs": 1, "rates": [0.01], "run_seeds": [0]}
+    arrays = inference_energy.run({**config, **sizes}, folder=tmp_path)
+    assert arrays["energy"].shape == (1, 1, 9, 3)
+    recorded = json.loads((tmp_path / "0-0.01" / "config.json").read_text())
+    assert (recorded["data"], recorded["learning_rate"], recorded["rate"]) == (name, 0.01, "constant")
+    assert f"{name}, " in inference_energy.draw({**config, **sizes}, arrays).get_suptitle().lower()
+    with pytest.raises(ValueError, match=f"{name} are drawn, and not read from data; wanted no folder"):
+        inference_energy.configure(True, name, 0, Path("data"))
 
 
 def test_energy_over_training(tmp_path, monkeypatch):
