@@ -29,6 +29,7 @@ FIGURES: dict[int | str, str] = {
     "nonlinear-alignment": "nonlinear.alignment",
     "nonlinear-starts": "nonlinear.starts",
     "inference-energy": "benchmarking_pcns.inference_energy",
+    "importances": "benchmarking_pcns.importances",
     "training-energy": "deeper_pcns.training_energy",
     "reconstructions": "generative.reconstructions",
     "mcpc-samples": "generative.samples",

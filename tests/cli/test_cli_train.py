@@ -123,6 +123,8 @@ def test_spaces_are_those_of_the_papers():
     bp = search_space("deeper", TrainingConfig(algorithm="BP-SE"))
     skips = search_space("skips", TrainingConfig(model="VGG-19", skip=True))
     assert (skips["inference_steps"], skips["momentum"]) == (Choice((24, 36)), Choice((0.0, 0.5, 0.9, 0.99)))
+    decoder = search_space("sampling", TrainingConfig(algorithm="MCPC", model="Decoder"))
+    assert decoder["inference_steps"].values == (1000,)  # appendix C.2
     sampling = search_space("sampling", TrainingConfig(algorithm="MCPC"))
     assert [round(noise**2, 12) for noise in sampling["noise"].values] == [1.0, 0.3, 0.01, 0.001]
     assert sampling["output_variance"] == Range(0.03, 1.0, log=True)

@@ -3,10 +3,9 @@
 Oracle: a linear network, on which the prediction is exact.
 """
 
-import jax.numpy as jnp
-import json
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from image_files import write_mnist
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 from dlntheory import pcn
 from dlntheory.cli import app
 from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.pcn.runs.folder import read_config
 from dlntheory.pcn.runs.run import read_data, run_training
 from dlntheory.report.words import data_title
 from experiments import results
@@ -125,7 +125,7 @@ def test_energy_over_inference_on_points(name, tmp_path):
     sizes = {"width": 4, "epochs": 1, "rates": [0.01], "run_seeds": [0]}
     arrays = inference_energy.run({**config, **sizes}, folder=tmp_path)
     assert arrays["energy"].shape == (1, 1, 9, 3)
-    recorded = json.loads((tmp_path / "0-0.01" / "config.json").read_text())
+    recorded = read_config(tmp_path / "0-0.01").as_json()
     assert (recorded["data"], recorded["learning_rate"], recorded["rate"]) == (name, 0.01, "constant")
     assert f"{name}, " in inference_energy.draw({**config, **sizes}, arrays).get_suptitle().lower()
     with pytest.raises(ValueError, match=f"{name} are drawn, and not read from data; wanted no folder"):

@@ -55,6 +55,16 @@ MUTANTS = (
         of_file("test_training_runs", "test_the_best_epoch_is_chosen_in_validation"),
     ),
     Mutant(
+        "pcn/data/mnist.py", "EMNIST's letters on their side",
+        "split.samples.swapaxes(2, 3)", "split.samples",
+        of_file("test_pictures_of_letters_and_faces", "test_letters_of_emnist_stand_upright_and_begin_at_zero", ["gzip"]),
+    ),
+    Mutant(
+        "pcn/data/celeba.py", "faces that are stretched and not cut",
+        "Image.Resampling.LANCZOS, box=square.box", "Image.Resampling.LANCZOS",
+        of_file("test_pictures_of_letters_and_faces", "test_celeba_is_cut_in_the_middle"),
+    ),
+    Mutant(
         "pcn/data/resizing.py", "images that shrink by leaving pixels out",
         "reach = max(1.0, old / new)", "reach = 1.0",
         of_file("test_pcn_batches", "test_images_are_resized_as_pillow_does"),

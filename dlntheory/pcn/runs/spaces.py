@@ -116,7 +116,7 @@ SPACES = {
         pc=_SAMPLING,
         ipc=_SAMPLING,
         bp={name: _SAMPLING[name] for name in ("activation", "learning_rate", "weight_decay", "batch_size")},
-        steps={},
+        steps={"Decoder": (1000,)},
     ),
     "skips": Space(
         pc=_SKIPS,
@@ -128,7 +128,8 @@ SPACES = {
 """By name: Table 7 of Benchmarking PCNs, Table 5 of Deeper PCNs, and Tables 8 and 9, 10 and 11 of Benchmarking PCNs.
 
 Table 7's rate of the weights has two entries for three columns; the first is read as the rate of PC and of iPC. In
-steps of 0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Table 10 gives variances of the noise.
+steps of 0.15 Table 5's ``β`` from 0 to 1 ends at 0.9. Table 10 gives variances of the noise, and
+appendix C.2 the steps of its learning.
 """
 
 
