@@ -46,8 +46,8 @@ FORMAT = "mnist"
 """The format and the normalisation of a folder's data, in which the relatives of MNIST agree."""
 STEPS, BATCH = 8, 128
 WEIGHTS = {"learning_rate": 1e-3, "rate": "cosine"}
-WEIGHTS_OF_POINTS = {"learning_rate": 1e-2, "rate": "constant"}
-"""As validation chooses in the studies 002-figure-14 and 002-figure-15 up to a states' rate of 0.1."""
+RATE_OF_POINTS = {"moons": 1e-2, "circles": 1e-3}
+"""Of the weights, constant; as the studies 002-figure-14 and -15 choose in validation up to a states' rate of 0.1."""
 
 
 def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
@@ -60,7 +60,8 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
     if points and data_dir is not None:
         raise ValueError(f"{setting} are drawn, and not read from {data_dir}; wanted no folder.")
     sizes = QUICK if quick else {**FULL, **(OF_POINTS if points else {})}
-    training = {"steps": STEPS, "batch": BATCH, **(WEIGHTS_OF_POINTS if points else WEIGHTS)}
+    weights = {"learning_rate": RATE_OF_POINTS[setting], "rate": "constant"} if points else WEIGHTS
+    training = {"steps": STEPS, "batch": BATCH, **weights}
     runs = {"run_seeds": list(range(seed, seed + sizes["seeds"])), "precision": DTYPE}
     data = {"data": setting if points else "digits"} if data_dir is None else found(data_dir)
     return {**sizes, **training, **runs, "activation": "leaky_relu" if points else setting, **data}

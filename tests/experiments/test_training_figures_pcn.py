@@ -126,7 +126,9 @@ def test_energy_over_inference_on_points(name, tmp_path):
     arrays = inference_energy.run({**config, **sizes}, folder=tmp_path)
     assert arrays["energy"].shape == (1, 1, 9, 3)
     recorded = read_config(tmp_path / "0-0.01").as_json()
-    assert (recorded["data"], recorded["learning_rate"], recorded["rate"]) == (name, 0.01, "constant")
+    assert (recorded["data"], recorded["learning_rate"], recorded["rate"]) == (
+        name, inference_energy.RATE_OF_POINTS[name], "constant",
+    )  # fmt: skip
     assert f"{name}, " in inference_energy.draw({**config, **sizes}, arrays).get_suptitle().lower()
     with pytest.raises(ValueError, match=f"{name} are drawn, and not read from data; wanted no folder"):
         inference_energy.configure(True, name, 0, Path("data"))
