@@ -26,7 +26,7 @@ STORE = ".parts"
 Full = Annotated[bool, typer.Option("--full/--quick", help="The paper's sizes, or small ones in seconds.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of MNIST in IDX format, for the panels that need it.", show_default="left out"),
+    typer.Option(help="Folder of MNIST in IDX format, for the panels that need it.", show_default="left out, or digits with --quick"),
 ]
 
 
@@ -96,6 +96,11 @@ def load(number: int | str) -> Any:
     figures = source("figures")
     with refusals("N"):
         return figures.load_figure(number)
+
+
+def needs_folder(module: Any, quick: bool) -> bool:
+    """Whether nothing of the figure can be drawn without the folder of a data set."""
+    return hasattr(module, "lacks_data") and module.lacks_data(quick)
 
 
 def source(module: str) -> Any:

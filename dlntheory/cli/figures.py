@@ -18,6 +18,7 @@ from .figure import (
     configure,
     label,
     load,
+    needs_folder,
     source,
 )
 from .inputs import (
@@ -103,7 +104,7 @@ def run_all(tasks: Sequence[tuple[int | str, str]], choices: Choices, out: Path,
 def run(number: int | str, setting: str, choices: Choices, out: Path, quiet: bool = False) -> list[Path]:
     """Compute and save one figure in a setting; return its files, none where it needs data that are not given."""
     module, choices = load(number), choices._replace(setting=setting)
-    if choices.data_dir is None and getattr(module, "only_data", False):
+    if choices.data_dir is None and needs_folder(module, not choices.full):
         typer.echo(f"figure {number} is left out: it reads a data set, whose folder --data-dir gives.", err=True)
         return []
     if not getattr(module, "needs_data", False):

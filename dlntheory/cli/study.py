@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .figure import STORE, Choices, as_number, computed, configure, label, load, source
+from .figure import STORE, Choices, as_number, computed, configure, label, load, needs_folder, source
 from .inputs import (
     Json,
     file_refusals,
@@ -110,7 +110,7 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     wanted = named or "mnist"
     read = wanted in runner.SOURCES and getattr(module, "needs_data", False)
     data = runner.data_folder(wanted, folders) if read else None
-    if read and data is None and (getattr(module, "only_data", False) or (named and scale != "quick")):
+    if read and data is None and scale != "quick" and (named or needs_folder(module, quick=False)):
         refuse(f"the data of {wanted} are missing; wanted a folder of this name in --data-dir.")
     with refusals():
         runner.claim(folder, row.name, scale)

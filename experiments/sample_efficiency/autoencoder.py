@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from dlntheory import SpectralRegularisation, pcn
 from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.networks.initialisation import JaxSource, random_weights
-from dlntheory.pcn.data.catalogue import telling_how_to_get
+from dlntheory.pcn.data.catalogue import load_dataset, telling_how_to_get
 from dlntheory.pcn.data.mnist import IMAGES, Images, find, fingerprint, load_images, pixels
 from dlntheory.report.words import runs_in_words
 
@@ -63,12 +63,11 @@ class Autoencoder:
     batch: int
     curves: tuple[str, ...]
     needs_data = True
+    has_digits = True
 
-    def configure(self, quick: bool, setting: str, seed: int, data_dir: Path) -> dict[str, Any]:
+    def configure(self, quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
         """Sizes, seeds and rates, the regularisation of the paper's deepest networks, and where inference ends."""
         sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
-        with telling_how_to_get("mnist", data_dir):
-            load_images(data_dir)  # refused now, and not when it is its turn
         return {
             **sizes,
             "batch": self.batch,
@@ -78,13 +77,12 @@ class Autoencoder:
             "regularisation": 1e-4,
             "inference": {"tolerance": 1e-3, "steps": 30},
             "dtype": "float32",
-            "data": fingerprint(find(data_dir, parts=IMAGES).files),
-            "data_dir": str(data_dir),
+            **data_in(data_dir),
         }
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
         """The test error; by curve, learning rate and seed, every step's residual, and the mean of Newton steps."""
-        images = load_images(Path(config["data_dir"]))
+        images = load_images(Path(config["data_dir"])) if "data_dir" in config else digits()
         found = [self._curve(config, name, images, track, folder) for name in config["curves"]]
         all_of = {name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "newton_steps")}
         return {
@@ -125,8 +123,9 @@ class Autoencoder:
         return rows
 
     def note(self, config: dict[str, Any]) -> list[str]:
-        """Batch and seeds."""
-        return [batch_in_words(config["batch"]), runs_in_words(len(config["seeds"]))]
+        """Batch, seeds, and what stands in for MNIST."""
+        stand_in = [] if "data_dir" in config else ["scikit-learn's digits in place of MNIST"]
+        return [batch_in_words(config["batch"]), runs_in_words(len(config["seeds"])), *stand_in]
 
     def draw(self, axes: Axes, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """The test error along training, of each curve at its best learning rate."""
@@ -141,6 +140,24 @@ class Autoencoder:
 
 ONLINE = Autoencoder(1, ("bp", "pc", "bp_adaptive", "pc_adaptive"))
 BATCH = Autoencoder(64, ("bp", "pc", "bp_decorrelated", "pc_decorrelated"))
+
+
+def data_in(folder: Path | None) -> dict[str, str]:
+    """Which data: a digest of MNIST's files in the folder, or digits; files that are damaged are refused now."""
+    if folder is None:
+        return {"data": "digits"}
+    with telling_how_to_get("mnist", folder):
+        load_images(folder)
+    return {"data": fingerprint(find(folder, parts=IMAGES).files), "data_dir": str(folder)}
+
+
+def digits() -> Images:
+    """scikit-learn's digits in the place of MNIST, brightness 0 to 255."""
+    data = load_dataset("digits")
+    return Images(*(
+        np.round(each.samples.reshape(len(each), -1) * (255 / data.normalisation.maximum)).astype(np.uint8)
+        for each in (data.train, data.test)
+    ))  # fmt: skip
 
 
 def train_once(config: dict[str, Any], name: str, images: Images, rate: float, seed: int) -> list[np.ndarray]:

@@ -3,7 +3,8 @@
 A study is an object or a module with
 
 - ``configure(quick, setting, seed)``: everything that its arrays depend on, as a dictionary that JSON can hold; a study
-  with ``needs_data = True`` takes ``data_dir`` too;
+  with ``needs_data = True`` takes ``data_dir`` too; with ``has_digits = True`` it takes scikit-learn's digits without
+  one, as a stand-in in quick figures;
 - ``run(config, track, folder)``: its arrays by name, see `experiments.parts.Study`;
 - ``summarise(config, arrays)``: its numbers, as a list of dictionaries;
 - ``draw(axes, config, arrays)``: the curves with labels for the figure's legend, and the axes' labels;
@@ -60,6 +61,10 @@ class Panel:
         """Whether the study reads a data set."""
         return getattr(self.study, "needs_data", False)
 
+    def lacks_data(self, quick: bool) -> bool:
+        """Whether the study cannot be run without the folder of a data set."""
+        return self.needs_data and not (quick and getattr(self.study, "has_digits", False))
+
 
 @dataclass(frozen=True)
 class PanelFigure:
@@ -85,19 +90,18 @@ class PanelFigure:
         """Whether a panel reads a data set."""
         return any(panel.needs_data for panel in self.panels.values())
 
-    @property
-    def only_data(self) -> bool:
-        """Whether every panel reads a data set."""
-        return all(panel.needs_data for panel in self.panels.values())
+    def lacks_data(self, quick: bool) -> bool:
+        """Whether no panel can be drawn without the folder of a data set."""
+        return all(panel.lacks_data(quick) for panel in self.panels.values())
 
     def configure(self, quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
-        """The configuration of every panel; without a data set, the panels that read one are left out."""
+        """The configuration of every panel; without a data set, the panels that cannot do without are left out."""
         configs = {}
         for letter, panel in self.panels.items():
-            if not panel.needs_data:
-                configs[letter] = panel.study.configure(quick, setting, seed)
-            elif data_dir is not None:
+            if panel.needs_data and data_dir is not None:
                 configs[letter] = panel.study.configure(quick, setting, seed, data_dir)
+            elif not panel.lacks_data(quick):
+                configs[letter] = panel.study.configure(quick, setting, seed)
         if not configs:
             raise ValueError("every panel reads a data set, and there is none; wanted its folder.")
         return {"panels": configs, "left_out": [letter for letter in self.panels if letter not in configs]}

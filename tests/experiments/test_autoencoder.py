@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from closeness import assert_close
+from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 from dlntheory.cli import app
@@ -145,6 +146,20 @@ def test_a_run_that_was_killed_goes_on(data, tmp_path, monkeypatch):
     assert again.keys() == whole.keys()
     for name in whole:
         np.testing.assert_array_equal(again[name], whole[name])
+
+
+def test_digits_stand_in_for_mnist_in_a_quick_figure(monkeypatch):
+    """They are scikit-learn's in another order; brightness from 0 to 16 is kept to half of a 255th."""
+    monkeypatch.setattr(autoencoder, "QUICK", TOY)
+    found = 16 * np.concatenate([mnist.pixels(each, "float64") for each in autoencoder.digits()])
+    np.testing.assert_allclose(found, np.rint(found), atol=16 * 0.501 / 255)
+    assert sorted(np.rint(found).tolist()) == sorted(load_digits().data.tolist())
+    config = figure9.FIGURE.configure(True, "appendix", 0)
+    assert config["left_out"] == []
+    arrays = figure9.FIGURE.run({**config, "panels": {"B": config["panels"]["B"]}})
+    assert np.isfinite(arrays["B/errors"]).all()
+    title = figure9.FIGURE.draw({**config, "panels": {"B": config["panels"]["B"]}}, arrays).get_suptitle()
+    assert "digits in place of MNIST" in title
 
 
 def test_missing_data_says_how_to_get_it(tmp_path):

@@ -155,6 +155,19 @@ def test_a_figure_of_missing_data_alone(monkeypatch, tmp_path):
     assert "figure 1 is left out" in done.stderr
 
 
+def test_a_quick_figure_of_a_study_with_digits_needs_no_data(monkeypatch, tmp_path):
+    study = Counting(needs_data=True)
+    study.has_digits = True
+    use(monkeypatch, composed(study))
+    done = dlntheory("figure", 1, "--quick", "--out", tmp_path)
+    assert done.exit_code == 0
+    config = results.load(tmp_path).config
+    assert (config["panels"]["A"]["data"], config["left_out"]) == (None, [])
+    assert dlntheory("figure", 1, "--full", "--out", tmp_path / "full").exit_code == 2
+    assert "figure 1 is left out" not in dlntheory("figures", 1, "--quick", "--jobs", 1, "--out", tmp_path).stderr
+    assert "figure 1 is left out" in dlntheory("figures", 1, "--full", "--jobs", 1, "--out", tmp_path).stderr
+
+
 def fill(monkeypatch, suffix):
     """A disk that is full when a file of that kind is written."""
     write = Path.write_bytes

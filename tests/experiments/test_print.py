@@ -98,8 +98,6 @@ def test_a_committed_figure_is_fit_for_print(folder):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_quick_figure_is_fit_for_print(name):
     figure = load_figure(name)
-    if getattr(figure, "only_data", False):
-        pytest.skip("reads a data set")
     result = parts.compute(figure, figure.configure(True, figure.SETTINGS[0], 0))
     check(figure.draw(result.config, result.arrays), name)
 

@@ -342,7 +342,7 @@ def test_what_differs_from_the_paper_is_said():
         (["modes", "--only", "PC-SE"], "--only: modes is one figure"),
         (["modes", "--shard", "1/2"], "--shard: modes is one figure"),
         (["002-figure-17", "--scale", "cpu"], "the data of fashion-mnist are missing"),
-        (["004-figure-9"], "the data of mnist are missing"),
+        (["004-figure-9", "--scale", "paper"], "the data of mnist are missing"),
         (["002-figure-20", "--scale", "cpu"], "the data of mnist are missing"),
         (["002-table-3", "--scale", "paper", "--data-dir", "nowhere"], "the data of tiny-imagenet are missing"),
     ],
