@@ -30,11 +30,10 @@ def section(folder: Path) -> str:
     config = load(folder).config
     number = config["figure"]
     name = f"figure{number}" if isinstance(number, int) else number
-    machine = config["machine"]
     lines = [
         f"## {title(number)}, setting {config['setting']}",
         f"![{name}]({folder.name}/{name}.png)",
-        f"`{config['command']}`, {config['date']}, on {machine['cores']} cores of {machine['cpu']}, {code(config)}.",
+        origin(config),
         costs(config["seconds"]),
     ]
     if config.get("recomputed"):
@@ -42,6 +41,12 @@ def section(folder: Path) -> str:
     if config.get("left_out"):
         lines.append(f"Left out, as their data were not given: {', '.join(config['left_out'])}.")
     return "\n\n".join(lines)
+
+
+def origin(config: dict[str, Any]) -> str:
+    """The command, the date, the machine and the code."""
+    machine = config["machine"]
+    return f"`{config['command']}`, {config['date']}, on {machine['cores']} cores of {machine['cpu']}, {code(config)}."
 
 
 def code(config: dict[str, Any]) -> str:

@@ -105,8 +105,8 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     use_all_cores()
     number = as_number(str(row.figure))
     module = load(number)
-    options = {**row.options, **row.scales.get(scale, {}).get("options", {})}
-    named, runner = options.get("data"), source(f"{PACKAGE}.runner")
+    options, runner = row.scale_options(scale), source(f"{PACKAGE}.runner")
+    named = options.get("data")
     wanted = named or "mnist"
     read = wanted in runner.SOURCES and getattr(module, "needs_data", False)
     data = runner.data_folder(wanted, folders) if read else None
@@ -116,11 +116,15 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
         runner.claim(folder, row.name, scale)
     setting = options.get("setting", scale if scale in module.SETTINGS else None)
     config = configure(module, number, Choices(scale != "quick", setting, 0, data))
-    _, files = computed(module, number, config, folder, folder / STORE)
+    result, paths = computed(module, number, config, folder, folder / STORE)
+    table = source(f"{PACKAGE}.figure_table")
+    record = table.record(row, scale, module, result, data)
+    with file_refusals("--out"):
+        paths += source("results").save_files(folder, table.files(record, result, f"{label(number)}.png"))
     if json:
-        print_json({"study": row.name, "figure": label(number), "files": list(map(str, files))})
+        print_json({**record, "figure": label(number), "files": list(map(str, paths))})
     else:
-        typer.echo("\n".join(map(str, files)))
+        typer.echo("\n".join(map(str, paths)))
 
 
 def run_study(

@@ -43,6 +43,10 @@ STYLE: Any = {
     "figure.facecolor": "white", "savefig.facecolor": "white", "savefig.dpi": DPI,
     "pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "dlntheory",
 }  # fmt: skip
+PAPER: Any = {
+    "linestyle": "none", "marker": "D", "markerfacecolor": "none", "color": "black", "label": "the paper's",
+}  # fmt: skip
+"""The marks of a paper's numbers."""
 CHARACTERS = 17
 """Characters of text that fit into an inch."""
 

@@ -53,6 +53,11 @@ SIZES: dict[str, dict[str, Any]] = {
     "paper": {"hidden": [256] * 3, "latent": 30, "updates": 20_000, "batch": 150, "steps": 1000, "seeds": 3,
               "train_samples": None, "test_samples": None, "samples": 10_000, "judge_epochs": 10},
 }  # fmt: skip
+PUBLISHED = {
+    "VAE": {"FID": (4.19, 0.38), "inception_score": (7.91, 0.03)},
+    "MCPC": {"FID": (2.53, 0.17), "inception_score": (7.13, 0.10)},
+}
+"""The paper's means and deviations, in the features of another network than here."""
 BLOCKS = 10
 """Parts of a training, each of which is kept."""
 SHOWN = 12
@@ -221,15 +226,17 @@ def in_blocks(state: State, learn: Callable[[State, int], State], folder: Path) 
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """The classifier's accuracy; by model, every measure with its sample deviation over seeds."""
-    rows: list[dict[str, Any]] = [{"classifier": "accuracy", "value": float(arrays["accuracy"])}]
+    """By model, quality in the features of a classifier that is trained here, and the paper's in another network's."""
+    rows: list[dict[str, Any]] = []
     for k, model in enumerate(config["models"]):
         row: dict[str, Any] = {"model": model, "seeds": len(config["seeds"])}
         for name in MEASURES:
             if np.isfinite(arrays[name][k]).all():
                 row |= {name: float(arrays[name][k].mean()), f"{name}_deviation": float(deviation(arrays[name][k]))}
+        for name, (mean, spread) in PUBLISHED.get(model, {}).items():
+            row |= {f"{name}_published": mean, f"{name}_published_deviation": spread}
         rows.append(row)
-    return rows
+    return [*rows, {"model": "the classifier", "accuracy": float(arrays["accuracy"])}]
 
 
 @styled()
@@ -239,6 +246,8 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
     figure = Figure(figsize=(PAGE, 0.55 * len(models) + 0.6), layout="constrained")
     for k, (line, model) in enumerate(zip(figure.subplots(len(models), SHOWN), models, strict=True)):
         show_pictures(line, arrays[f"{model}/pictures"], f"{model}\n{arrays['frechet'][k].mean():.1f}")
-    note = f"numbers: Fréchet distances in a classifier's features, {mean_over(len(config['seeds']))}"
+    printed = ", ".join("{} {} ± {}".format(model, *PUBLISHED[model]["FID"]) for model in PUBLISHED)
+    note = f"numbers: Fréchet distances in a classifier's features, {mean_over(len(config['seeds']))}; "
+    note += f"the paper's, in another network's features, do not compare: {printed}"
     entitle(figure, f"{data_title(config['data'])}: pictures drawn from what networks learned", note)
     return figure

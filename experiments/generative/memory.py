@@ -8,6 +8,7 @@ closed form (probabilistic principal components), and `dlntheory.recall` and `dl
 
 import tempfile
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import dlntheory as dln
 from dlntheory import pcn
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
-from dlntheory.report.style import PAGE, entitle, head, legend_below, show_pictures, styled
+from dlntheory.report.style import PAGE, PAPER, entitle, head, legend_below, show_pictures, styled
 from dlntheory.report.training_pictures import ramp
 from dlntheory.report.words import data_title, mean_over
 
@@ -52,6 +53,7 @@ PUBLISHED = {
 }
 """Table 3, ×10⁻⁴, by number of pictures of Tiny ImageNet and width."""
 PUBLISHED_WIDTHS = (512, 1024, 2048)
+PUBLISHED_COUNTS = tuple(PUBLISHED["noise"])
 SHOWN = 5
 """Pictures that are drawn."""
 
@@ -153,8 +155,8 @@ def recall_linearly(
 
 
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """By key, width and number, errors ×10⁻⁴ with their sample deviations over seeds."""
-    rows = []
+    """By key, width and number of pictures, mean squared errors ×10⁻⁴; at the end the paper's other cells."""
+    rows: list[dict[str, Any]] = []
     for k, key in enumerate(KEYS):
         for w, width in enumerate(config["widths"]):
             for n, number in enumerate(config["counts"]):
@@ -162,10 +164,21 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
                 for name in ("trained", "linear"):
                     values = 1e4 * arrays[name][k, w, n]
                     row |= {name: float(values.mean()), f"{name}_deviation": float(deviation(values))}
-                if width in PUBLISHED_WIDTHS and number in PUBLISHED[key]:
-                    row["published"] = PUBLISHED[key][number][PUBLISHED_WIDTHS.index(width)]
+                if (printed := published(key, width, number)) is not None:
+                    row["trained_published"] = printed
                 rows.append(row)
-    return rows
+    run = {(row["key"], row["width"], row["pictures"]) for row in rows}
+    others = (place for place in product(KEYS, PUBLISHED_WIDTHS, PUBLISHED_COUNTS) if place not in run)
+    return rows + [
+        {"key": key, "width": width, "pictures": number, "trained_published": published(key, width, number)}
+        for key, width, number in others
+    ]
+
+
+def published(key: str, width: int, number: int) -> float | None:
+    """The paper's number for a cell, ×10⁻⁴."""
+    row = PUBLISHED[key].get(number)
+    return row[PUBLISHED_WIDTHS.index(width)] if row and width in PUBLISHED_WIDTHS else None
 
 
 @styled()
@@ -185,13 +198,19 @@ def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
 
 
 def draw_capacity(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], key: int) -> None:
-    """Errors along the number of pictures; full lines the trained networks', dashed the linear memories'."""
+    """Errors along the number of pictures; full lines the trained networks', dashed the linear memories'.
+
+    Diamonds are the paper's, where the sizes are.
+    """
     for w, (width, colour) in enumerate(zip(config["widths"], ramp(len(config["widths"])), strict=True)):
         for name, style in (("trained", "o-"), ("linear", "s--")):
             values = arrays[name][key, w]
             spread = np.nan_to_num(deviation(values))
             label = f"width {width}" if name == "trained" else None
             axes.errorbar(config["counts"], values.mean(axis=-1), spread, fmt=style, color=colour, label=label)
+        printed = [(number, published(KEYS[key], width, number)) for number in config["counts"]]
+        if points := [(number, 1e-4 * error) for number, error in printed if error is not None]:
+            axes.plot(*zip(*points, strict=True), **{**PAPER, "markeredgecolor": colour})
     axes.set(yscale="log", xlabel="number of pictures" if key else "", ylabel="mean squared error")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled, whole_ticks
+from dlntheory.report.style import PAPER, SERIES, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
 from dlntheory.report.words import count
 
@@ -17,14 +17,6 @@ from .measures import MEASURES, as_tested
 from .reconstruction_picture import draw_reconstructions
 from .rows import TESTED, Row
 from .runner import Finished
-
-PAPER: dict[str, Any] = {
-    "linestyle": "none",
-    "markerfacecolor": "none",
-    "color": "black",
-    "marker": "D",
-    "label": "the paper's",
-}
 
 RATIOS = {name for name, measure in MEASURES.items() if measure.unit == "1"}
 """Measures that are drawn with a logarithmic axis, and a line at 1."""

@@ -29,6 +29,8 @@ TESTED = "test_steps"
 KINDS = ("axes", "figure", "see")
 LISTS = {"choose": "axes", "measures": "measures", "theory": "measures", "differs": "texts"}
 """Keys that have a list of words, and what the words are."""
+OWN_ITEM = "this library"
+"""The item of what is in no paper."""
 Options = Mapping[str, Any]
 Place = Mapping[str, str]
 """The value of a cell on every axis."""
@@ -92,6 +94,11 @@ class Row:
         return next(kind for kind in KINDS if getattr(self, kind))
 
     @property
+    def of_paper(self) -> bool:
+        """Whether a paper has it."""
+        return self.item != OWN_ITEM
+
+    @property
     def words(self) -> set[str]:
         """The values of all axes."""
         return {value for values in self.axes.values() for value in values}
@@ -112,6 +119,10 @@ class Row:
     def has(self, scale: str) -> bool:
         """Whether there is such a scale; what two cores can do is not known of every row."""
         return scale != "cpu" or scale in self.scales
+
+    def scale_options(self, scale: str) -> dict[str, Any]:
+        """The options of every cell at a scale."""
+        return {**self.options, **self.scales.get(scale, {}).get("options", {})}
 
     def count(self, scale: str) -> int:
         """The seeds of a scale."""

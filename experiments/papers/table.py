@@ -100,13 +100,21 @@ def number(value: Any) -> float | None:
 
 def differences(row: Row, scale: str, cells: Sequence[Cell]) -> list[str]:
     """The differences from the paper's scale, option by option."""
+    seeds = [] if row.count(scale) == row.seeds else [("seeds", str(row.count(scale)), str(row.seeds))]
+    options = [
+        (name, _told(name, getattr(cell.config, name)), _told(name, getattr(cell.paper, name)))
+        for cell in cells
+        for name in cell.config.differences(cell.paper)
+    ]
+    return instead([*seeds, *options])
+
+
+def instead(differing: Iterable[tuple[str, str, str]]) -> list[str]:
+    """By name, what is here, and in brackets what is in the paper."""
     found: dict[str, dict[str, dict[str, None]]] = {}
-    for cell in cells:
-        for name in cell.config.differences(cell.paper):
-            own, paper = (_told(name, getattr(each, name)) for each in (cell.config, cell.paper))
-            found.setdefault(name, {}).setdefault(own, {})[paper] = None
-    seeds = [] if row.count(scale) == row.seeds else [f"seeds: {row.count(scale)} (paper: {row.seeds})"]
-    return seeds + [f"{name}: {'; '.join(map(_instead, pairs.items()))}" for name, pairs in found.items()]
+    for name, own, paper in differing:
+        found.setdefault(name, {}).setdefault(own, {})[paper] = None
+    return [f"{name}: {'; '.join(map(_instead, pairs.items()))}" for name, pairs in found.items()]
 
 
 def _told(option: str, value: Any) -> str:
@@ -121,20 +129,22 @@ def _instead(pair: tuple[str, Iterable[str]]) -> str:
 
 def files(row: Row, study: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of a study, by name."""
+    return packed(study, [*study["axes"], *COLUMNS], study["lines"], as_page(study, f"{row.name}.png"))
+
+
+def packed(
+    study: Mapping[str, Any], names: Sequence[str], lines: Iterable[Mapping[str, Any]], text: str
+) -> dict[str, bytes]:
+    """A record, its lines as comma-separated values under these names, and its page."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return {
         "results.json": encode(study),
-        f"{row.name}.csv": as_csv(study).encode(),
-        "README.md": as_page(study, f"{row.name}.png").encode(),
+        f"{study['study']}.csv": table.getvalue().encode(),
+        "README.md": text.encode(),
     }
-
-
-def as_csv(study: Mapping[str, Any]) -> str:
-    """The lines as comma-separated values."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*study["axes"], *COLUMNS], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(study["lines"])
-    return text.getvalue()
 
 
 def as_page(study: Mapping[str, Any], picture: str | None) -> str:
@@ -150,8 +160,7 @@ def as_page(study: Mapping[str, Any], picture: str | None) -> str:
          *([shown(each["theory"], None), str(each["theory_seeds"])] if theory else ())]
         for each in study["lines"]
     ]  # fmt: skip
-    parts = [
-        f"# {study['study']}: {study['title']}",
+    said = [
         f"{study['item']}. `{study['command']}`, {study['finished']} of {study['cells']} trainings are finished. "
         "Means, and sample standard deviations (n − 1), over seeds. "
         + " ".join(f"{name}: {MEASURES[name].meaning}." for name in measures),
@@ -160,6 +169,18 @@ def as_page(study: Mapping[str, Any], picture: str | None) -> str:
         f"Hyperparameters: {study['source']}." if study["source"] else "",
         f"Of {' and '.join(study['chosen'])} only the value with the best accuracy is told, as the mean over seeds in "
         "validation, or without one in the test." if study["chosen"] else "",
+    ]  # fmt: skip
+    return page(study, said, header, rows, picture)
+
+
+def page(
+    study: Mapping[str, Any], said: Iterable[str], header: Sequence[str], rows: Iterable[Sequence[str]],
+    picture: str | None,
+) -> str:  # fmt: skip
+    """A study's title, what is said of it, what differs from the paper, its table and its picture."""
+    parts = [
+        f"# {study['study']}: {study['title']}",
+        *said,
         "\n".join(["What differs from the paper:", "", *(f"- {each}" for each in study["differs"])])
         if study["differs"] else "",
         f"Left out, as their data are not there: {', '.join(study['left_out'])}." if study["left_out"] else "",

@@ -122,8 +122,8 @@ def test_generation_and_a_killed_training_goes_on(tmp_path, monkeypatch):
     again = generation.run(config, folder=tmp_path)
     for name, array in whole.items():
         np.testing.assert_array_equal(array, again[name])
-    classifier, *rows = generation.summarise(config, whole)
-    assert 0 <= classifier["value"] <= 1
+    *rows, classifier = generation.summarise(config, whole)
+    assert 0 <= classifier["accuracy"] <= 1
     assert [each["model"] for each in rows] == list(generation.MODELS)
     assert [each["model"] for each in rows if "parity" in each] == [generation.BY_PARITY]
     assert len(generation.draw(config, whole).axes) == generation.SHOWN * len(rows)

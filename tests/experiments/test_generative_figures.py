@@ -124,7 +124,7 @@ def test_memories_are_recalled_and_a_killed_figure_goes_on(tmp_path):
     for name, array in whole.items():
         np.testing.assert_array_equal(array, again[name])
     assert len(memory.draw(config, whole).axes) >= 2
-    assert len(memory.summarise(config, whole)) == 2
+    assert len(memory.summarise(config, whole)) == 2 + 18  # and the paper's
 
 
 # -- Samples ----------------------------------------------------------------------------------------------------------
