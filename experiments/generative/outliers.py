@@ -7,34 +7,29 @@ strangest, of own and strange samples together; its intervals, and the differenc
 """
 
 import tempfile
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from dlntheory import pcn
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
-from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
-from dlntheory.report.words import data_title, hidden_layers, mean_over
 
 from ..kept import data_in, kept, trained
 from ..parts import Track
 from ..results import deviation
+from .areas import MEASURES, areas, bootstrap, compared, names
+from .outliers_picture import draw_outliers
 from .strangers import strangers
 
 SETTINGS = ("cpu", "paper")
 DTYPE = "float32"
 needs_data = True
-MEASURES = ("softmax", "energy")
-HUES = {"softmax": SERIES[0], "energy": SERIES[2]}
 TRAINING = {"algorithm": "PC-CE", "activation": "gelu", "inference_steps": 10, "step_size": 0.01, "momentum": 0.0,
             "optimiser": "sgd", "weight_momentum": 0.9, "learning_rate": 0.01, "rate": "constant", "weight_decay": 0.0,
             "batch_size": 128}  # fmt: skip
@@ -48,11 +43,14 @@ SIZES: dict[str, dict[str, Any]] = {
 STEPS = 100
 """Steps of inference in the test."""
 RESAMPLES = 1000
-Scores = Mapping[str, tuple[np.ndarray, np.ndarray]]
-"""By measure, those of own and of strange samples."""
-QUARTER = 0.25
-PUBLISHED = {"softmax": (0.8215, 0.5752), "energy": (0.8224, 0.5886)}
-"""Areas over all samples and over the lowest quarter, MNIST against Fashion-MNIST."""
+PUBLISHED = {
+    "fashion-mnist": {"softmax": (0.8215, 0.5752), "energy": (0.8224, 0.5886)},
+    "kmnist": {"softmax": (0.8967, 0.5877), "energy": (0.9033, 0.6456)},
+}
+"""MNIST's areas over all samples and over the lowest quarter: figure 20c, and the last panel of figure 26.
+
+Figure 26 has lost its titles; its panels are taken to have the order of figures 22 to 24, in which KMNIST is last.
+"""
 
 
 def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
@@ -105,56 +103,8 @@ def scored(network: Any, x: jax.Array, algorithm: Any) -> tuple[np.ndarray, np.n
     return np.concatenate(energies, axis=1), np.concatenate(softmax)
 
 
-def familiarity(arrays: Mapping[str, np.ndarray], name: str, measure: str, seed: int) -> np.ndarray:
-    """A measure that is high for samples of the training's kind."""
-    if measure == "softmax":
-        return np.asarray(arrays[f"{name}/softmax"][seed])
-    return np.asarray(-arrays[f"{name}/energy"][seed, 1])
-
-
-def area(own: np.ndarray, strange: np.ndarray) -> float:
-    """The area under the ROC curve: how often an own sample ranks above a strange one, ties half."""
-    ordered = np.sort(strange)
-    below, not_above = np.searchsorted(ordered, own, "left"), np.searchsorted(ordered, own, "right")
-    return float((below + not_above).sum() / (2 * len(own) * len(strange))) if len(own) and len(strange) else np.nan
-
-
-def lowest(own: np.ndarray, strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The samples of both kinds that are in the lowest quarter of all."""
-    limit = np.quantile(np.concatenate([own, strange]), QUARTER)
-    return own[own <= limit], strange[strange <= limit]
-
-
-def areas(scores: Scores) -> np.ndarray:
-    """By measure, and for the difference of energy from softmax: the area over all and over the lowest quarter."""
-    found = np.array([[area(*pair), area(*lowest(*pair))] for pair in (scores[each] for each in MEASURES)])
-    return np.concatenate([found, found[1:] - found[:1]])
-
-
-def bootstrap(runs: Sequence[Scores], count: int, seed: int = 0) -> np.ndarray:
-    """The central 95 % of the mean of `areas` over runs; samples are drawn again, the same in every run."""
-    rng, sizes = np.random.default_rng(seed), [len(each) for each in runs[0][MEASURES[0]]]
-    drawn = []
-    for _ in range(count):
-        own, strange = (rng.integers(size, size=size) for size in sizes)
-        again = [{name: (pair[0][own], pair[1][strange]) for name, pair in scores.items()} for scores in runs]
-        drawn.append(np.mean([areas(scores) for scores in again], axis=0))
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # where no quarter has both kinds
-        return np.asarray(np.nanquantile(drawn, [0.025, 0.975], axis=0))
-
-
-def names(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """The strangers."""
-    return [name.partition("/")[0] for name in arrays if name.endswith("/softmax") and not name.startswith("own")]
-
-
-def compared(arrays: Mapping[str, np.ndarray], name: str, seed: int) -> Scores:
-    """By measure, the scores of own and of strange samples."""
-    return {each: (familiarity(arrays, "own", each, seed), familiarity(arrays, name, each, seed)) for each in MEASURES}
-
-
 def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """By strangers and measure: areas with deviations over seeds, the interval of their mean, and mean energies."""
+    """By strangers and measure, areas with the central 95 % of their mean over resampled pictures; mean energies."""
     rows = []
     for name in names(arrays):
         runs = [compared(arrays, name, seed) for seed in range(len(config["seeds"]))]
@@ -165,76 +115,21 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
                 row[label] = float(found[:, k, part].mean())
                 row[f"{label}_deviation"] = float(deviation(found[:, k, part]))
                 row[f"{label}_interval"] = interval[:, k, part].tolist()
-                if name == "fashion-mnist" and what in PUBLISHED:
-                    row[f"{label}_published"] = PUBLISHED[what][part]
+                if what in (printed := published(config, name)):
+                    row[f"{label}_published"] = printed[what][part]
             rows.append(row)
         before, after = arrays[f"{name}/energy"].mean(axis=(0, 2))
-        rows[-1] |= {"energy_before": float(before), "energy_after": float(after)}
+        rows[-2] |= {"energy_before": float(before), "energy_after": float(after)}
     before, after = arrays["own/energy"].mean(axis=(0, 2))
-    own = {"accuracy": float(arrays["accuracy"].mean()), "energy_before": float(before), "energy_after": float(after)}
-    return [own, *rows]
+    own = {"strangers": "none: own samples", "energy_before": float(before), "energy_after": float(after)}
+    return [*rows, {**own, "accuracy": float(arrays["accuracy"].mean())}]
 
 
-@styled()
-def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure:
-    """ROC curves of the first strangers; energies by data set; energy against softmax; areas of all strangers."""
-    figure: Figure = new_figure(2, 2, height=2.2)
-    (roc, boxes), (scatter, points) = figure.subplots(2, 2)
-    first = names(arrays)[0]
-    draw_roc(roc, compared(arrays, first, 0), data_title(first))
-    head(roc, f"Own samples against {data_title(first)}", "A")
-    draw_energies(boxes, arrays)
-    head(boxes, "Energies (light: before inference)", "B")
-    for (name, mark), colour in zip((("own", "own samples"), (first, data_title(first))), SERIES[1::2], strict=False):
-        softmax, energy = arrays[f"{name}/softmax"][0], arrays[f"{name}/energy"][0, 1]
-        scatter.plot(softmax, energy, ".", color=colour, markersize=1.5, alpha=0.5, rasterized=True)
-        scatter.plot([], [], "o", color=colour, label=f"C: {mark}")
-    scatter.set(xlabel="largest softmax", ylabel="energy after inference", yscale="log")
-    head(scatter, "Energy against softmax", "C")
-    draw_areas(points, config, arrays)
-    head(points, "Area under the curve", "D")
-    accuracy = f"{100 * arrays['accuracy'].mean():.1f} % right"
-    what = f"{data_title(config['data'])}, {hidden_layers(config['hidden'])}, {accuracy}"
-    entitle(figure, f"Out of distribution: {what}", f"D: {mean_over(len(config['seeds']))}; A–C: the first")
-    legend_below(figure)
-    return figure
+def published(config: Mapping[str, Any], name: str) -> Mapping[str, tuple[float, float]]:
+    """By measure, the paper's areas for these strangers, if there are any."""
+    return PUBLISHED.get(name, {}) if config["data"] == "mnist" else {}
 
 
-def draw_roc(axes: Axes, scores: Scores, name: str) -> None:
-    """The share of own samples that pass against the share of strangers, over all and over the lowest quarter."""
-    for measure, pair in scores.items():
-        for (own, strange), style, part in ((pair, "-", "all"), (lowest(*pair), "--", "lowest quarter")):
-            limits = np.sort(np.concatenate([own, strange]))[::-1]
-            passed = [(np.searchsorted(np.sort(each), limits, "left")) for each in (strange, own)]
-            rates = [1 - each / len(kind) for each, kind in zip(passed, (strange, own), strict=True)]
-            axes.plot(*rates, style, color=HUES[measure], label=f"{measure}, {part}")
-    axes.set(xlabel=f"share of {name} let in", ylabel="share of own let in")
-
-
-def draw_energies(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
-    """Boxes of the energies before and after inference, by data set."""
-    every = ["own", *names(arrays)]
-    for k, colour in enumerate(("0.9", "0.5")):
-        boxes = axes.boxplot(
-            [np.maximum(arrays[f"{name}/energy"][0, k], 1e-12) for name in every], patch_artist=True, showfliers=False,
-            positions=np.arange(len(every)) + 0.35 * (k - 0.5), widths=0.3, medianprops={"color": "black"},
-        )  # fmt: skip
-        for box in boxes["boxes"]:
-            box.set_facecolor(colour)
-    axes.set(yscale="log", ylabel="energy of a sample")
-    axes.set_xticks(range(len(every)), [data_title(name).replace("-", "-\n") for name in every])
-
-
-def draw_areas(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """The areas of both measures by strangers, filled over all samples and hollow over the lowest quarter."""
-    every = names(arrays)
-    for j, name in enumerate(every):
-        found = np.stack([areas(compared(arrays, name, seed)) for seed in range(len(config["seeds"]))])
-        for k, measure in enumerate(MEASURES):
-            for part, face in enumerate((HUES[measure], "white")):
-                spread = np.nan_to_num(deviation(found[:, k, part]))
-                point = {"fmt": "o", "color": HUES[measure], "mfc": face}
-                axes.errorbar(j + 0.16 * (k - 0.5), found[:, k, part].mean(), spread, **point)
-    axes.axhline(0.5, color="0.7", linewidth=0.8)
-    axes.set_xticks(range(len(every)), [data_title(name).replace("-", "-\n") for name in every])
-    axes.set_ylabel("area (open: lowest quarter)")
+def draw(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    """Energies and areas of all data sets; by strangers distributions, energy against softmax, and ROC curves."""
+    return draw_outliers(config, arrays, {name: published(config, name) for name in names(arrays)})

@@ -18,7 +18,7 @@ from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_data
 from experiments import results
 from experiments.figures import load_figure
-from experiments.generative import langevin_chain, memory, outliers, reconstructions, samples, strangers
+from experiments.generative import areas, langevin_chain, memory, outliers, reconstructions, samples, strangers
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -175,7 +175,7 @@ def test_the_area_is_mann_and_whitneys():
     rng = np.random.default_rng(0)
     own, strange = rng.integers(0, 9, 40) / 8, rng.integers(-3, 6, 30) / 8  # with ties
     expected = mannwhitneyu(own, strange).statistic / (40 * 30)
-    assert outliers.area(own, strange) == pytest.approx(expected, rel=1e-12)
+    assert areas.area(own, strange) == pytest.approx(expected, rel=1e-12)
 
 
 def test_before_inference_energy_orders_samples_as_softmax_does():
@@ -190,10 +190,10 @@ def test_the_bootstrap_covers_the_area_and_sees_a_real_difference():
     rng = np.random.default_rng(0)
     own, strange = rng.normal(1, 1, 300), rng.normal(0, 1, 300)
     scores = {"softmax": (own, strange), "energy": (own + 1, strange)}
-    low, high = outliers.bootstrap([scores], 200)
-    assert low[0, 0] < outliers.area(own, strange) < high[0, 0]
+    low, high = areas.bootstrap([scores], 200)
+    assert low[0, 0] < areas.area(own, strange) < high[0, 0]
     assert low[2, 0] > 0  # energy is better, beyond noise
-    equal = outliers.bootstrap([dict.fromkeys(scores, (own, strange))] * 2, 20)
+    equal = areas.bootstrap([dict.fromkeys(scores, (own, strange))] * 2, 20)
     np.testing.assert_array_equal(equal[:, 2], 0)
 
 
@@ -223,7 +223,7 @@ def test_out_of_distribution(tmp_path, monkeypatch):
     monkeypatch.setitem(outliers.SIZES, "quick", small)
     monkeypatch.setattr(outliers, "RESAMPLES", 10)
     found = study("002-figure-20", tmp_path)
-    own, *rows = outliers.summarise(found.config, found.arrays)
+    *rows, own = outliers.summarise(found.config, found.arrays)
     assert own["energy_after"] < own["energy_before"]
     assert {(each["strangers"], each["measure"]) for each in rows} == {
         (name, what) for name in ("letters", "noise") for what in ("softmax", "energy", "energy − softmax")

@@ -3,13 +3,16 @@
 Oracles: the papers' texts, NumPy on the stored arrays, and a summary written by hand.
 """
 
+import csv
+import io
 import json
 
 import numpy as np
+import pytest
 
 from experiments import results
 from experiments.figures import load_figure
-from experiments.generative import generation, memory
+from experiments.generative import generation, memory, outliers
 from experiments.papers import figure_table, rows
 from experiments.provenance import published
 from tests.own_studies import dlntheory
@@ -53,6 +56,35 @@ def stored(name):
     row = next(row for row in REGISTRY.values() if row.figure == name)
     study = figure_table.record(row, "cpu", figure, result, None)
     return result, study, figure_table.files(study, result, f"{name}.png")
+
+
+def test_areas_stand_beside_the_papers(monkeypatch):
+    monkeypatch.setattr(outliers, "RESAMPLES", 20)
+    result, study, files = stored("out-of-distribution")
+    lines = list(csv.DictReader(io.StringIO(files["002-figure-20.csv"].decode())))
+    (energy,) = [line for line in lines if (line["strangers"], line["measure"]) == ("fashion-mnist", "energy")]
+    scores = [(result.arrays["own/energy"][s, 1], result.arrays["fashion-mnist/energy"][s, 1]) for s in (0, 1)]
+    exact = [(own[:, None] < strange).mean() + (own[:, None] == strange).mean() / 2 for own, strange in scores]
+    assert float(energy["all"]) == pytest.approx(np.mean(exact), rel=1e-12)
+    assert float(energy["all_deviation"]) == pytest.approx(np.std(exact, ddof=1), rel=1e-9)
+    assert (float(energy["all_published"]), float(energy["lowest_quarter_published"])) == (0.8224, 0.5886)
+    assert float(energy["all_difference"]) == pytest.approx(np.mean(exact) - 0.8224, rel=1e-9)
+    assert not any(line["all_published"] for line in lines if line["strangers"] != "fashion-mnist")
+    page = files["README.md"].decode()
+    assert "- hidden: [128, 128, 128] (paper: [512, 512, 512])" in page
+    assert "- training optimiser: adam (paper: sgd)" in page
+    assert "- train_samples: 10000 (paper: all)" in page
+    assert "- seeds: 2 (paper: 3)" in page
+    assert result.config["command"] not in page
+    assert f"`dlntheory study 002-figure-20 --scale cpu`, {result.config['date']}, on " in page
+    assert json.loads(files["results.json"])["lines"] == study["lines"]
+
+
+def test_strangers_of_another_data_set_are_not_the_papers():
+    """The paper's areas are MNIST's."""
+    assert outliers.published({"data": "mnist"}, "kmnist")["energy"] == (0.9033, 0.6456)  # figure 26
+    assert outliers.published({"data": "kmnist"}, "fashion-mnist") == {}
+    assert outliers.published({"data": "mnist"}, "noise") == {}
 
 
 def test_quality_in_other_features_has_no_difference():
