@@ -26,7 +26,9 @@ STORE = ".parts"
 Full = Annotated[bool, typer.Option("--full/--quick", help="The paper's sizes, or small ones in seconds.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of MNIST in IDX format, for the panels that need it.", show_default="left out, or digits with --quick"),
+    typer.Option(
+        help="Folder of MNIST in IDX format, for the panels that need it.", show_default="left out; digits with --quick"
+    ),
 ]
 
 

@@ -230,6 +230,37 @@ def test_out_of_distribution(tmp_path, monkeypatch):
     }
 
 
+def test_the_picture_of_strangers_has_every_sample_and_the_curves_their_areas():
+    """Histograms count all samples; what lies under a ROC curve is the area by pairs, over all and the lowest quarter."""
+    rng, arrays = np.random.default_rng(0), {"accuracy": np.ones(1)}
+    for name, scale in (("own", 0.2), ("fashion-mnist", 1.0), ("noise", 3.0)):
+        energies = rng.exponential(scale, (1, 1, 50)) * [[[1.0], [0.8]]] * rng.uniform(0.9, 1, (1, 2, 50))
+        arrays |= {f"{name}/energy": energies, f"{name}/softmax": np.exp(-energies[:, 0])}
+    config = {**outliers.configure(True, "cpu", 0), "data": "mnist"}
+    _, points, *rows = outliers.draw(config, arrays).axes
+    diamonds = [line.get_ydata().tolist() for line in points.lines if line.get_marker() == "D"]
+    assert diamonds == [[0.8215, 0.5752], [0.8224, 0.5886]]  # the paper's
+    assert len(rows) == 2 * 4
+    for name, (energy, likelihood, scatter, roc) in (("fashion-mnist", rows[:4]), ("noise", rows[4:])):
+        for axes, values in ((energy, lambda each: each), (likelihood, lambda each: np.exp(-each))):
+            expected = [values(arrays[f"{kind}/energy"][0, when]).mean() for kind in ("own", name) for when in (0, 1)]
+            for stairs, mean in zip(axes.patches, expected, strict=True):
+                counts, edges, _ = stairs.get_data()
+                counts = np.where(counts < 1, 0, counts)
+                assert counts.sum() == 50
+                assert counts @ (edges[1:] + edges[:-1]) / 100 == pytest.approx(mean, abs=(edges[1] - edges[0]) / 2)
+        strange, own, before = scatter.lines
+        for line, kind in ((strange, name), (own, "own")):
+            np.testing.assert_array_equal(line.get_ydata(), arrays[f"{kind}/energy"][0, 1])
+        np.testing.assert_allclose(before.get_ydata(), -np.log(before.get_xdata()))
+        pairs = [
+            pair for scores in areas.compared(arrays, name, 0).values() for pair in (scores, areas.lowest(*scores))
+        ]
+        known = [areas.area(*pair) for pair in pairs if min(map(len, pair))]
+        under = [np.trapezoid([0, *each.get_ydata(), 1], [0, *each.get_xdata(), 1]) for each in roc.lines]
+        np.testing.assert_allclose(under, known, rtol=1e-12)
+
+
 # -- Reconstructions --------------------------------------------------------------------------------------------------
 
 
