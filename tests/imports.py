@@ -1,6 +1,7 @@
 """Who imports whom in the library: files, rooms, and the levels on which they stand."""
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def room(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
+@functools.cache
 def imported(module: str) -> set[str]:
     """Every module that the file imports, anywhere in it; of our own, the file that is meant."""
     path, found = MODULES[module], set()

@@ -77,25 +77,17 @@ def test_the_library_stands_alone(module):
     assert not {name.partition(".")[0] for name in imported(module)} & {"experiments", "proofs", "tests"}
 
 
-def test_importing_changes_no_configuration():
-    changed, x64 = fresh_python("""
-import json, jax
-before = dict(jax.config.values)
+def test_importing_changes_no_configuration_and_loads_nothing_heavy():
+    changed, x64, loaded = fresh_python("""
+import json, sys, equinox, jax, jaxtyping
+modules, before = set(sys.modules), dict(jax.config.values)
 from dlntheory import *
 after = dict(jax.config.values)
-print(json.dumps([sorted(key for key in after if after[key] != before.get(key)), jax.config.jax_enable_x64]))
+changed = sorted(key for key in after if after[key] != before.get(key))
+print(json.dumps([changed, jax.config.jax_enable_x64, sorted(set(sys.modules) - modules)]))
 """)
     assert not changed
     assert not x64
-
-
-def test_importing_loads_nothing_heavy():
-    loaded = fresh_python("""
-import json, sys, equinox, jax, jaxtyping
-before = set(sys.modules)
-from dlntheory import *
-print(json.dumps(sorted(set(sys.modules) - before)))
-""")
     assert not HEAVY.intersection(loaded)
 
 
