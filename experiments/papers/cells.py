@@ -29,6 +29,9 @@ OF_IMAGES = {"train_samples": 8, "test_samples": 10, "batch_size": 4}
 DENSE = ("MLP", "AE", "Decoder")
 INFERENCE = {*HYPERPARAMETERS, *OF_INITIAL} - {"rescaling"}
 
+USUAL = TrainingConfig().as_json()
+"""Every option at its default."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -66,9 +69,8 @@ class Cell:
 
         Options at their defaults are left out, so that an option that is added later leaves the name as it is.
         """
-        usual = TrainingConfig().as_json()
         options = self.config.as_json().items()
-        depends = {name: each for name, each in options if name not in CIRCUMSTANCES and each != usual[name]}
+        depends = {name: each for name, each in options if name not in CIRCUMSTANCES and each != USUAL[name]}
         fingerprint = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
         return f"{'-'.join([*self.place.values(), str(self.seed)])}-{fingerprint}".replace("/", "-")
 

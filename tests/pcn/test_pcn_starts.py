@@ -5,6 +5,7 @@ the posterior in closed form.
 """
 
 import dataclasses
+import functools
 import math
 
 import equinox as eqx
@@ -270,7 +271,9 @@ def test_a_memory_without_a_rate_learns_as_the_weights_do():
     assert random.start == pcn.Random()
 
 
-LATENT = flat(given())
+@functools.cache
+def latent():
+    return flat(given())
 
 
 @pytest.mark.parametrize(
@@ -279,20 +282,20 @@ LATENT = flat(given())
         (lambda: pcn.HopfieldMemory(start=pcn.Null()), "`start` is Null; wanted a start without a memory"),
         (lambda: pcn.HopfieldMemory(heads=0), "`heads` is 0"),
         (lambda: pcn.HopfieldMemory(layers=0), "`layers` is 0"),
-        (lambda: taught(LATENT, pcn.HopfieldMemory(layers=4), np.zeros((2, 5))), "`layers` is 4; wanted at most 3"),
+        (lambda: taught(latent(), pcn.HopfieldMemory(layers=4), np.zeros((2, 5))), "`layers` is 4; wanted at most 3"),
         (
-            lambda: pcn.relax(LATENT, None, np.zeros((2, 5)), algorithm(pcn.Zero()), memory=pcn.Null()),
+            lambda: pcn.relax(latent(), None, np.zeros((2, 5)), algorithm(pcn.Zero()), memory=pcn.Null()),
             "`memory` is none of Zero in this network",
         ),
         (
             lambda: pcn.reconstruct(
-                LATENT, np.zeros((2, 5)), algorithm(pcn.Null()), memory=pcn.Null().memory(flat(given((4, 6, 5))), 2)
+                latent(), np.zeros((2, 5)), algorithm(pcn.Null()), memory=pcn.Null().memory(flat(given((4, 6, 5))), 2)
             ),
             "`memory` is none of Null in this network",
         ),
         (
             lambda: pcn.relax(
-                LATENT,
+                latent(),
                 None,
                 np.zeros((2, 5)),
                 algorithm(pcn.HopfieldMemory(layers=1)),
@@ -334,7 +337,7 @@ def test_as_many_memories_as_states_are_not_too_many(layers):
 @pytest.mark.parametrize("initial", [pcn.Null(), pcn.HopfieldMemory(layers=1, patterns=3)])
 def test_a_memory_of_another_precision_is_converted(initial, y):
     """Kept in float64, asked of the same network in float32; against the same in float64."""
-    state = taught(LATENT, initial, y, optimiser=pcn.sgd(0.1))
+    state = taught(latent(), initial, y, optimiser=pcn.sgd(0.1))
     single = jax.tree.map(lambda leaf: leaf.astype("float32") if leaf.dtype == F64 else leaf, state.network)
     found = pcn.reconstruct(single, np.float32(y), algorithm(initial), memory=state.memory)
     assert found.dtype == np.float32

@@ -1,7 +1,7 @@
 """The configuration of a run: everything that its numbers depend on, refused where it makes no sense."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class TrainingConfig(Options):
         Raises:
             ValueError: for names that a configuration does not have.
         """
-        unknown = set(record) - {field.name for field in fields(cls)}
+        unknown = record.keys() - cls.__dataclass_fields__.keys()
         if unknown:
             raise ValueError(f"the configuration has {', '.join(sorted(unknown))}; wanted options that it knows.")
         options: dict[str, Any] = {
@@ -92,7 +92,7 @@ class TrainingConfig(Options):
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary that JSON can hold."""
-        return asdict(self)
+        return dict(vars(self))
 
     def differences(self, other: "TrainingConfig") -> list[str]:
         """The options in which two configurations differ, apart from those that no number depends on."""
