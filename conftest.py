@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import math
 import os
 import signal
 import threading
@@ -31,11 +32,12 @@ if threading.current_thread() is threading.main_thread() and signal.getsignal(si
 import jax
 import jaxtyping
 import pytest
+import typechecking
 from hypothesis import Phase, settings
 from jax._src.interpreters import mlir
-from typechecking import where_shapes
 
-jaxtyping.jaxtyped = where_shapes(jaxtyping.jaxtyped)  # before the library is imported, whose functions it decorates
+# Before the library is imported, whose functions it decorates.
+jaxtyping.jaxtyped = typechecking.where_shapes(jaxtyping.jaxtyped)
 
 # JAX makes one for every program: a sixth of a small program's time, and half of the memory.
 mlir.make_ir_context = functools.cache(mlir.make_ir_context)
@@ -62,6 +64,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="also run what is marked daily, and grids whole")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("everything"):
+        typechecking.most = math.inf
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is marked daily, and of a grid the cases in which no two settings meet for the first time."""
     if config.getoption("everything"):
@@ -82,6 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    typechecking.calls.clear()
     if item.get_closest_marker("gpu") and not any(device.platform == "gpu" for device in jax.devices()):
         pytest.skip("JAX sees no GPU; where there is one, set JAX_PLATFORMS=cuda,cpu")
 

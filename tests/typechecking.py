@@ -2,14 +2,15 @@
 
 A word that an argument does not take is refused by the library, with a message of its own; a type checker that came
 first would hide it. jaxtyping keeps what every call says of shapes, which takes longer than the check: a function
-without shapes does without.
+without shapes does without. Checks of every call took as long as what they check, in tests that compute with NumPy: in
+every test the first calls of a function are checked, and all of them with --everything.
 """
 
 import functools
 import inspect
 import typing
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from types import UnionType
 from typing import Any, TypeVar
@@ -18,6 +19,11 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+calls: dict[Any, int] = {}
+"""By function, its calls in this test that were checked."""
+most: float = 10
+"""So many calls are checked."""
 
 
 def checked(function: F) -> F:
@@ -34,26 +40,46 @@ def where_shapes(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:
 
     def decorator(*, typechecker: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def decorate(function: Any) -> Any:
-            if not inspect.isfunction(function) or has_shapes(function):
+            if not inspect.isfunction(function):
                 return jaxtyped(function, typechecker=typechecker)
-            return without_shapes(function, typechecker) if function.__annotations__ else function
+            if not function.__annotations__:
+                return function
+            shapes = has_shapes(function)
+            return at_first(function, partial(jaxtyped, typechecker=typechecker) if shapes else without_shapes)
 
         return decorate
 
     return decorator
 
 
-def without_shapes(function: Callable[..., Any], typechecker: Callable[[Any], Any]) -> Callable[..., Any]:
-    """The function with its annotations checked, unless jaxtyping is told to check none."""
-    annotations, strict = function.__annotations__, typechecker(function)
-    function.__annotations__ = annotations
+def at_first(function: F, check: Callable[[F], F]) -> F:
+    """The function, checked in its first calls of every test, by what `check` makes of it at the very first."""
+    strict: F | None = None
 
     def call(*arguments: Any, **options: Any) -> Any:
-        return (function if jaxtyping.config.jaxtyping_disable else strict)(*arguments, **options)
+        nonlocal strict
+        made = calls.get(function, 0)
+        if made >= most or jaxtyping.config.jaxtyping_disable:
+            return function(*arguments, **options)
+        calls[function] = made + 1
+        strict = strict or check(function)
+        return strict(*arguments, **options)
 
-    for wrapper in (call, strict):  # frames like those of jaxtyping's wrappers, past which a warning seeks its caller
-        wrapper.__code__ = wrapper.__code__.replace(co_filename=jaxtyping.__file__)
-    return functools.wraps(function)(call)
+    return functools.wraps(function)(like_jaxtyping(call))
+
+
+def without_shapes(function: F) -> F:
+    """The function with its annotations checked by the type checker alone."""
+    annotations = function.__annotations__
+    strict = like_jaxtyping(checked(function))
+    function.__annotations__ = annotations
+    return strict
+
+
+def like_jaxtyping(wrapper: F) -> F:
+    """The wrapper with frames like those of jaxtyping's, past which a warning seeks its caller."""
+    wrapper.__code__ = wrapper.__code__.replace(co_filename=jaxtyping.__file__)
+    return wrapper
 
 
 def has_shapes(function: Callable[..., Any]) -> bool:
