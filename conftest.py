@@ -103,14 +103,17 @@ def scratch_directory_of_docstrings(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def coarse_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Pictures have few dots, and figures no PDF, but where the files themselves are tested."""
+    """Pictures have few dots and no layout, and figures no PDF, but where the files themselves are tested."""
     with pytest.MonkeyPatch.context() as patch:
         if request.path.parent.name in DRAWING:
+            from matplotlib.layout_engine import ConstrainedLayoutEngine
+
             from dlntheory.report import pictures
             from experiments import results
 
             if request.path.stem not in FINE_PICTURES:
                 patch.setattr(pictures, "DPI", 100)
+                patch.setattr(ConstrainedLayoutEngine, "execute", lambda *_: None)
             if request.path.stem not in BOTH_FORMATS:
                 patch.setattr(results, "FORMATS", (".png",))
         yield

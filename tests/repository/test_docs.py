@@ -27,10 +27,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTES = [*sorted(ROOT.glob("*.md")), *PAGES[1:]]
 
 DAILY = {
+    "docs/cli.md": "tests/cli runs every command, and `test_shown_command_exists` reads every option",
     "docs/devices.md": "tests/equilibria/test_sharding.py runs it on eight devices",
     "docs/nonlinear.md": "docs/your-model.md and docs/train-own-model.md call its functions, too",
     "docs/pcn.md": "docs/from-jpc-and-pcx.md, docs/own-data.md and docs/train-own-model.md train such networks, too",
     "docs/studies.md": "tests/experiments/test_studies.py runs such studies at toy size",
+    "docs/training.md": "tests/training trains, sweeps and goes on from checkpoints in the same ways",
     "docs/train.md": "tests/cli/test_cli_train.py and docs/own-data.md run such trainings",
 }
 """Pages whose examples run once a day, since they take long, and why nothing is lost."""
