@@ -24,7 +24,8 @@ demo: .venv/run.stamp  ## verify the theorems and measure the alignment of the e
 
 env: .venv/dev.stamp  ## create or update the development environment in .venv
 
-test: lint types pytest  ## run every check but the mutants: ruff, mypy, pytest
+test: .venv/dev.stamp  ## run every check but the mutants: ruff, mypy, pytest
+	$(MAKE) --no-print-directory --jobs=2 lint types pytest  # mypy keeps one core busy
 
 lint: .venv/dev.stamp  ## check style and formatting
 	$(BIN)/ruff check .

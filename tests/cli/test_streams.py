@@ -145,7 +145,7 @@ TRAIN = ("train", "--data", "iris", "--hidden", "4", "--epochs", "1")
 @pytest.mark.parametrize(
     ("command", "platform"),
     [
-        (TRAIN_LINEAR, "cuda"),
+        pytest.param(TRAIN_LINEAR, "cuda", marks=pytest.mark.daily),
         (TRAIN_LINEAR, "nonsense"),
         pytest.param(TRAIN, "nonsense", marks=pytest.mark.daily),
         pytest.param(TRAIN, "cuda", marks=pytest.mark.daily),

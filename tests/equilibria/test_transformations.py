@@ -206,7 +206,7 @@ def test_the_route_is_named_after_tracing_only():
         jax.jit(name)(*CASE.data)
     net, x, y = growing(6, 200)
     nets = jax.tree.map(lambda *each: jnp.stack(each), net, dln.LinearNetwork.from_weights([np.eye(8)] * 6))
-    result = eqx.filter_vmap(dln.equilibrium, in_axes=(eqx.if_array(0), None, None))(nets, x, y)
+    result = eqx.filter_jit(eqx.filter_vmap(dln.equilibrium, in_axes=(eqx.if_array(0), None, None)))(nets, x, y)
     assert result.solver.tolist() == ["square_root", "covariance"]
 
 

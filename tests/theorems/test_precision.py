@@ -82,11 +82,11 @@ def one_hidden_layer_has_a_solution(net, x, y):
 
 @pytest.mark.parametrize("widths", [(4, 4, 4), pytest.param((3, 6, 4), marks=pytest.mark.daily)])
 def test_with_one_hidden_layer_the_search_finds_a_solution_exactly_if_there_is_one(widths):
-    problems = [draw(seed, widths) for seed in range(50)]
+    problems = [draw(seed, widths) for seed in range(30)]
     exists = [one_hidden_layer_has_a_solution(*problem) for problem in problems]
     found = [bool(dln.interference_free_covariances(*problem).found) for problem in problems]
     assert found == exists
-    assert 5 < sum(exists) < 48
+    assert 3 < sum(exists) < 28
 
 
 def chain(weights, x):
@@ -136,7 +136,7 @@ def test_close_targets_always_have_a_solution(seed):
         assert dln.interference_free_covariances(net, x, y).found
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=SEED)
 def test_theorem_3_holds_wherever_it_applies(seed):
     problem = draw(seed, (4, 3, 5, 4))
