@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..numerics.algebra import Array, common_magnitude
 from ..numerics.checks import as_array, as_real
+from ..numerics.kinds import compiled
 from ..numerics.record import for_jax
 from .alignment import cosine
 
@@ -97,8 +98,21 @@ def update_alignment(
     y = for_jax(as_array("y", y, predicted.dtype), "y")
     if y.shape != predicted.shape:
         raise ValueError(f"`y` has shape {y.shape}; wanted {predicted.shape}, the shape of the predictions.")
+    return _cosines(y, predicted, moved)
+
+
+@compiled
+def _cosines(y: Array, predicted: Array, moved: Array) -> Array:
+    """The cosine of each sample's residual and change."""
     residual = y.astype(predicted.dtype) - predicted
     return cosine(*(each.reshape(len(each), -1).T for each in (residual, moved)))
+
+
+@compiled
+def _of_size_one(direction: list[Array]) -> list[Array]:
+    """The direction with a largest entry of one."""
+    size = common_magnitude(direction)
+    return [(each.astype(size.dtype) / size).astype(each.dtype) for each in direction]
 
 
 def _evaluate(
@@ -116,8 +130,7 @@ def _evaluate(
 
     if learning_rate is None:
         if resized:
-            size = common_magnitude(direction)
-            direction = [(each.astype(size.dtype) / size).astype(each.dtype) for each in direction]
+            direction = _of_size_one(direction)
         predicted, moved = jax.jvp(predict, (start,), (direction,))
     else:
         predicted = predict(start)
