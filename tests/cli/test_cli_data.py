@@ -42,7 +42,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("dtype", ["float32", ">f8", ">f4", "float16"])
+@pytest.mark.parametrize(
+    "dtype",
+    [pytest.param("float32", marks=pytest.mark.daily), pytest.param(">f8", marks=pytest.mark.daily), ">f4", "float16"],
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_compute_in_64_bits_whatever_the_files_hold(command, dtype, folder):
     draw = np.random.default_rng(0)
