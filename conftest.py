@@ -1,6 +1,5 @@
 """What every test shares, and every example in docstrings, README.md and docs/."""
 
-import functools
 import gc
 import math
 import os
@@ -39,8 +38,11 @@ from jax._src.interpreters import mlir
 # Before the library is imported, whose functions it decorates.
 jaxtyping.jaxtyped = typechecking.where_shapes(jaxtyping.jaxtyped)
 
-# JAX makes one for every program: a sixth of a small program's time, and half of the memory.
-mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+# JAX makes a context for every program: a sixth of a small program's time, and half of the memory. What is lowered
+# within another program's lowering has a context of its own, or its operations would go into that program.
+make_context = mlir.make_ir_context
+common_context = make_context()
+mlir.make_ir_context = lambda: make_context() if mlir.ir.Context.current else common_context
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
