@@ -40,6 +40,8 @@ def where_shapes(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:
 
     def decorator(*, typechecker: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def decorate(function: Any) -> Any:
+            if inspect.isclass(function) and getattr(function.__init__, "__globals__", None) is globals():
+                return function  # whose constructor is decorated already
             if not inspect.isfunction(function):
                 return jaxtyped(function, typechecker=typechecker)
             if not function.__annotations__:
