@@ -13,6 +13,7 @@ from . import (
     langevin,
     learning,
     random_networks,
+    smoother,
     theorems,
 )
 from .counterexamples import Refutation
@@ -27,7 +28,7 @@ from .numbers import on_numbers as on_numbers
 from .shared import plain as plain
 
 _PARTS = (
-    covariance, equilibrium, learning, generative, evidence, langevin, theorems, inference, dynamics, random_networks,
+    covariance, equilibrium, learning, generative, smoother, evidence, langevin, theorems, inference, dynamics, random_networks,
     gaussian_chains,
 )  # fmt: skip
 

@@ -33,8 +33,9 @@ FORMAL: dict[str, tuple[str, ...]] = {
     "likelihood": ("likelihood-exponent", "likelihood-determinant", "pair-exponent", "pair-determinant"),
     "posterior": (
         "posterior-energy", "posterior-inverse", "posterior-unique", "posterior-clamped", "posterior-marginal",
-        "posterior-neighbours", "pair-conditional", "posterior-smoother",
+        "posterior-neighbours",
     ),
+    "smoother": ("posterior-smoother", "pair-conditional"),
     "partial-observation": (
         "observed-mean", "observed-clamp", "observed-minimal", "observed-unique", "observed-output-covariance",
         "observed-covariance-clamped", "observed-covariance-inverse", "observed-missing-inverse",

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import sympy
 from sympy.matrices import expressions as matrices
 
-from dlntheory.numerics.sympy_expressions import PseudoInverse
+from dlntheory.numerics.sympy_expressions import InverseCholesky, PseudoInverse
 
 from .shared import Shared
 
@@ -172,6 +172,8 @@ class Algebra:
             return self._ones(it)
         if isinstance(it, PseudoInverse):
             return self._pseudoinverse(self.normal(it.arg).settled())
+        if isinstance(it, InverseCholesky):
+            return self._inverse_cholesky(self.normal(it.arg).settled())
         atom = Atom(str(it), rows, columns, symmetric=isinstance(it, Symmetric))
         return Sum(rows, columns, self._reduce((atom,)))
 
@@ -180,6 +182,14 @@ class Algebra:
             return self._inverse(argument)
         atom = Atom(f"pinv({argument.key})", argument.columns, argument.rows)
         return Sum(argument.columns, argument.rows, self._reduce((atom,)))
+
+    def _inverse_cholesky(self, argument: Sum) -> Sum:
+        """An atom ``X`` with ``Xᵀ X`` the inverse of its argument."""
+        atom = Atom(f"chol({argument.key})⁻¹", argument.rows, argument.columns)
+        if atom not in self.rules:
+            self._add_rule((atom.T, atom), self._inverse(argument))
+            self.rules.setdefault(atom, [])
+        return Sum(argument.rows, argument.columns, {(atom,): sympy.Integer(1)})
 
     def _product(self, left: Sum, right: Sum) -> Sum:
         terms: dict[Word, Any] = {}

@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from sympy.matrices import expressions as matrices
 
-from dlntheory.numerics.sympy_expressions import PseudoInverse
+from dlntheory.numerics.sympy_expressions import InverseCholesky, PseudoInverse
 
 from .framework import Case, Proof, Result, Step, case, run
 from .normal_form import Symmetric
@@ -64,6 +64,8 @@ class Numbers:
             return parts[0].T
         if isinstance(it, PseudoInverse):
             return np.linalg.pinv(parts[0], rcond=1e-10)
+        if isinstance(it, InverseCholesky):
+            return np.linalg.inv(np.linalg.cholesky(parts[0]))
         if isinstance(it, matrices.MatPow):
             return np.linalg.matrix_power(parts[0], int(it.exp))
         if isinstance(it, sympy.Pow):

@@ -16,9 +16,17 @@ from typing import Any, NamedTuple
 from jaxtyping import Float
 
 from ..networks.layer import Layer
-from ..numerics.algebra import Array, identity, inverse_cholesky, triangular_factor, triangular_inverse
-from ..numerics.kinds import namespace
-from .covariance import Covariances
+from ..numerics.algebra import (
+    Array,
+    Matrix,
+    identity,
+    inverse_cholesky,
+    square_root,
+    triangular_factor,
+    triangular_inverse,
+)
+from ..numerics.kinds import is_symbolic, namespace
+from .covariance import Covariances, is_scalar, scale
 
 
 class Factor(NamedTuple):
@@ -33,18 +41,15 @@ def whiteners(layers: Sequence[Layer], covariances: Covariances) -> list[Any]:
     return [_whitener(covariance, layer.like) for covariance, layer in zip(covariances, layers, strict=True)]
 
 
-def _whitener(covariance: Any, like: Array) -> Array:
-    xp = namespace(like)
+def _whitener(covariance: Any, like: Matrix) -> Any:
     if covariance is None:
-        return xp.ones((), like.dtype)[()]
-    if covariance.ndim == 0:
-        return 1 / xp.sqrt(covariance)
-    return inverse_cholesky(covariance)
+        return 1 if is_symbolic(like) else namespace(like).ones((), like.dtype)[()]
+    return 1 / square_root(covariance) if is_scalar(covariance) else inverse_cholesky(covariance)
 
 
-def whiten(whitener: Array, columns: Array) -> Array:
+def whiten(whitener: Any, columns: Matrix) -> Matrix:
     """``P @ columns``."""
-    return whitener * columns if whitener.ndim == 0 else whitener @ columns
+    return scale(whitener, columns)
 
 
 def as_square(whitener: Array, size: int) -> Float[Array, "n n"]:
@@ -52,18 +57,19 @@ def as_square(whitener: Array, size: int) -> Float[Array, "n n"]:
     return whitener * identity(size, whitener) if whitener.ndim == 0 else whitener
 
 
-def _precision(whitener: Array, size: int) -> Float[Array, "n n"]:
+def _precision(whitener: Any, unit: Matrix) -> Matrix:
     """``Σ⁻¹ = Pᵀ P``."""
-    return as_square(whitener**2, size) if whitener.ndim == 0 else whitener.T @ whitener
+    return whitener**2 * unit if is_scalar(whitener) else whitener.T @ whitener
 
 
-def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[list[Array], list[Array]]:
-    """The blocks ``H_ll`` and ``H_{l+1,l}`` for the hidden layers ``l = 1 … L−1``."""
+def hessian_blocks(layers: Sequence[Layer], covariances: Covariances) -> tuple[list[Matrix], list[Matrix]]:
+    """The blocks ``H_ll`` and ``H_{l+1,l}`` for the hidden layers ``l = 1 … L−1``; runs on SymPy matrices too."""
     whitening = whiteners(layers, covariances)
-    precisions = [_precision(p, layer.out_size) for p, layer in zip(whitening[:-1], layers, strict=False)]
+    units = [identity(layer.out_size, layer.like) for layer in layers[:-1]]
+    precisions = list(map(_precision, whitening[:-1], units))
     maps = [whiten(p, layer.matrix()) for p, layer in zip(whitening, layers, strict=True)]
     diagonal = [precision + m.T @ m for precision, m in zip(precisions, maps[1:], strict=True)]
-    below = [-whiten(p.T, m) for p, m in zip(whitening[1:-1], maps[1:-1], strict=True)]
+    below = [-whiten(p if is_scalar(p) else p.T, m) for p, m in zip(whitening[1:-1], maps[1:-1], strict=True)]
     return diagonal, below
 
 
@@ -111,7 +117,7 @@ def substitute(factor: Factor, right: Sequence[Array]) -> list[Array]:
     return up[::-1]
 
 
-def inverse_diagonal(factor: Factor) -> list[Float[Array, "n n"]]:
+def inverse_diagonal(factor: Factor) -> list[Matrix]:
     r"""The diagonal blocks of ``H⁻¹``: the Rauch–Tung–Striebel smoother, from the output's side.
 
     ``C_ll⁻ᵀ C_ll⁻¹`` is the covariance of layer ``l`` given the next one, and ``G_l = C_ll⁻ᵀ C_{l+1,l}ᵀ`` the gain:

@@ -92,6 +92,15 @@ def sign(number: Any) -> Any:
     return namespace(number).sign(number)
 
 
+def square_root(number: Any) -> Any:
+    """The square root of a number of any kind."""
+    if hasattr(number, "free_symbols"):
+        import sympy
+
+        return sympy.sqrt(number)
+    return namespace(number).sqrt(number)
+
+
 def solve(matrix: Matrix, right: Matrix) -> Matrix:
     """Solve ``matrix @ result = right`` for a symmetric positive definite matrix; NaN where it is not."""
     return solver(matrix)(right)
@@ -127,8 +136,12 @@ def divide(factor: Any, right: Matrix) -> Matrix:
     return get_lapack_funcs("potrs", (factor,))(factor, right, lower=1)[0]
 
 
-def inverse_cholesky(matrix: Array) -> Array:
+def inverse_cholesky(matrix: Matrix) -> Matrix:
     """The lower-triangular ``X = C⁻¹`` with ``matrix = C Cᵀ``; NaN where ``matrix`` is not positive definite."""
+    if is_symbolic(matrix):
+        from .sympy_expressions import InverseCholesky
+
+        return matrix.cholesky().inv() if hasattr(matrix, "tolist") else InverseCholesky(matrix)
     if is_jax(matrix):
         from . import cholesky
 

@@ -1,4 +1,4 @@
-"""Matrix expressions that SymPy lacks: a pseudoinverse, and a trace that becomes a function of arrays."""
+"""Matrix expressions that SymPy lacks: a pseudoinverse, an inverse Cholesky factor, and a trace of arrays."""
 
 from typing import Any
 
@@ -53,6 +53,37 @@ class PseudoInverse(MatrixExpr):
 
     def _numpycode(self, printer: Any) -> str:
         return f"{printer._module_format('numpy.linalg.pinv')}({printer._print(self.arg)})"
+
+
+class InverseCholesky(MatrixExpr):
+    """``X = C⁻¹`` with ``matrix = C Cᵀ`` of a positive definite expression, unevaluated: ``Xᵀ X`` is its inverse."""
+
+    def __new__(cls, argument: Any) -> "InverseCholesky":
+        """Keep the argument as it is."""
+        return super().__new__(cls, sympy.sympify(argument))
+
+    @property
+    def arg(self) -> Any:
+        """The matrix that is factorised."""
+        return self.args[0]
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """The argument's."""
+        return self.arg.shape
+
+    def doit(self, **_: Any) -> "InverseCholesky":
+        """Nothing."""
+        return self
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Any:
+        return self.arg.as_explicit().cholesky().inv()[i, j]
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\operatorname{{chol}}\left({printer._print(self.arg)}\right)^{{-1}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"chol({printer._print(self.arg)})**(-1)"
 
 
 class Trace(sympy.Trace):

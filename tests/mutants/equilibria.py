@@ -40,6 +40,12 @@ MUTANTS = (
         proof("posterior"),
     ),
     Mutant(
+        "equilibria/hessian.py", "a proof: the next layer's covariance taken away",
+        "block = inverse.T @ inverse + gain @ blocks[-1] @ gain.T",
+        "block = inverse.T @ inverse - gain @ blocks[-1] @ gain.T",
+        proof("smoother"),
+    ),
+    Mutant(
         "networks/passes.py", "a proof: activities without their errors",
         "total(layer.apply(activities[-1]), offset, noise)", "total(layer.apply(activities[-1]), offset)",
         proof("partial-observation", "at_fixed_depth"),
@@ -104,11 +110,11 @@ MUTANTS = (
     ),
     Mutant(
         "equilibria/hessian.py", "forget a whitener of the couplings",
-        "below = [-whiten(p.T, m) for", "below = [-m for", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
+        "below = [-whiten(p if is_scalar(p) else p.T, m) for", "below = [-m for", equilibrium("hessian-square-3-dense-scalars-B3-float64"),
     ),
     Mutant(
         "equilibria/hessian.py", "the whitener of the wrong side",
-        "return 1 / xp.sqrt(covariance)", "return xp.sqrt(covariance)",
+        "return 1 / square_root(covariance) if", "return square_root(covariance) if",
         equilibrium("hessian-square-3-dense-scalars-B3-float64"),
     ),
     Mutant(

@@ -16,6 +16,7 @@ import sympy
 from hypothesis import given, settings
 
 import proofs
+from dlntheory.numerics.algebra import inverse_cholesky
 from proofs.__main__ import table as proofs_table
 from proofs.calculus import derivative, replaced
 from proofs.framework import Step, appended, case
@@ -157,6 +158,16 @@ def test_identities_of_inverses():
     assert Algebra().equal((UNIT + C).inverse() @ (UNIT + C) @ A, A)
     assert not Algebra().equal(S.inverse() @ A, A)
     assert Algebra().equal((2 * UNIT).inverse(), UNIT / 2)
+
+
+def test_an_inverse_cholesky_factor_has_one_rule():
+    S = UNIT + A @ A.T
+    factor = inverse_cholesky(S)
+    assert Algebra().equal(factor.T @ factor, S.inverse())
+    assert Algebra().equal(S @ factor.T @ factor, UNIT)
+    assert not Algebra().equal(factor @ factor.T, S.inverse())
+    for right, same in ((S.inverse(), True), (UNIT, False)):
+        assert agree(Step("", factor.T @ factor, right), Numbers(0)) == same
 
 
 def test_traces_are_cyclic():

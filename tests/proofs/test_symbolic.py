@@ -8,17 +8,19 @@ import re
 import numpy as np
 import pytest
 from closeness import assert_close
-from sympy import Matrix, Rational, eye, lambdify, latex, pretty, simplify, symbols, zeros
+from sympy import Matrix, MatrixSymbol, Rational, eye, lambdify, latex, pretty, simplify, symbols, zeros
 
 import dlntheory as dln
 from dlntheory import symbolic
 from dlntheory.equilibria.covariance import backward_covariance, backward_is_cheaper, forward_covariance
+from dlntheory.equilibria.hessian import cholesky_factor, inverse_diagonal
 from dlntheory.equilibria.routes import solve_by_covariance
 from dlntheory.learning.adaptive_rates import learning_rates
 from dlntheory.learning.decorrelation import decorrelations
 from dlntheory.learning.rescaling import rescale
 from dlntheory.learning.rules import backpropagation_signals, equilibrium_signals, local_updates
 from dlntheory.networks.passes import downstream_maps, feedforward, finite_change, first_order_change
+from dlntheory.numerics.algebra import inverse_cholesky
 
 HALF = Rational(1, 2)
 X = Matrix([[1, 2], [-1, 1]])
@@ -212,6 +214,23 @@ def test_explicit_matrices_of_symbols_are_networks():
         )
         == 0
     )
+
+
+def test_an_inverse_cholesky_factor_is_exact():
+    matrix = Matrix([[4, 2], [2, 5]])
+    factor = inverse_cholesky(matrix)
+    assert factor == Matrix([[HALF, 0], [-HALF / 2, HALF]])
+    unevaluated = inverse_cholesky(MatrixSymbol("M", 2, 2))
+    assert str(unevaluated) == "chol(M)**(-1)"
+    assert latex(unevaluated) == r"\operatorname{chol}\left(M\right)^{-1}"
+
+
+def test_the_smoother_is_exact():
+    layers, covariances = NETS["weighted"][0], tuple(map(Rational, NETS["weighted"][1]))
+    S = [forward_covariance(layers[:depth], covariances[:depth]) for depth in (1, 2, 3)]
+    blocks = inverse_diagonal(cholesky_factor(layers, covariances))
+    for block, own, pull in zip(blocks, S, downstream_maps(layers), strict=False):
+        assert simplify(block) == own - own * pull * S[-1].inv() * pull.T * own
 
 
 def test_nudges_and_soft_outputs_are_expressions():
