@@ -1,5 +1,5 @@
 (** Langevin dynamics z ← z − γ H z + √(2γ) ξ of the hidden layers, H the matrix of the energy: its stationary covariance,
-    and the bias that the step γ leaves. *)
+    and the bias that the step γ leaves; and the same with momentum. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From DLN Require Import Positive.
@@ -104,3 +104,86 @@ by rewrite -(ltr_addl 1) addrC lt1.
 Qed.
 
 End Langevin.
+
+Section Momentum.
+
+Variables (F : realFieldType) (m : nat) (H : 'M[F]_m) (step kept : F).
+Hypothesis symH : H^T = H.
+
+Section Moments.
+
+Variables P Q V : 'M[F]_m.
+
+(** v ← m v − γ H z + noise of the covariance 2γ(1 − m) I, m the momentum [kept]: its covariance with z, and its own. *)
+Definition ahead : 'M[F]_m := kept *: Q - step *: (P *m H).
+
+Definition next_velocity : 'M[F]_m :=
+  kept ^+ 2 *: V - (kept * step) *: (Q^T *m H + H *m Q) + step ^+ 2 *: (H *m P *m H)
+  + (2%:R * step * (1 - kept))%:M.
+
+(** Then z ← z + v. The covariances P of z, Q of z and v, and V of v stay what they are. *)
+Definition stationary_with_momentum := [/\ ahead + ahead^T + V = 0, Q = ahead + V & V = next_velocity].
+
+End Moments.
+
+Variables (v : 'cV[F]_m) (h : F).
+Hypothesis Hv : H *m v = h *: v.
+
+Lemma quadratic_scaled a (A : 'M[F]_m) : quadratic (a *: A) v = a * quadratic A v.
+Proof. by rewrite /quadratic -scalemxAr -scalemxAl mxtraceZ. Qed.
+
+Lemma quadratic_opposite (A : 'M[F]_m) : quadratic (- A) v = - quadratic A v.
+Proof. by rewrite -scaleN1r quadratic_scaled mulN1r. Qed.
+
+Lemma quadratic_transposed (A : 'M[F]_m) : quadratic A^T v = quadratic A v.
+Proof. by rewrite /quadratic -mxtrace_tr !trmx_mul !trmxK mulmxA. Qed.
+
+Lemma quadratic_eigen_right (A : 'M[F]_m) : quadratic (A *m H) v = h * quadratic A v.
+Proof. by rewrite /quadratic mulmxA -[LHS]/(\tr (_ *m _)) -mulmxA Hv -scalemxAr mxtraceZ. Qed.
+
+Lemma quadratic_eigen_left (A : 'M[F]_m) : quadratic (H *m A) v = h * quadratic A v.
+Proof. by rewrite -quadratic_transposed trmx_mul symH quadratic_eigen_right quadratic_transposed. Qed.
+
+(** Along an eigenvector of H the variance of z is 1/(h (1 − γh/(2(1 + m)))). *)
+Theorem momentum_variance P Q V :
+  stationary_with_momentum P Q V -> step != 0 -> kept != 1 -> 1 + kept != 0 ->
+  h * (1 - step * h / (2%:R * (1 + kept))) * quadratic P v = quadratic 1%:M v.
+Proof.
+case=> eq_P eq_Q eq_V step0 kept1 kept2; have two0 : 2%:R != 0 :> F by rewrite pnatr_eq0.
+pose p := quadratic P v; pose q := quadratic Q v; pose s := quadratic V v; pose w := quadratic (1%:M : 'M[F]_m) v.
+pose X := step * h; pose a := kept * q - step * (h * p).
+have quad_ahead : quadratic (ahead P Q) v = a by rewrite quadraticDl quadratic_opposite !quadratic_scaled quadratic_eigen_right.
+have twice_a : a *+ 2 = - s.
+  by apply/eqP; rewrite -addr_eq0 mulr2n -{1}quad_ahead -quad_ahead -{2}quadratic_transposed -!quadraticDl eq_P /quadratic mulmx0 mul0mx mxtrace0.
+have q_s : q = a + s by rewrite /q eq_Q quadraticDl quad_ahead.
+have q2 : q *+ 2 = s by rewrite q_s mulrnDl twice_a addrC mulr2n addrK.
+have sp : (1 + kept) * s = 2%:R * (X * p).
+  rewrite /X -mulrA mulrDl mul1r -{2}q2 mulrnAr -[kept * q](subrK (step * (h * p))) -/a mulrnDl twice_a addrA subrr add0r.
+  by rewrite mulr_natl.
+have noise : s = kept ^+ 2 * s - kept * step * (h * s) + step ^+ 2 * (h * (h * p)) + 2%:R * step * (1 - kept) * w.
+  rewrite {1}/s {1}eq_V !quadraticDl quadratic_opposite !quadratic_scaled quadraticDl quadratic_eigen_right quadratic_transposed quadratic_eigen_left -mulrDr -mulr2n q2 quadratic_eigen_right quadratic_eigen_left.
+  by congr (_ + _); rewrite -scalemx1 quadratic_scaled.
+have X_s : kept * step * (h * s) = X * (2%:R * (X * p) - s).
+  have -> : 2%:R * (X * p) - s = kept * s by rewrite -sp mulrDl mul1r addrC addKr.
+  by rewrite /X -!mulrA mulrCA [kept * (h * s)]mulrCA.
+have X_p : step ^+ 2 * (h * (h * p)) = X * (X * p).
+  by rewrite /X expr2 -!mulrA; congr (_ * _); rewrite mulrCA.
+have left : s - kept ^+ 2 * s = (1 - kept) * (2%:R * (X * p)).
+  by rewrite -sp mulrA -subr_sqr expr1n mulrBl mul1r.
+have excess : s - X * p = (1 - kept) * (X * p / (1 + kept)).
+  apply: (mulfI kept2); rewrite mulrBr sp mulr_natl mulr2n [(1 + kept) * (X * p)]mulrDl mul1r opprD addrA addrK.
+  by rewrite [RHS]mulrCA [(1 + kept) * _]mulrC mulfVK // mulrBl mul1r.
+have balance : (1 - kept) * (2%:R * (X * p)) = X * (s - X * p) + 2%:R * step * (1 - kept) * w.
+  rewrite -left {1}noise X_s X_p; apply/eqP; rewrite subr_eq [X in _ == X]addrAC; apply/eqP; congr (_ + _).
+  rewrite [RHS]addrC -addrA; congr (_ + _); rewrite -mulrN -mulrDr opprB; congr (_ * _).
+  by rewrite mulr_natl mulr2n opprD addrA addrNK.
+have : 2%:R * (X * p) = X * (X * p / (1 + kept)) + 2%:R * step * w.
+  apply: (mulfI (_ : 1 - kept != 0)); first by rewrite subr_eq0 eq_sym.
+  by rewrite balance excess mulrCA [in RHS]mulrDr; congr (_ + _); rewrite [RHS]mulrCA mulrA.
+move/eqP; rewrite addrC -subr_eq => /eqP final; apply: (mulfI (mulf_neq0 two0 step0)); rewrite -final.
+rewrite -/X -/p -[h * _ * p]mulrA [LHS]mulrA -[2%:R * step * h]mulrA -/X mulrCA mulrBl mul1r -[2%:R * X * p]mulrA.
+clearbody X; congr (_ - _); rewrite invfM -!mulrA; congr (_ * _); rewrite [(1 + kept)^-1 * _]mulrCA mulKf //.
+by rewrite [LHS]mulrC mulrA.
+Qed.
+
+End Momentum.
