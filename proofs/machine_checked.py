@@ -40,7 +40,10 @@ FORMAL: dict[str, tuple[str, ...]] = {
         "observed-mean", "observed-clamp", "observed-minimal", "observed-unique", "observed-output-covariance",
         "observed-covariance-clamped", "observed-covariance-inverse", "observed-missing-inverse",
     ),
-    "langevin-law": ("langevin-stationary", "langevin-bias", "langevin-variance", "langevin-limit", "langevin-momentum"),
+    "langevin-law": (
+        "langevin-stationary", "langevin-bias", "langevin-variance", "langevin-limit", "langevin-momentum-stationary",
+        "langevin-momentum",
+    ),
     "evidence-gradient": ("determinant-gradient", "determinant-derivative"),
     "fisher-identity": ("fisher-identity", "error-covariance"),
     "attenuation": ("attenuation",),

@@ -84,6 +84,7 @@ Definition theorems :=
    @Langevin.langevin_bias,
    @Langevin.langevin_variance,
    @Langevin.langevin_limit,
+   @Langevin.momentum_stationary,
    @Langevin.momentum_variance,
    @Counterexamples.printed_theorem_2,
    @Counterexamples.printed_appendix_I,

@@ -126,6 +126,45 @@ Definition stationary_with_momentum := [/\ ahead + ahead^T + V = 0, Q = ahead + 
 
 End Moments.
 
+(** (H − cH²)⁻¹ with c = γ/(2(1 + m)), 2cH of it, and 4cH of it stay. *)
+Theorem momentum_stationary (c := step / (2%:R * (1 + kept))) (P := invmx (H - c *: (H *m H))) :
+  1 + kept != 0 -> H - c *: (H *m H) \in unitmx ->
+  stationary_with_momentum P ((2%:R * c) *: (H *m P)) ((2%:R * (2%:R * c)) *: (H *m P)).
+Proof.
+move=> kept2 unitK; set K := _ - _ in P unitK *; pose d := 2%:R * c.
+have two0 : 2%:R != 0 :> F by rewrite pnatr_eq0.
+have step_d : step = d * (1 + kept) by rewrite /d /c -mulrA mulrCA mulfVK // mulf_neq0.
+have HK : H *m K = K *m H by rewrite /K mulmxBr mulmxBl -scalemxAr -scalemxAl mulmxA.
+have PH : P *m H = H *m P.
+  by rewrite -[LHS]mulmx1 -(mulmxV unitK) !mulmxA -[_ *m H *m K]mulmxA HK mulmxA mulVmx // mul1mx.
+have symP : P^T = P.
+  by rewrite /P trmx_inv /K linearB /= linearZ /= trmx_mul symH.
+have symHP : (H *m P)^T = H *m P by rewrite trmx_mul symP symH PH.
+have ahead_P : ahead P (d *: (H *m P)) = - (d *: (H *m P)).
+  rewrite /ahead PH scalerA -scalerBl step_d mulrDr mulr1 opprD addrCA [kept * d]mulrC subrr addr0.
+  by rewrite scaleNr.
+rewrite /stationary_with_momentum -/d -scalerA ahead_P; split.
+- by rewrite [(- _)^T]linearN /= [(_ *: _)^T]linearZ /= symHP -opprD -mulr2n scaler_nat addNr.
+- by rewrite scaler_nat mulr2n addKr.
+have cHH : d *: (H *m P *m H) = 2%:R *: (H *m P - 1%:M).
+  rewrite /d -scalerA; congr (_ *: _); rewrite -(mulmxV unitK) -/P /K mulmxBl -scalemxAl opprB addrC subrK.
+  by rewrite -mulmxA PH mulmxA.
+have step_square : step ^+ 2 *: (H *m P *m H) = (step * (1 + kept)) *: (d *: (H *m P *m H)).
+  by rewrite scalerA expr2 {2}step_d [d * _]mulrC mulrA.
+have share : step * (1 + kept) - kept * step * 2%:R = step * (1 - kept).
+  by rewrite mulrDr mulrBr mulr1 mulr_natr mulr2n [kept * step]mulrC opprD addrA addrK.
+clearbody d; have again : kept ^+ 2 * (2%:R * d) + 2%:R * (step * (1 - kept)) = 2%:R * d.
+  have -> : step * (1 - kept) = d * (1 - kept ^+ 2).
+    by rewrite step_d -[LHS]mulrA [(1 + kept) * _]mulrC -subr_sqr expr1n.
+  by rewrite [d * _]mulrBr mulr1 [2%:R * (d - _)]mulrBr addrCA [kept ^+ 2 * _]mulrC mulrA subrr addr0.
+have HHP : H *m (H *m P) = H *m P *m H by rewrite -mulmxA PH.
+rewrite /next_velocity [(_ *: _)^T]linearZ /= symHP -scalemxAl -scalemxAr HHP step_square cHH.
+set Y := H *m P; rewrite -mulr2n -scaler_nat [(kept * step) *: _]scalerA -[_ - _ + _ *: _]addrA [- _ + _]addrC.
+rewrite -scalerBl share [(step * _) *: _]scalerA [step * _ * 2%:R]mulrC -[2%:R * step * _]mulrA scalerBr scalemx1.
+rewrite -addrA subrK.
+by rewrite !scalerA -scalerDl again.
+Qed.
+
 Variables (v : 'cV[F]_m) (h : F).
 Hypothesis Hv : H *m v = h *: v.
 

@@ -154,6 +154,7 @@ MUTANTS = [
     Mutant("known outputs that may vary", "Observation.v", "M *m given_output T C observed_weight L m = 0.", "given_output T C observed_weight L m = 0.", "observed_covariance_clamped"),
     Mutant("twice the bias", "Langevin.v", "H - (step / 2%:R) *: (H *m H).", "H - step *: (H *m H).", "forward_square"),
     Mutant("no bias", "Langevin.v", "h * (1 - step * h / 2%:R) * quadratic P v = quadratic 1%:M v.", "h * quadratic P v = quadratic 1%:M v.", "langevin_variance"),
+    Mutant("velocities that vary half as much", "Langevin.v", "((2%:R * (2%:R * c)) *: (H *m P)).", "((2%:R * c) *: (H *m P)).", "momentum_stationary"),
     Mutant("momentum that changes nothing", "Langevin.v", "h * (1 - step * h / (2%:R * (1 + kept))) *", "h * (1 - step * h / 2%:R) *", "momentum_variance"),
 ]  # fmt: skip
 
