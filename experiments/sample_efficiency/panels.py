@@ -115,7 +115,7 @@ class PanelFigure:
         return dict(compute(self, config, lambda steps, _: track(steps), folder).arrays)
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """The numbers of every panel, by letter."""
+        """The numbers of every panel, by letter; `std` is a sample standard deviation (n − 1) over seeds."""
         return {
             letter: study.summarise(each, arrays_of(letter, arrays))
             for letter, (study, each) in self.parts(config).items()

@@ -58,6 +58,28 @@ def stored(name):
     return result, study, figure_table.files(study, result, f"{name}.png")
 
 
+@pytest.mark.daily
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in published().glob("*/config.json")), ids=lambda it: it.name
+)
+def test_every_committed_figure_has_a_table(folder, monkeypatch):
+    """Every row of the summary is one of the table, the CSV and the record, whose values JSON has."""
+    monkeypatch.setattr(outliers, "RESAMPLES", 20)
+    result = results.load(folder)
+    name = result.config["figure"]
+    figure = load_figure(name)
+    row = next(row for row in REGISTRY.values() if row.figure == name)
+    lines = figure_table.lines(figure.summarise(result.config, result.arrays))
+    json.dumps(lines, allow_nan=False)
+    study = {"study": row.name, "title": "", "item": "", "numbers": "", "command": "", "seconds": {}, "differs": (),
+             "left_out": (), "lines": lines}  # fmt: skip
+    files = figure_table.files(study, result, "picture.png")
+    table = [line.count(" | ") for line in files["README.md"].decode().splitlines() if line.startswith("| ")]
+    assert len(table) == len(lines) + 2 > 2
+    assert len(set(table)) == 1
+    assert len(list(csv.DictReader(io.StringIO(files[f"{row.name}.csv"].decode())))) == len(lines)
+
+
 def test_areas_stand_beside_the_papers(monkeypatch):
     monkeypatch.setattr(outliers, "RESAMPLES", 20)
     result, study, files = stored("out-of-distribution")
