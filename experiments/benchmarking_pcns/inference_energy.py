@@ -131,7 +131,7 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
             "step_size": rate,
             "accuracy": float(mean),
             "diverged": int(np.isnan(arrays["linear"][:, index, 0]).sum()),
-            "accuracy_standard_deviation": float(spread),
+            "accuracy_deviation": float(spread),
             "ratio": ratios["energy_of_samples"][:, index].tolist(),
             "linear_theory": ratios["linear"][:, index].tolist(),
         }

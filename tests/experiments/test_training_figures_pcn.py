@@ -59,7 +59,7 @@ def test_energy_over_inference(tmp_path, monkeypatch):
     summary = inference_energy.summarise(result.config, result.arrays)
     assert [each["step_size"] for each in summary] == [0.01, 0.1]
     first, second = result.arrays["accuracy"][:, 0]
-    assert summary[0]["accuracy_standard_deviation"] == pytest.approx(abs(first - second) / 2**0.5)
+    assert summary[0]["accuracy_deviation"] == pytest.approx(abs(first - second) / 2**0.5)
 
 
 def test_networks_and_inference_of_the_figure_have_the_precision_that_its_configuration_says(monkeypatch):
