@@ -52,16 +52,17 @@ def record(row: Row, scale: str, figure: Any, result: Result, data: Path | None)
 
 def differences(row: Row, figure: Any, config: Mapping[str, Any], data: Path | None) -> list[str]:
     """The sizes and the data that differ from the figure's at the paper's scale."""
-    own, paper = config.get("panels", {"": config}), full_size(figure, data)
+    own, paper = config.get("panels", {"": config}), full_size(row, figure, data)
     pairs = [pair for name, each in own.items() for pair in differing(each, paper[name])]
     found = {each["data"] for each in own.values() if each.get("data") in (OWN_PICTURES, *SOURCES)}
     wanted = row.scale_options("paper").get("data", "mnist")
     return instead([*(("data", each, wanted) for each in sorted(found - {wanted})), *pairs])
 
 
-def full_size(figure: Any, data: Path | None) -> dict[str, dict[str, Any]]:
+def full_size(row: Row, figure: Any, data: Path | None) -> dict[str, dict[str, Any]]:
     """By panel, the configuration at the paper's scale; under no name that of a figure without panels."""
-    setting = "paper" if "paper" in figure.SETTINGS else figure.SETTINGS[0]
+    usual = "paper" if "paper" in figure.SETTINGS else figure.SETTINGS[0]
+    setting = row.scale_options("paper").get("setting", usual)
     parts = (
         {letter: panel.study for letter, panel in figure.panels.items()} if hasattr(figure, "panels") else {"": figure}
     )

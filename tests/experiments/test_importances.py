@@ -5,6 +5,7 @@ import pytest
 
 from dlntheory.pcn.runs.spaces import Choice
 from experiments.benchmarking_pcns import importances
+from experiments.papers import figure_table, rows
 from tests.checkpointing import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -37,16 +38,23 @@ def test_searches_are_kept_and_told(tmp_path, monkeypatch):
             assert set(column) <= {*(range(len(dimension.values)) if words else dimension.values)}
         else:
             assert ((column >= dimension.low) & (column <= dimension.high)).all()
-    (row,) = importances.summarise(config, arrays)
-    assert row["best"] == arrays["iPC, SGD/accuracy"].max()
-    assert list(row["importances"].values()) == sorted(row["importances"].values(), reverse=True)
-    assert row["importances"].keys() == dimensions.keys()
+    first, *shares = importances.summarise(config, arrays)
+    assert first["best"] == arrays["iPC, SGD/accuracy"].max()
+    assert [each["share"] for each in shares] == sorted((each["share"] for each in shares), reverse=True)
+    assert {each["hyperparameter"] for each in shares} == dimensions.keys()
 
 
-def test_the_papers_network_needs_pictures(tmp_path):
-    with pytest.raises(ValueError, match="the paper's network learns CIFAR-10; wanted its folder"):
-        importances.configure(False, "paper", 0)
+def test_the_papers_network_is_that_of_its_text(tmp_path):
     (tmp_path / "cifar10").mkdir()
     config = importances.configure(False, "paper", 0, tmp_path / "cifar10")
-    assert importances.training(config, "PC-SE, SGD").model == "ResNet-18"
-    importances.training(config, "PC-SE, SGD").check()
+    training = importances.training(config, "PC-SE, SGD")
+    training.check()
+    assert (training.model, training.data, training.crop) == ("ResNet-18", "cifar10", 32)
+    assert importances.configure(False, "paper", 0)["data"] == "digits-32"
+    row = rows.registry()["002-figure-18"]
+    quick = importances.configure(True, "cpu", 0)
+    found = figure_table.differences(row, importances, quick, None)
+    assert {
+        "data: digits (paper: cifar10)", "trials: 3 (paper: 100)", "training model: MLP (paper: ResNet-18)",
+        "training train_samples: 200 (paper: all)",
+    } <= {*found}  # fmt: skip

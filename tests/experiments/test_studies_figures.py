@@ -174,3 +174,12 @@ def test_sizes_of_panels_are_compared_once():
     assert found.count("hidden: [16, 8, 16] (paper: [128, 32, 128])") == 1
     assert "learning_rates: [0.01, 0.1] (paper: 11 values)" in found
     assert not any(each.startswith(("batch", "curves", "data_dir")) for each in found)
+
+
+def test_the_setting_that_a_row_names_is_compared_with_itself():
+    figure = load_figure("inference-energy")
+    row = REGISTRY["002-figure-14a"]
+    assert figure_table.differences(row, figure, figure.configure(False, "moons", 0), None) == []
+    found = figure_table.differences(row, figure, figure.configure(True, "moons", 0), None)
+    assert {"width: 32 (paper: 128)", "epochs: 2 (paper: 8)"} < {*found}
+    assert not any(each.startswith("learning_rate") for each in found)
