@@ -51,18 +51,22 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
 
 
 def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
-    """What points with bars are, and lines without marks."""
-    seeds = [each["seeds"] for each in lines if each["seeds"]]
-    many = row.picture == "points" and max(seeds, default=0) > 1
-    spread = f"mean and standard deviation of {min(seeds)} to {max(seeds)} seeds" if many else ""
-    if many and min(seeds) == max(seeds):
-        spread = f"mean and standard deviation of {max(seeds)} seeds"
-    if row.picture == "curves" and seeds:
-        spread = f"means of {count(max(seeds), 'seed')}" if max(seeds) > 1 else "one seed"
-    asked = max((each["theory_seeds"] for each in lines), default=0)
-    by_theory = f"dotted: the linear theory of the trained networks, {count(asked, 'seed')}" if asked else ""
-    limit = "above 1 inference is unstable" if any(each["measure"] == "rate_by_limit" for each in lines) else ""
-    return "; ".join(filter(None, (spread, by_theory, limit)))
+    """What points with bars are, lines of means, and lines without marks."""
+    told = [each["seeds"] for each in lines if each["seeds"]]
+    fewest, most = min(told, default=0), max(told, default=0)
+    seeds = count(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    notes = []
+    if row.picture == "points" and most > 1:
+        notes.append(f"mean and standard deviation of {seeds}")
+    if row.picture == "curves" and most:
+        notes.append(f"means of {seeds}" if most > 1 else "one seed")
+    if row.picture == "energies":
+        notes.append("black: test accuracy, dotted in training")
+    if asked := max((each["theory_seeds"] for each in lines), default=0):
+        notes.append(f"dotted: the linear theory of the trained networks, {count(asked, 'seed')}")
+    if any(each["measure"] == "rate_by_limit" for each in lines):
+        notes.append("above 1 inference is unstable")
+    return "; ".join(notes)
 
 
 def _points(row: Row, lines: Sequence[Mapping[str, Any]]) -> Figure:
@@ -214,5 +218,5 @@ def _accuracies(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
     }  # fmt: skip
     for style, value in styles.items():
         axes.plot(numbers, [100 * value(each) for each in epochs], style, color="black", linewidth=0.9)
-    axes.set(ylim=(0, 100), ylabel="accuracy, % (black; dotted: training)")
+    axes.set(ylim=(0, 100), ylabel="accuracy, %")
     axes.spines["right"].set_visible(True)
