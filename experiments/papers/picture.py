@@ -1,6 +1,6 @@
 """The picture of a study: points, lines along an axis, energies or curves over training, or reconstructions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,21 +52,24 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
 
 def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
     """What points with bars are, lines of means, and lines without marks."""
-    told = [each["seeds"] for each in lines if each["seeds"]]
-    fewest, most = min(told, default=0), max(told, default=0)
-    seeds = count(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    trained, asked = ({each[key] for each in lines if each[key]} for key in ("seeds", "theory_seeds"))
     notes = []
-    if row.picture == "points" and most > 1:
-        notes.append(f"mean and standard deviation of {seeds}")
-    if row.picture == "curves" and most:
-        notes.append(f"means of {seeds}" if most > 1 else "one seed")
+    if row.picture == "points" and trained - {1}:
+        notes.append(f"mean and standard deviation of {_seeds(trained)}")
+    if row.picture == "curves" and trained:
+        notes.append(f"means of {_seeds(trained)}" if trained - {1} else "one seed")
     if row.picture == "energies":
         notes.append("black: test accuracy, dotted in training")
-    if asked := max((each["theory_seeds"] for each in lines), default=0):
-        notes.append(f"dotted: the linear theory of the trained networks, {count(asked, 'seed')}")
+    if asked:
+        notes.append(f"dotted: the linear theory of the trained networks, {_seeds(asked)}")
     if any(each["measure"] == "rate_by_limit" for each in lines):
         notes.append("above 1 inference is unstable")
     return "; ".join(notes)
+
+
+def _seeds(numbers: Collection[int]) -> str:
+    fewest, most = min(numbers), max(numbers)
+    return count(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
 
 
 def _points(row: Row, lines: Sequence[Mapping[str, Any]]) -> Figure:
