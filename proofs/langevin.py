@@ -25,7 +25,7 @@ VARIANCES = (
     2 * SHARE / (1 - SHARE * CURVATURE),
     4 * SHARE / (1 - SHARE * CURVATURE),
 )
-"""Of the position, of position and velocity, and of the velocity."""
+"""The variance of the position, the covariance of both, and the variance of the velocity."""
 
 
 def stationary_law(case: Case) -> Iterator[Step]:

@@ -6,17 +6,21 @@ import sympy
 from sympy.matrices.expressions import MatrixExpr
 
 
-class PseudoInverse(MatrixExpr):
-    """The Moore-Penrose pseudoinverse of a SymPy matrix expression, unevaluated."""
+class _OfOne(MatrixExpr):
+    """A function of one matrix, unevaluated."""
 
-    def __new__(cls, argument: Any) -> "PseudoInverse":
+    def __new__(cls, argument: Any) -> Any:
         """Keep the argument as it is."""
         return super().__new__(cls, sympy.sympify(argument))
 
     @property
     def arg(self) -> Any:
-        """The matrix that is inverted."""
+        """The argument."""
         return self.args[0]
+
+
+class PseudoInverse(_OfOne):
+    """The Moore-Penrose pseudoinverse of a SymPy matrix expression, unevaluated."""
 
     @property
     def shape(self) -> tuple[Any, Any]:
@@ -55,17 +59,8 @@ class PseudoInverse(MatrixExpr):
         return f"{printer._module_format('numpy.linalg.pinv')}({printer._print(self.arg)})"
 
 
-class InverseCholesky(MatrixExpr):
+class InverseCholesky(_OfOne):
     """``X = C⁻¹`` with ``matrix = C Cᵀ`` of a positive definite expression, unevaluated: ``Xᵀ X`` is its inverse."""
-
-    def __new__(cls, argument: Any) -> "InverseCholesky":
-        """Keep the argument as it is."""
-        return super().__new__(cls, sympy.sympify(argument))
-
-    @property
-    def arg(self) -> Any:
-        """The matrix that is factorised."""
-        return self.args[0]
 
     @property
     def shape(self) -> tuple[Any, Any]:

@@ -36,7 +36,7 @@ OF_OPTIMISER: Mapping[str, Mapping[str, Dimension]] = {
     "adamw": {},
     "sgd": {"learning_rate": Range(1e-3, 0.3, log=True), "weight_momentum": Choice((0.0, 0.5, 0.9))},
 }
-"""What is searched with an optimiser beside the space; for SGD the paper's text has no ranges."""
+"""Dimensions that an optimiser adds to the space; for SGD the paper's text has no ranges."""
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         "model": "MLP", "hidden": [8], "train_samples": 200, "test_samples": 100, "batch_size": 50, "epochs": 1,

@@ -41,13 +41,13 @@ needs_data = True
 FULL = {"width": 512, "epochs": 8, "rates": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], "samples": 8, "seeds": 3}
 QUICK = {"width": 32, "epochs": 2, "rates": [0.01, 0.1, 1.0], "samples": 4, "seeds": 2}
 OF_POINTS = {"width": 128, "seeds": 10}
-"""Of the full size, with points."""
+"""Sizes of the full run with points, where they differ."""
 FORMAT = "mnist"
 """The format and the normalisation of a folder's data, in which the relatives of MNIST agree."""
 STEPS, BATCH = 8, 128
 WEIGHTS = {"learning_rate": 1e-3, "rate": "cosine"}
 RATE_OF_POINTS = {"moons": 1e-2, "circles": 1e-3}
-"""Of the weights, constant; as the studies 002-figure-14 and -15 choose in validation up to a states' rate of 0.1."""
+"""The weights' constant rate; studies 002-figure-14 and -15 choose it in validation up to a states' rate of 0.1."""
 
 
 def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:

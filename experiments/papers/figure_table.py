@@ -21,7 +21,7 @@ from .rows import Row
 from .table import instead, number, packed, page, shown
 
 PARTS = ("published_deviation", "published", "deviation", "interval", "difference")
-"""What may stand beside a value, under its name and this."""
+"""Ends of the names of columns that may stand beside a value."""
 LONG = 8
 """Values of a list that are no longer told one by one."""
 OF_DATA = ("data", "data_dir", "files")

@@ -51,7 +51,7 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
 
 
 def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
-    """What points with bars are, lines of means, and lines without marks."""
+    """The meaning of bars, of lines of means and of lines without marks."""
     trained, asked = ({each[key] for each in lines if each[key]} for key in ("seeds", "theory_seeds"))
     notes = []
     if row.picture == "points" and trained - {1}:

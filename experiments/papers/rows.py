@@ -23,7 +23,7 @@ FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initia
 SCALES = ("quick", "cpu", "paper")
 PICTURES = ("points", "lines", "lines and curves", "energies", "curves", "reconstructions")
 CURVES = (None, "epoch", "multiplications")
-"""What curves are drawn along; epochs if nothing is said."""
+"""Axes of curves; ``None`` means epochs."""
 TESTED = "test_steps"
 """The axis along which one training is tested, so that its values need no trainings of their own."""
 KINDS = ("axes", "figure", "see")

@@ -15,7 +15,7 @@ from .dataset import Split, as_labels
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_ARCHIVE = "cifar10-jpeg.tar.xz"
 SUFFIXES = {"JPEG": (".jpeg", ".jpg"), "PNG": (".png",)}
-"""Of the kinds of pictures that data sets have."""
+"""Suffixes of files, by the format of a data set's pictures."""
 ALL_SUFFIXES = {".bmp", ".gif", ".tif", ".tiff", ".webp", *SUFFIXES["JPEG"], *SUFFIXES["PNG"]}
 LARGEST_PICTURE = 1 << 20
 """Bytes of a compressed picture of at most 64 × 64 pixels: far more than it has."""
