@@ -164,7 +164,7 @@ MUTANTS = [
 @pytest.mark.parametrize(
     "mutant",
     [
-        pytest.param(each, id=each.name, marks=[] if each.theorem in {"theorem_1", "spike"} else [pytest.mark.daily])
+        pytest.param(each, id=each.name, marks=[] if each.theorem == "theorem_1" else [pytest.mark.daily])
         for each in MUTANTS
     ],
 )

@@ -116,13 +116,15 @@ def check_sizes(name, factors, draws):
     assert (abs(c) / factors[-1] < 0.1 + 3 * c_error / factors[-1]).all()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", mostly_daily(NETWORKS, NETWORKS.keys() - {"norm-preserving, 2 layers", "wide gain", "residual"})
+)
 def test_drawn_networks(name):
     check_sizes(name, (3, 6), 300)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", mostly_daily(NETWORKS, ["bottleneck, covariances", "residual"]))
+@pytest.mark.parametrize("name", mostly_daily(NETWORKS, ["bottleneck, covariances"]))
 def test_drawn_networks_at_larger_widths(name):
     check_sizes(name, (4, 8, 16), 200)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import mostly_daily
 from numpy.testing import assert_allclose
 
 from dlntheory.random_networks.expected import expected_alignment
@@ -70,7 +71,7 @@ def test_layers_of_several_kinds_are_not_scanned():
     assert_allclose(slope * variances, differences(limit, variances) * variances, atol=1e-9)
 
 
-@pytest.mark.parametrize("batch", [1, 30])
+@pytest.mark.parametrize("batch", mostly_daily([1, 30], [1]))
 def test_backpropagation(batch):
     def limit(v):
         return expected_alignment(WIDTHS, rule="bp", batch=batch, target="linear", variances=v).limit

@@ -4,6 +4,7 @@ from math import comb, sqrt
 
 import numpy as np
 import pytest
+from cases import mostly_daily
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -106,14 +107,12 @@ def test_deep_networks_in_few_digits():
     assert_allclose(expected_alignment([64] * 401, variances=[0.5 / 64] * 400).limit, 0.078902690282928545, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "scale", [pytest.param(1 / 3, marks=pytest.mark.daily), 1.0, pytest.param(2.0, marks=pytest.mark.daily)]
-)
-def test_ten_thousand_layers(scale):
+@pytest.mark.parametrize("scale", mostly_daily([1 / 3, 1.0, 2.0], [1.0]))
+@pytest.mark.parametrize("rule", mostly_daily(["bp", "pc"], ["pc"]))
+def test_ten_thousand_layers(rule, scale):
     depth = 10_000
-    for rule in ("bp", "pc"):
-        expected = expected_alignment([64] * (depth + 1), rule=rule, variances=[scale / 64] * depth)
-        assert 0 < expected.limit < 1
+    expected = expected_alignment([64] * (depth + 1), rule=rule, variances=[scale / 64] * depth)
+    assert 0 < expected.limit < 1
     assert_allclose(expected.traces.sum(), 64, rtol=1e-12)
     if scale == 1:
         assert_allclose(expected.setting.equilibrium.log_traces[-1], np.log(0.3995 * 64), atol=1e-4)

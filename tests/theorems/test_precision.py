@@ -189,9 +189,7 @@ def test_its_derivative_is_that_of_the_solution():
 
     direction, h = np.random.default_rng(0).normal(size=4), 1e-5
     difference = (last(y + h * direction) - last(y - h * direction)) / (2 * h)
-    forward = jax.jit(lambda y: jax.jvp(last, (y,), (jnp.asarray(direction),))[1])(y)
-    for slope in (jax.jit(jax.grad(last))(y) @ direction, forward):
-        np.testing.assert_allclose(slope, difference, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.grad(last))(y) @ direction, difference, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["dense", "residual", "learned"])

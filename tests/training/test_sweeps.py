@@ -274,6 +274,7 @@ np.savez(sys.argv[4], error=found.error, steps=found.steps)
 
 
 @pytest.mark.slow
+@pytest.mark.daily
 def test_two_hosts_return_what_one_does(alone, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
