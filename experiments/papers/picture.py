@@ -44,13 +44,13 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
         figure = draw_curves(row, cells, outcomes)
     else:
         figure = _by_cell(row, cells, outcomes)
-    title = f"{row.item or row.name}: {row.title} ({study['scale']} scale)"
-    entitle(figure, title.replace("_", " "), _note(row, study["lines"]))
+    note = "; ".join([f"{study['scale']} scale", *_notes(row, study["lines"])])
+    entitle(figure, f"{row.item or row.name}: {row.title}".replace("_", " "), note)
     legend_below(figure)
     return figure
 
 
-def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
+def _notes(row: Row, lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """The meaning of bars, of lines of means and of lines without marks."""
     trained, asked = ({each[key] for each in lines if each[key]} for key in ("seeds", "theory_seeds"))
     notes = []
@@ -64,7 +64,7 @@ def _note(row: Row, lines: Sequence[Mapping[str, Any]]) -> str:
         notes.append(f"dotted: the linear theory of the trained networks, {_seeds(asked)}")
     if any(each["measure"] == "rate_by_limit" for each in lines):
         notes.append("above 1 inference is unstable")
-    return "; ".join(notes)
+    return notes
 
 
 def _seeds(numbers: Collection[int]) -> str:
