@@ -1,5 +1,6 @@
 """`dlntheory study`: any table or figure of the papers, at the scale of the machine at hand."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,12 +27,17 @@ PACKAGE = "papers"
 def study(
     name: Annotated[
         str | None,
-        typer.Argument(help="A study, or a file with one of your own; without, all are listed.", metavar="[NAME]"),
+        typer.Argument(
+            help="A study, such as 002-table-1, or a file with one of your own, mine.toml; without, all are listed.",
+            metavar="[NAME]",
+        ),
     ] = None,
-    scale: Annotated[str, typer.Option(help="quick (seconds), cpu (two cores) or paper.")] = "quick",
+    scale: Annotated[str, typer.Option(help="quick (a trial), cpu (two cores) or paper (full sizes).")] = "quick",
     data_dir: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder with the data sets' folders; may be given again.", show_default="none"),
+        typer.Option(
+            help="Folder with a folder for every data set, such as mnist; may be given again.", show_default="none"
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -46,8 +52,8 @@ def study(
     """Run a table or a figure of the papers, and show what came out beside what the paper prints.
 
     Each finished training is a file in OUT: a study that is killed goes on where it stopped, and processes that have
-    the same OUT share the trainings, by --shard. OUT also has study.json, a table as CSV and as a page, and a
-    picture.
+    the same OUT share the trainings, by --shard. OUT also has results.json, a table as CSV and as a page, README.md,
+    and a picture, of all that is finished there. docs/studies.md says how to write a study of your own.
 
     Exit code 0: done; 2: bad usage or input, or no source checkout.
     """
@@ -61,9 +67,12 @@ def study(
         from ..numerics.checks import one_of
 
         one_of("--scale", scale, rows.SCALES)
+    for each in data_dir or []:
+        if not each.is_dir():
+            refuse(f"--data-dir is {each}, which is no folder; wanted one with a folder for every data set.")
     folder = out or Path("studies") / f"{row.name}-{scale}"
     if row.kind == "see":
-        refuse(f"{row.name} is no experiment: {row.see}.")
+        refuse(f"{row.name} ({row.title}) is no experiment; see {row.see}.")
     use_one_lapack_thread()
     if scale == "quick":
         use_quick_compilation()
@@ -72,14 +81,16 @@ def study(
             refuse(f"--{'only' if only else 'shard'}: {row.name} is one figure, and has no cells.")
         draw_figure(row, scale, data_dir or [], folder, json)
     else:
-        run_study(row, scale, data_dir or [], only or [], as_shard(shard), folder, json)
+        command = shlex.join(["dlntheory", "study", name, "--scale", scale])
+        run_study(row, scale, data_dir or [], only or [], as_shard(shard), folder, json, command)
 
 
 def show_list(rows: dict[str, Any], scales: Sequence[str], json: bool) -> None:
     """Print every study: what it is, and how large."""
     records = [
         {
-            "name": row.name, "item": row.item, "title": row.title, "kind": row.kind,
+            "name": row.name, "paper": row.paper, "item": row.item, "title": row.title, "kind": row.kind,
+            "axes": {axis: list(values) for axis, values in row.axes.items()},
             "figure": row.figure, "see": row.see, "cost": row.cost,
             "trainings": {each: row.trainings(each) for each in scales if row.has(each)}
             if row.kind == "axes" else None,
@@ -128,7 +139,14 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
 
 
 def run_study(
-    row: Any, scale: str, folders: Sequence[Path], only: Sequence[str], shard: tuple[int, int], folder: Path, json: bool
+    row: Any,
+    scale: str,
+    folders: Sequence[Path],
+    only: Sequence[str],
+    shard: tuple[int, int],
+    folder: Path,
+    json: bool,
+    command: str,
 ) -> None:
     """Run the trainings of a study, and write and print its table."""
     from ..pcn.runs.interruptions import end_as_if_interrupted
@@ -142,7 +160,8 @@ def run_study(
         there, missing = runner.with_data(wanted, folders)
         if not there:
             raise ValueError(
-                f"the data of {', '.join(missing)} are missing; wanted folders of these names in --data-dir."
+                f"the data of {', '.join(missing)} are missing; wanted folders of these names in --data-dir. "
+                f"`dlntheory train --data {missing[0]}` says where to get them."
             )
         if missing:
             typer.echo(f"Left out, as their data are missing: {', '.join(missing)}.", err=True)
@@ -150,10 +169,12 @@ def run_study(
         try:
             runner.run(runner.shared(there, shard), folder, lambda mine: announced(mine, row.name))
         except KeyboardInterrupt:
-            written(row, scale, there, missing, folder)
+            written(row, scale, there, missing, folder, command)
             typer.echo(f"Interrupted; {folder} has the table so far, and the same command goes on.", err=True)
             raise
-        record = written(row, scale, there, missing, folder)
+        written(row, scale, there, missing, folder, command)
+        asked = shlex.join(each for word in only for each in ("--only", word))
+        record = recorded(row, scale, there, missing, folder, f"{command} {asked}".strip())
     from ..report.study import study_report
 
     print_record(record, json, study_report(record, folder))
@@ -166,12 +187,22 @@ def announced(cells: Sequence[Any], name: str) -> Iterator[Any]:
         yield cell
 
 
-def written(row: Any, scale: str, cells: Sequence[Any], missing: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Write the table and the picture of the finished cells; the record."""
-    table, results = source(f"{PACKAGE}.table"), source("results")
+def recorded(
+    row: Any, scale: str, cells: Sequence[Any], missing: Sequence[str], folder: Path, command: str
+) -> dict[str, Any]:
+    """The record of the cells that were asked for."""
     outcomes = source(f"{PACKAGE}.runner").finished(cells, folder)
-    record: dict[str, Any] = table.record(row, scale, cells, outcomes, missing)
-    figure = source(f"{PACKAGE}.picture").draw(row, record, cells, outcomes)
+    record: dict[str, Any] = source(f"{PACKAGE}.table").record(row, scale, cells, outcomes, missing, command)
+    return record
+
+
+def written(row: Any, scale: str, asked: Sequence[Any], missing: Sequence[str], folder: Path, command: str) -> None:
+    """Write the table and the picture of the cells that were asked for, and of what else is finished in the folder."""
+    table, results, runner = source(f"{PACKAGE}.table"), source("results"), source(f"{PACKAGE}.runner")
+    made = source(f"{PACKAGE}.cells")
+    cells = runner.told(made.all_cells(row, scale), asked, folder)
+    record = recorded(row, scale, cells, missing, folder, command)
+    record["cells"] = len({each.key for each in (*made.make_cells(row, scale), *cells)})
+    figure = source(f"{PACKAGE}.picture").draw(row, record, cells, runner.finished(cells, folder))
     with file_refusals("--out"):
         results.save_files(folder, table.files(row, record) | results.pictures(row.name, figure))
-    return record

@@ -1,5 +1,6 @@
 """The studies on the terminal: the list of all, and the results of one."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,28 +13,37 @@ from .tables import titled_table
 
 
 def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
-    """Every study, and how it is run."""
-    table = titled_table(None, "study", "what it shows", "how")
-    for each in records:
-        table.add_row(each["name"], each["title"], Text(_how(each), "dim"))
-    yield table
+    """Every study, paper by paper, and how it is run."""
+    for paper, group in itertools.groupby(records, lambda each: each["paper"]):
+        table = titled_table(paper, "study", "what it shows", "how")
+        for each in group:
+            table.add_row(each["name"], each["title"], Text(_how(each), "dim"))
+        yield table
     runnable = sum(each["kind"] in ("axes", "figure") for each in records)
     yield Padding(Text(f"{runnable} of {len(records)} can be run.", "bold"), (1, 0, 0, 0))
 
 
 def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[RenderableType]:
     """A line for every cell and measure, beside the paper's number."""
-    table = titled_table(None, *record["axes"], "measure", "mean", "paper", "difference", "seeds")
+    printed = any(each["published"] is not None for each in record["lines"])
+    names = ("paper", "difference") if printed else ()
+    title = f"{record['item'] or record['study']}: {record['title']}"
+    table = titled_table(title, *record["axes"], "measure", "mean", *names, "seeds")
     for each in record["lines"]:
         mean = _shown(each["mean"], each["deviation"]) + (f" ({each['diverged']} diverged)" if each["diverged"] else "")
+        paper = (_shown(each["published"], each["published_deviation"]), _shown(each["difference"], None))
         table.add_row(
             *(each[axis] for axis in record["axes"]), f"{each['measure']}, {each['unit']}", mean,
-            _shown(each["published"], each["published_deviation"]), _shown(each["difference"], None),
-            str(each["seeds"]),
+            *(paper if printed else ()), str(each["seeds"]),
         )  # fmt: skip
     yield table
+    yield ""
+    for name, meaning in record["measures"].items():
+        yield Text(f"{name}: {meaning}", "dim")
     for each in record["differs"]:
         yield Text(f"differs: {each}", "dim")
+    if record["trial"]:
+        yield Text(record["trial"], "dim")
     line = f"{record['finished']} of {record['cells']} trainings are finished. Results in {folder}."
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dlntheory.numerics.checks import meant
 from dlntheory.pcn.runs.config import CIRCUMSTANCES, HYPERPARAMETERS, OF_INITIAL, TrainingConfig
 
-from .rows import TESTED, Place, Row, folded
+from .row import TESTED, Place, Row, folded
 from .theory import THEORIES
 
 CROPPED = {"flip": False, "crop": None, "padding": 0}
@@ -90,19 +91,32 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
             that there is none of, or options that a training refuses.
     """
     if not row.has(scale):
-        raise ValueError(f"`{row.name}` has no {scale} scale; wanted quick, or paper with an accelerator.")
+        raise ValueError(f"`{row.name}` has no {scale} scale; wanted quick, or paper, its full sizes.")
     if strange := set(row.theory) - THEORIES.keys():
         raise ValueError(f"`{row.name}` has theory of {', '.join(sorted(strange))}; wanted of {', '.join(THEORIES)}.")
-    wanted = [set(entry.split(",")) for entry in only]
-    if unknown := set().union(*wanted) - row.words:
-        raise ValueError(f"{', '.join(sorted(unknown))} is on no axis; wanted of {', '.join(sorted(row.words))}.")
-    places = row.places(scale)
-    if wanted:
-        found = [_having(words, places) or _having(words, row.places()) for words in wanted]
-        if [] in found:
-            raise ValueError(f"no cell has {only[found.index([])]} together.")
-        places = list({tuple(place.items()): place for each in found for place in each}.values())
+    return _cells(row, scale, _wanted(row, scale, only) if only else row.places(scale))
+
+
+def all_cells(row: Row, scale: str) -> list[Cell]:
+    """The trainings of a scale, and those that ``only`` may add to it."""
+    places = {tuple(place.items()): place for place in (*row.places(scale), *row.places())}
+    return _cells(row, scale, list(places.values()))
+
+
+def _cells(row: Row, scale: str, places: Sequence[Place]) -> list[Cell]:
     return [_cell(row, scale, *each, seed) for seed in range(row.count(scale)) for each in folded(places)]
+
+
+def _wanted(row: Row, scale: str, only: Sequence[str]) -> list[Place]:
+    """The places of a scale, and where it has none the paper's, that have all words of one entry."""
+    wanted = [set(map(str.strip, entry.split(","))) for entry in only]
+    if unknown := min(set().union(*wanted) - row.words, default=None):
+        axes = "; ".join(f"{axis} {', '.join(values)}" for axis, values in row.axes.items())
+        raise ValueError(f"--only: {unknown!r} is on no axis; wanted of {axes}.{meant(unknown, row.words)}")
+    found = [_having(words, row.places(scale)) or _having(words, row.places()) for words in wanted]
+    if [] in found:
+        raise ValueError(f"--only: no cell has {' and '.join(only[found.index([])].split(','))} together.")
+    return list({tuple(place.items()): place for each in found for place in each}.values())
 
 
 def _having(words: set[str], places: Sequence[Place]) -> list[Place]:
@@ -120,7 +134,7 @@ def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -
     own = row.scales.get(scale, {})
     changed |= own.get("options", {})
     for words, options in own.get("of", {}).items():
-        if set(words.split(",")) <= set(place.values()):
+        if set(words.split(",")) <= row.words_of(place):
             changed |= options
     try:
         config = configured(changed)

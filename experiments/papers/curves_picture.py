@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from dlntheory.report.style import SERIES, head, new_figure
 
 from .cells import Cell
-from .rows import Row
+from .row import Row
 from .runner import Finished
 
 LABELS = {"multiplications": "sequential matrix multiplications"}

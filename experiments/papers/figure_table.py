@@ -17,7 +17,7 @@ from dlntheory.pcn.data.catalogue import SOURCES
 from ..page import costs, origin
 from ..provenance import configuration
 from ..results import Result
-from .rows import Row
+from .row import Row
 from .table import instead, number, packed, page, shown
 
 PARTS = ("published_deviation", "published", "deviation", "interval", "difference")

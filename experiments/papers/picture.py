@@ -15,7 +15,7 @@ from .cells import Cell
 from .curves_picture import draw_curves, plain_ticks
 from .measures import MEASURES, as_tested
 from .reconstruction_picture import draw_reconstructions
-from .rows import TESTED, Row
+from .row import TESTED, Row
 from .runner import Finished
 
 RATIOS = {name for name, measure in MEASURES.items() if measure.unit == "1"}
@@ -54,7 +54,7 @@ def _notes(row: Row, lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """The meaning of bars, of lines of means and of lines without marks."""
     trained, asked = ({each[key] for each in lines if each[key]} for key in ("seeds", "theory_seeds"))
     notes = []
-    if row.picture == "points" and trained - {1}:
+    if row.picture in ("points", "lines", "lines and curves") and trained - {1}:
         notes.append(f"mean and standard deviation of {_seeds(trained)}")
     if row.picture == "curves" and trained:
         notes.append(f"means of {_seeds(trained)}" if trained - {1} else "one seed")

@@ -11,7 +11,7 @@ from dlntheory.report.style import COLUMN, PAGE, show_pictures
 from .cells import Cell
 from .measures import MEASURES, as_tested
 from .reconstructed import PICTURE, WHITE
-from .rows import TESTED, Row
+from .row import TESTED, Row
 from .runner import Finished
 
 SIDE, NAME = 0.52, 1.2

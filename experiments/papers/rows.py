@@ -5,201 +5,65 @@ docs/studies.md describes every key.
 """
 
 import dataclasses
-import functools
 import itertools
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dlntheory.numerics.checks import meant
 
-from .blocks import Printed, as_printed, as_value, blocks
 from .measures import MEASURES
+from .row import KINDS, SCALES, Row, Variant
 
 FOLDER = Path(__file__).parent
 FILES = ("sample_efficiency", "deeper_pcns", "benchmarking_pcns", "better_initialization", "library")
-SCALES = ("quick", "cpu", "paper")
 PICTURES = ("points", "lines", "lines and curves", "energies", "curves", "reconstructions")
 CURVES = (None, "epoch", "multiplications")
 """Axes of curves; ``None`` means epochs."""
-TESTED = "test_steps"
-"""The axis along which one training is tested, so that its values need no trainings of their own."""
-KINDS = ("axes", "figure", "see")
 LISTS = {"choose": "axes", "measures": "measures", "theory": "measures", "differs": "texts"}
 """Keys that have a list of words, and what the words are."""
-OWN_ITEM = "this library"
-"""The item of what is in no paper."""
-Options = Mapping[str, Any]
-Place = Mapping[str, str]
-"""The value of a cell on every axis."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A table or a figure.
-
-    Args:
-        name: by which the command knows it.
-        item: what the paper calls it.
-        title: what it shows.
-        figure: the figure of `dlntheory figure` that draws it.
-        see: where its content is, if it is no experiment.
-        axes: by axis, its values, and the options that each brings.
-        cells: parts of the product of the axes; without them, all of it.
-        choose: axes of which only the value with the best accuracy is told, as the mean over seeds in validation.
-        options: of every cell.
-        tuned: options of single cells, as a table.
-        source: of the hyperparameters.
-        differs: what differs from the paper at every scale.
-        seeds: how many.
-        measures: what of a training is told; the first is drawn, and as lines all are.
-        theory: the measures of which the linear theory is asked, for each trained perceptron.
-        published: the paper's numbers, a table by measure.
-        picture: how the first measure is drawn.
-        x: the axis along which lines are drawn, or the record along which curves are.
-        panels: the axis whose every value has a panel of points or lines.
-        reconstructions: of how many test pictures the reconstructions are kept.
-        scales: by scale, its ``seeds``, ``options`` and ``cells``.
-        cost: how long it took, and on what.
-    """
-
-    name: str
-    item: str = ""
-    title: str = ""
-    figure: int | str | None = None
-    see: str | None = None
-    axes: Mapping[str, Mapping[str, Options]] = field(default_factory=dict)
-    cells: Sequence[Mapping[str, Sequence[Any]]] = ()
-    choose: Sequence[str] = ()
-    options: Options = field(default_factory=dict)
-    tuned: str = ""
-    source: str = ""
-    differs: Sequence[str] = ()
-    seeds: int = 1
-    measures: Sequence[str] = ("best",)
-    theory: Sequence[str] = ()
-    published: str = ""
-    picture: str = "points"
-    x: str | None = None
-    panels: str | None = None
-    reconstructions: int = 0
-    scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    cost: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The way it is run: ``"axes"``, ``"figure"`` or ``"see"``."""
-        return next(kind for kind in KINDS if getattr(self, kind))
-
-    @property
-    def of_paper(self) -> bool:
-        """Whether a paper has it."""
-        return self.item != OWN_ITEM
-
-    @property
-    def words(self) -> set[str]:
-        """The values of all axes."""
-        return {value for values in self.axes.values() for value in values}
-
-    def places(self, scale: str = "paper") -> list[dict[str, str]]:
-        """The cells of a scale, in the order of the axes."""
-        parts = self.scales.get(scale, {}).get("cells", self.cells) or [{}]
-        found: dict[tuple[str, ...], None] = {}
-        for part in parts:
-            chosen = (map(str, part.get(axis, values)) for axis, values in self.axes.items())
-            found |= dict.fromkeys(itertools.product(*chosen))
-        return [dict(zip(self.axes, values, strict=True)) for values in found]
-
-    def trainings(self, scale: str) -> int:
-        """The number of trainings of a scale."""
-        return len(folded(self.places(scale))) * self.count(scale)
-
-    def has(self, scale: str) -> bool:
-        """Whether there is such a scale; what two cores can do is not known of every row."""
-        return scale != "cpu" or scale in self.scales
-
-    def scale_options(self, scale: str) -> dict[str, Any]:
-        """The options of every cell at a scale."""
-        return {**self.options, **self.scales.get(scale, {}).get("options", {})}
-
-    def count(self, scale: str) -> int:
-        """The seeds of a scale."""
-        default = {"quick": 1, "cpu": min(3, self.seeds)}.get(scale, self.seeds)
-        return int(self.scales.get(scale, {}).get("seeds", default))
-
-    @functools.cached_property
-    def printed(self) -> dict[str, dict[frozenset[str], Printed]]:
-        """By measure, the paper's numbers by the words of their row and column."""
-        found: dict[str, dict[frozenset[str], Printed]] = {}
-        for header, *lines in blocks(self.published):
-            measure, *columns = header
-            by_cell = found.setdefault(measure, {})
-            for words, *numbers in lines:
-                pairs = zip(columns, numbers, strict=True)
-                by_cell |= {
-                    frozenset([*words.split(), *column.split()]): as_printed(text) for column, text in pairs if text
-                }
-        return found
-
-    def published_value(self, measure: str, place: Place) -> Printed | None:
-        """The paper's number for a cell."""
-        values = set(place.values())
-        return next((number for words, number in self.printed.get(measure, {}).items() if words <= values), None)
-
-    @functools.cached_property
-    def tunings(self) -> list[tuple[frozenset[str], dict[str, Any]]]:
-        """Options of single cells, by the words that they have in common."""
-        return [
-            (frozenset(words.split()), {name: as_value(text) for name, text in zip(names, texts, strict=True) if text})
-            for (_, *names), *lines in blocks(self.tuned)
-            for words, *texts in lines
-        ]
-
-    def options_of(self, place: Place) -> dict[str, Any]:
-        """The options of a cell at the paper's scale: the row's, the axes', its own, and of the axes to choose on."""
-        found = dict(self.options)
-        for axis, value in place.items():
-            found |= self.axes[axis][value]
-        for words, tuned in self.tunings:
-            if words <= set(place.values()):
-                found |= tuned
-        for axis in self.choose:
-            found |= self.axes[axis][place[axis]] if axis in place else {}
-        return found
-
-
-def folded(places: Sequence[Place]) -> list[tuple[dict[str, str], list[str]]]:
-    """Places that differ in the steps of their test alone as one, with these steps."""
-    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for place in places:
-        trained = tuple((axis, value) for axis, value in place.items() if axis != TESTED)
-        found.setdefault(trained, []).extend([place[TESTED]] if TESTED in place else [])
-    return [(dict(trained), steps) for trained, steps in found.items()]
 
 
 def registry() -> dict[str, Row]:
     """Every row, by name."""
-    return {name: row for file in FILES for name, row in read_rows(FOLDER / f"{file}.toml").items()}
+    return {name: row for file in FILES for name, row in read_rows(_path(file)).items()}
 
 
 def find(name: str) -> Row:
-    """The row of that name, or the one row of a file.
+    """The row of that name, or a row of a file.
+
+    Args:
+        name: of a row of the registry, or ``FILE.toml`` for the one row of a file, or ``FILE.toml:NAME``.
 
     Raises:
-        ValueError: for an unknown name, or a file without exactly one row.
-        FileNotFoundError: for a file that is not there.
+        ValueError: for an unknown name, or a file that is not there or has several rows of which none is named.
     """
-    if not name.endswith(".toml"):
+    file, ending, wanted = name.rpartition(".toml")
+    if not ending or (wanted and not wanted.startswith(":")):
         rows = registry()
         if name not in rows:
-            raise ValueError(f"study {name!r} is not here; `dlntheory study` lists all.{meant(name, rows)}")
+            raise ValueError(
+                f"study {name!r} is not here; `dlntheory study` lists all, and a file of your own ends in .toml."
+                f"{_meant(name, rows)}"
+            )
         return rows[name]
-    found = list(read_rows(Path(name)).values())
-    if len(found) != 1:
-        raise ValueError(f"{name} has {len(found)} rows; wanted one.")
-    return found[0]
+    path, own = Path(file + ending), wanted.removeprefix(":")
+    if not path.is_file():
+        raise ValueError(f"{path} is no file; wanted one with a study, or the name of one from `dlntheory study`.")
+    found = read_rows(path)
+    if own and own not in found:
+        raise ValueError(f"{path} has no study {own!r}; wanted of {', '.join(found)}.{meant(own, found)}")
+    if not own and len(found) != 1:
+        which = f"wanted one of them, such as {path}:{next(iter(found))}" if found else "wanted a table, such as [mine]"
+        raise ValueError(f"{path} has {len(found)} studies; {which}.")
+    return found[own] if own else next(iter(found.values()))
+
+
+def _meant(name: str, rows: Iterable[str]) -> str:
+    """The rows that end or begin with the name, such as `table-1`, or the nearest one."""
+    alike = [each for each in rows if each.endswith(f"-{name}")]
+    return f" Did you mean {' or '.join(alike)}?" if alike else meant(name, rows)
 
 
 def read_rows(path: Path) -> dict[str, Row]:
@@ -216,21 +80,71 @@ def read_rows(path: Path) -> dict[str, Row]:
 
 
 def as_row(name: str, table: Any, tables: Mapping[str, Any]) -> Row:
-    """A row of a file; one that is ``like`` another takes what it does not say from there."""
-    if not isinstance(table, dict):
-        raise ValueError(f"`{name}` is {table!r}; wanted a table.")
-    table = dict(table)
-    while (model := table.pop("like", None)) is not None:
-        if model not in tables:
-            raise ValueError(f"`{name}` is like `{model}`, which is not in the file.")
-        table = {**tables[model], **table}
+    """A row of a file; one that is ``like`` another, of the file or of the registry, takes what it does not say."""
+    table = _inherited(name, table, tables)
     unknown = table.keys() - {each.name for each in dataclasses.fields(Row)}
     if unknown:
-        raise ValueError(f"`{name}` has {', '.join(sorted(unknown))}; wanted keys that a row has.")
+        keys = [each.name for each in dataclasses.fields(Row)] + ["like"]
+        raise ValueError(
+            f"`{name}` has {', '.join(sorted(unknown))}; wanted keys of {', '.join(keys[1:])}."
+            f"{meant(min(unknown), keys)}"
+        )
     axes = {axis: as_values(axis, values) for axis, values in table.pop("axes", {}).items()}
-    row = Row(name=name, axes=axes, **table)
+    variants = {
+        value: _add_variant(axes, axis, value, options)
+        for axis, values in table.pop("variants", {}).items()
+        for value, options in values.items()
+    }
+    row = Row(name=name, axes=axes, variants=variants, **table)
     _check(row)
     return row
+
+
+def _inherited(name: str, table: Any, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with what it does not say and the one that it is like does; own cells are those of every scale."""
+    if not isinstance(table, dict):
+        raise ValueError(f"`{name}` is {table!r}, outside of a study; wanted a table with the study's name, as [mine].")
+    model = table.get("like")
+    if model is None:
+        return dict(table)
+    known = tables if model in tables else _tables()
+    if model not in known or known[model] is table:
+        raise ValueError(f"`{name}` is like `{model}`, which is no other study.{meant(model, {**tables, **known})}")
+    found = _inherited(model, known[model], known)
+    if "cells" in table:
+        scales = {scale: dict(options) for scale, options in found.get("scales", {}).items()}
+        for options in scales.values():
+            options.pop("cells", None)
+        found["scales"] = scales
+    return {**found, **{key: value for key, value in table.items() if key != "like"}}
+
+
+def _add_variant(axes: Mapping[str, dict[str, dict[str, Any]]], axis: str, value: str, options: Any) -> Variant:
+    """Add a value to an axis, with the options of the one that it is like, and its own."""
+    if axis not in axes:
+        raise ValueError(f"variants of {axis!r}; wanted of the axes {', '.join(axes)}.{meant(axis, axes)}")
+    own, others = dict(options) if isinstance(options, dict) else {}, axes[axis]
+    base = str(own.pop("like", None))
+    if isinstance(options, dict) and "like" not in options:
+        raise ValueError(
+            f"the variant {value!r} of {axis} is {options!r}; wanted `like`, and options. Quote a name with dots in it."
+        )
+    if base not in others or value in others:
+        raise ValueError(
+            f"the variant {value!r} of {axis} is {options!r}; wanted a new name, and options with `like` as one of "
+            f"{', '.join(others)}.{meant(base, others)}"
+        )
+    others[value] = {**others[base], **own}
+    return Variant(base, own)
+
+
+def _tables() -> dict[str, Any]:
+    """The tables of the registry, as they are written."""
+    return {name: table for file in FILES for name, table in tomllib.loads(_path(file).read_text("utf-8")).items()}
+
+
+def _path(file: str) -> Path:
+    return FOLDER / f"{file}.toml"
 
 
 def as_values(axis: str, values: Any) -> dict[str, dict[str, Any]]:

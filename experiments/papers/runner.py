@@ -86,7 +86,10 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
         FileNotFoundError: for data that are not where they were.
     """
     for cell in cells:
-        cell.config.check()
+        try:
+            cell.config.check()
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{cell.label}: {error}") from error
     (folder / CELLS).mkdir(exist_ok=True)
     data: dict[Any, Dataset] = {}
     for cell in track(cells):
@@ -119,6 +122,13 @@ def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
 def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
     """The results of every cell so far."""
     return [read_finished(folder / CELLS / f"{cell.key}.json", cell) for cell in cells]
+
+
+def told(cells: Sequence[Cell], asked: Sequence[Cell], folder: Path) -> list[Cell]:
+    """Of all cells those that were asked for, and what else is finished."""
+    keys = {cell.key for cell in asked}
+    outcomes = finished(cells, folder)
+    return [cell for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None or cell.key in keys]
 
 
 def read_finished(path: Path, cell: Cell) -> Finished | None:

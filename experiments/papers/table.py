@@ -14,11 +14,12 @@ from ..provenance import configuration
 from ..results import deviation
 from .cells import Cell
 from .measures import MEASURES, as_tested, judged
-from .rows import TESTED, Place, Row
+from .row import TESTED, Place, Row
 from .runner import Finished, encode
 
 ABSENT = {each.name: each.metadata["absent"] for each in fields(TrainingConfig)}
 """By option, what it stands for if nothing is said."""
+TRIAL = "The scale quick tries that everything runs; its numbers mean nothing."
 COLUMNS = (
     "measure",
     "unit",
@@ -35,7 +36,12 @@ COLUMNS = (
 
 
 def record(
-    row: Row, scale: str, cells: Sequence[Cell], outcomes: Sequence[Finished | None], missing: Sequence[str]
+    row: Row,
+    scale: str,
+    cells: Sequence[Cell],
+    outcomes: Sequence[Finished | None],
+    missing: Sequence[str],
+    command: str | None = None,
 ) -> dict[str, Any]:
     """The study as JSON: a line for every cell and measure, and how it differs from the paper.
 
@@ -45,17 +51,20 @@ def record(
         cells: that were asked for, and whose data are there.
         outcomes: what each came to; ``None`` if it is not finished.
         missing: the data sets that are not there.
+        command: that computed them; ``None``: the one of the whole study.
     """
     trained = [(cell, outcome) for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None]
     done = [(each, as_tested(outcome, each.place.get(TESTED))) for cell, outcome in trained for each in cell.readings]
     read = [each for cell in cells for each in cell.readings]
     lines = [line(row, measure, place, done) for place in chosen(row, read, done) for measure in row.measures]
     return configuration(
-        f"dlntheory study {row.name} --scale {scale}",
+        command or f"dlntheory study {row.name} --scale {scale}",
         study=row.name, item=row.item, title=row.title, scale=scale, source=row.source,
         cells=len(cells), finished=len(trained), left_out=list(missing),
         chosen=[axis for axis in row.choose if len({cell.place[axis] for cell in read}) > 1],
-        differs=[*row.differs, *differences(row, scale, cells)], axes=list(row.axes), lines=lines,
+        differs=[*row.differs, *differences(row, scale, cells)], axes=list(row.axes),
+        trial=TRIAL if scale == "quick" else "",
+        measures={name: MEASURES[name].meaning for name in row.measures}, lines=lines,
     )  # fmt: skip
 
 
@@ -106,25 +115,27 @@ def differences(row: Row, scale: str, cells: Sequence[Cell]) -> list[str]:
         for cell in cells
         for name in cell.config.differences(cell.paper)
     ]
-    return instead([*seeds, *options])
+    return instead([*seeds, *options], "paper" if row.item else "in full")
 
 
-def instead(differing: Iterable[tuple[str, str, str]]) -> list[str]:
+def instead(differing: Iterable[tuple[str, str, str]], where: str = "paper") -> list[str]:
     """By name, what is here, and in brackets what is in the paper."""
     found: dict[str, dict[str, dict[str, None]]] = {}
     for name, own, paper in differing:
         found.setdefault(name, {}).setdefault(own, {})[paper] = None
-    return [f"{name}: {'; '.join(map(_instead, pairs.items()))}" for name, pairs in found.items()]
+    return [
+        f"{name}: {'; '.join(f'{own} ({where}: {_listed(papers)})' for own, papers in pairs.items())}"
+        for name, pairs in found.items()
+    ]
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(texts)
 
 
 def _told(option: str, value: Any) -> str:
     """The value of an option; in place of ``None``, what it stands for."""
     return str(ABSENT[option] if value is None else value)
-
-
-def _instead(pair: tuple[str, Iterable[str]]) -> str:
-    own, papers = pair
-    return f"{own} (paper: {', '.join(papers)})"
 
 
 def files(row: Row, study: Mapping[str, Any]) -> dict[str, bytes]:
@@ -149,21 +160,23 @@ def packed(
 
 def as_page(study: Mapping[str, Any], picture: str | None) -> str:
     """The lines as a page in Markdown."""
-    measures = dict.fromkeys(each["measure"] for each in study["lines"])
+    printed = any(each["published"] is not None for each in study["lines"])
     theory = any(each["theory_seeds"] for each in study["lines"])
-    header = [*study["axes"], "measure", "mean ± deviation", "paper", "difference", "seeds", "diverged"]
+    header = [*study["axes"], "measure", "mean ± deviation", *(["paper", "difference"] if printed else ())]
+    header += ["seeds", "diverged"]
     header += ["linear theory", "its seeds"] if theory else []
     rows = [
         [*(each[axis] for axis in study["axes"]), f"{each['measure']}, {each['unit']}",
-         *(shown(each[name], each[f"{other}deviation"]) for name, other in (("mean", ""), ("published", "published_"))),
-         shown(each["difference"], None), str(each["seeds"]), str(each["diverged"]),
+         shown(each["mean"], each["deviation"]), *(beside(each) if printed else ()),
+         str(each["seeds"]), str(each["diverged"]),
          *([shown(each["theory"], None), str(each["theory_seeds"])] if theory else ())]
         for each in study["lines"]
     ]  # fmt: skip
     said = [
-        f"{study['item']}. `{study['command']}`, {study['finished']} of {study['cells']} trainings are finished. "
-        "Means, and sample standard deviations (n − 1), over seeds. "
-        + " ".join(f"{name}: {MEASURES[name].meaning}." for name in measures),
+        f"{study['item']}{'. ' if study['item'] else ''}`{study['command']}`, {study['finished']} of {study['cells']} "
+        "trainings are finished. Means, and sample standard deviations (n − 1), over seeds. "
+        + " ".join(f"{name}: {meaning}." for name, meaning in study["measures"].items()),
+        study["trial"],
         "Linear theory: the same of the trained networks, linearised at eight samples' forward passes, mean over its "
         "seeds." if theory else "",
         f"Hyperparameters: {study['source']}." if study["source"] else "",
@@ -178,16 +191,22 @@ def page(
     picture: str | None,
 ) -> str:  # fmt: skip
     """A study's title, what is said of it, what differs from the paper, its table and its picture."""
+    where = "paper" if study["item"] else "full sizes"
     parts = [
         f"# {study['study']}: {study['title']}",
         *said,
-        "\n".join(["What differs from the paper:", "", *(f"- {each}" for each in study["differs"])])
+        "\n".join([f"What differs from the {where}:", "", *(f"- {each}" for each in study["differs"])])
         if study["differs"] else "",
         f"Left out, as their data are not there: {', '.join(study['left_out'])}." if study["left_out"] else "",
         "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)),
         f"![{study['study']}]({picture})" if picture else "",
     ]  # fmt: skip
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def beside(line: Mapping[str, Any]) -> list[str]:
+    """The paper's number, and the difference from it, in the measure's unit."""
+    return [shown(line["published"], line["published_deviation"]), shown(line["difference"], None)]
 
 
 def shown(value: float | None, spread: float | None) -> str:

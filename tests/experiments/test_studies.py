@@ -306,6 +306,20 @@ def test_processes_share_a_study_and_one_of_them_is_killed(own, tmp_path):
     assert numbers(disturbed) == numbers(undisturbed)
 
 
+def test_parts_of_a_study_add_up_in_its_table(whole, own, tmp_path):
+    """The terminal tells of the cells that were asked for, the files of all that is finished."""
+    for rate, finished in (("0.01", 2), ("0.001", 4)):
+        done = dlntheory(own, "--scale", "paper", "--out", tmp_path, "--only", rate, "--json")
+        asked = json.loads(done.stdout)
+        assert (asked["finished"], asked["cells"], {each["learning_rate"] for each in asked["lines"]}) == (2, 2, {rate})
+        assert asked["command"] == f"dlntheory study {own} --scale paper --only {rate}"
+        record = json.loads((tmp_path / "results.json").read_text())
+        assert (record["finished"], record["cells"]) == (finished, 4)
+        assert record["command"] == f"dlntheory study {own} --scale paper"
+    for name in ("README.md", "mine.csv"):
+        assert (tmp_path / name).read_text() == (whole / name).read_text()
+
+
 def test_a_finished_study_is_not_trained_again(whole, own, monkeypatch):
     monkeypatch.setattr(Trainer, "train", None)
     assert dlntheory(own, "--scale", "paper", "--out", whole).exit_code == 0
@@ -333,11 +347,13 @@ def test_what_differs_from_the_paper_is_said():
     ("arguments", "message"),
     [
         (["fantasy"], "study 'fantasy' is not here"),
-        (["nowhere.toml"], "No such file"),
+        (["table-1"], "Did you mean 000-table-1 or 002-table-1 or 003-table-1?"),
+        (["nowhere.toml"], "nowhere.toml is no file; wanted one with a study"),
+        (["002-table-1", "--data-dir", "nowhere"], "--data-dir is nowhere, which is no folder"),
         (["002-table-1", "--scale", "huge"], "wanted one of"),
         (["002-table-1", "--scale", "paper"], "the data of cifar10, cifar100, fashion-mnist, mnist, tiny-imagenet are"),
-        (["002-table-1", "--only", "VGG-8"], "VGG-8 is on no axis"),
-        (["002-table-1", "--only", "MLP,cifar10"], "no cell has MLP,cifar10 together"),
+        (["002-table-1", "--only", "VGG-8"], "'VGG-8' is on no axis; wanted of model MLP, VGG-5, "),
+        (["002-table-1", "--only", "MLP,cifar10"], "no cell has MLP and cifar10 together"),
         (["002-table-1", "--shard", "3/2"], "--shard is '3/2'"),
         (["002-figure-9", "--scale", "cpu"], "has no cpu scale"),
         (["003-figure-7", "--scale", "cpu"], "the data of fashion-mnist are missing"),
@@ -347,7 +363,7 @@ def test_what_differs_from_the_paper_is_said():
         (["002-figure-17", "--scale", "cpu"], "the data of fashion-mnist are missing"),
         (["004-figure-9", "--scale", "paper"], "the data of mnist are missing"),
         (["002-figure-20", "--scale", "cpu"], "the data of mnist are missing"),
-        (["002-table-3", "--scale", "paper", "--data-dir", "nowhere"], "the data of tiny-imagenet are missing"),
+        (["002-table-3", "--scale", "paper"], "the data of tiny-imagenet are missing"),
     ],
 )
 def test_refusals_are_one_line(arguments, message, tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.papers import cells, rows
 from tests.own_studies import dlntheory
 
 OWN = """
@@ -19,6 +20,8 @@ part = { all = {} }
     ("change", "message"),
     [
         ("[mine.y]\n", "has y; wanted keys"),
+        ('[other]\ntitel = "?"\n', "has titel; wanted keys of item, title, "),
+        ('[other]\ntitel = "?"\n', "Did you mean 'title'?"),
         ('[other]\ntitle = "?"\n', "has none of axes"),
         ('[other]\nlike = "yours"\n', "is like `yours`"),
         ('[other]\nchoose = "y"\naxes.y = [1]\n', "`other` has choose = 'y'; wanted a list of axes, such as [\"y\"]."),
@@ -37,7 +40,17 @@ part = { all = {} }
         ("[other]\naxes.y = 1\n", "the axis `y` is 1; wanted a list"),
         ("[other]\naxes.y.one = 1\n", "the axis `y` is {'one': 1}; wanted a list"),
         ('[other]\naxes.y = [1]\npublished = "best | 1\\nall"\n', "the line all has 1 cells; wanted 2"),
-        ('[other]\nsee = "a page"\n', "has 2 rows"),
+        ('[other]\nsee = "a page"\n', "has 2 studies; wanted one of them, such as"),
+        ('[other]\nlike = "002-table-11"\nlik = 1\n', "has lik; wanted keys"),
+        (
+            '[other]\nlike = "002-tabel-1"\n',
+            "is like `002-tabel-1`, which is no other study. Did you mean '002-table-1",
+        ),
+        ('[other]\nlike = "other"\n', "is like `other`, which is no other study."),
+        ("[mine.variants.rate]\nfast = {}\n", "variants of 'rate'; wanted of the axes learning_rate, part."),
+        ('[mine.variants.part]\nnew.1 = { like = "all" }\n', "Quote a name with dots in it."),
+        ('[mine.variants.part]\nnew = { like = "none" }\n', "with `like` as one of all"),
+        ('[mine.variants.part]\nall = { like = "all" }\n', "wanted a new name"),
         ("[mine.scales.huge]\n", "has the scales huge"),
         ('[mine.scales.cpu.of]\n"0.01,half" = { epochs = 1 }\n', "names half, which"),
         ("[mine", "mine.toml"),
@@ -49,3 +62,54 @@ def test_rows_that_make_no_sense_are_refused(change, message, tmp_path):
     done = dlntheory(path, "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_a_key_outside_of_a_study_is_refused(tmp_path):
+    (tmp_path / "mine.toml").write_text('title = "?"\n')
+    assert "`title` is '?', outside of a study; wanted a table" in dlntheory(tmp_path / "mine.toml").stderr
+
+
+@pytest.mark.parametrize("change", [{"epochs": "two"}, {"algorithm": "PCX"}, {"hiden": 1}])
+def test_an_option_that_no_training_has_is_named_with_its_cell(change, tmp_path):
+    ((name, value),) = change.items()
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN + f"\n[mine.axes.other]\nnew = {{ {name} = {value!r} }}\n")
+    stderr = dlntheory(path, "--scale", "paper", "--out", tmp_path / "out").stderr
+    assert "0.001 all new" in stderr
+    assert name in stderr
+
+
+def test_a_row_of_a_file_is_named_and_may_be_like_another(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN + '\n[yours]\nlike = "mine"\nseeds = 2\n')
+    mine, yours = (rows.find(f"{path}:{name}") for name in ("mine", "yours"))
+    assert (mine.name, yours.name, mine.seeds, yours.seeds) == ("mine", "yours", 1, 2)
+    assert mine.axes == yours.axes
+    with pytest.raises(ValueError, match="Did you mean 'yours'"):
+        rows.find(f"{path}:your")
+
+
+VARIANT = """
+[mine]
+like = "002-table-1"
+cells = [{ model = ["VGG-5"], data = ["cifar10"], weights = ["searched"] }]
+
+[mine.variants.algorithm]
+iPC-slow = { like = "iPC", step_size = 0.1 }
+"""
+
+
+def test_a_variant_stands_beside_the_column_of_a_table(tmp_path):
+    """It has what the table tunes for the algorithm that it is like, at every scale, but for its own options."""
+    path = tmp_path / "mine.toml"
+    path.write_text(VARIANT)
+    row, table = rows.find(str(path)), rows.find("002-table-1")
+    for scale, seeds in (("quick", 1), ("cpu", 5), ("paper", 5)):
+        made = cells.make_cells(row, scale)
+        found = {cell.place["algorithm"]: cell for cell in made}
+        assert (len(found), len(made)) == (9, 9 * seeds)
+        assert found["iPC-slow"].config.differences(found["iPC"].config) == ["step_size"]
+        assert row.published_value("best", found["iPC-slow"].place) is None
+        assert row.published_value("best", found["iPC"].place).mean == 85.51
+    beside = {cell.key: cell for cell in cells.make_cells(table, "paper", ["VGG-5,cifar10"])}
+    assert beside.keys() < {cell.key for cell in made}  # so what one has trained, the other need not

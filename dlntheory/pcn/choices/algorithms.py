@@ -259,7 +259,7 @@ def algorithm(
 
 def norm_of(name: str) -> str | None:
     """The batch normalisation that a preset asks of its model: ``"frozen"`` for those with ``+BF``."""
-    one_of("name", name, PRESETS)
+    one_of("algorithm", name, PRESETS)
     return "frozen" if name.endswith("+BF") else None
 
 

@@ -10,7 +10,7 @@ import jax
 
 from ...nonlinear import models
 from ...nonlinear.activations import ACTIVATIONS
-from ...numerics.checks import as_count, as_list, as_number, one_of
+from ...numerics.checks import as_count, as_list, as_number, meant, one_of
 from ..choices import algorithms
 from ..choices.hopfield import HopfieldMemory
 from ..choices.initial_states import ClassAverage, Initial
@@ -84,7 +84,11 @@ class TrainingConfig(Options):
         """
         unknown = record.keys() - cls.__dataclass_fields__.keys()
         if unknown:
-            raise ValueError(f"the configuration has {', '.join(sorted(unknown))}; wanted options that it knows.")
+            names = ", ".join(sorted(unknown))
+            raise ValueError(
+                f"the configuration has {names}; wanted options of `dlntheory train`, with underscores for dashes."
+                f"{meant(min(unknown), cls.__dataclass_fields__)}"
+            )
         options: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
         }
