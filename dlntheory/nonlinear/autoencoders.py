@@ -211,20 +211,20 @@ def _deconvolve(builder: Builder, shapes: Sequence[tuple[int, ...]], kernel: int
 def with_latent(network: Network, mean: Any = 0.0, variance: float = 1.0, learn_mean: bool = False) -> Network:
     r"""The network with its input free: one more state, with the prior ``N(μ_0, σ_0² I)``, which its blocks decode.
 
-    It takes ``None`` for ``x``. The other way round, a network whose input is clamped is one without a latent.
+    It takes ``None`` for ``x``. A network whose input is free already, such as a trained decoder, gets another prior.
+    The other way round, a network whose input is clamped is one without a latent.
 
     Args:
         network: a decoder, the map from a latent to an output.
-        mean: ``μ_0``, a number, or of an input's shape.
+        mean: ``μ_0``, a number, or of a latent's shape.
         variance: ``σ_0²``, positive; ``math.inf`` for no prior.
         learn_mean: whether ``μ_0`` learns with the weights.
 
     Returns:
-        The network, one block longer.
+        The network, with the latent as its first block.
 
     Raises:
-        ValueError: for a mean of another shape, a variance that is not positive, a mean to learn without a prior, or a
-            network whose input is free already.
+        ValueError: for a mean of another shape, a variance that is not positive, or a mean to learn without a prior.
         TypeError: for something that is not a network, or holds no real numbers.
 
     Source:
@@ -235,20 +235,22 @@ def with_latent(network: Network, mean: Any = 0.0, variance: float = 1.0, learn_
         >>> network = pcn.with_latent(pcn.mlp((2, 8, 5), key=0))
         >>> network.state_shapes, network.free_input
         (((2,), (8,), (5,)), True)
+        >>> pcn.with_latent(network, mean=[0.5, 0.0], variance=2.0).depth
+        3
     """
     if not isinstance(network, Network):
         raise TypeError(f"`network` is a {type(network).__name__}; wanted a pcn.Network.")
-    if network.free_input:
-        raise ValueError("`network` has a latent input already; wanted one whose input is given.")
-    value = as_array("mean", mean, network.dtype)
-    if value.shape not in ((), network.input_shape):
-        raise ValueError(f"`mean` has shape {value.shape}; wanted {network.input_shape}, or one number.")
+    value, shape = as_array("mean", mean, network.dtype), network.latent_shape
+    if value.shape not in ((), shape):
+        raise ValueError(f"`mean` has shape {value.shape}; wanted {shape}, or one number.")
     spread = math.inf if variance == math.inf else as_number("variance", variance)
     if not spread > 0:
         raise ValueError(f"`variance` is {spread}; wanted a positive number, or infinity for no prior.")
     if learn_mean and spread == math.inf:
         raise ValueError("`learn_mean` is True with an infinite variance, under which no mean counts; wanted a prior.")
-    full = jnp.broadcast_to(jnp.asarray(value, network.dtype), network.input_shape)
+    full = jnp.broadcast_to(jnp.asarray(value, network.dtype), shape)
     latent = Latent(network.inside(full[None])[0], spread, learn_mean)
+    if network.free_input:
+        return Network([latent, *network.blocks[1:]], (0,), network.sources, network.state_shapes)
     sources = [(0,), *(tuple(source + 1 for source in read) for read in network.sources)]
     return Network([latent, *network.blocks], (0,), sources, [latent.mean.shape, *network.state_shapes])

@@ -130,7 +130,15 @@ class Network(eqx.Module):
     @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of one sample of the output; of images ``(channels, height, width)``."""
-        shape = self.state_shapes[-1]
+        return self._outer(self.state_shapes[-1])
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of one sample of the free input, or else of the input; of images ``(channels, height, width)``."""
+        return self._outer(self.state_shapes[0]) if self.free_input else self.input_shape
+
+    def _outer(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a state as it is given and returned."""
         return (shape[-1], *shape[:-1]) if len(shape) == 3 and self.channels_last else shape
 
     @property

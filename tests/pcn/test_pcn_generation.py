@@ -287,6 +287,26 @@ def latent():
 
 
 DATA = np.zeros((2, 5))
+
+
+@pytest.mark.parametrize(
+    ("network", "mean"),
+    [
+        (decoder(), np.arange(3.0)),
+        (
+            pcn.Network([pcn.Block(pcn.Conv(2, 3, 3, jax.random.key(0), dtype=F64), activation="tanh")], (2, 4, 5)),
+            np.arange(40.0).reshape(2, 4, 5),
+        ),
+    ],
+)
+def test_a_trained_decoder_gets_another_prior(network, mean):
+    """As if it had been given before; images keep their channels first outside."""
+    flat = pcn.with_latent(network, variance=math.inf)
+    expected, found = pcn.with_latent(network, mean, 2.0), pcn.with_latent(flat, mean, 2.0)
+    assert flat.latent_shape == mean.shape
+    assert eqx.tree_equal(found, expected)
+
+
 KNOWN = np.array([True, True, False, False, False])
 
 
@@ -319,7 +339,7 @@ KNOWN = np.array([True, True, False, False, False])
         (lambda: pcn.evaluate(decoder(), np.zeros((2, 3)), DATA, algorithm=SETTLING), "`algorithm` is given"),
         (lambda: pcn.with_latent(decoder(), variance=0.0), "`variance` is 0"),
         (lambda: pcn.with_latent(decoder(), np.zeros(2)), "`mean` has shape"),
-        (lambda: pcn.with_latent(latent()), "has a latent input already"),
+        (lambda: pcn.with_latent(latent(), np.zeros(2)), "`mean` has shape \\(2,\\); wanted \\(3,\\)"),
         (lambda: pcn.with_latent(decoder(), variance=math.inf, learn_mean=True), "`learn_mean` is True"),
         (lambda: pcn.SquaredError(0.0), "`variance` is 0"),
         (lambda: pcn.Algorithm(update=pcn.Averaged(first=8)), "`first` is 8 with 8 steps"),

@@ -168,7 +168,8 @@ def generate(
     if len(x) != count:
         raise ValueError(f"`x` has {len(x)} inputs but `count` is {count}; wanted as many.")
     if any(prior_variance(block) == math.inf for block in network.blocks):
-        raise ValueError("`network` has a latent without a prior, which cannot be drawn; wanted a finite variance.")
+        raise ValueError("`network` has a latent without a prior, which cannot be drawn; wanted one with a finite "
+                         "variance, `pcn.with_latent(network, mean, variance)`.")  # fmt: skip
     if not ancestral:
         given = None if network.free_input else x
         blank = jnp.zeros((count, *network.output_shape), network.dtype)
