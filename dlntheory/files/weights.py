@@ -83,7 +83,7 @@ def load_weights(path: Any, order: Any = None) -> LinearNetwork:
         _check_names(arrays, entries)
         if note is not None:
             return _network(arrays, entries, note.get("input_shape"))
-        return _network(arrays, entries, hint="; another order is said by `order`" if order is None else "")
+        return _network(arrays, entries, hint=_hint(arrays, entries, order))
     except (TypeError, ValueError) as error:
         raise ValueError(f"`path` is {path}, which makes no network: {error}") from error
 
@@ -163,6 +163,14 @@ def _network(
         return LinearNetwork(layers, input_shape)
     except ValueError as error:
         raise ValueError(f"in the order {_listed(_weights_in(entries))}, {str(error).rstrip('.')}{hint}.") from error
+
+
+def _hint(arrays: dict[str, np.ndarray], entries: list[dict[str, Any]], order: list[str] | None) -> str:
+    """What the weights may be, if they make no network: transposed, or in another order."""
+    shapes = [arrays[name].shape for name in _weights_in(entries)]
+    if all(len(shape) == 2 for shape in shapes) and all(a[1] == b[0] for a, b in pairwise(shapes)):
+        return "; their transposes would make one, or the reverse `order`, since a weight has a row for each output"
+    return "; another order is said by `order`" if order is None else ""
 
 
 def _layer(arrays: dict[str, np.ndarray], entry: dict[str, Any]) -> Any:

@@ -65,7 +65,7 @@ def alignment_picture(record: dict[str, Any]) -> Figure:
     _energy_bars(right, record["layers"])
     head(right, "Energy by layer", "B")
     sizes = f"{hidden_layers(record['widths'][1:-1])}, {count(record['samples'], 'sample')}"
-    entitle(figure, f"{record['name']}: {sizes}")
+    entitle(figure, f"{record['name']}: {sizes}", "bars on points: standard error over batches")
     legend_below(figure)
     return figure
 

@@ -61,10 +61,12 @@ def files(problem, tmp_path_factory):
         "wide": np.ones((2, 5)),
         "nan": np.full((2, 3), np.nan),
         "words": np.array([["a"] * 3]),
+        "classes": np.array([0, 1, 0, 1, 0]),
         "pickled": np.array([[{}] * 3], dtype=object),
     }.items():
         np.save(folder / f"{name}.npy", array)
     (folder / "empty.npy").touch()
+    (folder / "table.csv").write_text("1.0,2.0,3.0\n")
     return folder
 
 
@@ -218,6 +220,14 @@ BAD = {
     "archive": (
         ["align", "weights.npz", "--inputs", "named.npz", "--targets", "y.npy"],
         "--inputs: .*cannot be read as .npy",
+    ),
+    "table": (
+        ["align", "weights.npz", "--inputs", "table.csv", "--targets", "y.npy"],
+        "--inputs: .*cannot be read as .npy: wanted what `np.save` writes",
+    ),
+    "classes": (
+        ["align", "weights.npz", "--inputs", "x.npy", "--targets", "classes.npy"],
+        r"--targets: .* has 5 whole numbers; .* np.eye\(\d\)\[classes\]",
     ),
     "folder": (["align", "weights.npz", "--inputs", ".", "--targets", "y.npy"], "--inputs: "),
     "one target": (["align", "weights.npz", "--inputs", "x.npy", "--targets", "one.npy"], "same number of samples"),

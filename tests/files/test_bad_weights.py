@@ -99,6 +99,10 @@ BAD_FILES = {
         holding(W1=np.eye(3, 2), W2=np.eye(2)),
         "in the order W1, W2, `layers[1]` maps 2 -> 2 but `layers[0]` outputs 3",
     ),
+    "transposed.npz": (
+        holding(W1=np.eye(2, 3), W2=np.eye(3, 4)),
+        "their transposes would make one, or the reverse `order`, since a weight has a row for each output.",
+    ),
     "bias.npz": (holding(W1=np.eye(3, 2), b1=np.ones(2)), "dense layer (W1, b1): `bias` has shape (2,); wanted (3,)"),
     "vector.npz": (holding(W1=np.ones(2)), "(W1): `weight` has shape (2,); wanted a matrix"),
     "kernel.npz": (holding(W1=np.ones((2, 3, 4, 4))), "(W1): `weight` has shape (2, 3, 4, 4); wanted a matrix"),
