@@ -135,7 +135,9 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     if json:
         print_json({**record, "figure": label(number), "files": list(map(str, paths))})
     else:
-        typer.echo("\n".join(map(str, paths)))
+        from ..report.study import figure_report
+
+        print_record(record, json, figure_report(record, *table.grid(record["lines"]), paths))
 
 
 def run_study(

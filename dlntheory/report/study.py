@@ -37,15 +37,29 @@ def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[Renderable
             *(paper if printed else ()), str(each["seeds"]),
         )  # fmt: skip
     yield table
-    yield ""
-    for name, meaning in record["measures"].items():
-        yield Text(f"{name}: {meaning}", "dim")
-    for each in record["differs"]:
-        yield Text(f"differs: {each}", "dim")
-    if record["trial"]:
-        yield Text(record["trial"], "dim")
+    yield from _notes([f"{name}: {meaning}" for name, meaning in record["measures"].items()], record)
     line = f"{record['finished']} of {record['cells']} trainings are finished. Results in {folder}."
     yield Padding(Text(line, "bold"), (1, 0, 0, 0))
+
+
+def figure_report(
+    record: Mapping[str, Any], header: Sequence[str], cells: Sequence[Sequence[str]], paths: Sequence[Path]
+) -> Iterator[RenderableType]:
+    """The numbers of a study that is a figure, and its files."""
+    table = titled_table(f"{record['item']}: {record['title']}", *header)
+    for row in cells:
+        table.add_row(*row)
+    yield table
+    yield from _notes([record["numbers"]], record)
+    yield Padding(Text("\n".join(map(str, paths)), "bold"), (1, 0, 0, 0))
+
+
+def _notes(texts: Sequence[str], record: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What is said of a table, what differs from the paper, and whether it was a trial."""
+    yield ""
+    trial = [record["trial"]] if record["trial"] else []
+    for each in (*filter(None, texts), *(f"differs: {each}" for each in record["differs"]), *trial):
+        yield Text(each, "dim")
 
 
 def _how(record: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from ..page import costs, origin
 from ..provenance import configuration
 from ..results import Result
 from .row import Row
-from .table import instead, number, packed, page, shown
+from .table import TRIAL, instead, number, packed, page, shown
 
 PARTS = ("published_deviation", "published", "deviation", "interval", "difference")
 """Ends of the names of columns that may stand beside a value."""
@@ -43,6 +43,7 @@ def record(row: Row, scale: str, figure: Any, result: Result, data: Path | None)
     return configuration(
         f"dlntheory study {row.name} --scale {scale}",
         study=row.name, item=row.item, title=row.title, scale=scale, figure=config["figure"],
+        trial=TRIAL if scale == "quick" else "",
         numbers=(inspect.getdoc(figure.summarise) or "").partition("\n")[0], seconds=config["seconds"],
         left_out=[f"panel {letter}" for letter in config.get("left_out", ())],
         differs=[*row.differs, *(differences(row, figure, config, data) if row.of_paper else ())],
@@ -133,6 +134,7 @@ def as_page(study: Mapping[str, Any], result: Result, picture: str) -> str:
     said = [
         " ".join([f"{study['item'][:1].upper()}{study['item'][1:]}. {study['numbers']}", *beside]),
         f"{origin({**result.config, 'command': study['command']})} {costs(study['seconds'])}",
+        study["trial"],
     ]
     header, cells = grid(rows)
     return page(study, said, header, cells, picture)
