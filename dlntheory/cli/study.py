@@ -137,7 +137,8 @@ def draw_figure(row: Any, scale: str, folders: Sequence[Path], folder: Path, jso
     else:
         from ..report.study import figure_report
 
-        print_record(record, json, figure_report(record, *table.grid(record["lines"]), paths))
+        header, cells = table.grid(record["lines"])
+        print_record(record, json, figure_report(record, header, cells, paths))
 
 
 def run_study(

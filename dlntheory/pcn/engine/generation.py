@@ -100,7 +100,8 @@ def score(
 ) -> Float[Array, " batch"]:
     """The energy of every sample when inference has ended, all blocks together: low for outputs that are typical.
 
-    In a linear network at equilibrium it is ``−log p(y | x)`` but for a constant, see `log_likelihood`.
+    In a linear network at equilibrium it is ``−log p(y | x)`` in nats but for a constant, see `log_likelihood`; under a
+    latent without a prior it is the energy alone.
 
     Args:
         network: the network.
