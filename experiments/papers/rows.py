@@ -89,18 +89,27 @@ def as_row(name: str, table: Any, tables: Mapping[str, Any]) -> Row:
             f"`{name}` has {', '.join(sorted(unknown))}; wanted keys of {', '.join(keys[1:])}."
             f"{meant(min(unknown), keys)}"
         )
-    axes = {axis: as_values(axis, values) for axis, values in table.pop("axes", {}).items()}
+    axes = {axis: as_values(axis, values) for axis, values in _table(table, "axes").items()}
+    added = _table(table, "variants")
     variants = {
         value: _add_variant(axes, axis, value, options)
-        for axis, values in table.pop("variants", {}).items()
-        for value, options in values.items()
+        for axis in added
+        for value, options in _table(added, axis).items()
     }
-    row = Row(name=name, axes=axes, variants=variants, **table)
+    row = Row(name=name, **{**table, "axes": axes, "variants": variants})
     _check(row)
     return row
 
 
-def _inherited(name: str, table: Any, tables: Mapping[str, Any]) -> dict[str, Any]:
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """What a key of a table holds, if it is a table."""
+    found = table.get(key, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"`{key}` is {found!r}; wanted a table.")
+    return found
+
+
+def _inherited(name: str, table: Any, tables: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[str, Any]:
     """A table with what it does not say and the one that it is like does; own cells are those of every scale."""
     if not isinstance(table, dict):
         raise ValueError(f"`{name}` is {table!r}, outside of a study; wanted a table with the study's name, as [mine].")
@@ -108,9 +117,10 @@ def _inherited(name: str, table: Any, tables: Mapping[str, Any]) -> dict[str, An
     if model is None:
         return dict(table)
     known = tables if model in tables else _tables()
-    if model not in known or known[model] is table:
+    above = (*above, name)
+    if model not in known or model in above:
         raise ValueError(f"`{name}` is like `{model}`, which is no other study.{meant(model, {**tables, **known})}")
-    found = _inherited(model, known[model], known)
+    found = _inherited(model, known[model], known, above)
     if "cells" in table:
         scales = {scale: dict(options) for scale, options in found.get("scales", {}).items()}
         for options in scales.values():
