@@ -108,14 +108,29 @@ def number(value: Any) -> float | None:
 
 
 def differences(row: Row, scale: str, cells: Sequence[Cell]) -> list[str]:
-    """The differences from the paper's scale, option by option."""
+    """The differences from the paper's scale: values of axes that were left out or added, and option by option.
+
+    A trial at the scale ``"quick"`` leaves out nearly all values.
+    """
     seeds = [] if row.count(scale) == row.seeds else [("seeds", str(row.count(scale)), str(row.seeds))]
     options = [
         (name, _told(name, getattr(cell.config, name)), _told(name, getattr(cell.paper, name)))
         for cell in cells
         for name in cell.config.differences(cell.paper)
     ]
-    return instead([*seeds, *options], "paper" if row.item else "in full")
+    axes = [] if scale == "quick" else list(_other_axes(row, scale))
+    return instead([*seeds, *axes, *options], "paper" if row.item else "in full")
+
+
+def _other_axes(row: Row, scale: str) -> Iterable[tuple[str, str, str]]:
+    """The axes whose values are others than at the paper's scale: the name, the values, and the paper's."""
+    for axis, values in row.axes.items():
+        own, paper = (
+            ", ".join(each for each in values if each in {place[axis] for place in row.places(each_scale)})
+            for each_scale in (scale, "paper")
+        )
+        if own != paper:
+            yield axis, own, paper
 
 
 def instead(differing: Iterable[tuple[str, str, str]], where: str = "paper") -> list[str]:

@@ -341,6 +341,24 @@ def test_what_differs_from_the_paper_is_said():
     assert "train_samples: 64 (paper: all); 8 (paper: all)" in found
     assert "data: digits (paper: mnist); digits-32 (paper: cifar10)" in found
     assert table.differences(row, "paper", cells.make_cells(row, "paper")) == []
+    assert "weights: searched, 1e-3 (paper: searched)" in table.differences(row, "cpu", [])
+    widths = "width: 32, 128, 512 (paper: 32, 64, 128, 256, 512, 1024, 2048, 4096)"
+    assert widths in table.differences(REGISTRY["002-figure-16"], "cpu", [])
+    assert not [each for each in found if each.startswith("model: ")]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "count"),
+    [
+        ("002-figure-6c", {"width": "2048", "activation": "leaky_relu"}, 2 * 6 * 7 * 3),  # figure 13
+        ("002-figure-14", {"width": "1024", "optimiser": "sgd-0.9"}, 2 * 6 * 7 * 10),
+        ("002-figure-15", {"width": "256", "optimiser": "adamw"}, 2 * 6 * 7 * 10),
+        ("003-figure-6", {"model": "AlexNet"}, 3 * 3),
+    ],
+)
+def test_what_a_figure_shows_can_be_run(name, values, count):
+    """By the texts of appendix D.1, and of section 5.1 of Better Initialization."""
+    assert len(cells.make_cells(REGISTRY[name], "paper", [",".join(values.values())])) == count
 
 
 @pytest.mark.parametrize(
