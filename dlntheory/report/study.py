@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .tables import titled_table
+from .words import with_unit
 
 
 def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -33,7 +34,7 @@ def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[Renderable
         mean = _shown(each["mean"], each["deviation"]) + (f" ({each['diverged']} diverged)" if each["diverged"] else "")
         paper = (_shown(each["published"], each["published_deviation"]), _shown(each["difference"], None))
         table.add_row(
-            *(each[axis] for axis in record["axes"]), f"{each['measure']}, {each['unit']}", mean,
+            *(each[axis] for axis in record["axes"]), with_unit(each["measure"], each["unit"]), mean,
             *(paper if printed else ()), str(each["seeds"]),
         )  # fmt: skip
     yield table

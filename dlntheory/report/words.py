@@ -56,6 +56,11 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def with_unit(name: str, unit: str) -> str:
+    """A quantity with its unit, ``best, %``; a ratio, of unit ``1``, has none."""
+    return name if unit == "1" else f"{name}, {unit}"
+
+
 def mean_over(seeds: int) -> str:
     """Say that bands and bars are standard deviations; one seed has none."""
     return "1 seed" if seeds == 1 else f"mean ± standard deviation of {seeds} seeds"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dlntheory.report.style import PAPER, SERIES, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
-from dlntheory.report.words import count
+from dlntheory.report.words import count, with_unit
 
 from .cells import Cell
 from .curves_picture import draw_curves, plain_ticks
@@ -194,8 +194,7 @@ def _draw_published(axes: Axes, places: Sequence[float], lines: Sequence[Mapping
 
 
 def _label(measure: str) -> str:
-    label, unit = MEASURES[measure].label, MEASURES[measure].unit
-    return label if measure in RATIOS else f"{label}, {unit}"
+    return with_unit(MEASURES[measure].label, MEASURES[measure].unit)
 
 
 def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None]) -> Figure:

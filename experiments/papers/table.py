@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlntheory.pcn.runs.config import TrainingConfig
+from dlntheory.report.words import with_unit
 
 from ..provenance import configuration
 from ..results import deviation
@@ -181,7 +182,7 @@ def as_page(study: Mapping[str, Any], picture: str | None) -> str:
     header += ["seeds", "diverged"]
     header += ["linear theory", "its seeds"] if theory else []
     rows = [
-        [*(each[axis] for axis in study["axes"]), f"{each['measure']}, {each['unit']}",
+        [*(each[axis] for axis in study["axes"]), with_unit(each["measure"], each["unit"]),
          shown(each["mean"], each["deviation"]), *(beside(each) if printed else ()),
          str(each["seeds"]), str(each["diverged"]),
          *([shown(each["theory"], None), str(each["theory_seeds"])] if theory else ())]

@@ -237,6 +237,7 @@ def test_a_study_has_a_table_and_a_picture(whole, own):
     page = (whole / "README.md").read_text()
     assert "50 ± 1.5" in page
     assert "- nothing that matters" in page
+    assert "| best, % |" in page
     assert (whole / "mine.png").read_bytes().startswith(b"\x89PNG")
 
 
