@@ -28,13 +28,23 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTES = [*sorted(ROOT.glob("*.md")), *PAGES[1:]]
 
 DAILY = {
+    "docs/choose-a-step.md": "tests/inference and tests/training call its functions",
     "docs/cli.md": "tests/cli runs every command, and `test_shown_command_exists` reads every option",
     "docs/devices.md": "tests/equilibria/test_sharding.py runs it on eight devices",
-    "docs/nonlinear.md": "docs/your-model.md and docs/train-own-model.md call its functions, too",
-    "docs/pcn.md": "docs/from-jpc-and-pcx.md, docs/own-data.md and docs/train-own-model.md train such networks, too",
+    "docs/dynamics.md": "tests/training compares its functions with trainings",
+    "docs/figures.md": "tests/experiments/test_figures.py draws such figures, and draws them again from their data",
+    "docs/generative.md": "tests/equilibria, tests/inference and tests/pcn/test_pcn_generation.py call its functions",
+    "docs/inference.md": "tests/inference calls its functions",
+    "docs/layers.md": "tests/networks has its layers, and tests/equilibria and tests/learning what it asks of them",
+    "docs/nonlinear.md": "tests/nonlinear calls its functions",
+    "docs/pcn.md": "docs/from-jpc-and-pcx.md and docs/own-data.md train such networks, too",
+    "docs/precision.md": "tests/inference and tests/theorems call its functions",
+    "docs/random-networks.md": "tests/random_networks calls its functions",
     "docs/studies.md": "tests/experiments/test_studies.py runs such studies at toy size",
+    "docs/train-own-model.md": "docs/from-jpc-and-pcx.md trains such networks, and tests/pcn calls its functions",
     "docs/training.md": "tests/training trains, sweeps and goes on from checkpoints in the same ways",
     "docs/train.md": "tests/cli/test_cli_train.py and docs/own-data.md run such trainings",
+    "docs/your-model.md": "tests/learning, tests/nonlinear and tests/files call its functions; Flax's are called there alone",
 }
 """Pages whose examples run once a day, since they take long, and why nothing is lost."""
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
