@@ -13,6 +13,7 @@ TOY_MODES = {"width": 3, "batch": 6, "depths": [2, 3], "modes": 2, "learning_rat
 TOY_SADDLES = {"width": 2, "samples": 8, "seeds": 1, "depths": [2, 3], "sizes": 2, "initials": 3}
 
 
+@pytest.mark.daily
 def test_modes(tmp_path, monkeypatch):
     """Training with half the learning rate is half as far from the equations."""
     monkeypatch.setattr(modes, "TARGETS", (-0.2, 0.2))

@@ -58,6 +58,7 @@ def test_standard_errors_of_a_covariance_are_those_of_many_short_chains():
     np.testing.assert_allclose(measured, predicted, rtol=5 * np.sqrt(2 / chains))
 
 
+@pytest.mark.daily
 def test_a_chain_has_its_law_and_not_the_posterior(tmp_path, monkeypatch):
     monkeypatch.setitem(langevin_chain.STEPS, "quick", 20_000)
     found = study("langevin-chain", tmp_path)
@@ -113,9 +114,10 @@ def test_linear_recall_from_noise_is_the_conditional_mean():
     np.testing.assert_allclose(found.reshape(10, 9), expected, rtol=1e-9)
 
 
+@pytest.mark.daily
 def test_memories_are_recalled_and_a_killed_figure_goes_on(tmp_path):
-    sizes = {"latent": 8, "widths": [12], "counts": [6], "epochs": 20, "train_steps": 10, "seeds": 1,
-             "recall_steps": {"noise": 20, "mask": 60}}  # fmt: skip
+    sizes = {"latent": 8, "widths": [12], "counts": [6], "epochs": 2, "train_steps": 3, "seeds": 1,
+             "recall_steps": {"noise": 3, "mask": 3}}  # fmt: skip
     config = {**memory.configure(True, "cpu", 0), **sizes, "seeds": [0]}
     whole = memory.run(config, folder=tmp_path)
     assert whole["trained"].shape == whole["linear"].shape == (2, 1, 1, 1)
@@ -157,6 +159,7 @@ def test_the_gaussian_likelihood_is_scipys():
     assert samples.gaussian_likelihood(data) == pytest.approx(law.logpdf(data).mean(), rel=1e-6)
 
 
+@pytest.mark.daily
 def test_samples_of_the_linear_network_have_its_law(tmp_path, monkeypatch):
     small = {"width": 4, "updates": 4, "steps": 10, "seeds": 2, "chain": 20, "samples": 400}
     monkeypatch.setitem(samples.SIZES, "quick", small)
@@ -218,6 +221,7 @@ def test_strangers_have_the_shape_of_their_hosts(tmp_path):
         assert "fashion-mnist" not in strangers.strangers(own, 255.0, folder)
 
 
+@pytest.mark.daily
 def test_out_of_distribution(tmp_path, monkeypatch):
     small = {"hidden": [8] * 3, "train_samples": 200, "epochs": 1, "test_samples": 40, "seeds": 1}
     monkeypatch.setitem(outliers.SIZES, "quick", small)
@@ -275,7 +279,7 @@ def test_reconstructions(tmp_path):
     assert all(each["interval"][0] <= each["error"] <= each["interval"][1] for each in rows)
 
 
-@pytest.mark.parametrize("model", [pytest.param("AE", marks=pytest.mark.daily), "Decoder"])
+@pytest.mark.parametrize("model", ["AE", pytest.param("Decoder", marks=pytest.mark.daily)])
 def test_errors_of_pictures_have_the_mean_that_the_training_tells(tmp_path, model):
     algorithm = "BP-SE" if model == "AE" else "PC-SE"
     training = TrainingConfig(data="digits", model=model, hidden=(16, 8), algorithm=algorithm, epochs=1, seed=1,

@@ -1,6 +1,7 @@
 """The figure of energy propagation at toy size: three ways to the same numbers, and the command that draws it."""
 
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from dlntheory.cli import app
@@ -12,6 +13,7 @@ TOY = {"width": 4, "batch": 3}
 VARIED = {"steps": [2, 5], "step_size": [0.05], "momentum": [0.5], "depth": [3]}
 
 
+@pytest.mark.daily
 def test_energy_propagation(tmp_path, monkeypatch):
     """Closed form and simulation agree, and so does the leading order where the error has only just arrived."""
     monkeypatch.setattr(energy_propagation, "QUICK", TOY)

@@ -65,6 +65,7 @@ def test_points_are_those_of_the_formulas(axis):
     np.testing.assert_allclose(arrays["identity"][-1], 1, atol=1e-11)  # Theorem 1
 
 
+@pytest.mark.daily
 def test_the_command_draws_it(tmp_path):
     figure = load_figure("kernel-spectra")
     done = CliRunner().invoke(app, ["figure", "kernel-spectra", "--quick", "--out", str(tmp_path)])

@@ -143,6 +143,7 @@ def trained(config, seed):
     return weights, test[0][chosen], test[1][chosen]
 
 
+@pytest.mark.daily
 def test_the_points_along_training():
     study = AlongTraining("bp")
     config = study.configure(True, "tanh", 5)
@@ -155,6 +156,7 @@ def test_the_points_along_training():
     assert arrays["residual"][1, 0] < arrays["residual"][0, 0]
 
 
+@pytest.mark.daily
 def test_backpropagation_follows_the_theory_of_convolutions():
     """The linear theory of one sample is exact of it."""
     study = Property("convolutions")

@@ -28,6 +28,7 @@ def drawn(monkeypatch):
         assert module.draw(config, arrays).axes
 
 
+@pytest.mark.daily
 def test_from_bp_to_pc(monkeypatch, drawn):
     config, arrays = toy(monkeypatch, bp_to_pc, width=4, hidden=[1, 2], batch=1, seeds=2, points=3)
     drawn.append((bp_to_pc, config, arrays))
@@ -52,6 +53,7 @@ def test_spiking(monkeypatch, drawn):
         np.testing.assert_allclose(arrays["backpropagation"][index], dln.target_alignment(*problem, rule="bp")[0])
 
 
+@pytest.mark.daily
 def test_theorem_3(monkeypatch, drawn):
     config, arrays = toy(monkeypatch, theorem3, square=4, depths=[1], widths=[4], samples=6, networks=1)
     drawn.append((theorem3, config, arrays))
