@@ -242,11 +242,10 @@ def test_several_figures_at_once(tmp_path):
 
 
 def test_a_figure_refused_in_a_process_of_its_own(tmp_path, capfd):
-    for name in ("figure5", "figure6"):
-        (tmp_path / name).touch()
-    done = dlntheory("figures", 5, 6, "--quick", "--jobs", 2, "--out", tmp_path)
+    (tmp_path / "figure5").touch()
+    done = dlntheory("figures", 5, "--quick", "--jobs", 2, "--out", tmp_path)
     assert done.exit_code == 2
-    assert re.search("--out: .*figure[56]", capfd.readouterr().err)
+    assert re.search("--out: .*figure5", capfd.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ SINGLE_STEP = [
     (6, "B"),
 ]
 
+IN_TEXT = [(2, "A"), (3, "A"), (4, "A")]
+"""Panels with the text's setting by default; others have it daily."""
 INFINITESIMAL = 1e-100j
 
 
@@ -155,8 +157,14 @@ def drawn_problem(config, value, seed):
     return list(map(np.asarray, net.weights)), np.asarray(x).T, np.asarray(y).T
 
 
-@pytest.mark.parametrize("setting", ["appendix", "text"])
-@pytest.mark.parametrize(("number", "letter"), SINGLE_STEP)
+@pytest.mark.parametrize(
+    ("number", "letter", "setting"),
+    [
+        pytest.param(*panel, setting, marks=[] if setting == "appendix" or panel in IN_TEXT else pytest.mark.daily)
+        for panel in SINGLE_STEP
+        for setting in ("appendix", "text")
+    ],
+)
 def test_the_points_are_alignments_after_one_step(number, letter, setting):
     study = load_figure(number).panels[letter].study
     config = study.configure(True, setting, 3)
@@ -250,6 +258,7 @@ def test_small_sizes_are_compiled_quickly(version, given, flags, monkeypatch):
         assert os.environ["XLA_FLAGS"] == flags
 
 
+@pytest.mark.daily
 def test_running_again_gives_the_same_arrays(folder, tmp_path):
     assert dlntheory("figure", 5, "--quick", "--seed", 3, "--out", tmp_path).exit_code == 0
     assert_same(results.load(tmp_path).arrays, results.load(folder).arrays)

@@ -22,8 +22,8 @@ from experiments.figures import FIGURES, load_figure
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 FOLDERS = sorted(path.parent for path in RESULTS.rglob("arrays.npz"))
-ALWAYS = {"figure1", "nonlinear-alignment", "nonlinear-starts", "reconstructions"}
-"""A drawing, points, lines with bands, and pictures; the others daily."""
+ALWAYS = {"figure1", "nonlinear-starts", "reconstructions"}
+"""A drawing, lines with bands, and pictures; the others daily."""
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
 
 

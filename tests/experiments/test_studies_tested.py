@@ -92,6 +92,7 @@ def test_steps_of_the_test_take_no_training_of_their_own(whole):
     assert (whole / "mine.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.daily
 def test_a_study_that_is_killed_resumes_to_the_same_numbers(whole, own, tmp_path, monkeypatch):
     """Within a training whose start has a memory, after its first epoch."""
     original, tested = Trainer.test, []
@@ -143,6 +144,7 @@ model = ["Decoder", "AE"]
 algorithm = ["PC-SE", "BP-SE"]
 
 [mine.scales.cpu.of]
+"Decoder,PC-SE" = { inference_steps = 2, initial = "zero" }
 "AE,BP-SE" = { learning_rate = 1e-2 }
 "AE,PC-SE" = { learning_rate = 1e-1 }
 """

@@ -60,12 +60,12 @@ def largest_eigenvalue(network):
 
 def test_theory_is_of_the_trained_network(finished, tmp_path):
     _, made, outcomes, _ = finished
-    for cell, outcome in list(zip(made, outcomes, strict=True))[: len(RATES)]:
-        network, x, y = trained(cell, tmp_path / cell.place["step_size"])
-        energy = pcn.relax(network, x, y, cell.config.make_algorithm()).energy[-1]
-        assert_close(outcome["theory"]["first_ratio"], energy[0] / energy[1], condition=1e4)
-        limit = 1.5 * 2 / largest_eigenvalue(network)
-        assert_close(outcome["theory"]["rate_by_limit"], cell.config.step_size / limit, condition=1e4)
+    cell, outcome = made[0], outcomes[0]
+    network, x, y = trained(cell, tmp_path)
+    energy = pcn.relax(network, x, y, cell.config.make_algorithm()).energy[-1]
+    assert_close(outcome["theory"]["first_ratio"], energy[0] / energy[1], condition=1e4)
+    limit = 1.5 * 2 / largest_eigenvalue(network)
+    assert_close(outcome["theory"]["rate_by_limit"], cell.config.step_size / limit, condition=1e4)
 
 
 def test_backpropagation_and_images_have_no_theory(finished):
