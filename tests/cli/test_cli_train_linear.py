@@ -103,7 +103,7 @@ def test_several_rules_are_each_what_it_is_alone(files, tmp_path):
     assert [float(row["error"]) for row in rows[13::5]] == [each["error"] for each in runs[1]["training"][:3]]
     assert [row["step"] for row in rows if row["alignment"]] == ["0", "5", "10"] * 2
     assert rows[25]["rescaling"] == "adaptive_positive"
-    assert "Lowest error after 12 steps" in run(*options, "--rules", "bp,evidence").stdout
+    assert "Lowest error after 12 steps" in run(*options, "--rules", "bp,pc:adaptive_positive").stdout
 
 
 def test_the_advice_on_divergence_does_not_diverge(files):
@@ -160,7 +160,7 @@ def test_bad_input_ends_with_2(files, arguments, message):
 
 @pytest.mark.parametrize(
     ("steps", "every", "batch"),
-    [(7, 3, None), (50, 1, 2), (3, 10, None), pytest.param(45, 2, 3, marks=pytest.mark.daily)],
+    [(7, 3, None), (50, 1, 2), *(pytest.param(*each, marks=pytest.mark.daily) for each in ((3, 10, None), (45, 2, 3)))],
 )
 def test_parts_are_the_whole(steps, every, batch):
     """Training in parts has the draws and the numbers of training at once."""

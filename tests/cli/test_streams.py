@@ -56,8 +56,17 @@ def test_the_mark_against_a_claim_is_no_doubt():
     assert "".join(map(ascii_of, MARKED)).startswith("x is against the claim, ~ within noise; +- is")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "cp437", "shift_jis", "utf-8"])
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+BY_DEFAULT = {("ascii", ""), ("shift_jis", "1"), ("utf-8", "")}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "unbuffered"),
+    [
+        pytest.param(encoding, unbuffered, marks=[] if (encoding, unbuffered) in BY_DEFAULT else pytest.mark.daily)
+        for encoding in ("ascii", "cp1252", "latin-1", "cp437", "shift_jis", "utf-8")
+        for unbuffered in ("", "1")
+    ],
+)
 def test_any_encoding(encoding, unbuffered):
     done = run("-c", TALKS, PYTHONIOENCODING=encoding, PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 3
@@ -113,7 +122,7 @@ def test_json_is_the_same_in_every_encoding():
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no file that is always full")
-@pytest.mark.parametrize("json", [(), ("--json",)])
+@pytest.mark.parametrize("json", [(), pytest.param(("--json",), marks=pytest.mark.daily)])
 def test_a_full_disk_is_said(json):
     """Here the reader wants what is lost."""
     with FULL.open("wb") as full:
@@ -124,7 +133,10 @@ def test_a_full_disk_is_said(json):
     ]
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("align", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("align", "--help"), *(pytest.param((each,), marks=pytest.mark.daily) for each in ("--help", "--version"))],
+)
 def test_help_in_ascii(arguments):
     done = run("-m", "dlntheory", *arguments, PYTHONIOENCODING="ascii")
     assert done.returncode == 0
