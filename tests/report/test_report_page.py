@@ -154,12 +154,20 @@ def test_the_interval_is_the_normal_one_for_many_values():
 @pytest.mark.parametrize(
     ("net", "x", "y"),
     [
-        (dln.LinearNetwork.random([3, 2], key=0), X[:4, :3], Y[:4, :2]),
-        (dln.LinearNetwork.from_weights([np.zeros((2, 3)), np.ones((2, 2))]), X[:1, :3], Y[:1, :2]),
-        (dln.LinearNetwork([Dense(np.ones((2, 3)), np.ones(2)), dln.Residual(np.eye(2))]), X[0, :3], Y[0, :2]),
-        (dln.LinearNetwork.from_weights([np.eye(2)]), X[:2, :2], X[:2, :2]),
+        pytest.param(
+            *(dln.LinearNetwork.random([3, 2], key=0), X[:4, :3], Y[:4, :2]), id="one layer", marks=pytest.mark.daily
+        ),
+        pytest.param(
+            *(dln.LinearNetwork.from_weights([np.zeros((2, 3)), np.ones((2, 2))]), X[:1, :3], Y[:1, :2]), id="singular"
+        ),
+        pytest.param(
+            *(dln.LinearNetwork([Dense(np.ones((2, 3)), np.ones(2)), dln.Residual(np.eye(2))]), X[0, :3], Y[0, :2]),
+            id="one sample",
+        ),
+        pytest.param(
+            *(dln.LinearNetwork.from_weights([np.eye(2)]), X[:2, :2], X[:2, :2]), id="fitted", marks=pytest.mark.daily
+        ),
     ],
-    ids=["one layer", "singular", "one sample", "fitted"],
 )
 def test_edges(net, x, y):
     found = find(net, x, y)
