@@ -45,7 +45,7 @@ def everything(operation, window, x, kernel):
     )
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @example(Window(1, ((-1, 2), (2, 1)), 2), (3, 4), (3, 2))
 @example(Window(1, ((3, 4), (1, 0)), 3), (2, 3), (5, 3))
 @given(windows, st.tuples(st.integers(1, 6), st.integers(1, 6)), st.tuples(st.integers(1, 3), st.integers(1, 3)))

@@ -15,7 +15,7 @@ from dlntheory.pcn.runs.run import read_data, read_run, run_training
 from dlntheory.pcn.runs.trainer import Trainer
 from tests import pcn_naive as naive
 from tests.closeness import assert_close
-from tests.pcn_lessons import lesson, moving
+from tests.pcn_lessons import daily, lesson, moving
 
 F64 = jnp.float64
 
@@ -46,7 +46,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [daily("dense"), "convolutions"])
 def test_updates(name):
     """The input is the target: of backpropagation and of inference, with channels in the order of either."""
     net = NETWORKS[name]()
@@ -149,7 +149,7 @@ def test_a_run_explains_variance(tmp_path):
 def test_a_decoder_is_tested_by_inference(tmp_path):
     """The error of a pixel between 0 and 1 by NumPy; it falls, and samples are as they are kept."""
     config = TrainingConfig(
-        data="digits", model="Decoder", hidden=(16, 8), algorithm="iPC", inference_steps=10, step_size=0.1,
+        data="digits", model="Decoder", hidden=(16, 8), algorithm="iPC", inference_steps=4, step_size=0.1,
         batch_size=100, epochs=4, learning_rate=2e-2, train_samples=300, test_samples=120, normalise=False,
         output_variance=0.5,
     )  # fmt: skip

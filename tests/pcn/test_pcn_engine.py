@@ -15,7 +15,7 @@ from dlntheory.inference.precision_schedules import Decaying, Spiking
 from dlntheory.pcn.engine import inference
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, epsilon, norm, relative_error
-from tests.pcn_lessons import F64, lesson, linear, moving, network, presets
+from tests.pcn_lessons import F64, daily, lesson, linear, moving, network, presets
 
 # Gradients against jax.grad
 
@@ -55,7 +55,7 @@ def test_inference_descends_the_energy(unrolled, steps, loss, monkeypatch):
     assert_close(found.gradients, naive.weight_gradients(net, loss, x, expected), condition=100)
 
 
-@pytest.mark.parametrize("name", ["zero", "random"])
+@pytest.mark.parametrize("name", [daily("zero"), "random"])
 def test_other_starts(name):
     net = network()
     x, y = naive.batch(net)
@@ -93,9 +93,18 @@ def test_adam_moves_states_as_optax_does():
 # The linear theory
 
 
-@pytest.mark.parametrize("widths", [(3, 2), (4, 5, 3, 2), (2, 3, 3, 3, 4)])
-@pytest.mark.parametrize("start", ["forward", "zero"])
-def test_linear_inference_converges_to_the_equilibrium(widths, start):
+@pytest.mark.parametrize(
+    ("start", "widths"),
+    [
+        ("forward", (3, 2)),
+        ("zero", (2, 3, 3, 3, 4)),
+        daily("zero", (3, 2)),
+        daily("forward", (4, 5, 3, 2)),
+        daily("zero", (4, 5, 3, 2)),
+        daily("forward", (2, 3, 3, 3, 4)),
+    ],
+)
+def test_linear_inference_converges_to_the_equilibrium(start, widths):
     net = network("identity", widths)
     x, y = naive.batch(net, one_hot=False)
     theory = linear(net)
@@ -137,13 +146,13 @@ def test_linear_inference_follows_the_theory_at_every_time(schedule, momentum):
     assert_close(run.states, theory.activities[1:], condition=10)
 
 
-def test_error_coordinates_have_the_same_equilibrium():
+@pytest.mark.parametrize("initial", [pcn.Random(), daily(pcn.Forward())])
+def test_error_coordinates_have_the_same_equilibrium(initial):
     net = network("identity", (4, 5, 3, 2))
     x, y = naive.batch(net, one_hot=False)
-    for initial in (pcn.Forward(), pcn.Random()):
-        algorithm = pcn.Algorithm(initial=initial, relaxation=pcn.ErrorCoordinates(0.4, 0.3), steps=300)
-        expected = dln.equilibrium(linear(net), np.asarray(x), np.asarray(y)).activities[1:]
-        assert_close(pcn.relax(net, x, y, algorithm).states, expected, condition=100)
+    algorithm = pcn.Algorithm(initial=initial, relaxation=pcn.ErrorCoordinates(0.4, 0.3), steps=300)
+    expected = dln.equilibrium(linear(net), np.asarray(x), np.asarray(y)).activities[1:]
+    assert_close(pcn.relax(net, x, y, algorithm).states, expected, condition=100)
 
 
 def test_a_step_in_error_coordinates_is_backpropagation():
@@ -181,7 +190,7 @@ def test_langevin_without_noise_is_gradient_descent():
 # Training
 
 
-@pytest.mark.parametrize("name", presets("BP-SE", "PC-CE", "PN", "NN", "D", "S", "F", "D+F"))
+@pytest.mark.parametrize("name", presets("BP-SE", "PC-SE", "PC-CE", "PN", "NN", "D", "S", "F", "D+F", "Newton"))
 def test_every_preset_learns(name):
     net = pcn.mlp((2, 8, 3), activation="tanh", key=1)
     angles = np.arange(30) * (2 * np.pi / 30)

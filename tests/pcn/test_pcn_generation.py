@@ -182,7 +182,7 @@ def test_generation_by_dynamics_follows_it(y):
     net = linear(network)
     mode = pcn.generate(network, dataclasses.replace(SETTLING, initial=pcn.Random()), count=2)
     np.testing.assert_allclose(mode, np.tile(net(MEAN * np.ones(2)), (2, 1)), atol=1e-6)
-    wandering = dataclasses.replace(SETTLING, relaxation=pcn.Langevin(0.02), steps=300)
+    wandering = dataclasses.replace(SETTLING, relaxation=pcn.Langevin(0.04), steps=150)
     drawn = np.asarray(pcn.generate(network, wandering, count=4000))
     weights = net.weights
     covariance = NOISE * np.eye(3) + weights[1] @ (np.eye(2) + PRIOR * weights[0] @ weights[0].T) @ weights[1].T
@@ -262,7 +262,7 @@ def test_training_on_what_is_known(y):
     network, optimiser = pcn.with_latent(decoder(activation="tanh")), pcn.Descent(0.3)
     mask = np.random.default_rng(3).random(y.shape) < 0.7
     mask[:, 0] = True
-    algorithm = pcn.Algorithm(relaxation=pcn.Gradient(0.1, 0.5), steps=10)
+    algorithm = pcn.Algorithm(relaxation=pcn.Gradient(0.1, 0.5), steps=4)
     state, filled = pcn.start_training(network, algorithm, optimiser, batch_size=6), (np.nan, 7.0)
     ends = [
         pcn.train_step(state, None, np.where(mask, y, each), algorithm, optimiser, observed=mask) for each in filled

@@ -14,6 +14,7 @@ import pytest
 
 from dlntheory import pcn
 from dlntheory.pcn.engine.learning import parameters
+from tests.pcn_lessons import daily
 
 
 def count(channels, classes, last=1, hidden=(), first=3):
@@ -41,7 +42,10 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", SIZES)
+BY_DEFAULT = ("VGG-5", "VGG-19 skip", "AlexNet", "ResNet-18 auxiliary", "MLP")
+
+
+@pytest.mark.parametrize("name", [name if name in BY_DEFAULT else daily(name) for name in SIZES])
 def test_parameters(name):
     options, expected = SIZES[name]
     side, channels, classes = options.get("side", 32), options.get("channels", 3), options.get("classes", 10)

@@ -124,13 +124,13 @@ def test_values_are_fitted_to_the_untrained_start_before_the_first_batch(pattern
     assert_close(again.states[0].values, prepared.states[0].values)  # the first batch alone
 
 
-@pytest.mark.parametrize("rate", [0.002, "adam"])
+@pytest.mark.parametrize("rate", [daily(0.002), "adam"])
 def test_a_memory_learns_where_inference_ended(rate, y):
     """The slope of the values by hand, of the rest by `jax.grad`; steps by Optax, with the memory of the optimiser."""
     net, nothing = flat(given()), jnp.zeros((7, 0))
     optimiser, by_optax = (rate, optax.sgd(rate)) if rate != "adam" else (optax.adam(0.02), optax.adam(0.02))
     initial = pcn.HopfieldMemory(patterns=3, width=2, layers=1, start=pcn.Random(), rate=optimiser)
-    before = initial.prepare(initial.memory(net, 7), net, nothing, jnp.asarray(y), jax.random.key(0))
+    before = eqx.filter_jit(initial.prepare)(initial.memory(net, 7), net, nothing, jnp.asarray(y), jax.random.key(0))
     wanted = jnp.asarray(np.random.default_rng(4).normal(size=(7, 3)))
     rest = jnp.zeros((7, 6)), jnp.asarray(y)  # which have no memory
 
@@ -147,9 +147,9 @@ def test_a_memory_learns_where_inference_ended(rate, y):
     expected, remembered = before.states[0], by_optax.init(before.states[0])
     recalled, weights = softmax_recall(expected, y)
     by_hand = weights.T @ (recalled - wanted) / len(y)
-    memory = before
+    memory, learn = before, eqx.filter_jit(initial.learn)
     for time in range(3):
-        memory = initial.learn(memory, nothing, jnp.asarray(y), (wanted, *rest))
+        memory = learn(memory, nothing, jnp.asarray(y), (wanted, *rest))
         with jax.numpy_dtype_promotion("standard"):
             expected, remembered, slope = step(expected, remembered)
         if not time:
@@ -186,7 +186,7 @@ def test_a_memory_that_goes_on_forward_costs_a_pass_more():
 # Starts of evaluation
 
 
-@pytest.mark.parametrize(("size", "steps"), [(7, 6), (3, 1), (10, 1), daily(7, 1), daily(3, 6), daily(10, 6)])
+@pytest.mark.parametrize(("size", "steps"), [(3, 1), (10, 6), daily(7, 6), daily(10, 1), daily(7, 1), daily(3, 6)])
 def test_evaluation_goes_on_from_the_kept_states(steps, size, y):
     """From where the last batch ended; another number of samples takes the states in turn."""
     layers, last = given(), np.random.default_rng(2).normal(size=(7, 5))
@@ -211,7 +211,7 @@ def test_evaluation_from_zero_is_plain_descent(y):
 
 
 @pytest.mark.parametrize(
-    "initial", [pcn.Null(), daily(pcn.Random()), pcn.HopfieldMemory(layers=1, patterns=3, heads=2)]
+    "initial", [daily(pcn.Null()), daily(pcn.Random()), pcn.HopfieldMemory(layers=1, patterns=3, heads=2)]
 )
 def test_long_evaluation_forgets_its_start(initial, y):
     """On linear blocks it ends at the posterior's mean, in closed form."""
@@ -236,7 +236,7 @@ def linear_of(network):
 RUN = TrainingConfig(
     data="digits", model="Decoder", hidden=(16, 8), algorithm="PC-SE", inference_steps=3, step_size=0.1,
     momentum=0.0, batch_size=50, epochs=2, learning_rate=2e-2, train_samples=150, test_samples=60, normalise=False,
-    initial="hopfield", memory_layers=1, memory_heads=2, patterns=4, test_steps=(9, 1), test_step_size=0.2,
+    initial="hopfield", memory_layers=1, memory_heads=2, patterns=4, test_steps=(4, 1), test_step_size=0.2,
 )  # fmt: skip
 
 
@@ -246,14 +246,14 @@ def test_one_training_is_tested_with_several_numbers_of_steps(tmp_path):
     data = read_data(RUN)
     trainer, state = restored(tmp_path, data)
     images = np.asarray(data.test.samples, np.float32) / data.normalisation.maximum
-    assert sorted(last["by_test_steps"]) == ["1", "9"]
+    assert sorted(last["by_test_steps"]) == ["1", "4"]
     for steps, numbers in last["by_test_steps"].items():
         chosen = pcn.algorithm(
             "PC-SE", steps=int(steps), step_size=0.2, momentum=0.0, initial=trainer.algorithm.initial
         )
         found = np.asarray(pcn.reconstruct(state.network, images, chosen, memory=state.memory))
         assert_close(np.float32(numbers["test_mse"]), np.square(images - found).mean(), condition=10)
-    assert {name: last[name] for name in last["by_test_steps"]["9"]} == last["by_test_steps"]["9"]
+    assert {name: last[name] for name in last["by_test_steps"]["4"]} == last["by_test_steps"]["4"]
     assert len({numbers["test_mse"] for numbers in last["by_test_steps"].values()}) == 2
     assert len(jax.tree.leaves(read_run(tmp_path, data)[1])) == len(jax.tree.leaves(state.network))
 
@@ -334,7 +334,7 @@ def test_as_many_memories_as_states_are_not_too_many(layers):
     dataclasses.replace(RUN, memory_layers=layers).check()
 
 
-@pytest.mark.parametrize("initial", [pcn.Null(), pcn.HopfieldMemory(layers=1, patterns=3)])
+@pytest.mark.parametrize("initial", [daily(pcn.Null()), pcn.HopfieldMemory(layers=1, patterns=3)])
 def test_a_memory_of_another_precision_is_converted(initial, y):
     """Kept in float64, asked of the same network in float32; against the same in float64."""
     state = taught(latent(), initial, y, optimiser=pcn.sgd(0.1))

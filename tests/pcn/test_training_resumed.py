@@ -33,9 +33,11 @@ def whole(tmp_path_factory):
     [
         (1, False),
         (4, False),
-        (3, True),
         (7, True),
-        *(pytest.param(*each, marks=pytest.mark.daily) for each in ((3, False), (7, False), (1, True), (4, True))),
+        *(
+            pytest.param(*each, marks=pytest.mark.daily)
+            for each in ((3, False), (7, False), (1, True), (3, True), (4, True))
+        ),
     ],
 )
 def test_a_run_that_is_cut_off_resumes_to_the_same_numbers(records, interrupted, whole, tmp_path):
