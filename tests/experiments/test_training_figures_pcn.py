@@ -117,6 +117,7 @@ def test_energy_over_inference_is_labelled_by_the_data_that_were_found(place, na
     assert data_title(name) in inference_energy.draw(config, arrays).get_suptitle()
 
 
+@pytest.mark.daily
 @pytest.mark.parametrize("name", inference_energy.POINTS)
 def test_energy_over_inference_on_points(name, tmp_path):
     config = inference_energy.configure(True, name, 0)
@@ -132,6 +133,7 @@ def test_energy_over_inference_on_points(name, tmp_path):
         inference_energy.configure(True, name, 0, Path("data"))
 
 
+@pytest.mark.daily
 def test_energy_over_training(tmp_path, monkeypatch):
     monkeypatch.setattr(training_energy, "QUICK", {"hidden": [4, 4], "epochs": 1})
     monkeypatch.setattr(training_energy, "ALGORITHMS", ["BP-SE", "S+F"])
