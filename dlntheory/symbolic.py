@@ -17,9 +17,8 @@ from .equilibria.nudging import SoftOutput
 from .equilibria.problem import Problem
 from .equilibria.routes import Solution, solve_by_covariance
 from .equilibria.settling import Settled, settle
-from .learning.rescaling import RESCALINGS, Rescaling
-from .learning.rules import RULES
-from .learning.updates import Learning, Options, changes_of, factors_of, signals_of
+from .learning.problem import Learning, as_options, changes_of, factors_of, signals_of
+from .learning.rescaling import Rescaling
 from .networks.layer import Dense
 from .networks.network import LinearNetwork, as_network
 from .networks.passes import first_order_change
@@ -310,11 +309,8 @@ def _prepare(
     nudge: Any,
 ) -> Learning:
     problem = _problem(net, x, y, covariances, nudge)
-    one_of("rule", rule, RULES)
-    one_of("rescaling", rescaling, RESCALINGS)
-    if rule == "natural" and rescaling is not None:
-        raise ValueError(f"`rescaling` is {rescaling!r} with rule='natural'; wanted None.")
-    return Learning(problem, _settle(problem) if rule == "pc" else None, Options(), rule, rescaling)
+    options = as_options(rule, rescaling, {})
+    return Learning(problem, _settle(problem) if rule == "pc" else None, options, rule, rescaling)
 
 
 def _settle(problem: Problem) -> Settled:

@@ -16,9 +16,9 @@ from ..numerics.checks import as_flag
 from ..numerics.kinds import compiled, is_concrete, namespace, stop_gradient
 from ..numerics.options import takes
 from .prediction_change import as_learning_rate, moved_by
+from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 from .rescaling import Rescaling
 from .rules import EVERY_RULE, Rule, Signals, of_size_one
-from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 
 
 def cosine(left: Float[Array, "n ..."], right: Float[Array, "n ..."]) -> Float[Array, "..."]:

@@ -22,8 +22,8 @@ from ..numerics.kinds import agree, compiled
 from ..numerics.record import with_fields
 from .alignment import alignment_of
 from .prediction_change import as_learning_rate, change_in_rows
+from .problem import Learning, Options, State, check_rescalable, refuse_overflow, split_changes
 from .rescaling import RESCALINGS
-from .updates import Learning, Options, State, check_rescalable, refuse_overflow, split_changes
 
 
 def relaxed_weight_updates(

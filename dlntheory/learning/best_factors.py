@@ -20,8 +20,8 @@ from ..numerics.kinds import compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, with_fields
 from .alignment import cosine, resized_signals
+from .problem import OPTIONS, Learning, changes_of, prepare, refuse_overflow, signals_of
 from .rescaling import rescale
-from .updates import OPTIONS, Learning, changes_of, prepare, refuse_overflow, signals_of
 
 Method = Literal["auto", "dense", "lsqr"]
 METHODS: tuple[str, ...] = get_args(Method)

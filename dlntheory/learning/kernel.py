@@ -29,9 +29,9 @@ from ..numerics.kinds import agree, compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.record import Record, static
 from .alignment import cosine, refuse_lost_digits, resized_signals
+from .problem import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, refuse_overflow, signals_of
 from .rescaling import Rescaling, rescale
 from .rules import Rule, Signals
-from .updates import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, refuse_overflow, signals_of
 
 Part = Literal["singular", "symmetric"]
 PARTS: tuple[str, ...] = get_args(Part)

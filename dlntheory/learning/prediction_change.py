@@ -11,9 +11,9 @@ from ..numerics.algebra import Array
 from ..numerics.checks import as_real
 from ..numerics.kinds import compiled
 from ..numerics.options import takes
+from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 from .rescaling import Rescaling
 from .rules import EVERY_RULE, Rule, Signals
-from .updates import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
 
 
 def as_learning_rate(learning_rate: Any, dtype: Any) -> Any:

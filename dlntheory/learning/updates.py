@@ -1,207 +1,19 @@
 """Weight and bias updates of every learning rule and rescaling, and the rescalings themselves: the interface."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
-from ..equilibria.covariance import Covariances
-from ..equilibria.equilibrium import SOLVERS, Solver, settle_problem
-from ..equilibria.nudging import SoftOutput
-from ..equilibria.problem import PrecisionError, Problem, as_problem
-from ..equilibria.settling import Settled
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
-from ..networks.samples import as_columns
-from ..numerics.algebra import Array, Matrix, magnitude, sign
-from ..numerics.checks import as_number, one_of
-from ..numerics.kinds import compiled, is_concrete, leaves, namespace
-from ..numerics.options import refuse_others, takes
-from ..numerics.record import Record, static
-from .decorrelation import SpectralRegularisation
-from .rescaling import RESCALINGS, Rescaling, rescale, rescaling_factors
-from .rules import (
-    EVERY_RULE,
-    FISHERS,
-    RULES,
-    SETTLED,
-    Fisher,
-    Rule,
-    Signals,
-    backpropagation_signals,
-    evidence_updates,
-    full_natural_updates,
-    local_updates,
-    natural_updates,
-)
-
-
-class Options(Record):
-    """Checked options of an update."""
-
-    solver: str = static(default="auto")
-    rcond: float | None = static(default=None)
-    regularisation: Any = static(default=None)
-    fisher: str = static(default="layerwise")
-
-
-class State(NamedTuple):
-    """The factors of a local rule as columns, and the feedforward pass."""
-
-    weighted_errors: Sequence[Matrix]
-    activities: Sequence[Matrix]
-    predicted: Sequence[Matrix]
-    residual: Matrix
-
-
-class Learning(NamedTuple):
-    """A checked problem with its rule, ready to compute with; the state that predictive coding learns at."""
-
-    problem: Problem
-    state: Settled | State | None
-    options: Options
-    rule: str
-    rescaling: str | None
-
-
-class UpdateOptions(TypedDict, total=False):
-    """The options of `weight_updates` and the functions like it."""
-
-    covariances: Any
-    nudge: Any
-    solver: Solver
-    rcond: float | None
-    regularisation: float | SpectralRegularisation | None
-    fisher: Fisher
-
-
-OPTIONS: UpdateOptions = {
-    "covariances": None, "nudge": None, "solver": "auto", "rcond": None, "regularisation": None, "fisher": "layerwise",
-}  # fmt: skip
-"""Their defaults."""
-
-
-def prepare(
-    net: LinearNetwork,
-    x: Any,
-    y: Any,
-    rule: str,
-    rescaling: str | None,
-    given: Mapping[str, Any],
-    rules: Sequence[str] = RULES,
-) -> Learning:
-    """Check everything, and find the equilibrium that predictive coding learns at."""
-    options = as_options(rule, rescaling, given, rules)
-    problem = as_problem(net, x, y, given.get("covariances"), given.get("nudge"))
-    check_rescalable(rule, rescaling, problem.covariances, problem.layers)
-    settled = settle_problem(problem, options.solver, energy=False) if rule in SETTLED else None
-    return Learning(problem, settled, options, rule, rescaling)
-
-
-def check_rescalable(rule: str, rescaling: str | None, covariances: Covariances, layers: Sequence[Layer]) -> None:
-    """Refuse a rescaling of several weights that share an error, or of predictive coding with matrix covariances."""
-    if rescaling is not None and not all(layer.has_features for layer in layers):
-        raise ValueError(f"`rescaling` is {rescaling!r} but a chain of weights shares an error; wanted None.")
-    matrix = any(np.ndim(each) == 2 for each in covariances if each is not None)
-    if rule == "pc" and rescaling is not None and matrix:
-        raise ValueError("`covariances` holds a matrix; wanted scalars with a rescaling.")
-
-
-def as_options(rule: str, rescaling: str | None, given: Mapping[str, Any], rules: Sequence[str] = RULES) -> Options:
-    """Check a rule, its rescaling and its options; ``covariances`` and ``nudge`` are checked with the network."""
-    one_of("rule", rule, rules)
-    one_of("rescaling", rescaling, RESCALINGS)
-    if rule in ("natural", "evidence") and rescaling is not None:
-        raise ValueError(f"`rescaling` is {rescaling!r} with rule={rule!r}; wanted None.")
-    if rule == "evidence" and given.get("nudge") is not None:
-        raise ValueError("`nudge` is given with rule='evidence', the likelihood of a clamped output; wanted None.")
-    refuse_others(given, OPTIONS)
-    return Options(
-        one_of("solver", given.get("solver", "auto"), SOLVERS), _as_rcond(given.get("rcond")),
-        _as_regularisation(given.get("regularisation")), one_of("fisher", given.get("fisher", "layerwise"), FISHERS),
-    )  # fmt: skip
-
-
-def _as_rcond(rcond: Any) -> float | None:
-    if rcond is None:
-        return None
-    value = as_number("rcond", rcond)
-    if not 0 <= value < 1:
-        raise ValueError(f"`rcond` is {rcond}; wanted a number from 0 to 1.")
-    return value
-
-
-def _as_regularisation(regularisation: Any) -> SpectralRegularisation | None:
-    if regularisation is None or isinstance(regularisation, SpectralRegularisation):
-        return regularisation
-    return SpectralRegularisation(regularisation)
-
-
-def signals_of(learning: Learning) -> Signals:
-    """The errors and activities that the rule multiplies, as columns."""
-    layers, state = learning.problem.layers, learning.state
-    if state is None:
-        return backpropagation_signals(layers, as_columns(learning.problem.x), as_columns(learning.problem.y))
-    return Signals(state.weighted_errors, state.activities[: len(layers)], state.predicted, state.residual)
-
-
-def factors_of(learning: Learning, signals: Signals) -> list[Any]:
-    """The rescaling's factors, one per layer, with the layer's scalar covariance where it is predictive coding's."""
-    layers, options = learning.problem.layers, learning.options
-    rescaling: Any = learning.rescaling
-    factors = rescaling_factors(rescaling, layers, signals, options.regularisation, options.rcond)
-    if learning.rule != "pc":
-        return factors
-    pairs = zip(learning.problem.covariances, factors, strict=True)
-    return [factor if covariance is None else covariance * factor for covariance, factor in pairs]
-
-
-def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
-    """The updates of the extended weights, descent directions."""
-    layers, options = learning.problem.layers, learning.options
-    if learning.rule == "natural":
-        natural = natural_updates if options.fisher == "layerwise" else full_natural_updates
-        return natural(layers, signals.feedforward, signals.residual, options.rcond)
-    changes = local_updates(layers, signals)
-    if learning.rescaling is not None:
-        changes = rescale(changes, factors_of(learning, signals))
-    if learning.rule == "evidence":
-        return evidence_updates(layers, learning.problem.covariances, changes)
-    nudge = learning.problem.nudge
-    if learning.rule == "pc" and nudge is not None and not isinstance(nudge, SoftOutput):
-        return [sign(nudge) * change for change in changes]
-    return changes
-
-
-@compiled
-def split_changes(learning: Learning) -> list[tuple[Any, Any]]:
-    """The updates of each layer's weight and of its bias, ``None`` if the bias is not learned."""
-    changes = changes_of(learning, signals_of(learning))
-    return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
-
-
-@compiled
-def _factors(learning: Learning) -> list[Any]:
-    return factors_of(learning, signals_of(learning))
-
-
-@compiled
-def _rates(learning: Learning, resized: bool = False) -> Array:
-    layers, signals = learning.problem.layers, signals_of(learning)
-    if resized:
-        signals = signals._replace(
-            activities=[_of_size_one(*each) for each in zip(layers, signals.activities, strict=True)],
-            feedforward=[*(_of_size_one(*each) for each in zip(layers, signals.feedforward, strict=False)), None],
-        )
-    factors = factors_of(learning, signals)
-    return namespace(factors[0]).stack(factors)
-
-
-def _of_size_one(layer: Layer, columns: Array) -> Array:
-    """An activity over a power of two, which costs no digit; as it is where features are not in proportion to it."""
-    xp = namespace(columns)
-    return xp.ldexp(columns, -xp.frexp(magnitude(columns))[1]) if layer.homogeneous else columns
+from ..numerics.algebra import Array, magnitude
+from ..numerics.checks import one_of
+from ..numerics.kinds import compiled, is_concrete, namespace
+from ..numerics.options import takes
+from .problem import OPTIONS, Learning, UpdateOptions, factors_of, prepare, refuse_overflow, signals_of, split_changes
+from .rescaling import Rescaling
+from .rules import EVERY_RULE, Rule
 
 
 @takes(UpdateOptions, OPTIONS)
@@ -387,12 +199,24 @@ def decorrelation_matrices(
     return refuse_overflow("decorrelation matrices", tuple(matrices))
 
 
-def refuse_overflow(name: str, values: Any) -> Any:
-    """Raise where finite data gave results that are not finite; under tracing they stay as they are."""
-    for leaf in leaves(values):
-        if is_concrete(leaf) and not np.isfinite(np.asarray(leaf)).all():
-            raise PrecisionError(
-                f"the {name} are not finite in {leaf.dtype}: they overflow, or a rescaling divides by zero. "
-                "float64 reaches further than float32."
-            )
-    return values
+@compiled
+def _factors(learning: Learning) -> list[Any]:
+    return factors_of(learning, signals_of(learning))
+
+
+@compiled
+def _rates(learning: Learning, resized: bool = False) -> Array:
+    layers, signals = learning.problem.layers, signals_of(learning)
+    if resized:
+        signals = signals._replace(
+            activities=[_of_size_one(*each) for each in zip(layers, signals.activities, strict=True)],
+            feedforward=[*(_of_size_one(*each) for each in zip(layers, signals.feedforward, strict=False)), None],
+        )
+    factors = factors_of(learning, signals)
+    return namespace(factors[0]).stack(factors)
+
+
+def _of_size_one(layer: Layer, columns: Array) -> Array:
+    """An activity over a power of two, which costs no digit; as it is where features are not in proportion to it."""
+    xp = namespace(columns)
+    return xp.ldexp(columns, -xp.frexp(magnitude(columns))[1]) if layer.homogeneous else columns

@@ -16,9 +16,9 @@ from jaxtyping import Array, Float
 
 from ..learning.alignment import cosine
 from ..learning.decorrelation import SpectralRegularisation
+from ..learning.problem import Options, as_options, refuse_overflow
 from ..learning.rescaling import Rescaling, rescale, rescaling_factors
 from ..learning.rules import Signals, local_updates
-from ..learning.updates import Options, as_options, refuse_overflow
 from ..numerics.algebra import common_magnitude
 from ..numerics.checks import as_real, one_of
 from ..numerics.options import takes

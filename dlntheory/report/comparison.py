@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 
 from ..learning.alignment import target_alignment
-from ..learning.updates import OPTIONS, UpdateOptions
+from ..learning.problem import OPTIONS, UpdateOptions
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import shaped
 from ..numerics.checks import as_batch, as_count, as_list, as_seed, same_batch

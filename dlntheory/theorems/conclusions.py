@@ -17,9 +17,9 @@ from ..equilibria.routes import scale_all
 from ..inference.energy import precision
 from ..inference.precision_schedules import Spiking
 from ..inference.propagation import arriving_errors
+from ..learning.problem import prepare, signals_of
 from ..learning.rescaling import rescale
 from ..learning.rules import Signals, backpropagation_signals, local_updates
-from ..learning.updates import prepare, signals_of
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.passes import downstream_maps, first_order_change

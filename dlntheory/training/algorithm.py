@@ -8,9 +8,9 @@ import numpy as np
 from ..equilibria.covariance import Covariances, as_covariances
 from ..equilibria.equilibrium import cheapest_route
 from ..equilibria.nudging import as_nudge
+from ..learning.problem import OPTIONS, Options, UpdateOptions, as_options, check_rescalable
 from ..learning.rescaling import Rescaling
 from ..learning.rules import EVERY_RULE, Rule
-from ..learning.updates import OPTIONS, Options, UpdateOptions, as_options, check_rescalable
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..numerics.checks import kept, one_of

@@ -4,8 +4,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from ..learning.problem import OPTIONS, UpdateOptions
 from ..learning.rules import Rule
-from ..learning.updates import OPTIONS, UpdateOptions
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import epsilon
 from ..numerics.checks import as_array, as_list, as_number

@@ -17,10 +17,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import settle_problem
-from ..equilibria.problem import PrecisionError, as_problem
+from ..equilibria.problem import PrecisionError
+from ..learning.problem import OPTIONS, Learning, UpdateOptions, split_changes, unsettled
 from ..learning.rescaling import Rescaling
-from ..learning.rules import EVERY_RULE, SETTLED, Rule
-from ..learning.updates import OPTIONS, Learning, UpdateOptions, as_options, check_rescalable, split_changes
+from ..learning.rules import SETTLED, Rule
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import Array, epsilon
@@ -92,14 +92,6 @@ def training(
             return np.full_like(vector, np.nan)
 
     return rates, start
-
-
-def unsettled(net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: UpdateOptions) -> Learning:
-    """A checked problem with its rule, whose equilibrium is found when its weights are known."""
-    chosen = as_options(rule, rescaling, options, EVERY_RULE)
-    problem = as_problem(net, x, y, options.get("covariances"), options.get("nudge"))
-    check_rescalable(rule, rescaling, problem.covariances, problem.layers)
-    return Learning(problem, None, chosen, rule, rescaling)
 
 
 @compiled

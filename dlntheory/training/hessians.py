@@ -13,7 +13,7 @@ import numpy as np
 
 from ..equilibria.equilibrium import settle_problem
 from ..equilibria.routes import ROUTES
-from ..learning.updates import Learning, signals_of
+from ..learning.problem import Learning, signals_of
 from ..networks.layer import Layer
 from ..networks.passes import backward_sweep, forward_sweep
 

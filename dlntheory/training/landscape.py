@@ -15,7 +15,7 @@ from jaxtyping import Float
 from ..equilibria.equilibrium import Solver, settle_problem
 from ..equilibria.problem import as_problem
 from ..equilibria.routes import ROUTES
-from ..learning.updates import Learning, UpdateOptions
+from ..learning.problem import Learning, UpdateOptions, unsettled
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import as_columns
 from ..numerics.algebra import Array, epsilon, identity
@@ -23,7 +23,7 @@ from ..numerics.checks import as_counts, one_of
 from ..numerics.kinds import by_jax, compiled, holds_jax, is_concrete, namespace
 from ..numerics.options import refuse_others, takes
 from ..numerics.record import with_fields
-from .flow import stacked, unsettled, updates_at, weights_of
+from .flow import stacked, updates_at, weights_of
 from .hessians import hessian
 
 Gradient = Literal["bp", "pc"]

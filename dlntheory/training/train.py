@@ -16,13 +16,9 @@ from ..equilibria.equilibrium import REFUSED
 from ..equilibria.problem import Problem
 from ..equilibria.settling import settle_within
 from ..learning.alignment import cosine
+from ..learning.problem import Learning, changes_of, signals_of
 from ..learning.rescaling import Rescaling
 from ..learning.rules import SETTLED, Rule, log_variance_slopes
-from ..learning.updates import (
-    Learning,
-    changes_of,
-    signals_of,
-)
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change

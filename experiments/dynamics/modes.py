@@ -25,7 +25,7 @@ from dlntheory import (
     mode_dynamics,
     mode_learning_time,
 )
-from dlntheory.learning.updates import Learning
+from dlntheory.learning.problem import Learning
 from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import LABELS
 from dlntheory.training.flow import stacked, unsettled, updates_at, weights_of

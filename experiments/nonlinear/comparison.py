@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import LinearNetwork, NonlinearNetwork, nonlinear_equilibrium, target_alignment
-from dlntheory.learning.updates import Options
+from dlntheory.learning.problem import Options
 from dlntheory.nonlinear.equilibrium import NonlinearEquilibrium
 from dlntheory.nonlinear.tangent import linearised
 from dlntheory.nonlinear.updates import Traces, at_equilibrium, backpropagated, change_and_alignment

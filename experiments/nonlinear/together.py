@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlntheory import NonlinearNetwork
-from dlntheory.learning.updates import Options
+from dlntheory.learning.problem import Options
 from dlntheory.nonlinear.equilibrium import settle
 from dlntheory.nonlinear.updates import at_equilibrium, backpropagated, change_and_alignment, updates_of
 

@@ -9,7 +9,7 @@ MUTANTS = (
         proof("pc-gradient"),
     ),
     Mutant(
-        "learning/updates.py", "a proof: predictive coding with feedforward activities",
+        "learning/problem.py", "a proof: predictive coding with feedforward activities",
         "Signals(state.weighted_errors, state.activities[: len(layers)],", "Signals(state.weighted_errors, state.predicted[:-1],",
         proof("pc-gradient"),
     ),
@@ -34,13 +34,13 @@ MUTANTS = (
         learning(BP, "square-3-dense-B3-float64"),
     ),
     Mutant(
-        "learning/updates.py", "predictive coding: activities shifted by a layer",
+        "learning/problem.py", "predictive coding: activities shifted by a layer",
         "Signals(state.weighted_errors, state.activities[: len(layers)],",
         "Signals(state.weighted_errors, state.activities[1:],",
         learning(PC, "square-3-dense-B3-float64"),
     ),
     Mutant(
-        "learning/updates.py", "predictive coding: feedforward activities in place of those at equilibrium",
+        "learning/problem.py", "predictive coding: feedforward activities in place of those at equilibrium",
         "Signals(state.weighted_errors, state.activities[: len(layers)],",
         "Signals(state.weighted_errors, state.predicted[:-1],",
         learning(PC, "square-3-dense-B3-float64"),
@@ -90,12 +90,12 @@ MUTANTS = (
         of_file("test_rescaling", SPECTRUM, ["symmetric-0.1"]),
     ),
     Mutant(
-        "learning/updates.py", "negative nudging does not flip the update",
+        "learning/problem.py", "negative nudging does not flip the update",
         "[sign(nudge) * change for change in changes]", "[change for change in changes]",
         learning(PC, "square-2-dense-negative-B3-float64"),
     ),
     Mutant(
-        "learning/updates.py", "factors forget the covariance",
+        "learning/problem.py", "factors forget the covariance",
         "[factor if covariance is None else covariance * factor for covariance, factor in pairs]",
         "[factor for _, factor in pairs]",
         of_file("test_rescaling", "test_scalar_covariances_multiply_rates_and_matrices"),

@@ -15,7 +15,7 @@ from dlntheory.equilibria.equilibrium import Solver
 from dlntheory.equilibria.routes import ROUTES
 from dlntheory.inference.energy import COORDINATES
 from dlntheory.inference.methods import METHODS, MethodName
-from dlntheory.learning import updates
+from dlntheory.learning import problem
 from dlntheory.learning.decorrelation import SPECTRA
 from dlntheory.networks.initialisation import INITIALISERS, Init
 from dlntheory.random_networks.arguments import INITIAL_VARIANCES, RandomInit
@@ -80,7 +80,7 @@ def test_a_typo_is_refused(name):
 
 
 def test_options_and_defaults_are_one_list():
-    assert list(updates.UpdateOptions.__annotations__) == list(updates.OPTIONS)
+    assert list(problem.UpdateOptions.__annotations__) == list(problem.OPTIONS)
 
 
 def test_words_are_left_to_the_library():
