@@ -12,7 +12,7 @@ Equal widths have ``n v_l = (1 + 1/T)ˡ`` and ``n v_L = (1 + 1/T)^{L−1}/T``.
 from collections.abc import Sequence
 from typing import Any
 
-from ..numerics.checks import as_counts, as_number
+from ..numerics.checks import as_number, as_widths
 
 
 def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
@@ -40,9 +40,7 @@ def aligned_variances(widths: Sequence[int], growth: Any = 3.0) -> list[float]:
         >>> [round(4 * variance, 6) for variance in aligned_variances([4, 4, 4, 4], growth=1.0)]
         [2.0, 4.0, 4.0]
     """
-    widths = as_counts("widths", widths)
-    if len(widths) < 2:
-        raise ValueError(f"`widths` is {widths}; wanted at least an input and an output width.")
+    widths = as_widths("widths", widths)
     growth = as_number("growth", growth, positive=True)
     traces = _traces(widths, growth)
     if min(traces) <= 0:

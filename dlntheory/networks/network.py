@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.algebra import Array
-from ..numerics.checks import as_array, as_batch, as_counts, as_list, one_of
+from ..numerics.checks import as_array, as_batch, as_list, as_widths, one_of
 from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
 from ..numerics.record import Record, with_fields
 from .folding import fold
@@ -118,9 +118,7 @@ class LinearNetwork(Record):
             >>> LinearNetwork.random([4, 3, 2], init="norm_preserving", key=1).depth
             2
         """
-        sizes = as_counts("widths", widths)
-        if len(sizes) < 2:
-            raise ValueError(f"`widths` is {sizes}; wanted at least an input and an output width.")
+        sizes = as_widths("widths", widths)
         one_of("parameterisation", parameterisation, PARAMETERISATIONS)
         if init is None:
             init = "kaiming_uniform" if parameterisation == "standard" else "standard_normal"

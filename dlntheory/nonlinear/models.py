@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..numerics.checks import as_count, as_counts, as_key, one_of
+from ..numerics.checks import as_count, as_counts, as_key, as_widths, one_of
 from .activations import ACTIVATIONS
 from .autoencoders import autoencoder, decoder, deconvolutional_autoencoder, deconvolutional_decoder
 from .blocks import Block
@@ -47,9 +47,7 @@ def mlp(
         >>> pcn.mlp((784, 128, 128, 128, 10)).depth
         4
     """
-    sizes = as_counts("widths", widths)
-    if len(sizes) < 2:
-        raise ValueError(f"`widths` has {len(sizes)} entries; wanted at least two.")
+    sizes = as_widths("widths", widths)
     one_of("activation", activation, ACTIVATIONS)
     keys = jax.random.split(as_key("key", key), len(sizes) - 1)
     blocks = [

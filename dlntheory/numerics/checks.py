@@ -264,6 +264,14 @@ def as_counts(name: str, value: Any, what: str = "whole numbers", minimum: int =
     return tuple(as_count(f"{name}[{index}]", each, minimum) for index, each in enumerate(as_list(name, value, what)))
 
 
+def as_widths(name: str, value: Any) -> tuple[int, ...]:
+    """Convert ``(n_0, …, n_L)`` to whole numbers, an input's and an output's width at least."""
+    widths = as_counts(name, value)
+    if len(widths) < 2:
+        raise ValueError(f"`{name}` is {widths}; wanted at least an input and an output width.")
+    return widths
+
+
 def as_pair(name: str, value: Any, minimum: int = 1) -> tuple[int, int]:
     """Convert a whole number, or two of them, to two."""
     if not isinstance(value, tuple | list):

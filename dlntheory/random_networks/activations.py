@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ..numerics.checks import one_of
+from ..numerics.checks import as_widths, one_of
 from . import activated_pc
-from .arguments import as_per_layer, as_positive, as_widths
+from .arguments import as_per_layer, as_positive
 
 Activation = Literal["tanh", "relu"]
 _POINTS = 200  # even, so that none lies on the kink
@@ -88,7 +88,7 @@ def expected_activated_alignment(
         True
     """
     one_of("rule", rule, ("bp", "pc"))
-    sizes = as_widths(widths)
+    sizes = as_widths("widths", widths)
     slopes = _ACTIVATIONS[one_of("activation", activation, get_args(Activation))]
     per_layer = [float(each) for each in as_per_layer("variances", variances, len(sizes) - 1)]
     squared = float(sizes[0] if input_norm is None else as_positive("input_norm", input_norm) ** 2)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..numerics.checks import as_array, as_count, as_list, one_of
+from ..numerics.checks import as_array, as_count, as_list, as_widths, one_of
 from ..numerics.kinds import is_concrete, is_jax
 from .given_singular_values import SingularValuesKind
 from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
@@ -18,14 +18,6 @@ INITIAL_VARIANCES = {
     "orthogonal": lambda n_in, n_out: 1 / max(n_in, n_out),
     "lecun_normal": lambda n_in, n_out: 1 / n_in,
 }
-
-
-def as_widths(widths: Any) -> tuple[int, ...]:
-    """Convert ``(n_0, …, n_L)`` to whole numbers, at least two."""
-    listed = as_list("widths", widths, "whole numbers")
-    if len(listed) < 2:
-        raise ValueError(f"`widths` is {widths!r}; wanted at least an input and an output width.")
-    return tuple(as_count(f"widths[{index}]", width) for index, width in enumerate(listed))
 
 
 def as_positive(name: str, value: Any) -> Any:
@@ -54,7 +46,7 @@ def as_layers(widths: Any, init: str, variances: Any, layers: Any) -> tuple[Laye
         return _listed_layers(widths, layers)
     if widths is None:
         raise TypeError("`widths` is None; wanted (n_0, …, n_L), or `layers`.")
-    sizes = as_widths(widths)
+    sizes = as_widths("widths", widths)
     pairs = list(pairwise(sizes))
     kind = OrthogonalKind if init == "orthogonal" else DenseKind
     if variances is None:
@@ -76,7 +68,7 @@ def _listed_layers(widths: Any, layers: Any) -> tuple[LayerKind, ...]:
                 "wanted layers that chain."
             )
     sizes = (read[0].n_in, *(layer.n_out for layer in read))
-    if widths is not None and as_widths(widths) != sizes:
+    if widths is not None and as_widths("widths", widths) != sizes:
         raise ValueError(f"`widths` is {tuple(widths)} but `layers` chain {sizes}; wanted the same, or no widths.")
     return read
 

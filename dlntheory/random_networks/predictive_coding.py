@@ -259,10 +259,6 @@ def _sym(u: Any, w: Any) -> Any:
     return product + product.swapaxes(-1, -2)
 
 
-def _dot(u: Any, w: Any) -> Any:
-    return (u * w).sum(axis=-1)
-
-
 def _scaled(factor: Any, array: Any) -> Any:
     """``factor · array``, with one factor per point of the grid."""
     return factor.reshape(factor.shape + (1,) * (array.ndim - factor.ndim)) * array

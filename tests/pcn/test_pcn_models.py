@@ -271,7 +271,7 @@ def test_skips():
         (lambda: eqx.filter_eval_shape(pcn.vgg, "VGG-5", (3, 8, 8)), "larger images"),
         (lambda: pcn.vgg("VGG-5", (32, 32)), "channels, height, width"),
         (lambda: pcn.mlp((3, 2), activation="step"), "`activation` is 'step'"),
-        (lambda: pcn.mlp((3,)), "`widths` has 1 entries"),
+        (lambda: pcn.mlp((3,)), "`widths` is .3,."),
         (lambda: pcn.build("MLP", (4,), 2, norm="frozen"), "no batch normalisation"),
         (lambda: pcn.Network([], (2,)), "`blocks` is empty"),
         (lambda: pcn.Network([pcn.Block(pcn.Dense(3, 2, jax.random.key(0)))], (4,)), "block 1 cannot read"),

@@ -60,7 +60,7 @@ def test_initialisations_and_defaults():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"widths": [4]}, ValueError, "`widths` is .4.; wanted at least an input and an output width"),
+        ({"widths": [4]}, ValueError, "`widths` is .4,.; wanted at least an input and an output width"),
         ({"widths": None}, TypeError, "`widths` is None"),
         ({"widths": 4}, TypeError, "`widths` is a int"),
         ({"widths": "44"}, TypeError, "`widths` is a str"),
