@@ -27,7 +27,7 @@ class Wrapper(Layer):
     shift = _of_inner("shift", "The bias as the layer's output sees it.")
     has_features = _of_inner("has_features", "Whether one weight multiplies features.")
     homogeneous = _of_inner("homogeneous", "Whether what the parameters multiply is in proportion to the input.")
-    work = _of_inner("work", "How many multiplications `apply` takes for one column.")
+    work = _of_inner("work", "The number of multiplications that `apply` takes for one column.")
     change_shape = _of_inner("change_shape", "The shape of a change of the extended weight.")
 
     def seen(self, x: Matrix) -> Matrix:

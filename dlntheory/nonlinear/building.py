@@ -59,8 +59,8 @@ class Builder:
 
     def connect(self, width: int, skip: int | None = None, shape: tuple[int, ...] | None = None) -> None:
         """A linear layer on the last state, and on an earlier one if told; its output in a shape, if it is given."""
-        last = width_of(self.shapes[-1])
-        shortcut = None if skip is None else Block(Dense(width_of(self.shapes[skip]), width, self._key(), self.dtype))
+        last = math.prod(self.shapes[-1])
+        shortcut = None if skip is None else Block(Dense(math.prod(self.shapes[skip]), width, self._key(), self.dtype))
         layer = Dense(last, width, self._key(), self.dtype, shape=shape)
         block = Block(layer, shortcut=shortcut, activation=self.activation)
         self._add(block, *(() if skip is None else (skip,)))
@@ -105,11 +105,6 @@ class Builder:
     def _key(self) -> jax.Array:
         self.key, key = jax.random.split(self.key)
         return key
-
-
-def width_of(shape: tuple[int, ...]) -> int:
-    """The numbers in an array of that shape."""
-    return math.prod(shape)
 
 
 def as_image_shape(shape: Any) -> tuple[int, ...]:

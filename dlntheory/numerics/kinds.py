@@ -122,11 +122,11 @@ def to_numpy(tree: Any) -> Any:
 
 def widest(*trees: Any) -> Any:
     """The floating-point dtype of highest precision among the leaves."""
-    return _widest(_dtypes(*trees))
+    return _widest(_dtypes(leaves(*trees)))
 
 
-def _dtypes(*trees: Any) -> set[Any]:
-    return {leaf.dtype for leaf in leaves(*trees) if hasattr(leaf, "dtype")}
+def _dtypes(found: Iterable[Any]) -> set[Any]:
+    return {leaf.dtype for leaf in found if hasattr(leaf, "dtype")}
 
 
 def _widest(dtypes: Iterable[Any]) -> Any:
@@ -144,7 +144,7 @@ def agree(**parts: Any) -> Any:
     if any(map(is_jax, found)) and any(isinstance(leaf, np.ndarray | np.generic) for leaf in found):
         parts = {name: to_jax(part, name) for name, part in parts.items()}
     together = tuple(parts.values())
-    dtypes = {leaf.dtype for leaf in found if hasattr(leaf, "dtype")}
+    dtypes = _dtypes(found)
     return together if len(dtypes) == 1 else cast(together, _widest(dtypes))
 
 

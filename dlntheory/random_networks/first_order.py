@@ -90,7 +90,8 @@ def _by_numpy(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list
 
 def _by_jax(layers: tuple[LayerKind, ...], log_covariances: list[Any]) -> list[Any]:
     """Narrow the bracket to the last bit, then take Newton's steps, whose derivative is the solution's."""
-    jax = _jax()
+    import jax
+
     stop = jax.lax.stop_gradient
     fixed = tuple(replace(each, variance=stop(each.variance)) for each in layers)
     logarithms = [stop(each) for each in log_covariances]
@@ -112,12 +113,6 @@ def _bracket(layers: tuple[LayerKind, ...], log_covariances: list[Any], xp: Any)
     """The lower end of a bracket for ``log a_1``, its width, and the number of sections to the last bit."""
     width = (len(layers) + 1) * math.log(2)
     return _upper_bound(layers, log_covariances, xp) - width, width, math.ceil(math.log(width / 1e-16, _SECTIONS))
-
-
-def _jax() -> Any:
-    import jax
-
-    return jax
 
 
 def _section(layers: tuple[LayerKind, ...], log_covariances: list[Any], low: Any, step: Any, xp: Any) -> Any:

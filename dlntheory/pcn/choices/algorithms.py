@@ -1,6 +1,6 @@
 """An algorithm is five choices; a table names the papers' algorithms."""
 
-import dataclasses
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -104,27 +104,24 @@ class Preset(NamedTuple):
 def _table() -> dict[str, Preset]:
     deeper, benchmarking = "Deeper PCNs, section 4", "Benchmarking PCNs, section 4 and appendix B"
     plain, momentum = Gradient(0.05), Gradient(0.05, 0.5)
-    spiking = Gradient(0.05, decay_last=True)
     back, forward = Backpropagation(), ForwardUpdate()
     pc = Algorithm(relaxation=momentum)
+    decaying = replace(pc, schedule=Decaying(1.0))
+    spiking = Algorithm(schedule=Spiking(), relaxation=Gradient(0.05, decay_last=True))
     rows = {
         "BP-SE": Preset(Algorithm(update=back, steps=1), "backpropagation of the squared error", benchmarking),
         "BP-CE": Preset(Algorithm(loss=CrossEntropy(), update=back, steps=1), "of the cross-entropy", benchmarking),
         "PC-SE": Preset(pc, "predictive coding, squared error at the output", benchmarking),
-        "PC-CE": Preset(_with(pc, loss=CrossEntropy()), "cross-entropy at the output", benchmarking),
-        "PN": Preset(_with(pc, output=Nudge(1, 0.5)), "positive nudging", benchmarking),
-        "NN": Preset(_with(pc, output=Nudge(-1, 0.5)), "negative nudging", benchmarking),
-        "CN": Preset(_with(pc, output=CentredNudge(0.5)), "positive or negative nudging, by epoch", benchmarking),
+        "PC-CE": Preset(replace(pc, loss=CrossEntropy()), "cross-entropy at the output", benchmarking),
+        "PN": Preset(replace(pc, output=Nudge(1, 0.5)), "positive nudging", benchmarking),
+        "NN": Preset(replace(pc, output=Nudge(-1, 0.5)), "negative nudging", benchmarking),
+        "CN": Preset(replace(pc, output=CentredNudge(0.5)), "positive or negative nudging, by epoch", benchmarking),
         "iPC": Preset(Algorithm(relaxation=plain, update=Incremental()), "weights step with the states", benchmarking),
-        "D": Preset(_with(pc, schedule=Decaying(1.0)), "decaying precision", deeper),
-        "S": Preset(Algorithm(schedule=Spiking(), relaxation=spiking), "spiking precision", deeper),
-        "F": Preset(_with(pc, update=forward), "forward update", deeper),
-        "D+F": Preset(_with(pc, schedule=Decaying(1.0), update=forward), "decaying precision, forward update", deeper),
-        "S+F": Preset(
-            Algorithm(schedule=Spiking(), relaxation=spiking, update=forward),
-            "spiking precision, forward update",
-            deeper,
-        ),
+        "D": Preset(decaying, "decaying precision", deeper),
+        "S": Preset(spiking, "spiking precision", deeper),
+        "F": Preset(replace(pc, update=forward), "forward update", deeper),
+        "D+F": Preset(replace(decaying, update=forward), "decaying precision, forward update", deeper),
+        "S+F": Preset(replace(spiking, update=forward), "spiking precision, forward update", deeper),
         "ePC": Preset(
             Algorithm(relaxation=ErrorCoordinates(0.05)), "descent on the errors", "docs/theory.md, statement 5.6"
         ),
@@ -144,10 +141,6 @@ def _table() -> dict[str, Preset]:
         f"{name}+BF": row._replace(description=f"{row.description}; BatchNorm frozen") for name, row in rows.items()
     }
     return rows | frozen
-
-
-def _with(algorithm: Algorithm, **choices: Any) -> Algorithm:
-    return dataclasses.replace(algorithm, **choices)
 
 
 PRESETS = _table()
@@ -253,8 +246,8 @@ def algorithm(
     if average_from is not None:
         changes["update"] = Averaged(first=as_count("average_from", average_from, minimum=0))
     if rescaling is not None:
-        changes["update"] = dataclasses.replace(chosen.update, rescaling=rescaling)
-    return _with(chosen, **changes)
+        changes["update"] = replace(chosen.update, rescaling=rescaling)
+    return replace(chosen, **changes)
 
 
 def norm_of(name: str) -> str | None:
@@ -276,8 +269,8 @@ def _with_precisions(chosen: Algorithm, name: str) -> Algorithm:
     """The algorithm with a schedule; where states descend, spikes come with the last state's decaying step."""
     relaxation = chosen.relaxation
     if isinstance(relaxation, Gradient):
-        relaxation = dataclasses.replace(relaxation, decay_last=name == "spiking")
-    return _with(chosen, schedule=PRECISIONS[name], relaxation=relaxation)
+        relaxation = replace(relaxation, decay_last=name == "spiking")
+    return replace(chosen, schedule=PRECISIONS[name], relaxation=relaxation)
 
 
 def _nudged(
@@ -298,25 +291,25 @@ def _nudged(
         _refuse(name, beta_end=end)
     if not isinstance(output, CentredNudge):
         _refuse(name, sign_by=sign_by)
-    given = {"beta": _fraction("beta", beta, 1.0), "rate": _fraction("beta_rate", rate, 1.0), "end": end}
+    given = {"beta": _share("beta", beta), "rate": _share("beta_rate", rate), "end": end}
     by_batch = {} if sign_by is None else {"by_batch": one_of("sign_by", sign_by, SIGNS) == "batch"}
-    return dataclasses.replace(output, **_given(given), **by_batch)
+    return replace(output, **_given(given), **by_batch)
 
 
 def _moved(relaxation: Relaxation, step_size: float | None, momentum: float | None, noise: float | None) -> Relaxation:
     """The relaxation with another step size, momentum and noise."""
     given = {
         "step_size": None if step_size is None else as_number("step_size", step_size, positive=True),
-        "momentum": _fraction("momentum", momentum, 1.0),
+        "momentum": _share("momentum", momentum),
         "noise": None if noise is None else as_number("noise", noise, negative=False),
     }
-    return dataclasses.replace(relaxation, **_given(given))
+    return replace(relaxation, **_given(given))
 
 
-def _fraction(name: str, value: Any, largest: float) -> float | None:
+def _share(name: str, value: Any) -> float | None:
     if value is None:
         return None
     number = as_number(name, value)
-    if not 0 <= number <= largest:
-        raise ValueError(f"`{name}` is {number}; wanted a number from 0 to {largest:g}.")
+    if not 0 <= number <= 1:
+        raise ValueError(f"`{name}` is {number}; wanted a number from 0 to 1.")
     return number
