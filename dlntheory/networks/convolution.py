@@ -16,7 +16,7 @@ from ..numerics.checks import as_array, as_count, as_pair
 from ..numerics.kinds import is_symbolic, namespace
 from ..numerics.record import static, with_fields
 from .image_kernels import Geometry, Pair, as_axes, as_images, convolve, filter_update, patches, turned, turned_filters
-from .layer import Layer, Shape, as_bias, known
+from .layer import Layer, Shape, as_bias, bound_shape
 
 
 class Convolution(Layer):
@@ -65,7 +65,7 @@ class Convolution(Layer):
     @property
     def in_shape(self) -> Shape:
         """``(C_in, height, width)``."""
-        return known(self.images)
+        return bound_shape(self.images)
 
     @property
     def out_shape(self) -> Shape:

@@ -15,7 +15,6 @@ class Folded(Wrapper):
     """A layer behind fixed maps: ``T M x``, with the features ``phi(M x)``."""
 
     maps: tuple[FixedMap, ...]
-    inner: Layer
 
     @property
     def in_shape(self) -> Shape:

@@ -255,8 +255,8 @@ def shown(shape: Shape) -> str:
     return str(shape[0]) if len(shape) == 1 else str(tuple(shape))
 
 
-def known(shape: Shape | None) -> Shape:
-    """A shape that a layer of images has got from its network."""
+def bound_shape(shape: Shape | None) -> Shape:
+    """The shape that a layer of images, or a fixed map, is bound to; refused before that."""
     if shape is None:
         raise ValueError("a layer of images has no shape until it is in a LinearNetwork; put it into one first.")
     return shape

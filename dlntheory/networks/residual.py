@@ -93,8 +93,6 @@ class Residual(Wrapper):
         [[1.0, 1.0], [0.0, 1.0]]
     """
 
-    inner: Layer
-
     def __init__(self, weight: Any, bias: Any = None, learn_bias: bool = False):
         if isinstance(weight, Layer):
             if bias is not None or learn_bias:

@@ -31,7 +31,6 @@ class Scaled(Wrapper):
         [[1.0, 2.0]]
     """
 
-    inner: Layer
     a: Any
 
     def __init__(self, layer: Any, a: Any):

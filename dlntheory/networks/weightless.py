@@ -16,7 +16,7 @@ from ..numerics.checks import as_counts, as_pair
 from ..numerics.kinds import in_double_precision, is_jax
 from ..numerics.record import Record, static, with_fields
 from .image_kernels import Geometry, as_axes, as_images, turned, windows
-from .layer import Shape, known
+from .layer import Shape, bound_shape
 
 
 class FixedMap(Record):
@@ -63,7 +63,6 @@ class AvgPool2d(FixedMap):
     kernel_size: tuple[int, int] = static()
     stride: tuple[int, int] = static()
     padding: tuple[int, int] = static()
-    in_shape: Shape | None = static()
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0):
         self.kernel_size = as_pair("kernel_size", kernel_size)
@@ -75,11 +74,11 @@ class AvgPool2d(FixedMap):
     def out_shape(self) -> Shape:
         """The shape of one output."""
         height, width = self._geometry
-        return (known(self.in_shape)[0], height.places, width.places)
+        return (bound_shape(self.in_shape)[0], height.places, width.places)
 
     @property
     def _geometry(self) -> Geometry:
-        return as_axes(known(self.in_shape), self.kernel_size, self.stride, self.padding)
+        return as_axes(bound_shape(self.in_shape), self.kernel_size, self.stride, self.padding)
 
     def bind(self, shape: Shape) -> "AvgPool2d":
         """The map for images ``(channels, height, width)``."""
@@ -95,7 +94,7 @@ class AvgPool2d(FixedMap):
         return self._sum(v, turned(self._geometry))
 
     def _sum(self, columns: Matrix, geometry: Geometry) -> Matrix:
-        seen = windows(as_images(columns, known(self.in_shape)[0], geometry), geometry)
+        seen = windows(as_images(columns, bound_shape(self.in_shape)[0], geometry), geometry)
         return (seen.sum(axis=0) / len(seen)).reshape(-1, columns.shape[1])
 
 
@@ -115,7 +114,6 @@ class Reshape(FixedMap):
     """
 
     shape: Shape = static()
-    in_shape: Shape | None = static()
 
     def __init__(self, shape: Any):
         sizes = as_counts("shape", shape, "sizes", minimum=-1)
@@ -127,7 +125,7 @@ class Reshape(FixedMap):
     @property
     def out_shape(self) -> Shape:
         """The shape of one output."""
-        left = math.prod(known(self.in_shape)) // abs(math.prod(self.shape))
+        left = math.prod(bound_shape(self.in_shape)) // abs(math.prod(self.shape))
         return tuple(left if size == -1 else size for size in self.shape)
 
     def bind(self, shape: Shape) -> "Reshape":
@@ -176,7 +174,6 @@ class LinearOperator(FixedMap):
     """
 
     function: Callable[[Any], Any] = static()
-    in_shape: Shape | None = static()
     mapped_shape: Shape = static()
 
     def __init__(self, function: Any):
@@ -188,7 +185,7 @@ class LinearOperator(FixedMap):
     @property
     def out_shape(self) -> Shape:
         """The shape of one output."""
-        known(self.in_shape)
+        bound_shape(self.in_shape)
         return self.mapped_shape
 
     def bind(self, shape: Shape) -> "LinearOperator":
@@ -210,13 +207,13 @@ class LinearOperator(FixedMap):
 
     def apply(self, x: Matrix) -> Matrix:
         """The function of every sample."""
-        return self._mapped(self.function, x, known(self.in_shape))
+        return self._mapped(self.function, x, bound_shape(self.in_shape))
 
     def transpose(self, v: Matrix) -> Matrix:
         """The transposed function of every sample."""
         import jax
 
-        sample = jax.ShapeDtypeStruct(known(self.in_shape), v.dtype)
+        sample = jax.ShapeDtypeStruct(bound_shape(self.in_shape), v.dtype)
         return self._mapped(lambda each: jax.linear_transpose(self.function, sample)(each)[0], v, self.out_shape)
 
     def _mapped(self, function: Callable[[Any], Any], columns: Matrix, shape: Shape) -> Matrix:

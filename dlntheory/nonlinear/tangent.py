@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..networks.layer import Layer, Shape
+from ..networks.layer import Shape
 from ..networks.network import LinearNetwork
 from ..networks.residual import Wrapper
 from ..numerics.algebra import Matrix
@@ -22,7 +22,6 @@ from .network import Network, as_samples
 class Linearised(Wrapper):
     """A layer of the features ``slope ⊙ x + offset``: ``T (slope ⊙ x + offset) + b``."""
 
-    inner: Layer
     slope: Matrix
     offset: Matrix
 
@@ -59,7 +58,6 @@ class Sloped(Wrapper):
     The weight's effect on the output is not the features' alone, so rescalings are refused.
     """
 
-    inner: Layer
     slope: Matrix
     offset: Matrix
 
