@@ -147,11 +147,10 @@ def as_descent(
     """Check the arguments, and warn of an unstable step size."""
     problem = as_problem(net, x, y, covariances, nudge)
     dtype = problem.x.dtype
-    given = as_momentum(momentum, dtype)
     problem, step_size, momentum, start = agree(
         problem=problem,
         step_size=as_step_size(step_size, "gradient", dtype),
-        momentum=dtype.type(0) if given is None else given,
+        momentum=as_momentum(momentum, dtype),
         start=as_start(start, problem, key),
     )
     unstable = warn_unstable(problem, step_size, momentum)

@@ -81,8 +81,7 @@ def langevin_law(net: LinearNetwork, step_size: Any, momentum: Any = 0.0, covari
     layers, covariances, step_size, momentum, spectrum = agree(
         net=net.layers, covariances=covariances, step_size=step_size, momentum=momentum, spectrum=spectrum
     )
-    kept = 0 if momentum is None else momentum
-    limit = (1 + kept) * spectrum.stability_limit
+    limit = (1 + momentum) * spectrum.stability_limit
     stable = step_size < limit
     if is_concrete(stable) and not stable:
         raise ValueError(
@@ -90,8 +89,8 @@ def langevin_law(net: LinearNetwork, step_size: Any, momentum: Any = 0.0, covari
             "wanted a smaller one."
         )
     step_size = nan_unless(stable, step_size)
-    half = step_size / (2 * (1 + kept))  # c
-    time = 2 * (1 - kept) * (1 - half * spectrum.smallest) / (step_size * spectrum.smallest)
+    half = step_size / (2 * (1 + momentum))  # c
+    time = 2 * (1 - momentum) * (1 - half * spectrum.smallest) / (step_size * spectrum.smallest)
     exact, bias = _blocks(layers, covariances, half)
     total = tuple(one + other for one, other in zip(exact, bias, strict=True))
     return LangevinLaw(total, bias, limit, time)

@@ -77,11 +77,10 @@ def energy_propagation(
             "`nudge` is a SoftOutput; wanted None or a number, a clamp whose error is there from the start."
         )
     dtype = problem.x.dtype
-    given = as_momentum(momentum, dtype)
     problem, step_size, momentum = agree(
         problem=problem,
         step_size=as_step_size(step_size, "gradient", dtype),
-        momentum=dtype.type(0) if given is None else given,
+        momentum=as_momentum(momentum, dtype),
     )
     return _energies(problem, arrivals(len(problem.layers), steps, momentum, step_size))
 

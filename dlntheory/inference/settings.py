@@ -26,10 +26,8 @@ def as_step_size(step_size: Any, method: str, dtype: Any) -> Array:
     return as_real("step_size", step_size, dtype, positive=True)
 
 
-def as_momentum(momentum: Any, dtype: Any) -> Array | None:
-    """Check a momentum; a plain zero is none."""
-    if isinstance(momentum, int | float) and momentum == 0 and not isinstance(momentum, bool):
-        return None
+def as_momentum(momentum: Any, dtype: Any) -> Array:
+    """Check a momentum."""
     array = as_real("momentum", momentum, dtype)
     if is_concrete(array) and not 0 <= array < 1:
         raise ValueError(f"`momentum` is {float(array)}; wanted a number from 0 to below 1.")

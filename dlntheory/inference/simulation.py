@@ -93,7 +93,7 @@ def simulate_inference(
     dtype, depth = problem.x.dtype, len(problem.layers)
     settings = Settings(
         as_step_size(step_size, method, dtype),
-        as_momentum(momentum, dtype),
+        None if _is_zero(momentum) else as_momentum(momentum, dtype),
         None if tolerance is None else as_real("tolerance", tolerance, dtype, positive=True),
         as_schedule(schedule, steps, depth, dtype),
     )
@@ -103,6 +103,11 @@ def simulate_inference(
     counted = np.asarray(steps) if is_concrete(problem, settings, start) else steps
     fields, last = _simulate(method, problem, settings, start, counted, unstable)
     return Relaxation(**fields, problem=with_fields(problem, covariances=last))
+
+
+def _is_zero(momentum: Any) -> bool:
+    """Whether a momentum is a plain zero, which needs no velocity."""
+    return isinstance(momentum, int | float) and not isinstance(momentum, bool) and bool(momentum == 0)
 
 
 def _check_options(method: str, settings: Settings) -> None:

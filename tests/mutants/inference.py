@@ -91,7 +91,7 @@ MUTANTS = (
     ),
     Mutant(
         "inference/langevin.py", "momentum does not change the bias",
-        "half = step_size / (2 * (1 + kept))", "half = step_size / 2",
+        "half = step_size / (2 * (1 + momentum))", "half = step_size / 2",
         of_file(
             "test_sampling", "test_the_law_of_langevin_dynamics_solves_lyapunovs_equation", ["widths2-0.3"]
         ),
