@@ -5,17 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .inputs import (
-    Inputs,
-    Json,
-    Order,
-    Seed,
-    Targets,
-    Weights,
-    read_or_digits,
-    refusals,
-    refuse,
-)
+from .inputs import Inputs, Json, Order, Seed, Targets, Weights, read_or_digits, refusals, refuse
 from .output import print_record, track
 
 RESCALINGS_OF = {

@@ -8,14 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from .beside import load_beside
-from .inputs import (
-    Json,
-    Seed,
-    file_refusals,
-    refusals,
-    refuse,
-    use_all_of_the_machine,
-)
+from .inputs import Json, Seed, file_refusals, refusals, refuse, use_all_of_the_machine
 from .output import print_json, track
 
 EXPERIMENTS = "experiments"

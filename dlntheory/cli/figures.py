@@ -8,27 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .figure import (
-    STORE,
-    Choices,
-    DataDir,
-    Full,
-    as_number,
-    computed,
-    configure,
-    label,
-    load,
-    needs_folder,
-    source,
-)
-from .inputs import (
-    Json,
-    Seed,
-    file_refusals,
-    refuse,
-    use_all_of_the_machine,
-    use_double_precision,
-)
+from .figure import STORE, Choices, DataDir, Full, as_number, computed, configure, label, load, needs_folder, source
+from .inputs import Json, Seed, file_refusals, refuse, use_all_of_the_machine, use_double_precision
 from .output import print_json, track
 
 

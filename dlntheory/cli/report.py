@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .inputs import (
-    Inputs,
-    Json,
-    Order,
-    Seed,
-    Targets,
-    Weights,
-    read_or_digits,
-    refusals,
-)
+from .inputs import Inputs, Json, Order, Seed, Targets, Weights, read_or_digits, refusals
 from .output import print_json
 
 if TYPE_CHECKING:

@@ -12,11 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from dlntheory import (
-    LinearNetwork,
-    NonlinearNetwork,
-    nonlinear_updates,
-)
+from dlntheory import LinearNetwork, NonlinearNetwork, nonlinear_updates
 from dlntheory.pcn.data.bundled import digits
 from dlntheory.pcn.data.dataset import Split
 from dlntheory.report.style import named_ticks
