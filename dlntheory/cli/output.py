@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from ..report.words import plain
+from ..numerics.presentation import plain
 
 
 def print_json(record: Any) -> None:
@@ -15,11 +15,12 @@ def print_json(record: Any) -> None:
 
     Characters are escaped where the output lacks one of them: the record is the same.
     """
-    text = json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    found = plain(record, finite=True)
+    text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(plain(record), indent=2, allow_nan=False)
+        text = json.dumps(found, indent=2, allow_nan=False)
     typer.echo(text)
 
 

@@ -69,21 +69,21 @@ class Presented:
         return f"<div><b>{escape(type(self).__name__)}</b>{''.join(shown)}{remark}</div>"
 
 
-def plain(value: Any) -> Any:
-    """Convert arrays and NumPy's numbers to lists and Python's.
+def plain(value: Any, finite: bool = False) -> Any:
+    """Convert arrays and NumPy's numbers to lists and Python's; if ``finite``, NaN and infinity to ``None``, for JSON.
 
     Example:
         >>> import numpy as np
-        >>> plain({"a": np.arange(2), "b": (np.float64(0.5),)})
-        {'a': [0, 1], 'b': [0.5]}
+        >>> plain({"a": np.arange(2), "b": (np.float64(0.5),)}), plain([np.inf], finite=True)
+        ({'a': [0, 1], 'b': [0.5]}, [None])
     """
     if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): plain(each, finite) for key, each in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple | range):
-        return [plain(each) for each in value]
-    return value
+        return [plain(each, finite) for each in value]
+    return None if finite and isinstance(value, float) and not math.isfinite(value) else value
 
 
 def written(value: Any) -> str:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .words import chain, fixed, number, rule_name, size
+from .words import chain, count, fixed, number, rule_name, size
 
 SHOWN = 3
 """The number of failed hypotheses of a theorem that are listed."""
@@ -20,8 +20,7 @@ FIXED = ("network", "widths", "theorem", "rule", "W", "algorithm", "study", "sta
 
 def network_title(record: dict[str, Any]) -> str:
     """A network's name and sizes."""
-    plural = "" if record["samples"] == 1 else "s"
-    return f"{record['name']}: widths {chain(record['widths'])}, {record['samples']} sample{plural}"
+    return f"{record['name']}: widths {chain(record['widths'])}, {count(record['samples'], 'sample')}"
 
 
 def verify_report(record: dict[str, Any], verbose: bool = False) -> Iterator[RenderableType]:

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 LABELS = {"bp": "BP", "pc": "PC", "natural": "natural gradient", "evidence": "evidence"}
 RESCALINGS = {"adaptive_positive": "adaptive, positive"}
@@ -87,16 +86,3 @@ def chain(widths: Iterable[int]) -> str:
     """The widths of a network; a long run of the same one is counted."""
     runs = [(str(width), len(list(run))) for width, run in itertools.groupby(widths)]
     return "-".join("-".join([width] * count) if count < 5 else f"{width} ({count}×)" for width, count in runs)
-
-
-def plain(value: Any) -> Any:
-    """Convert arrays and NumPy's numbers to lists and Python's; NaN and infinity, which JSON lacks, to ``None``."""
-    if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -21,8 +21,9 @@ from ...inference.spectrum import Spectrum
 from ...learning.alignment import target_alignment
 from ...learning.before_equilibrium import relaxed_alignment
 from ...networks.network import LinearNetwork
+from ...numerics.presentation import plain
 from ..comparison import as_rule
-from ..words import plain, rule_name
+from ..words import rule_name
 
 ENDS = 32
 """Width of the inputs and of the outputs."""
@@ -99,11 +100,12 @@ def as_settings(given: dict[str, str]) -> Settings:
 
 def answer(settings: Settings) -> dict[str, Any]:
     """Everything that the page shows for these settings, as plain numbers."""
-    return plain({
+    found = {
         "settings": asdict(settings),
         "curves": {name: _curve(settings, name, *each) for name, each in CURVES.items()},
         **_inference(settings),
-    })  # fmt: skip
+    }
+    return plain(found, finite=True)
 
 
 def _curve(settings: Settings, name: str, values: tuple[int, ...], rules: tuple[str, ...]) -> list[dict[str, Any]]:

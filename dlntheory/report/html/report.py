@@ -10,7 +10,7 @@ from ...files.arrays import as_path, write_atomically
 from ...networks.network import LinearNetwork, as_network
 from ...networks.samples import shaped
 from ...numerics.checks import as_batch, as_seed, same_batch
-from ..words import plain
+from ...numerics.presentation import plain
 from .findings import findings
 from .render import check_libraries, render, vega
 from .summary import sentences
@@ -99,7 +99,8 @@ def find(net: LinearNetwork, x: Any, y: Any, seed: int = 0) -> dict[str, Any]:
         for argument, value, shape in (("x", x, own.shapes[0]), ("y", y, own.shapes[-1]))
     )
     same_batch(x, y)
-    return plain(findings(own, shaped(x, own.shapes[0]), shaped(y, own.shapes[-1]), as_seed("seed", seed)))
+    found = findings(own, shaped(x, own.shapes[0]), shaped(y, own.shapes[-1]), as_seed("seed", seed))
+    return plain(found, finite=True)
 
 
 def write_page(found: dict[str, Any], path: Path, name: str, description: str, command: str) -> None:
