@@ -90,9 +90,9 @@ class Spectrum(Record):
         Returns:
             The spectral radius of the step.
         """
-        return _rate(*self._with(step_size, momentum))
+        return _rate(*self._at_step(step_size, momentum))
 
-    def _with(self, step_size: Any, momentum: Any) -> tuple[Any, ...]:
+    def _at_step(self, step_size: Any, momentum: Any) -> tuple[Any, ...]:
         """The spectrum with a step, of one kind."""
         dtype = self.largest.dtype
         step_size = self.best_step if step_size is None else as_real("step_size", step_size, dtype)
@@ -124,7 +124,7 @@ class Spectrum(Record):
         tolerance = as_real("tolerance", tolerance, self.largest.dtype, positive=True)
         if is_concrete(tolerance) and not tolerance < 1:
             raise ValueError(f"`tolerance` is {float(tolerance)}; wanted a number above 0 and below 1.")
-        spectrum, step_size, momentum = self._with(step_size, momentum)
+        spectrum, step_size, momentum = self._at_step(step_size, momentum)
         tolerance, rate = agree(
             tolerance=nan_unless(tolerance < 1, tolerance), rate=_rate(spectrum, step_size, momentum)
         )

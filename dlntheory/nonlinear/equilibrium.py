@@ -168,10 +168,6 @@ def settle_from(
     triples = zip(blocks, [x, *hidden], errors, own, strict=True)
     signals = [ties[at - 1] if at - 1 in ties else received(*each) for *each, at in triples]
     reached = end.total if clamped.tied else end.residual
-    converged, step_limit, stalled, not_finite = range(len(NEWTON_OUTCOMES))
-    status = jnp.where(end.failed < 2, step_limit, stalled)
-    status = jnp.where(reached <= tolerance, converged, status)
-    status = jnp.where(jnp.isfinite(energy) & jnp.isfinite(reached), status, not_finite)
     return NonlinearEquilibrium(
         activities=(x, *hidden, y),
         errors=tuple(errors),
@@ -182,8 +178,16 @@ def settle_from(
         pinned=dot(bound, bound) / sum(each[0].size for each in hidden),
         steps=end.steps,
         passes=end.passes,
-        status=status,
+        status=judge(energy, reached, tolerance, end.failed),
     )
+
+
+def judge(energy: Array, residual: Array, tolerance: Any, failed: Any) -> Int[Array, "*B"]:
+    """The index of each sample's outcome, from its residual and the line searches that failed in a row."""
+    converged, step_limit, stalled, not_finite = range(len(NEWTON_OUTCOMES))
+    status = jnp.where(failed < 2, step_limit, stalled)
+    status = jnp.where(residual <= tolerance, converged, status)
+    return jnp.where(jnp.isfinite(energy) & jnp.isfinite(residual), status, not_finite)
 
 
 def clamp(
@@ -240,8 +244,7 @@ def _at_rest(blocks: tuple[Any, ...], x: Array, y: Array, residual: Array) -> No
     """The equilibrium of a single block, which has no hidden activity."""
     energy = dot([residual], [residual]) / 2
     zero, none = jnp.zeros_like(energy), jnp.zeros((), int)
-    status = jnp.where(jnp.isfinite(energy), 0, NEWTON_OUTCOMES.index("not finite"))
-    signals = (received(blocks[0], x, residual),)
+    signals, status = (received(blocks[0], x, residual),), judge(energy, zero, zero, none)
     return NonlinearEquilibrium((x, y), (residual,), signals, residual, energy, zero, zero, none, none + 1, status)
 
 

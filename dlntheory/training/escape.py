@@ -10,7 +10,7 @@ from ..networks.network import LinearNetwork
 from ..numerics.algebra import epsilon
 from ..numerics.checks import as_array, as_list, as_number
 from ..numerics.options import takes
-from .flow import time_until, tolerance, training
+from .flow import as_flow, time_until, tolerance
 from .landscape import HESSIAN_OPTIONS, Gradient, HessianOptions, spectrum
 
 
@@ -114,7 +114,7 @@ def simulated_escape_time(
         >>> round(simulated_escape_time(saddle, [1.0], [1.0], [[[1e-6]], [[1e-6]]], 0.1), 2)
         6.92
     """
-    rates, weights = training(net, x, y, rule, None, options)
+    rates, weights = as_flow(net, x, y, rule, None, options)
     saddle = np.asarray(weights, np.float64)
     size, longest = as_number("radius", radius, positive=True), as_number("horizon", horizon, positive=True)
     return time_until(

@@ -73,12 +73,12 @@ def gradient_flow(
         >>> first[0].item(), round((first[1] * second[1]).item(), 3)
         (0.3, 1.186)
     """
-    rates, start = training(net, x, y, rule, rescaling, options)
+    rates, start = as_flow(net, x, y, rule, rescaling, options)
     path = integrate(rates, np.asarray(start, np.float64), as_times("times", times), tolerance(start.dtype))
     return weights_of(net, namespace(start).asarray(path, start.dtype))
 
 
-def training(
+def as_flow(
     net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: UpdateOptions
 ) -> tuple[Rates, Array]:
     """Check, and give ``ΔW`` as a function of all weights in one vector, and that vector."""

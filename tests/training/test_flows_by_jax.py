@@ -12,8 +12,9 @@ from closeness import assert_close
 from interpreter import fresh_python
 
 import dlntheory as dln
+from dlntheory.learning.problem import unsettled
 from dlntheory.numerics.kinds import leaves, to_jax
-from dlntheory.training.flow import stacked, unsettled, updates_at
+from dlntheory.training.flow import stacked, updates_at
 
 CASES = [
     Case(1),
