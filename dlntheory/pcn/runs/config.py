@@ -130,20 +130,9 @@ class TrainingConfig(Options):
         if self.devices > 1 and self.devices > jax.device_count():
             raise ValueError(f"`devices` is {self.devices}, but JAX has {jax.device_count()}; wanted no more.")
         self._check_model()
-        if not self.reconstructs and not has_classes(self.data):
-            wanted = ", ".join(models.AUTOENCODERS)
-            raise ValueError(f"`model` is {self.model}, and pictures of {self.data} have no classes; wanted {wanted}.")
-        algorithm = self.make_algorithm()
-        if self.reconstructs and not isinstance(algorithm.loss, SquaredError):
-            raise ValueError(f"`algorithm` is {self.algorithm!r}; wanted one with the squared error for {self.model}.")
-        if self.reconstructs and isinstance(algorithm.initial, ClassAverage):
-            raise ValueError(f"`initial` is the class average, and {self.model} has no classes; wanted another.")
-        if self.model in models.DECODERS and isinstance(algorithm.update, Backpropagation):
-            raise ValueError(f"`algorithm` is {self.algorithm!r}, which infers no latent for {self.model}; wanted AE.")
+        self._check_target(self.make_algorithm())
         self._check_tests()
         self._check_memory()
-        if self.model in models.DECODERS and self.alignment:
-            raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
     def _check_optimiser(self) -> None:
         one_of("optimiser", self.optimiser, OPTIMISERS)
@@ -154,6 +143,24 @@ class TrainingConfig(Options):
             raise ValueError(f"`weight_momentum` is {self.weight_momentum}; wanted a number from 0 to below 1.")
         if self.schedule_epochs is not None and self.rate == "constant":
             raise ValueError(f"`schedule_epochs` is {self.schedule_epochs} with a constant rate; wanted None.")
+
+    def _check_target(self, algorithm: algorithms.Algorithm) -> None:
+        """A classifier's targets are classes; a model that reconstructs has none, and a decoder no input either."""
+        if not self.reconstructs:
+            if not has_classes(self.data):
+                wanted = ", ".join(models.AUTOENCODERS)
+                raise ValueError(
+                    f"`model` is {self.model}, and pictures of {self.data} have no classes; wanted {wanted}."
+                )
+            return
+        if not isinstance(algorithm.loss, SquaredError):
+            raise ValueError(f"`algorithm` is {self.algorithm!r}; wanted one with the squared error for {self.model}.")
+        if isinstance(algorithm.initial, ClassAverage):
+            raise ValueError(f"`initial` is the class average, and {self.model} has no classes; wanted another.")
+        if self.model in models.DECODERS and isinstance(algorithm.update, Backpropagation):
+            raise ValueError(f"`algorithm` is {self.algorithm!r}, which infers no latent for {self.model}; wanted AE.")
+        if self.model in models.DECODERS and self.alignment:
+            raise ValueError(f"`alignment` is True, and {self.model} has no input to predict from; wanted False.")
 
     def _check_tests(self) -> None:
         steps, size = self.test_steps, self.test_step_size
