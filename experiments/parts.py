@@ -30,6 +30,13 @@ NamedTrack = Callable[[Sequence[Any], str], Iterable[Any]]
 """The same, with the name of what is computed."""
 
 
+def gathered(cases: Sequence[Arrays], *grid: int) -> dict[str, np.ndarray]:
+    """The arrays of several cases by name, stacked; where the cases fill a grid, with its axes first."""
+    shape = grid or (len(cases),)
+    stacked = {name: np.stack([case[name] for case in cases]) for name in cases[0]}
+    return {name: array.reshape(*shape, *array.shape[1:]) for name, array in stacked.items()}
+
+
 class Study(Protocol):
     """A study that can be computed: an object or a module."""
 

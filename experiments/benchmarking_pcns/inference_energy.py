@@ -29,7 +29,7 @@ from dlntheory.report.training_pictures import ramp
 from dlntheory.report.words import data_title, hidden_layers, mean_over
 
 from ..papers.theory import linear_energies
-from ..parts import Track
+from ..parts import Track, gathered
 from ..results import deviation
 
 ACTIVATIONS = {"leaky_relu": "leaky ReLU", "hard_tanh": "hard tanh"}
@@ -80,8 +80,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) if folder is None else folder
         found = [measure(config, *each, place) for each in track(list(product(seeds, rates)))]
-    stacked = {name: np.array([each[name] for each in found]) for name in found[0]}
-    return {name: array.reshape(len(seeds), len(rates), *array.shape[1:]) for name, array in stacked.items()}
+    return gathered(found, len(seeds), len(rates))
 
 
 def measure(config: dict[str, Any], seed: int, rate: float, place: Path) -> dict[str, Any]:

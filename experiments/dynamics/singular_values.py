@@ -24,7 +24,7 @@ from dlntheory.report.style import draw_band, entitle, head, legend_below, new_f
 from dlntheory.report.words import hidden_layers
 
 from ..kept import kept
-from ..parts import Track
+from ..parts import Track, gathered
 from ..sample_efficiency.curves import best_rate
 from .starts import edges, paired, quartiles, task
 
@@ -77,7 +77,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     for start in track(config["starts"]):
         compute = partial(study, config, start)
         found.append(compute(None) if folder is None else kept(folder, start, compute))
-    return {name: np.stack([each[name] for each in found]) for name in found[0]}
+    return gathered(found)
 
 
 def study(config: dict[str, Any], start: str, folder: Path | None) -> dict[str, np.ndarray]:

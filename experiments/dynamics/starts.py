@@ -22,7 +22,7 @@ from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
 
-from ..parts import Track
+from ..parts import Track, gathered
 from ..sample_efficiency.curves import best_rate
 
 SETTINGS = ("square",)
@@ -85,9 +85,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     """Curves and kernels, each with the axes batch, start, rule, and then seed."""
     cases = [(batch, start) for batch in config["batches"] for start in config["starts"]]
     found = [study(config, *case, folder) for case in track(cases)]
-    shape = len(config["batches"]), len(config["starts"])
-    stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
-    arrays = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
+    arrays = gathered(found, len(config["batches"]), len(config["starts"]))
     return arrays | {"steps": np.arange(0, config["steps"] + 1, config["every"])}
 
 

@@ -21,7 +21,7 @@ from dlntheory.pcn.choices.relaxations import Langevin
 from dlntheory.report.style import SERIES, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
 
-from ..parts import Track
+from ..parts import Track, gathered
 
 SETTINGS = ("norm_preserving",)
 WIDTHS = [3, 5, 4, 3]
@@ -43,8 +43,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By chain: mean, covariance and autocorrelations as measured and predicted, and their standard errors."""
-    found = [measure(config, chain) for chain in track(config["chains"])]
-    return {name: np.stack([each[name] for each in found]) for name in found[0]}
+    return gathered([measure(config, chain) for chain in track(config["chains"])])
 
 
 def measure(config: dict[str, Any], chain: Mapping[str, Any]) -> dict[str, np.ndarray]:

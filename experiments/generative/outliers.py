@@ -21,7 +21,7 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 
 from ..kept import data_in, kept, trained
-from ..parts import Track
+from ..parts import Track, gathered
 from ..results import deviation
 from .areas import MEASURES, areas, bootstrap, compared, names
 from .outliers_picture import draw_outliers
@@ -69,7 +69,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
             kept(folder or Path(scratch), f"seed-{seed}", lambda place, seed=seed: measure(config, seed, place))
             for seed in track(config["seeds"])
         ]
-    return {name: np.stack([each[name] for each in found]) for name in found[0]}
+    return gathered(found)
 
 
 def measure(config: Mapping[str, Any], seed: int, folder: Path) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from dlntheory.files.builtin import normal_data
 from dlntheory.report.style import draw_runs
 from dlntheory.report.words import count
 
-from ..parts import Track
+from ..parts import Track, gathered
 from ..random_networks import lines
 from ..results import deviation
 from ..sample_efficiency.panels import Panel, PanelFigure
@@ -60,9 +60,7 @@ class Spectra:
         """By curve, value and seed: singular values, the cosine with the identity, and the sample's alignment."""
         cases = [(value, seed) for value in config["values"] for seed in config["seeds"]]
         found = [study(*problem(config, *case)) for case in track(cases)]
-        shape = len(config["values"]), len(config["seeds"])
-        stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
-        whole = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
+        whole = gathered(found, len(config["values"]), len(config["seeds"]))
         return {"values": np.array(config["values"])} | {n: np.moveaxis(each, 2, 0) for n, each in whole.items()}
 
     def heading(self, config: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from dlntheory.nonlinear.updates import Traces, at_equilibrium, backpropagated, 
 from dlntheory.report.style import draw_band, draw_runs, positive
 from dlntheory.report.words import mean_over
 
+from ..parts import gathered
 from ..results import deviation
 from ..sample_efficiency.rules import CURVES as ALL_CURVES
 from ..sample_efficiency.rules import colour_of
@@ -82,8 +83,7 @@ def predicted(net: NonlinearNetwork, x: jax.Array, y: jax.Array) -> jax.Array:
 
 def by_curve(found: list[dict[str, np.ndarray]], *shape: int) -> dict[str, np.ndarray]:
     """The results of `compare` for several networks, ``(*shape, sample)``, alignments with a leading axis of curves."""
-    stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
-    whole = {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
+    whole = gathered(found, *shape)
     return {name: np.moveaxis(each, -2, 0) if name != "pinned" else each for name, each in whole.items()}
 
 

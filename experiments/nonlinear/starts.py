@@ -30,7 +30,7 @@ from dlntheory.report.words import data_title, hidden_layers
 from ..benchmarking_pcns.inference_energy import FORMAT, found
 from ..dynamics.starts import LIFT, RULES, draw_curves, paired, weights
 from ..kept import kept
-from ..parts import Track
+from ..parts import Track, gathered
 from ..results import deviation
 from .comparison import ACTIVATIONS, activated
 from .together import Samples, train_together
@@ -107,9 +107,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     for case in track(cases):
         compute = partial(study, config, data, *case)
         every.append(compute() if folder is None else kept(folder, "-".join(case), lambda _, do=compute: do()))
-    shape = len(config["activations"]), len(config["starts"]), len(RULES)
-    stacked = {name: np.stack([each[name] for each in every]) for name in every[0]}
-    return {name: each.reshape(*shape, *each.shape[1:]) for name, each in stacked.items()}
+    return gathered(every, len(config["activations"]), len(config["starts"]), len(RULES))
 
 
 def study(
