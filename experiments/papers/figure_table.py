@@ -10,15 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from dlntheory.numerics.presentation import plain
 from dlntheory.pcn.data.catalogue import SOURCES
 
 from ..page import costs, origin
 from ..provenance import configuration
 from ..results import Result
 from .row import Row
-from .table import TRIAL, instead, number, packed, page, shown
+from .table import TRIAL, instead, packed, page, shown
 
 PARTS = ("published_deviation", "published", "deviation", "interval", "difference")
 """Ends of the names of columns that may stand beside a value."""
@@ -96,22 +95,14 @@ def told(name: str, value: Any) -> str:
 def lines(summary: Any) -> list[dict[str, Any]]:
     """The rows of a summary, or of every panel's, as JSON can hold them, with differences from the paper's numbers."""
     panels = summary if isinstance(summary, dict) else {"": summary}
-    rows = [plain(({"panel": name} if name else {}) | row) for name, found in panels.items() for row in found]
+    rows = [
+        plain(({"panel": name} if name else {}) | row, finite=True) for name, found in panels.items() for row in found
+    ]
     for row in rows:
         for name in [each.removesuffix("_published") for each in row if each.endswith("_published")]:
             if row.get(name) is not None:
                 row[f"{name}_difference"] = row[name] - row[f"{name}_published"]
     return rows
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it; ``None`` for NaN and infinity."""
-    if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(each) for each in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return number(value) if isinstance(value, float) else value
 
 
 def files(study: Mapping[str, Any], result: Result, picture: str) -> dict[str, bytes]:
