@@ -1,10 +1,9 @@
 """Long figures in parts: each that is finished is a file, so that a figure that is killed goes on; and trainings."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import numpy as np
 
 from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.pcn.data.catalogue import SOURCES
@@ -12,7 +11,17 @@ from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.folder import read_epochs
 from dlntheory.pcn.runs.run import read_run, run_training
 
-Arrays = Mapping[str, np.ndarray]
+from .parts import Arrays
+
+
+@contextmanager
+def workplace(folder: Path | None) -> Iterator[Path]:
+    """The folder that parts are kept in; without one, a temporary folder."""
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
 
 
 def kept(folder: Path, name: str, compute: Callable[[Path], Arrays]) -> Arrays:

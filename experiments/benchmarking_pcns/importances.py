@@ -5,8 +5,8 @@ a trial on its hyperparameters; a hyperparameter's importance is its share of th
 spread is the standard deviation over forests of resampled trials. A trial that diverges counts as zero.
 """
 
-import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from dlntheory.pcn.runs.spaces import Choice, Dimension, Range, search_space
 from dlntheory.report.style import SERIES, entitle, head, new_figure, styled
 from dlntheory.report.words import count, data_title, hidden_layers
 
-from ..kept import data_in, kept
+from ..kept import data_in, kept, workplace
 from ..parts import Track
 
 SETTINGS = ("cpu", "paper")
@@ -67,10 +67,9 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By search, hyperparameters ``(trial, hyperparameter)``, words by their numbers, and accuracies ``(trial,)``."""
-    with tempfile.TemporaryDirectory() as scratch:
-        place = folder or Path(scratch)
+    with workplace(folder) as place:
         found = {
-            name: kept(place, name.replace(", ", "-"), lambda own, name=name: searched(config, name, own))
+            name: kept(place, name.replace(", ", "-"), partial(searched, config, name))
             for name in track(list(SEARCHES))
         }
     return {f"{name}/{what}": array for name, arrays in found.items() for what, array in arrays.items()}

@@ -5,7 +5,6 @@ followed on a batch of test samples. Beside the ratios of energies stands the li
 network is linearised at its forward pass, and its inference is solved in closed form.
 """
 
-import tempfile
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -28,6 +27,7 @@ from dlntheory.report.style import entitle, head, legend_below, new_figure, posi
 from dlntheory.report.training_pictures import ramp
 from dlntheory.report.words import data_title, hidden_layers, mean_over
 
+from ..kept import workplace
 from ..papers.theory import linear_energies
 from ..parts import Track, gathered
 from ..results import deviation
@@ -77,8 +77,7 @@ def found(folder: Path) -> dict[str, Any]:
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By seed and learning rate: energies ``(T + 1, N)``, the linear theory's ``(N,)``, and the test accuracy."""
     seeds, rates = config["run_seeds"], config["rates"]
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch) if folder is None else folder
+    with workplace(folder) as place:
         found = [measure(config, *each, place) for each in track(list(product(seeds, rates)))]
     return gathered(found, len(seeds), len(rates))
 

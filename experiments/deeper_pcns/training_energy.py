@@ -9,7 +9,6 @@ samples.
 """
 
 import argparse
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_fig
 from dlntheory.report.training_pictures import draw_energies
 from dlntheory.report.words import hidden_layers
 
+from ..kept import workplace
 from ..parts import Track
 from ..provenance import choices
 from ..results import Result, configuration, pictures, save
@@ -58,8 +58,7 @@ def options(name: str, steps: int, base: dict[str, Any], seed: int) -> dict[str,
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By algorithm, epoch by epoch: energies ``(epochs, N)``, and the accuracies ``(epochs, 2)``."""
     arrays: dict[str, np.ndarray] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch) if folder is None else folder
+    with workplace(folder) as place:
         for name in track(list(config["runs"])):
             epochs = train(TrainingConfig.from_json(config["runs"][name]), place / name)
             arrays[f"{name}/energy"] = np.array([each["energy"] for each in epochs])

@@ -22,10 +22,10 @@ from matplotlib.figure import Figure
 from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
+from dlntheory.training.comparison import best_rate
 
-from ..kept import kept
+from ..kept import kept, workplace
 from ..parts import Track, gathered
-from ..sample_efficiency.curves import best_rate
 from .starts import edges, paired, quartiles, task
 
 SETTINGS = ("square",)
@@ -73,23 +73,18 @@ def weights(start: str, square: int, layers: int, seed: int) -> list[np.ndarray]
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """Curves and kernels, each with the axes start, and then seed; in ``folder`` each start is kept once it is done."""
-    found: list[Mapping[str, np.ndarray]] = []
-    for start in track(config["starts"]):
-        compute = partial(study, config, start)
-        found.append(compute(None) if folder is None else kept(folder, start, compute))
-    return gathered(found)
+    with workplace(folder) as place:
+        return gathered([kept(place, start, partial(study, config, start)) for start in track(config["starts"])])
 
 
-def study(config: dict[str, Any], start: str, folder: Path | None) -> dict[str, np.ndarray]:
+def study(config: dict[str, Any], start: str, folder: Path) -> dict[str, np.ndarray]:
     """One start: the ends of the sweep, and at the best rate its curve, and the kernels before and after."""
     shape = config["square"], config["hidden"] + 1
     nets = [LinearNetwork.from_weights(weights(start, *shape, seed)) for seed in config["seeds"]]
     x, y, maps = task(config, config["batch"])
     rates, every = np.array(config["learning_rates"]), config["every"]
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    path = None if folder is None else folder / "sweep.npz"
-    found = sweep(nets, x, y, rates, ["pc"], maps, checkpoint=path, error_every=every)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = sweep(nets, x, y, rates, ["pc"], maps, checkpoint=folder / "sweep.npz", error_every=every)
     best = best_rate(np.asarray(found.error)[0])
     options: dict[str, Any] = {"rule": "pc", "error_every": every}
     runs = [train(*each, rates[best], target=w, **options) for *each, w in zip(nets, x, y, maps, strict=True)]

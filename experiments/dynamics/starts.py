@@ -21,9 +21,9 @@ from scipy.stats import wilcoxon
 from dlntheory import LinearNetwork, sweep, train
 from dlntheory.report.style import draw_band, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import hidden_layers
+from dlntheory.training.comparison import best_rate
 
 from ..parts import Track, gathered
-from ..sample_efficiency.curves import best_rate
 
 SETTINGS = ("square",)
 RULES = ("bp", "pc")

@@ -8,7 +8,6 @@ here gives the features and the probabilities in which quality is measured, so n
 
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import PAGE, entitle, show_pictures, styled
 from dlntheory.report.words import data_title, mean_over
 
-from ..kept import data_in, kept, trained
+from ..kept import data_in, kept, trained, workplace
 from ..parts import Track
 from ..results import deviation
 from . import vae
@@ -73,8 +72,7 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By model and seed, the measures; pictures of the first seed; the classifier's accuracy."""
-    with tempfile.TemporaryDirectory() as scratch:
-        place = folder or Path(scratch)
+    with workplace(folder) as place:
         study, cells = Study.of(config, place), {}
         for model, seed in track([(model, seed) for seed in config["seeds"] for model in config["models"]]):
             name = f"{model} {seed}".replace(" ", "-")

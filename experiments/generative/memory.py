@@ -6,8 +6,8 @@ Beside it stands the linear memory, for which nothing is simulated: the network 
 closed form (probabilistic principal components), and `dlntheory.recall` and `dlntheory.posterior` of it.
 """
 
-import tempfile
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from dlntheory.report.style import PAGE, PAPER, entitle, head, legend_below, sho
 from dlntheory.report.training_pictures import ramp
 from dlntheory.report.words import data_title, mean_over
 
-from ..kept import data_in, kept, trained
+from ..kept import data_in, kept, trained, workplace
 from ..parts import Track
 from ..results import deviation
 
@@ -70,11 +70,10 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     counts = (len(config["widths"]), len(config["counts"]), len(config["seeds"]))
     errors = {name: np.full((len(KEYS), *counts), np.nan) for name in ("trained", "linear")}
     cells = [(s, w, n) for s in range(counts[2]) for w in range(counts[0]) for n in range(counts[1])]
-    with tempfile.TemporaryDirectory() as scratch:
+    with workplace(folder) as place:
         for s, w, n in track(cells):
-            seed, width, count = config["seeds"][s], config["widths"][w], config["counts"][n]
-            place, chosen = folder or Path(scratch), (width, count, seed)
-            cell = kept(place, f"{width}-{count}-{seed}", lambda own, chosen=chosen: measure(config, *chosen, own))
+            chosen = config["widths"][w], config["counts"][n], config["seeds"][s]
+            cell = kept(place, "-".join(map(str, chosen)), partial(measure, config, *chosen))
             for name, found in errors.items():
                 found[:, w, n, s] = cell[name]
             if (s, w, n) == (0, counts[0] - 1, 0):

@@ -6,8 +6,8 @@ differ. The area under the ROC curve is taken over all samples, and over the qua
 strangest, of own and strange samples together; its intervals, and the difference's, are from a bootstrap over samples.
 """
 
-import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.run import read_data
 
-from ..kept import data_in, kept, trained
+from ..kept import data_in, kept, trained, workplace
 from ..parts import Track, gathered
 from ..results import deviation
 from .areas import MEASURES, areas, bootstrap, compared, names
@@ -64,11 +64,8 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """By data set, scores ``(seed, measure, sample)`` and energies before and after; the accuracy by seed."""
-    with tempfile.TemporaryDirectory() as scratch:
-        found = [
-            kept(folder or Path(scratch), f"seed-{seed}", lambda place, seed=seed: measure(config, seed, place))
-            for seed in track(config["seeds"])
-        ]
+    with workplace(folder) as place:
+        found = [kept(place, f"seed-{seed}", partial(measure, config, seed)) for seed in track(config["seeds"])]
     return gathered(found)
 
 

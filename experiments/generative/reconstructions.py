@@ -4,9 +4,9 @@ The networks are those of Table 2, with its hyperparameters; the decoders find t
 stand principal components, which nothing linear outdoes.
 """
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from dlntheory.pcn.runs.run import read_data
 from dlntheory.report.style import COLUMN, entitle, show_pictures, styled
 from dlntheory.report.words import data_title
 
-from ..kept import data_in, kept, trained
+from ..kept import data_in, kept, trained, workplace
 from ..papers.cells import make_cells
 from ..papers.rows import registry
 from ..parts import Track
@@ -48,11 +48,9 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
     """Pictures, and by network their reconstructions and the mean squared error of every test picture."""
-    with tempfile.TemporaryDirectory() as scratch:
-        place = folder or Path(scratch)
+    with workplace(folder) as place:
         found = {
-            name: kept(place, name, lambda own, name=name: by_training(config["runs"][name], own))
-            for name in track(list(config["runs"]))
+            name: kept(place, name, partial(by_training, config["runs"][name])) for name in track(list(config["runs"]))
         }
         found[COMPONENTS] = kept(place, COMPONENTS, lambda _: by_components(config["runs"][LINEAR]))
     pictures = next(iter(found.values()))["pictures"]

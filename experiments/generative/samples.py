@@ -6,7 +6,6 @@ the nonlinear one is a mean over draws of its hidden states.
 """
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from dlntheory import pcn
 from dlntheory.report.style import entitle, head, new_figure, styled
 from dlntheory.report.words import count, hidden_layers
 
-from ..kept import kept
+from ..kept import kept, workplace
 from ..parts import Track
 from ..results import deviation
 
@@ -66,8 +65,7 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     data = flowers()
     found: dict[str, Any] = {"data": data, "gaussian": np.float64(gaussian_likelihood(data))}
     pairs = [(name, seed) for seed in config["seeds"] for name in config["models"]]
-    with tempfile.TemporaryDirectory() as scratch:
-        place = folder or Path(scratch)
+    with workplace(folder) as place:
         cells = {pair: kept(place, f"{pair[0]}-{pair[1]}", lambda _, pair=pair: measure(config, data, *pair))
                  for pair in track(pairs)}  # fmt: skip
     for name in ("likelihood", "distance", "chain_distance", "covariance", "law"):

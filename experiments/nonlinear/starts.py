@@ -12,7 +12,6 @@ are those of the halved widths. A network of tanh takes the linear ones, its slo
 """
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from dlntheory.report.words import data_title, hidden_layers
 
 from ..benchmarking_pcns.inference_energy import FORMAT, found
 from ..dynamics.starts import LIFT, RULES, draw_curves, paired, weights
-from ..kept import kept
+from ..kept import kept, workplace
 from ..parts import Track, gathered
 from ..results import deviation
 from .comparison import ACTIVATIONS, activated
@@ -103,10 +102,8 @@ def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None)
     """The findings of `study` by activation, start and rule; each is kept in ``folder`` as soon as it is done."""
     data = read(config)
     cases = [(a, s, r) for a in config["activations"] for s in config["starts"] for r in RULES]
-    every: list[Mapping[str, np.ndarray]] = []
-    for case in track(cases):
-        compute = partial(study, config, data, *case)
-        every.append(compute() if folder is None else kept(folder, "-".join(case), lambda _, do=compute: do()))
+    with workplace(folder) as place:
+        every = [kept(place, "-".join(case), lambda _, case=case: study(config, data, *case)) for case in track(cases)]
     return gathered(every, len(config["activations"]), len(config["starts"]), len(RULES))
 
 

@@ -20,14 +20,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dlntheory import SpectralRegularisation, pcn
-from dlntheory.files.arrays import read_arrays, write_arrays
 from dlntheory.networks.initialisation import JaxSource, random_weights
 from dlntheory.pcn.data.catalogue import load_dataset, telling_how_to_get
 from dlntheory.pcn.data.mnist import IMAGES, Images, find, fingerprint, load_images, pixels
 from dlntheory.report.words import runs_in_words
 
-from ..parts import Track
-from .curves import at_best, draw_best, draw_sweep, kept
+from ..kept import kept, workplace
+from ..parts import Arrays, Track, gathered
+from .curves import at_best, draw_best, draw_sweep, with_best
 from .rules import CURVES
 from .single_step import batch_in_words
 
@@ -83,22 +83,20 @@ class Autoencoder:
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
         """The test error; by curve, learning rate and seed, every step's residual, and the mean of Newton steps."""
         images = load_images(Path(config["data_dir"])) if "data_dir" in config else digits()
-        found = [self._curve(config, name, images, track, folder) for name in config["curves"]]
-        all_of = {name: np.array([each[name] for each in found]) for name in ("errors", "residuals", "newton_steps")}
+        with workplace(folder) as place:
+            found = gathered([
+                kept(place, name, lambda _, name=name: self._curve(config, name, images, track))
+                for name in config["curves"]
+            ])  # fmt: skip
         return {
             "steps": np.arange(0, config["steps"] + 1, config["steps_a_block"]),
             "learning_rates": np.array(config["learning_rates"]),
-            **all_of,
-            **kept(all_of["errors"]),
+            **found,
+            **with_best(found["errors"]),
         }
 
-    def _curve(
-        self, config: dict[str, Any], name: str, images: Images, track: Track, folder: Path | None
-    ) -> Mapping[str, np.ndarray]:
-        """The runs of a curve; in ``folder`` it is kept as soon as it is complete."""
-        path = folder and folder / f"{name}.npz"
-        if path and path.exists():
-            return read_arrays(path)[0]
+    def _curve(self, config: dict[str, Any], name: str, images: Images, track: Track) -> Arrays:
+        """The runs of a curve."""
         runs = [(rate, seed) for rate in config["learning_rates"] for seed in config["seeds"]]
         threads = ThreadPoolExecutor(os.cpu_count() or 1)
         try:
@@ -108,11 +106,7 @@ class Autoencoder:
             threads.shutdown(cancel_futures=True)  # an error or an interruption ends what has not begun
         shape = (len(config["learning_rates"]), len(config["seeds"]), -1)
         columns = [np.array(column).reshape(shape) for column in zip(*histories, strict=True)]
-        arrays = dict(zip(("errors", "residuals", "newton_steps"), columns, strict=True))
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_arrays(path, arrays, None)
-        return arrays
+        return dict(zip(("errors", "residuals", "newton_steps"), columns, strict=True))
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Each curve at its best learning rate: the error at the end, and the share of steps short of equilibrium."""

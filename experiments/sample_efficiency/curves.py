@@ -17,8 +17,8 @@ from ..results import deviation
 from .rules import CURVES, colour_of, look
 
 
-def kept(errors: np.ndarray) -> dict[str, np.ndarray]:
-    """Keep the ends of all runs, and each curve's best; errors are ``(curve, rate, seed, time)``."""
+def with_best(errors: np.ndarray) -> dict[str, np.ndarray]:
+    """The ends of all runs, and each curve's best; errors are ``(curve, rate, seed, time)``."""
     best = best_rate(errors)
     at_best = [curve[rate] for curve, rate in zip(errors, best, strict=True)]
     return {"final": errors[..., -1], "best": best, "errors": np.stack(at_best)}

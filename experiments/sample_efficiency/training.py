@@ -21,7 +21,7 @@ from dlntheory import Algorithm, LinearNetwork, SpectralRegularisation, sweep
 from dlntheory.report.words import hidden_layers, runs_in_words
 
 from ..parts import Track
-from .curves import at_best, draw_best, draw_sweep, kept
+from .curves import at_best, draw_best, draw_sweep, with_best
 from .rules import CURVES
 from .single_step import batch_in_words
 
@@ -80,7 +80,7 @@ class Training:
         }
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:
-        """Errors as `curves.kept` keeps them, infinity where a run diverged; and the worst estimate of accuracy."""
+        """Errors as `with_best` keeps them, infinity where a run diverged; and the worst estimate of accuracy."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         progress = iter(track(range(-(-config["steps"] // config["chunk"]))))
@@ -102,7 +102,7 @@ class Training:
         return {
             "steps": np.arange(0, config["steps"] + 1, config["error_every"]),
             "learning_rates": np.asarray(found.learning_rates),
-            **kept(np.asarray(found.error)),
+            **with_best(np.asarray(found.error)),
             "accuracy": np.asarray(found.accuracy).max(axis=2),
         }
 

@@ -22,7 +22,7 @@ from dlntheory.networks.initialisation import JaxSource, random_weights
 from dlntheory.pcn.data import mnist
 from experiments import results
 from experiments.sample_efficiency import autoencoder, figure9
-from experiments.sample_efficiency.curves import kept
+from experiments.sample_efficiency.curves import with_best
 
 # Training
 
@@ -185,7 +185,7 @@ def test_what_is_no_set_of_images_is_refused(data):
 
 def test_a_curve_of_nan_has_no_best_rate_but_a_finite_one():
     errors = np.array([[[[1.0, np.nan]], [[1.0, 0.1]], [[1.0, 0.15]]]])
-    assert kept(errors)["best"].tolist() == [1]
+    assert with_best(errors)["best"].tolist() == [1]
 
 
 MNIST = Path(os.environ.get("MNIST_DIR", Path(__file__).parents[3] / "shared" / "data" / "mnist"))

@@ -11,7 +11,7 @@ import pytest
 
 from experiments import results as saved
 from experiments.sample_efficiency.claims import CLAIMS, Results
-from experiments.sample_efficiency.curves import kept
+from experiments.sample_efficiency.curves import with_best
 
 COMMITTED = Path(__file__).parents[2] / "docs/results/figures"
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -167,7 +167,7 @@ def trained(number, world, rate=1, setting="appendix"):
         for index, curve in enumerate(curves):
             errors[index, rate] = [[10 ** -world(curve, time, batch) for time in TIMES]] * 2
             errors[index, rate - 1] = 100.0
-        panel = {"steps": 5 * np.arange(21), "learning_rates": np.array([0.1, 0.2, 0.4]), **kept(errors)}
+        panel = {"steps": 5 * np.arange(21), "learning_rates": np.array([0.1, 0.2, 0.4]), **with_best(errors)}
         arrays |= {f"{letter}/{name}": array for name, array in panel.items()}
     return saved.Result({"command": "", "figure": number, "setting": setting, "panels": configs}, arrays)
 

@@ -14,7 +14,7 @@ from experiments import parts, provenance
 from experiments.figures import load_figure
 from experiments.results import deviation
 from experiments.sample_efficiency import training
-from experiments.sample_efficiency.curves import kept
+from experiments.sample_efficiency.curves import with_best
 from experiments.sample_efficiency.training import CURVES, Training, plain
 
 TOY = {"square": 3, "steps": 6, "chunk": 2, "error_every": 2, "seeds": 2}
@@ -134,7 +134,7 @@ def test_it_draws_the_best_rate_and_what_did_not_diverge():
     errors = np.full((5, 3, 2, 7), 2.0)
     errors[0, 1] = 1.0  # the best
     errors[1, 2, 0] = np.inf  # one seed diverged
-    arrays = {"steps": np.arange(7), "learning_rates": np.array([0.01, 0.1, 1.0]), **kept(errors)}
+    arrays = {"steps": np.arange(7), "learning_rates": np.array([0.01, 0.1, 1.0]), **with_best(errors)}
     left, right = Figure().subplots(1, 2)
     ONLINE.draw(left, config, arrays)
     ONLINE.draw_sweep(right, config, arrays)
@@ -157,7 +157,7 @@ def course(*powers):
 
 def test_what_is_best_is_kept():
     errors = np.array([[course(-1, -2), course(-2, -3)], [course(-3, -4), course(0, 0)]])
-    found = kept(errors)
+    found = with_best(errors)
     assert found["best"].tolist() == [1, 0]
     np.testing.assert_array_equal(found["errors"], [errors[0, 1], errors[1, 0]])
 
