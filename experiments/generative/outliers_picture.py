@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from dlntheory.report.style import PAGE, PAPER, SERIES, entitle, head, legend_below, styled
 from dlntheory.report.words import data_title, hidden_layers, mean_over
 
+from ..parts import Arrays
 from ..results import deviation
 from .areas import MEASURES, Scores, areas, compared, lowest, names
 
@@ -17,7 +18,6 @@ HUES = {"softmax": SERIES[0], "energy": SERIES[2]}
 KINDS = {"own": SERIES[1], "strange": SERIES[3]}
 BEFORE, AFTER = "--", "-"
 BINS = 30
-Arrays = Mapping[str, np.ndarray]
 Printed = Mapping[str, Mapping[str, tuple[float, float]]]
 """By strangers and measure, the paper's areas over all and over the lowest quarter."""
 
@@ -67,7 +67,7 @@ def draw_strangers(row: Sequence[Axes], arrays: Arrays, name: str) -> None:
 
 
 def draw_histograms(axes: Axes, pairs: Mapping[str, np.ndarray]) -> None:
-    """How many own and strange samples have a value, before and after inference; numbers on a logarithmic axis."""
+    """Histograms of own and of strange samples, before and after inference; numbers on a logarithmic axis."""
     bins = np.histogram_bin_edges(np.concatenate([each.ravel() for each in pairs.values()]), BINS)
     for kind, values in pairs.items():
         for style, when, each in zip((BEFORE, AFTER), ("before", "after"), values, strict=True):

@@ -6,7 +6,7 @@ from itertools import pairwise
 from .data import Results
 from .points import NAMES
 from .training import early_gains
-from .trainings import LITTLE, compared, logs, lower, rescaled, trainings
+from .trainings import LITTLE, advantage, compared, lower, rescaled, trainings
 from .verdicts import Case, Claim, above, collector
 
 CLAIMS: list[Claim] = []
@@ -32,7 +32,7 @@ def autoencoder_order_in_batches(results: Results) -> Iterable[Case]:
     for training in trainings(results, FIGURE):
         if training.where["batch"] > 1:
             for faster, slower in pairwise(("pc_decorrelated", "pc", "bp_decorrelated", "bp")):
-                gain = (logs(training.errors[slower]) - logs(training.errors[faster]))[:, PARTS["whole training"]]
+                gain = advantage(training, faster, slower)[:, PARTS["whole training"]]
                 yield above(compared(training.where, faster, slower), gain.mean(axis=1), least=VISIBLE)
 
 
@@ -50,7 +50,7 @@ def autoencoder_rescaling_needs_batches(results: Results) -> Iterable[Case]:
     for training in trainings(results, FIGURE):
         for rule, label in NAMES.items():
             for measured, part in PARTS.items():
-                gain = (logs(training.errors[rule]) - logs(training.errors[rescaled(training, rule)]))[:, part]
+                gain = advantage(training, rescaled(training, rule), rule)[:, part]
                 where = {**training.where, "rule": label, "measured": measured}
                 case = above(where, gain.mean(axis=1), least=VISIBLE)
                 yield case if training.where["batch"] > 1 else case._replace(at_most=True)

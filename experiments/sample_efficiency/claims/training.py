@@ -10,7 +10,7 @@ import numpy as np
 
 from .data import Results
 from .points import NAMES
-from .trainings import LITTLE, Training, compared, logs, lower, name, rescaled, trainings
+from .trainings import LITTLE, Training, advantage, compared, logs, lower, name, rescaled, trainings
 from .verdicts import Case, Claim, Where, above, below, collector
 
 CLAIMS: list[Claim] = []
@@ -30,7 +30,7 @@ ENDS = "log10 of the other's over its error at the end, or, of two below 1e-14 o
 def pc_learns_with_fewer_samples(results: Results) -> Iterable[Case]:
     """PC is more sample efficient than BP over longer training, with both initialisations."""
     for training in trainings(results, 2, "EFGH"):
-        gain = (logs(training.errors["bp"]) - logs(training.errors["pc"]))[:, 1:].mean(axis=1)
+        gain = advantage(training, "pc", "bp")[:, 1:].mean(axis=1)
         yield above({**training.where, "measured": "whole training"}, gain, least=LITTLE)
         yield lower(training, "pc", "bp", {**training.where, "measured": "end"})
 
@@ -143,8 +143,7 @@ def online_rescaling_brings_no_benefit(results: Results) -> Iterable[Case]:
 def late_gains(training: Training, where: Where) -> Iterator[Case]:
     """Cases: rescaling gains little at the end, by rule."""
     for rule, label in NAMES.items():
-        gain = (logs(training.errors[rule]) - logs(training.errors[rescaled(training, rule)]))[:, -1]
-        yield below({**where, "rule": label}, gain, LITTLE)
+        yield below({**where, "rule": label}, advantage(training, rescaled(training, rule), rule)[:, -1], LITTLE)
 
 
 @claim("J.1, figure 8", f"rescaled PC (symmetric part's spectrum) against the others: {ENDS}, > 0")
@@ -185,7 +184,7 @@ def rescaling_helps_less_online_in_deep_networks(results: Results) -> Iterable[C
         if training.where["batch"] > 1:
             for rule, label in NAMES.items():
                 batches, single = (
-                    (logs(each.errors[rule]) - logs(each.errors[rescaled(each, rule)]))[:, -1]
+                    advantage(each, rescaled(each, rule), rule)[:, -1]
                     for each in (training, online[training.where["rates"]])
                 )
                 yield above({"rates": training.where["rates"], "rule": label}, batches - single, least=LITTLE)

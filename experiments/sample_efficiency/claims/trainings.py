@@ -75,6 +75,11 @@ def logs(errors: np.ndarray, most: float = np.inf) -> np.ndarray:
     return np.asarray(powers(np.asarray(errors, np.float64), most))
 
 
+def advantage(training: Training, better: str, worse: str) -> np.ndarray:
+    """The powers of ten by which one curve lies lower than another, ``(seeds, times)``."""
+    return logs(training.errors[worse]) - logs(training.errors[better])
+
+
 def lower(training: Training, better: str, worse: str, where: Where, least: float = LITTLE) -> Case:
     """One curve ends lower than another; of two that end below rounding, it gets there in fewer steps."""
     gain, in_steps = gains(*(np.asarray(training.errors[name], np.float64) for name in (better, worse)))
