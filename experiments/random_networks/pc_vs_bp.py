@@ -6,8 +6,10 @@ samples, but for the panels that vary the batch; there PC has a formula for give
 means over few draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from dlntheory.random_networks.batch_alignment import batch_alignment
 from dlntheory.random_networks.expected import expected_alignment
 from dlntheory.report.style import COLOURS
+from dlntheory.training.comparison import mean_and_error
 
 from ..parts import Track
 from ..sample_efficiency.panels import Panel, PanelFigure
@@ -93,17 +96,10 @@ class Single:
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, Array]:
         """Differences by depth and value: of the limit, without the prediction, and of each width; and drawn ones."""
         depths = [depth for depth in config["depths"] if self.axis == "scale" or depth > 1]
-        steps = [("formula", depth) for depth in depths]
-        steps += [("drawn", depth) for depth in config["drawn_depths"]]
-        rows: dict[str, list[Any]] = {"formula": [], "drawn": []}
-        for kind, depth in track(steps):
-            rows[kind].append(self._formula(config, depth) if kind == "formula" else self._drawn(config, depth))
-        return {
-            "depths": np.array(depths),
-            "values": np.array(config["values"]),
-            "difference": np.array(rows["formula"]).transpose(1, 0, 2),
-            "drawn": np.array(rows["drawn"]).transpose(1, 0, 2),
-        }
+        formula, trial = partial(self._formula, config), partial(self._drawn, config)
+        found = by_depth(formula, depths, trial, config["drawn_depths"], track)
+        found["difference"] = found["difference"].transpose(1, 0, 2)
+        return {"depths": np.array(depths), "values": np.array(config["values"]), **found}
 
     def layers(self, n: int, depth: int, value: float) -> list[drawn.Layer]:
         """The network."""
@@ -134,7 +130,7 @@ class Single:
             rng = np.random.default_rng([config["seed"], depth, round(1000 * value)])
             layers = self.layers(config["drawn_width"], depth, value)
             found = [drawn.single(rng, layers, config["samples"]) for _ in range(config["draws"])]
-            columns.append(_mean_and_error([(each["pc"] - each["bp"]).mean() for each in found]))
+            columns.append(mean_and_error(np.array([(each["pc"] - each["bp"]).mean() for each in found])))
         return np.transpose(columns).tolist()
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
@@ -189,12 +185,8 @@ class Batch:
 
     def run(self, config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, Array]:
         """Differences by depth and batch: predicted from few draws of the weights, and measured on others."""
-        steps = [("formula", depth) for depth in config["batch_depths"]]
-        steps += [("drawn", depth) for depth in config["drawn_batch_depths"]]
-        rows: dict[str, list[Any]] = {"formula": [], "drawn": []}
-        for kind, depth in track(steps):
-            rows[kind].append(self._formula(config, depth) if kind == "formula" else self._drawn(config, depth))
-        return {"difference": np.array(rows["formula"]), "drawn": np.array(rows["drawn"]).transpose(1, 0, 2)}
+        formula, trial = partial(self._formula, config), partial(self._drawn, config)
+        return by_depth(formula, config["batch_depths"], trial, config["drawn_batch_depths"], track)
 
     def _formula(self, config: dict[str, Any], depth: int) -> list[float]:
         n, layers = config["width"], random_layers([config["width"]] * (depth + 1), self.init)
@@ -211,7 +203,7 @@ class Batch:
         for ratio in config["drawn_batch_ratios"]:
             rng = np.random.default_rng([config["seed"] + 1, depth, round(1000 * ratio)])
             found = [drawn.batch(rng, layers, max(1, round(ratio * n)), False) for _ in range(config["batch_draws"])]
-            columns.append(_mean_and_error([(each["pc"] - each["bp"]).mean() for each in found]))
+            columns.append(mean_and_error(np.array([(each["pc"] - each["bp"]).mean() for each in found])))
         return np.transpose(columns).tolist()
 
     def summarise(self, config: dict[str, Any], arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
@@ -235,8 +227,13 @@ class Batch:
         return [f"marks of width {config['width']}, {config['batch_draws']} draws, others than the formula's weights"]
 
 
-def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
+def by_depth(
+    formula: Callable[[int], Any], depths: Sequence[int], trial: Callable[[int], Any], trial_depths: Sequence[int],
+    track: Track,
+) -> dict[str, Array]:  # fmt: skip
+    """Differences by formula, a row for each depth, and of drawn networks: means and errors, each by depth."""
+    rows = [compute(depth) for compute, depth in track([*product([formula], depths), *product([trial], trial_depths)])]
+    return {"difference": np.array(rows[: len(depths)]), "drawn": np.array(rows[len(depths) :]).transpose(1, 0, 2)}
 
 
 def first_below(depths: Array, difference: Array) -> int | None:
