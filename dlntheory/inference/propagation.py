@@ -6,7 +6,7 @@ with one term for each choice of the ``L − l`` steps that moved it. Energy los
 With momentum ``μ``, each share is followed by ``μ`` times itself, and so on.
 
 Spiking precision (Deeper PCNs, section 4) carries the error down whole: layer ``l``'s covariance is the step size ``γ``
-at time ``L − l``, counted from 0. The functions for spikes take and return columns, SymPy's too.
+at time ``L − l``, counted from 0. `arriving_errors` takes and returns columns, SymPy's too.
 """
 
 from collections.abc import Callable, Sequence
@@ -152,21 +152,3 @@ def arriving_errors(
         pair = slice(len(layers) - 2 - time, len(layers) - time)
         errors += descend(layers[pair], precisions(time)[pair], [resting[-1 - time]], errors[-1], step_size)
     return errors[::-1]
-
-
-def passed_deviations(layers: Sequence[Layer], residual: Matrix, steps: int) -> list[Matrix]:
-    r"""``(x_l − x̂_l) / γ`` of the hidden layers after ``T ≥ L`` steps with spikes, as ``γ → 0``.
-
-    ``(T_l T_lᵀ − T_{l+1}ᵀ T_{l+1}) D_lᵀ r``: the spike leaves nothing of order one behind, and what it leaves of order
-    ``γ`` vanishes where neighbouring weights are balanced. The first layer has no ``T_1 T_1ᵀ``, as the input is
-    clamped; the last hidden one has, in addition, the ``T − 1`` plain steps ``D_{L−1}ᵀ r`` that it took.
-    """
-    errors = backward_sweep(layers, residual)[:-1]
-    passed = []
-    for index, error in enumerate(errors):
-        below, above = layers[index], layers[index + 1]
-        left = -1 * above.transpose(above.apply(error))
-        if index:
-            left = left + below.apply(below.transpose(error))
-        passed.append(left if index < len(errors) - 1 else left + (steps - 1) * error)
-    return passed

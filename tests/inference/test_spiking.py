@@ -17,8 +17,9 @@ from sympy import Matrix, Rational
 
 import dlntheory as dln
 from dlntheory.inference.energy import prediction_errors
-from dlntheory.inference.propagation import arriving_errors, passed_deviations
+from dlntheory.inference.propagation import arriving_errors
 from dlntheory.learning.rules import backpropagation_signals
+from dlntheory.networks.passes import backward_sweep
 
 SEED = st.integers(0, 2**32 - 1)
 WIDTHS = [4, 3, 5, 3, 4]
@@ -161,6 +162,24 @@ def test_in_exact_arithmetic():
 
 def spiking_exactly(time, depth, rate):
     return [1 / rate if layer == depth - time else 1 for layer in range(1, depth + 1)]
+
+
+def passed_deviations(layers, residual, steps):
+    r"""``(x_l − x̂_l) / γ`` of the hidden layers after ``T ≥ L`` steps with spikes, as ``γ → 0``.
+
+    ``(T_l T_lᵀ − T_{l+1}ᵀ T_{l+1}) D_lᵀ r``: the spike leaves nothing of order one behind, and what it leaves of order
+    ``γ`` vanishes where neighbouring weights are balanced. The first layer has no ``T_1 T_1ᵀ``, as the input is
+    clamped; the last hidden one has, in addition, the ``T − 1`` plain steps ``D_{L−1}ᵀ r`` that it took.
+    """
+    errors = backward_sweep(layers, residual)[:-1]
+    passed = []
+    for index, error in enumerate(errors):
+        below, above = layers[index], layers[index + 1]
+        left = -1 * above.transpose(above.apply(error))
+        if index:
+            left = left + below.apply(below.transpose(error))
+        passed.append(left if index < len(errors) - 1 else left + (steps - 1) * error)
+    return passed
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])

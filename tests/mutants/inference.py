@@ -29,11 +29,6 @@ MUTANTS = (
         of_file("test_spiking", "test_in_exact_arithmetic"),
     ),
     Mutant(
-        "inference/propagation.py", "the layer below pulls the wrong way",
-        "left = left + below.apply(below.transpose(error))", "left = left - below.apply(below.transpose(error))",
-        of_file("test_spiking", "test_balanced_neighbours_leave_nothing_of_first_order"),
-    ),
-    Mutant(
         "inference/energy.py", "the gradient's second term with the wrong sign",
         "gradient[-1] - layer.transpose(weighted)", "gradient[-1] + layer.transpose(weighted)",
         inference("test_a_residual_is_the_gradients_norm"),
