@@ -78,6 +78,13 @@ def relaxed_bias_updates(
 
     Source:
         docs/theory.md, statement 4.8.
+
+    Example:
+        >>> from dlntheory import Dense, simulate_inference
+        >>> net = LinearNetwork([Dense([[1.0]], learn_bias=True), Dense([[1.0]])])
+        >>> relaxation = simulate_inference(net, [1.0], [3.0], steps=100, step_size=0.25)
+        >>> relaxed_bias_updates(net, relaxation)[0].round(6).tolist()
+        [1.0]
     """
     changes = split_changes(_learn(net, relaxation, rescaling, forward))
     return refuse_overflow("updates", tuple(bias for _, bias in changes))
@@ -108,6 +115,13 @@ def relaxed_prediction_change(
 
     Source:
         Sample Efficiency, equation 6.
+
+    Example:
+        >>> from dlntheory import simulate_inference
+        >>> net = LinearNetwork.from_weights([[[1.0]], [[1.0]]])
+        >>> relaxation = simulate_inference(net, [1.0], [3.0], steps=1, step_size=0.25)
+        >>> relaxed_prediction_change(net, relaxation).round(6).tolist()
+        [2.75]
     """
     learning = _learn(net, relaxation, rescaling, forward)
     moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))

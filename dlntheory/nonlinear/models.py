@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -156,10 +157,31 @@ def alexnet(
     key: Any = 0,
     dtype: Any = jnp.float32,
 ) -> Network:
-    """AlexNet for small images: five convolutions and three linear layers; arguments as for `vgg`.
+    """AlexNet for small images: five convolutions and three linear layers.
+
+    Args:
+        input_shape: as for `vgg`.
+        classes: as for `vgg`.
+        activation: as for `vgg`.
+        norm: as for `vgg`.
+        key: as for `vgg`.
+        dtype: as for `vgg`.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: as `vgg`.
+        TypeError: as `vgg`.
 
     Source:
         Better Initialization, appendix C.1; the sizes are from PCX.
+
+    Example:
+        >>> import equinox as eqx
+        >>> from dlntheory import pcn
+        >>> eqx.filter_eval_shape(pcn.alexnet).state_shapes[-3:]  # without weights
+        ((4096,), (4096,), (10,))
     """
     return vgg("AlexNet", input_shape, classes, activation, norm, False, key, dtype)
 
@@ -214,13 +236,6 @@ def resnet18(
     return builder.network()
 
 
-def _of_convolutions(name: str) -> Callable[..., Network]:
-    def build(**options: Any) -> Network:
-        return vgg(name, **options)
-
-    return build
-
-
 def _of_dense_layers(
     input_shape: Sequence[int],
     classes: int,
@@ -262,7 +277,7 @@ AUTOENCODERS: dict[str, Callable[..., Network]] = {
 """The models that reconstruct samples: their target is their input, or is decoded from a latent."""
 MODELS: dict[str, Callable[..., Network]] = {
     "MLP": _of_dense_layers,
-    **{name: _of_convolutions(name) for name in CONVOLUTIONS},
+    **{name: partial(vgg, name) for name in CONVOLUTIONS},
     "ResNet-18": resnet18,
     **AUTOENCODERS,
 }

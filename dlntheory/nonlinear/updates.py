@@ -137,6 +137,12 @@ def nonlinear_prediction_change(
 
     Source:
         Sample Efficiency, equation 6, with nonlinear layers.
+
+    Example:
+        >>> from dlntheory import LinearNetwork, NonlinearNetwork
+        >>> net = NonlinearNetwork.from_linear(LinearNetwork.from_weights([[[1.0]], [[1.0]]]), "relu")
+        >>> nonlinear_prediction_change(net, [1.0], [3.0], "bp").tolist()
+        [4.0]
     """
     return refuse_overflow("prediction change", _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0])
 

@@ -251,7 +251,22 @@ def algorithm(
 
 
 def norm_of(name: str) -> str | None:
-    """The batch normalisation that a preset asks of its model: ``"frozen"`` for those with ``+BF``."""
+    """The batch normalisation that a preset asks of its model: ``"frozen"`` for those with ``+BF``.
+
+    Args:
+        name: a name from `PRESETS`.
+
+    Returns:
+        ``"frozen"`` or ``None``.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.norm_of("PC-SE+BF"), pcn.norm_of("PC-SE")
+        ('frozen', None)
+    """
     one_of("algorithm", name, PRESETS)
     return "frozen" if name.endswith("+BF") else None
 

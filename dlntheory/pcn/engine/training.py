@@ -60,6 +60,12 @@ def start_training(
     Raises:
         ValueError: for a network that the algorithm cannot train.
         TypeError: for something that is no network, algorithm, optimiser or key.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> state = pcn.start_training(pcn.mlp((4, 3, 2)), pcn.algorithm("PC-SE"), pcn.adamw(1e-2))
+        >>> int(state.step), state.network.depth
+        (0, 2)
     """
     check_network(network)
     if not isinstance(algorithm, Algorithm):
@@ -140,6 +146,15 @@ def train_steps(
     Raises:
         ValueError: for data that does not fit the network.
         TypeError: for data that does not hold real numbers.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> algorithm, optimiser = pcn.algorithm("PC-SE", steps=5), pcn.adamw(1e-2)
+        >>> state = pcn.start_training(pcn.mlp((4, 3, 2)), algorithm, optimiser)
+        >>> xs, ys = np.ones((20, 8, 4)), np.ones((20, 8, 2))  # twenty batches of eight samples
+        >>> state, metrics = pcn.train_steps(state, xs, ys, algorithm, optimiser)
+        >>> int(state.step), metrics["energy"].shape, bool(metrics["loss"][-1] < metrics["loss"][0])
+        (20, (20, 2), True)
     """
     network = _network_of(state)
     ys = as_array("ys", ys, network.dtype)
@@ -169,6 +184,11 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
     Raises:
         ValueError: for data that does not fit the network.
         TypeError: for data that does not hold real numbers.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.predict(pcn.mlp((4, 3, 2)), np.ones((8, 4))).shape
+        (8, 2)
     """
     check_network(network)
     return _predict(network, as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype))
@@ -199,6 +219,12 @@ def evaluate(
     Raises:
         ValueError: for data that does not fit the network, an unknown loss, or a latent without an algorithm.
         TypeError: for data that does not hold real numbers.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> network, x = pcn.mlp((4, 3, 2)), np.ones((8, 4))
+        >>> {name: float(each) for name, each in pcn.evaluate(network, x, pcn.predict(network, x)).items()}
+        {'loss': 0.0, 'correct': 8.0, 'count': 8.0}
     """
     check_network(network)
     x, y = as_pair(network, x, y)
