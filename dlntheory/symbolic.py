@@ -81,6 +81,9 @@ def data(net: LinearNetwork, samples: Any = None) -> tuple[Matrix, Matrix]:
     Returns:
         The matrix symbols ``X``, ``(n_0, B)``, and ``Y``, ``(n_L, B)``; ``x`` and ``y`` for a single sample.
 
+    Raises:
+        TypeError: for something that is not a network.
+
     Example:
         >>> X, Y = data(network(2))
         >>> X.shape, Y.shape
@@ -88,7 +91,7 @@ def data(net: LinearNetwork, samples: Any = None) -> tuple[Matrix, Matrix]:
     """
     import sympy
 
-    samples = _size("B") if samples is None else samples
+    net, samples = as_network("net", net), _size("B") if samples is None else samples
     names = ("x", "y") if samples == 1 else ("X", "Y")
     widths = (net.widths[0], net.widths[-1])
     x, y = (sympy.MatrixSymbol(name, width, samples) for name, width in zip(names, widths, strict=True))
@@ -108,8 +111,12 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Matrix:
     Raises:
         ValueError: for another number of covariances.
         TypeError: for a network that is not symbolic.
+
+    Example:
+        >>> print(output_covariance(network(2)))
+        I + W_2*W_2.T
     """
-    net = _as_symbolic("net", net)
+    net = _as_symbolic(net)
     return forward_covariance(net.layers, _covariances(net, covariances))
 
 
@@ -144,7 +151,7 @@ def equilibrium(net: LinearNetwork, x: Matrix, y: Matrix, covariances: Any = Non
         >>> equilibrium(exact, sympy.Matrix([[1]]), sympy.Matrix([[3]])).activities[1]
         Matrix([[7/5]])
     """
-    return _settle(_problem(net, x, y, covariances, nudge))
+    return settle(_problem(net, x, y, covariances, nudge), _solve)
 
 
 def weight_updates(
@@ -217,6 +224,11 @@ def prediction_change(
 
     Source:
         As `dlntheory.prediction_change`.
+
+    Example:
+        >>> net = network(1)
+        >>> print(prediction_change(net, *data(net), rule="bp"))
+        1/B*(-W_1*X + Y)*X.T*X
     """
     learning = _prepare(net, x, y, rule, rescaling, covariances, nudge)
     signals = signals_of(learning)
@@ -310,11 +322,7 @@ def _prepare(
 ) -> Learning:
     problem = _problem(net, x, y, covariances, nudge)
     options = as_options(rule, rescaling, {})
-    return Learning(problem, _settle(problem) if rule == "pc" else None, options, rule, rescaling)
-
-
-def _settle(problem: Problem) -> Settled:
-    return settle(problem, _solve)
+    return Learning(problem, settle(problem, _solve) if rule == "pc" else None, options, rule, rescaling)
 
 
 def _solve(layers: Any, covariances: Any, offsets: Any) -> Solution:
@@ -323,7 +331,7 @@ def _solve(layers: Any, covariances: Any, offsets: Any) -> Solution:
 
 
 def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
-    net = _as_symbolic("net", net)
+    net = _as_symbolic(net)
     for name, value, width in (("x", x, net.widths[0]), ("y", y, net.widths[-1])):
         if not is_symbolic(value):
             raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a SymPy matrix, one column per sample.")
@@ -340,10 +348,10 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
     return Problem(net.layers, _covariances(net, covariances), x, y, nudge)
 
 
-def _as_symbolic(name: str, net: Any) -> LinearNetwork:
-    net = as_network(name, net)
+def _as_symbolic(net: Any) -> LinearNetwork:
+    net = as_network("net", net)
     if not all(is_symbolic(layer.weight) for layer in net.layers):
-        raise TypeError(f"`{name}` has numerical weights; wanted SymPy matrices, as symbolic.network makes them.")
+        raise TypeError("`net` has numerical weights; wanted SymPy matrices, as symbolic.network makes them.")
     return net
 
 
