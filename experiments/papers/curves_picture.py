@@ -4,6 +4,7 @@ Along sequential matrix multiplications there is a second panel: by test error, 
 method was as good, whatever its number of inference steps (Better Initialization, appendix C.1).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,14 +37,14 @@ def draw_curves(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | N
     values = list(dict.fromkeys(dict(place)[row.panels] for place in curves)) if row.panels and curves else [""]
     halves = 2 if x == "multiplications" else 1
     across = len(values) > 1
-    figure: Figure = new_figure(*((len(values), halves) if across else (halves, 1)), height=1.9 if across else 2.6)
-    grid = figure.subplots(*((halves, len(values)) if across else (1, halves)), squeeze=False)
+    shape = (halves, len(values)) if across else (1, halves)
+    figure: Figure = new_figure(*reversed(shape), height=1.9 if across else 2.6)
+    grid = figure.subplots(*shape, squeeze=False)
     panels = grid if across else grid.T
     hidden = {SEARCHED, row.panels} | {axis for axis in row.axes if len({dict(each)[axis] for each in curves}) == 1}
     steps = list(dict.fromkeys(dict(place).get(SEARCHED, "") for place in curves))
-    colours: dict[str, str] = {}
-    for place in curves:
-        colours.setdefault(named(place, hidden), SERIES[len(colours) % len(SERIES)])
+    methods = dict.fromkeys(named(place, hidden) for place in curves)
+    colours = dict(zip(methods, itertools.cycle(SERIES), strict=False))
     for number, value in enumerate(values):
         own = {place: curve for place, curve in curves.items() if not row.panels or dict(place)[row.panels] == value}
         _draw_accuracies(panels[0, number], own, hidden, colours, steps)

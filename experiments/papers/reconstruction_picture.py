@@ -33,21 +33,9 @@ def draw_reconstructions(
         cells: the trainings.
         outcomes: what each came to; ``None`` if it is not finished.
     """
-    across = row.x == TESTED
-    steps = list(dict.fromkeys(line[TESTED] for line in lines)) if across else [""]
+    steps = list(dict.fromkeys(line[TESTED] for line in lines)) if row.x == TESTED else [""]
     shown = max(1, row.reconstructions // len(steps))
-    kept = {frozenset(cell.place.items()): each for cell, each in reversed(list(zip(cells, outcomes, strict=True)))}
-    rows: dict[str, dict[str, tuple[str, np.ndarray]]] = {PICTURE: {}}
-    for line in lines:
-        outcome = kept.get(frozenset((axis, line[axis]) for axis in row.axes if axis != TESTED)) or {}
-        if found := outcome.get("reconstructions"):
-            group = line[TESTED] if across else ""
-            note = f"{TESTED} {line[TESTED]}".replace("_", " ") if across else ""
-            rows[PICTURE].setdefault(group, (note, _light(found[PICTURE])[:shown]))
-            last = as_tested({**outcome, "epochs": outcome["epochs"][-1:]}, line.get(TESTED))
-            pictures = found[line.get(TESTED, next(name for name in found if name != PICTURE))]
-            own = f"{MEASURES[row.measures[0]].value(last):.1f}", _light(pictures)[:shown]
-            rows.setdefault(_name(row, line, lines, across), {})[group] = own
+    rows = _rows(row, lines, cells, outcomes, shown)
     columns = len(steps) * shown
     width = min(PAGE, max(COLUMN, NAME + SIDE * columns))
     figure = Figure(figsize=(width, SIDE * len(rows) + 0.6), layout="constrained")
@@ -63,6 +51,26 @@ def draw_reconstructions(
                 part[0].set_title(note, loc="left", pad=2)
         along[0].text(-0.15, 0.5, name, transform=along[0].transAxes, ha="right", va="center")
     return figure
+
+
+def _rows(
+    row: Row, lines: Sequence[Mapping[str, Any]], cells: Sequence[Cell], outcomes: Sequence[Finished | None], shown: int
+) -> dict[str, dict[str, tuple[str, np.ndarray]]]:
+    """By the name of a row, and by the steps of the test where they are ``x``: what stands above, and pictures."""
+    across = row.x == TESTED
+    kept = {frozenset(cell.place.items()): each for cell, each in reversed(list(zip(cells, outcomes, strict=True)))}
+    rows: dict[str, dict[str, tuple[str, np.ndarray]]] = {PICTURE: {}}
+    for line in lines:
+        outcome = kept.get(frozenset((axis, line[axis]) for axis in row.axes if axis != TESTED)) or {}
+        if found := outcome.get("reconstructions"):
+            group = line[TESTED] if across else ""
+            note = f"{TESTED} {group}".replace("_", " ") if across else ""
+            rows[PICTURE].setdefault(group, (note, _light(found[PICTURE])[:shown]))
+            last = as_tested({**outcome, "epochs": outcome["epochs"][-1:]}, line.get(TESTED))
+            pictures = found[line.get(TESTED, next(name for name in found if name != PICTURE))]
+            own = f"{MEASURES[row.measures[0]].value(last):.1f}", _light(pictures)[:shown]
+            rows.setdefault(_name(row, line, lines, across), {})[group] = own
+    return rows
 
 
 def _name(row: Row, line: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], across: bool) -> str:
