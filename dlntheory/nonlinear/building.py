@@ -13,7 +13,7 @@ from .blocks import Block
 from .layers import BatchNorm, Conv, ConvTranspose, Dense, Identity
 from .network import Network
 
-NORMS = (None, "standard", "frozen")
+BATCH_NORMS = (None, "standard", "frozen")
 
 
 class Stage(NamedTuple):
@@ -29,7 +29,7 @@ class Builder:
     """Adds blocks one after the other, and keeps track of shapes, sources and random keys."""
 
     def __init__(self, shape: tuple[int, ...], activation: str, norm: str | None, key: jax.Array, dtype: Any):
-        self.input_shape, self.norm, self.dtype = shape, one_of("norm", norm, NORMS), dtype
+        self.input_shape, self.norm, self.dtype = shape, one_of("norm", norm, BATCH_NORMS), dtype
         self.activation = one_of("activation", activation, ACTIVATIONS)
         self.blocks: list[Block] = []
         self.sources: list[tuple[int, ...]] = []

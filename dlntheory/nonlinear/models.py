@@ -12,7 +12,7 @@ from ..numerics.checks import as_count, as_counts, as_key, as_widths, one_of
 from .activations import ACTIVATIONS
 from .autoencoders import autoencoder, decoder, deconvolutional_autoencoder, deconvolutional_decoder
 from .blocks import Block
-from .building import Builder, Stage, as_image_shape
+from .building import BATCH_NORMS, Builder, Stage, as_image_shape
 from .layers import Dense
 from .network import Network
 
@@ -282,7 +282,7 @@ MODELS: dict[str, Callable[..., Network]] = {
     **AUTOENCODERS,
 }
 """A function for every name that `build` takes."""
-NORMS = (None, "none", "standard", "frozen")
+NORMS = (None, "none", *BATCH_NORMS[1:])
 """The batch normalisations that `build` takes; ``None`` is the model's own."""
 
 

@@ -281,12 +281,12 @@ def block_update(block: Any, signals: Array, inputs: Array) -> Any:
 def _layer_updates(net: Network, traces: Traces, rescaling: str, options: Options) -> list[Any]:
     """Rescaled updates of layers, as in linear networks, with features for activities."""
     layers = [linear_layer(block) for block in net.blocks]
-    columns = [as_columns(each) for each in traces.signals]
+    columns = [flat_columns(each) for each in traces.signals]
     inputs, predicted = (
-        [as_columns(features(block, each)) for block, each in zip(net.blocks, batch, strict=True)]
+        [flat_columns(features(block, each)) for block, each in zip(net.blocks, batch, strict=True)]
         for batch in (traces.inputs, traces.predicted)
     )
-    signals = Signals(columns, inputs, [*predicted, None], as_columns(traces.residual))
+    signals = Signals(columns, inputs, [*predicted, None], flat_columns(traces.residual))
     factors = rescaling_factors(rescaling, layers, signals, options.regularisation, options.rcond)
     changes = rescale(local_updates(layers, signals), factors)
     return [as_block(*each) for each in zip(net.blocks, layers, changes, strict=True)]
@@ -326,9 +326,9 @@ def change_and_alignment(
     else:
         step = jax.tree.map(lambda p, change: p + learning_rate * change, moving, updates)
         direction = predict(step) - predict(moving)
-    return size * direction, cosine(as_columns(traces.residual), as_columns(direction))
+    return size * direction, cosine(flat_columns(traces.residual), flat_columns(direction))
 
 
-def as_columns(batch: Array) -> Array:
+def flat_columns(batch: Array) -> Array:
     """``(B, …)`` as one column per sample."""
     return batch.reshape(len(batch), -1).T

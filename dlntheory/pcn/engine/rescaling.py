@@ -12,7 +12,7 @@ from ...nonlinear.blocks import Block
 from ...nonlinear.chains import linear_layer
 from ...nonlinear.layers import Dense
 from ...nonlinear.network import Gradients, Network, States
-from ...nonlinear.updates import as_block, as_columns
+from ...nonlinear.updates import as_block, flat_columns
 
 
 def dense_layers(network: Network) -> list[Layer]:
@@ -52,9 +52,9 @@ def rescaled(
         return gradients
     layers = dense_layers(network)
     own, plain = (
-        [as_columns(network.read(x, each, k)[0]) for k in range(network.depth)] for each in (states, predicted)
+        [flat_columns(network.read(x, each, k)[0]) for k in range(network.depth)] for each in (states, predicted)
     )
-    signals = Signals((), own, [*plain, None], as_columns(predicted[-1]))
+    signals = Signals((), own, [*plain, None], flat_columns(predicted[-1]))
     factors = rescaling_factors(rule, layers, signals, regularisation)
     changes = rescale([_extended(each.layer) for each in gradients], factors)
     return tuple(as_block(*each) for each in zip(gradients, layers, changes, strict=True))
