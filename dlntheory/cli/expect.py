@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .inputs import Json, as_widths, refusals
+from .inputs import Json, refusals, whole_numbers
 from .output import print_record, track
 
 
@@ -29,7 +29,7 @@ def expect(
     Exit code 0: computed; 2: bad usage or input.
     """
     with refusals():
-        record = measure(as_widths("--widths", widths), init, batch, target)
+        record = measure(whole_numbers("--widths", widths), init, batch, target)
     if plot is not None:
         with refusals("--plot"):
             draw(record, plot)

@@ -191,7 +191,7 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
         return shaped(np.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)
 
 
-def as_widths(name: str, text: str) -> tuple[int, ...]:
+def whole_numbers(name: str, text: str) -> tuple[int, ...]:
     """Whole numbers with commas between them."""
     parts = text.split(",")
     if not all(each.strip().isdecimal() for each in parts):

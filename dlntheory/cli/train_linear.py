@@ -10,12 +10,12 @@ from .inputs import (
     Order,
     Seed,
     Weights,
-    as_widths,
     read_data,
     read_network,
     refusals,
     refuse,
     use_double_precision,
+    whole_numbers,
 )
 from .output import print_json, print_tables, track
 
@@ -189,7 +189,7 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
 
     if weights is not None:
         return read_network(weights, order)
-    sizes = as_widths("--widths", widths or "")
+    sizes = whole_numbers("--widths", widths or "")
     with refusals():
         return LinearNetwork.random(sizes, init, key=seed)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..pcn.runs.options import Options
-from .inputs import as_widths
+from .inputs import whole_numbers
 
 WIDTHS = {each.name for each in fields(Options) if each.type == tuple[int, ...] | None}
 """Options that are lists of numbers."""
@@ -25,7 +25,7 @@ def takes_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
             given = {each.name: arguments.pop(each.name) for each in chosen}
             given = {name: value for name, value in given.items() if value is not None}
             for name in given.keys() & WIDTHS:
-                given[name] = as_widths(f"--{name}", given[name])
+                given[name] = whole_numbers(f"--{name}", given[name])
             command(**arguments, **given)
 
         own = [each for each in signature(command).parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
