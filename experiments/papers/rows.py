@@ -7,7 +7,7 @@ docs/studies.md describes every key.
 import dataclasses
 import itertools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def _check_lists(row: Row) -> None:
             raise ValueError(
                 f"`{row.name}` has {key} = {value!r}; wanted a list of {what}, such as [{_quoted(value)}]."
             )
-    for part in itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values())):
+    for part in _parts(row):
         for axis, values in part.items() if isinstance(part, dict) else [("cells", part)]:
             if not isinstance(values, list):
                 raise ValueError(f"`{row.name}` has cells of {axis} = {values!r}; wanted a list of values.")
@@ -206,19 +206,25 @@ def _check(row: Row) -> None:
         raise ValueError(f"`{row.name}` has panels of {row.panels!r}; wanted one of its axes.")
     if row.picture == "reconstructions" and not row.reconstructions:
         raise ValueError(f"`{row.name}` has a picture of reconstructions and keeps none; wanted `reconstructions = 8`.")
-    if wrong := {*row.choose} - (row.axes.keys() - {row.x}):
-        raise ValueError(f"`{row.name}` chooses on {', '.join(sorted(wrong))}; wanted axes, and not that of the lines.")
-    if wrong := set(row.measures) - MEASURES.keys():
-        raise ValueError(f"`{row.name}` measures {', '.join(sorted(wrong))}; wanted of {', '.join(MEASURES)}.")
-    if wrong := set(row.theory) - set(row.measures):
-        raise ValueError(f"`{row.name}` has theory of {', '.join(sorted(wrong))}; wanted of its measures.")
-    if unknown := row.scales.keys() - set(SCALES):
-        raise ValueError(f"`{row.name}` has the scales {', '.join(sorted(unknown))}; wanted {', '.join(SCALES)}.")
-    for part in itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values())):
+    for wrong, before, after in _words(row):
+        if wrong:
+            raise ValueError(f"`{row.name}` {before} {', '.join(sorted(wrong))}{after}.")
+
+
+def _words(row: Row) -> Iterator[tuple[Set[str], str, str]]:
+    """Words that a row should not have, and what stands before and after them in a message."""
+    yield {*row.choose} - (row.axes.keys() - {row.x}), "chooses on", "; wanted axes, and not that of the lines"
+    yield {*row.measures} - MEASURES.keys(), "measures", f"; wanted of {', '.join(MEASURES)}"
+    yield {*row.theory} - {*row.measures}, "has theory of", "; wanted of its measures"
+    yield row.scales.keys() - {*SCALES}, "has the scales", f"; wanted {', '.join(SCALES)}"
+    for part in _parts(row):
         for axis, values in part.items():
-            if wrong := set(map(str, values)) - set(row.axes.get(axis, ())):
-                raise ValueError(f"`{row.name}` has no {axis} {', '.join(sorted(wrong))}.")
+            yield {*map(str, values)} - {*row.axes.get(axis, ())}, f"has no {axis}", ""
     mentioned = [words for numbers in row.printed.values() for words in numbers] + [words for words, _ in row.tunings]
     mentioned += [key.split(",") for scale in row.scales.values() for key in scale.get("of", ())]
-    if wrong := set().union(*mentioned) - row.words:
-        raise ValueError(f"`{row.name}` names {', '.join(sorted(wrong))}, which are on no axis.")
+    yield set().union(*mentioned) - row.words, "names", ", which are on no axis"
+
+
+def _parts(row: Row) -> Iterator[Any]:
+    """The parts of the product of the axes that a row has at any scale."""
+    return itertools.chain(row.cells, *(each.get("cells", ()) for each in row.scales.values()))
