@@ -55,7 +55,7 @@ def figure(
     """Compute and draw a figure of the paper Sample Efficiency, or one with a name.
 
     Writes config.json, arrays.npz, and the figure as PNG and PDF, all of them or none; with --quick a PNG with fewer
-    dots alone, and --redraw writes the others. An interrupted figure goes on with what it had computed.
+    dots and ticks alone, and --redraw writes the others. An interrupted figure goes on with what it had computed.
 
     Exit code 0: drawn; 2: bad usage or input.
     """

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 from closeness import bound, epsilon
+from matplotlib.figure import Figure
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -93,6 +94,21 @@ def test_it_writes_data_and_pictures(folder):
     assert results.load(folder).config == config
     assert size_of(folder / "figure5.png") == (5.5 * 150, 4.5 * 150)  # for a screen, and no PDF
     assert {path.name for path in folder.iterdir()} == {"config.json", "arrays.npz", "figure5.png"}
+
+
+@pytest.mark.parametrize("low", [1e-3, 0.2])  # decades have labels, or the ticks between them alone
+def test_a_quick_picture_has_every_label(low):
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([0, 1], [low, 0.9])
+    axes.set_yscale("log")
+    figure.draw_without_rendering()
+    shown = [axes.yaxis.get_ticklabels(minor) for minor in (False, True)]
+    labels = {label.get_text() for each in shown for label in each} - {""}
+    results.pictures("figure", figure, quick=True)
+    major, minor = (axes.yaxis.get_ticklabels(minor) for minor in (False, True))
+    assert {label.get_text() for label in [*major, *minor]} >= labels
+    assert bool(minor) == (low > 0.1)
 
 
 def inference(maps, x, y):
