@@ -20,7 +20,7 @@ from .equilibria.settling import Settled, settle
 from .learning.problem import Learning, as_options, changes_of, factors_of, signals_of
 from .learning.rescaling import Rescaling
 from .networks.layer import Dense
-from .networks.network import LinearNetwork, as_network
+from .networks.network import LinearNetwork
 from .networks.passes import first_order_change
 from .networks.residual import Residual
 from .numerics.algebra import Matrix
@@ -349,7 +349,8 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
 
 
 def _as_symbolic(net: Any) -> LinearNetwork:
-    net = as_network("net", net)
+    if not isinstance(net, LinearNetwork):
+        raise TypeError(f"`net` is a {type(net).__name__}; wanted a LinearNetwork.")
     if not all(is_symbolic(layer.weight) for layer in net.layers):
         raise TypeError("`net` has numerical weights; wanted SymPy matrices, as symbolic.network makes them.")
     return net

@@ -18,11 +18,10 @@ from ..networks.chain import Chain
 from ..networks.convolution import Conv2d, ConvTranspose2d
 from ..networks.folding import Folded
 from ..networks.layer import Dense
-from ..networks.network import LinearNetwork
+from ..networks.network import LinearNetwork, as_network
 from ..networks.residual import Residual
 from ..networks.scaled import Scaled
 from ..networks.weightless import AvgPool2d, Flatten, Reshape
-from ..numerics.kinds import is_symbolic
 from .arrays import read_arrays, write_arrays
 
 KINDS: dict[str, type[Any]] = {
@@ -109,10 +108,7 @@ def save_weights(path: Any, net: LinearNetwork) -> None:
         >>> [type(layer).__name__ for layer in load_weights("weights.safetensors").layers]
         ['Dense', 'Residual']
     """
-    if not isinstance(net, LinearNetwork):
-        raise TypeError(f"`net` is a {type(net).__name__}; wanted a LinearNetwork.")
-    if any(is_symbolic(layer.like) for layer in net.layers):
-        raise TypeError("`net` holds symbols; wanted numbers.")
+    net = as_network("net", net)
     arrays: dict[str, np.ndarray] = {}
     note: dict[str, Any] = {"layers": _entries(net.layers, arrays)}
     if len(net.shapes[0]) > 1 or isinstance(net.layers[0], Folded):

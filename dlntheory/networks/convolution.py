@@ -13,7 +13,7 @@ from typing import Any
 
 from ..numerics.algebra import Matrix
 from ..numerics.checks import as_array, as_count, as_pair
-from ..numerics.kinds import is_symbolic, namespace
+from ..numerics.kinds import namespace
 from ..numerics.record import static, with_fields
 from .image_kernels import Geometry, Pair, as_axes, as_images, convolve, filter_update, patches, turned, turned_filters
 from .layer import Layer, Shape, as_bias, bound_shape
@@ -272,8 +272,6 @@ class ConvTranspose2d(Convolution):
 def as_kernel(name: str, kernel: Any) -> Matrix:
     """Convert to a non-empty array of rank 4."""
     array = as_array(name, kernel)
-    if is_symbolic(array):
-        raise TypeError(f"`{name}` is a {type(kernel).__name__}; wanted numbers.")
     if array.ndim != 4 or array.size == 0:
         raise ValueError(f"`{name}` has shape {array.shape}; wanted four sizes, channels, channels, height and width.")
     return array

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..numerics.algebra import Matrix, Size, add_bias, append_ones, identity
-from ..numerics.checks import as_array, as_flag
+from ..numerics.checks import as_flag, as_parameter
 from ..numerics.kinds import is_symbolic, namespace
 from ..numerics.record import Record, static, with_fields
 
@@ -225,7 +225,7 @@ class Dense(Layer):
 
 def as_weight(name: str, weight: Any) -> Matrix:
     """Convert to a non-empty matrix of finite numbers; SymPy matrices pass through."""
-    array = as_array(name, weight)
+    array = as_parameter(name, weight)
     if is_symbolic(array):
         return array
     if array.ndim != 2:
@@ -240,7 +240,7 @@ def as_bias(name: str, bias: Any, weight: Matrix, learned: bool = False) -> Matr
     as_flag("learn_bias", learned)
     if bias is None:
         return 0 * weight[:, 0] if learned else None
-    array = as_array(name, bias, None if is_symbolic(weight) else weight.dtype)
+    array = as_parameter(name, bias, None if is_symbolic(weight) else weight.dtype)
     if is_symbolic(array):
         return array
     if array.shape != (weight.shape[0],):

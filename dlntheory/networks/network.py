@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.algebra import Array
-from ..numerics.checks import as_array, as_batch, as_list, as_widths, one_of
+from ..numerics.checks import as_batch, as_list, as_parameter, as_widths, one_of
 from ..numerics.kinds import agree, compiled, is_symbolic, leaves, to_jax, to_numpy
 from ..numerics.record import Record, with_fields
 from .folding import fold
@@ -30,7 +30,7 @@ class LinearNetwork(Record):
 
     Raises:
         ValueError: for no layers, shapes that do not chain, or a layer without weights at the end.
-        TypeError: for something that is not a layer.
+        TypeError: for something that is not a layer, or layers of symbols beside layers of numbers.
 
     Example:
         >>> net = LinearNetwork([Dense([[1.0, 2.0]]), Dense([[3.0], [4.0]])])
@@ -212,7 +212,7 @@ class LinearNetwork(Record):
             ValueError: for inputs of another width, an empty batch, NaN or infinity.
             TypeError: for inputs that are not real numbers.
         """
-        layers, x = agree(net=self.layers, x=as_batch("x", x, self.shapes[0], self.dtype))
+        layers, x = agree(net=as_network("net", self).layers, x=as_batch("x", x, self.shapes[0], self.dtype))
         return shaped(_predict(layers, x), self.shapes[-1])
 
 
@@ -222,16 +222,18 @@ def _predict(layers: tuple[Layer, ...], x: Array) -> Array:
 
 
 def as_network(name: str, value: Any) -> LinearNetwork:
-    """Return ``value`` if it is a network."""
+    """Return ``value`` if it is a network of numbers."""
     if not isinstance(value, LinearNetwork):
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a LinearNetwork.")
+    if is_symbolic(value.layers[0].like):
+        raise TypeError(f"`{name}` holds symbols; wanted numbers. `dlntheory.symbolic` has functions for symbols.")
     return value
 
 
 def _alike(name: str, value: Any, like: Any) -> Any:
     """Arrays of their own memory, of the shapes of others."""
     if not isinstance(like, tuple):
-        array = as_array(name, value, None if is_symbolic(like) else like.dtype)
+        array = as_parameter(name, value, None if is_symbolic(like) else like.dtype)
         if tuple(array.shape) != tuple(like.shape):
             raise ValueError(f"`{name}` has shape {tuple(array.shape)}; wanted {tuple(like.shape)}.")
         return array
@@ -243,7 +245,10 @@ def _alike(name: str, value: Any, like: Any) -> Any:
 
 def _of_one_kind(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers, all of the highest precision, and all JAX's if one is; NumPy's arrays cannot be written to."""
-    if any(is_symbolic(layer.like) for layer in layers):
+    symbolic = {is_symbolic(layer.like) for layer in layers}
+    if len(symbolic) > 1:
+        raise TypeError("`layers` hold symbols and numbers; wanted one or the other.")
+    if True in symbolic:
         return tuple(layers)
     [own] = agree(layers=tuple(layers))
     for leaf in leaves(own):

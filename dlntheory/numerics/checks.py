@@ -18,13 +18,11 @@ _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def as_array(name: str, value: Any, dtype: Any = None) -> Any:
-    """Convert to a finite floating-point array of its own memory, JAX's or NumPy's; SymPy matrices pass through.
+    """Convert to a finite floating-point array of its own memory, JAX's or NumPy's.
 
     JAX arrays, and lists that hold one, stay JAX's; everything else becomes a NumPy array. Integers and Python numbers
     take ``dtype``, or float64 (JAX's default float in a JAX array). Floating-point arrays keep their precision.
     """
-    if is_symbolic(value):
-        return value
     array = value if is_jax(value) else as_own(name, value)
     _check_numbers(name, array)
     target = _target(array, value, dtype)
@@ -39,6 +37,11 @@ def as_array(name: str, value: Any, dtype: Any = None) -> Any:
             f"`{name}` holds whole numbers that {np.dtype(target)} would round; wanted smaller ones, or fractions."
         )
     return converted
+
+
+def as_parameter(name: str, value: Any, dtype: Any = None) -> Any:
+    """Convert a layer's parameter to an array; SymPy matrices pass through."""
+    return value if is_symbolic(value) else as_array(name, value, dtype)
 
 
 def _exact(whole: Any, target: Any) -> bool:
@@ -83,7 +86,7 @@ def _all_finite(array: Any) -> bool:
 
 def as_own(name: str, value: Any) -> Any:
     """A NumPy array of its own, in this machine's byte order; of a list that holds JAX arrays, a JAX array."""
-    if value is None or isinstance(value, str | bytes | dict | set):
+    if value is None or isinstance(value, str | bytes | dict | set) or is_symbolic(value):
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted an array of real numbers.")
     if isinstance(value, tuple | list) and holds_jax(value):
         import jax.numpy

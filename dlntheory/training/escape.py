@@ -11,7 +11,7 @@ from ..numerics.algebra import epsilon
 from ..numerics.checks import as_array, as_list, as_number
 from ..numerics.options import takes
 from .flow import as_flow, time_until, tolerance
-from .landscape import HESSIAN_OPTIONS, Gradient, HessianOptions, spectrum
+from .landscape import HESSIAN_OPTIONS, Gradient, HessianOptions, hessian_of_rule, spectrum
 
 
 @takes(HessianOptions, HESSIAN_OPTIONS)
@@ -57,7 +57,7 @@ def escape_time(
     """
     from scipy.optimize import brentq
 
-    values, vectors, rounding = spectrum(net, x, y, rule, options)
+    values, vectors, rounding = spectrum(hessian_of_rule(net, x, y, rule, options))
     shares = vectors.T @ _as_displacement(net, displacement)
     size, distance = as_number("radius", radius, positive=True), float(np.linalg.norm(shares))
     growing = (values < -rounding) & (np.abs(shares) > np.finfo(np.float64).eps * distance)

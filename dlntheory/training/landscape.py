@@ -213,19 +213,22 @@ def lowest_curvature(
         >>> [lowest_curvature(net, [1.0], [3.0], rule).value for rule in ("bp", "pc")]
         [0.0, -9.0]
     """
-    values, vectors, rounding = spectrum(net, x, y, rule, options)
+    matrix = hessian_of_rule(net, x, y, rule, options)
+    values, vectors, rounding = spectrum(matrix)
     lowest = vectors[:, 0] * np.sign(vectors[np.abs(vectors[:, 0]).argmax(), 0])
-    direction = namespace(stacked(net.weights)).asarray(lowest, net.dtype)
+    direction = namespace(matrix).asarray(lowest, matrix.dtype)
     return Curvature(float(values[0]), weights_of(net, direction), rounding)
 
 
-def spectrum(
-    net: LinearNetwork, x: Any, y: Any, rule: str, options: HessianOptions
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Eigenvalues from the lowest up, eigenvectors, and the part of an eigenvalue that rounding explains."""
+def hessian_of_rule(net: LinearNetwork, x: Any, y: Any, rule: str, options: HessianOptions) -> Array:
+    """The Hessian of what the rule descends: of the loss, or of the energy at equilibrium."""
     one_of("rule", rule, GRADIENTS)
     refuse_others(options, HESSIAN_OPTIONS)
-    matrix = loss_hessian(net, x, y) if rule == "bp" else energy_hessian(net, x, y, **options)
+    return loss_hessian(net, x, y) if rule == "bp" else energy_hessian(net, x, y, **options)
+
+
+def spectrum(matrix: Array) -> tuple[np.ndarray, np.ndarray, float]:
+    """Eigenvalues from the lowest up, eigenvectors, and the part of an eigenvalue that rounding explains."""
     values, vectors = np.linalg.eigh(np.asarray(matrix, np.float64))
     rounding = len(values) * epsilon(matrix.dtype) * float(np.abs(values).max())
     return values, vectors, rounding

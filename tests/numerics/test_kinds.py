@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy
 from closeness import assert_close
 from interpreter import fresh_python
 
@@ -184,11 +185,33 @@ def test_records_are_frozen_compared_and_pickled():
         pytest.param([[1.0], [1.0, 2.0]], ValueError, "not an array", id="ragged"),
         pytest.param({"a": 1}, TypeError, "dict", id="dictionary"),
         pytest.param("1", TypeError, "str", id="text"),
+        pytest.param(sympy.eye(2), TypeError, "Matrix", id="symbols"),
     ],
 )
 def test_what_is_no_array_of_numbers_is_refused(value, error, message):
     with pytest.raises(error, match=message):
         as_array("x", value)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda net: net([1.0]),
+        lambda net: dln.output_covariance(net),
+        lambda net: dln.target_alignment(net, [1.0], [1.0]),
+        lambda net: dln.verify(net, [1.0], [1.0], theorem=1),
+        lambda net: dln.simulate_inference(net, [1.0], [1.0], 1, 0.1),
+    ],
+)
+def test_networks_of_symbols_are_refused_by_numerical_functions(function):
+    net = dln.LinearNetwork.from_weights([sympy.ones(1, 1), sympy.ones(1, 1)])
+    with pytest.raises(TypeError, match="`net` holds symbols; wanted numbers"):
+        function(net)
+
+
+def test_layers_of_symbols_and_of_numbers_make_no_network():
+    with pytest.raises(TypeError, match="`layers` hold symbols and numbers"):
+        dln.LinearNetwork([dln.Dense(sympy.ones(1, 1)), dln.Dense([[1.0]])])
 
 
 class Refusing:

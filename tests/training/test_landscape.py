@@ -130,6 +130,19 @@ def test_the_origin_in_closed_form(widths, rule):
 
 
 @pytest.mark.parametrize("rule", ["bp", "pc"])
+def test_the_direction_is_of_the_kind_and_precision_of_the_hessian(rule):
+    """Not of the weights: network and data together decide."""
+    narrow = dln.LinearNetwork.from_weights([np.ones((2, 3), np.float32), np.ones((2, 2), np.float32)])
+    x, y = data(3, 2, noise=0.5)
+    for inputs in (x, jnp.asarray(x)):
+        direction = dln.lowest_curvature(narrow, inputs, y, rule).direction
+        matrix = hessian(narrow, inputs, y, rule)
+        assert {(type(each), each.dtype) for each in direction} == {(type(matrix), np.dtype(np.float64))}
+        vector = ravel_pytree(direction)[0]
+        assert_close(vector @ matrix @ vector, np.linalg.eigvalsh(matrix)[0], condition=100)
+
+
+@pytest.mark.parametrize("rule", ["bp", "pc"])
 def test_the_direction_is_an_eigenvector(rule):
     net, (x, y) = random_network(SHAPES[1]), data()
     lowest = dln.lowest_curvature(net, x, y, rule)
