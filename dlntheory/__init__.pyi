@@ -21,8 +21,8 @@ from .files.weights import save_weights as save_weights
 from .files.builtin import digits as digits
 
 # Where does inference settle?
+from .numerics.precision import PrecisionError as PrecisionError
 from .equilibria.covariance import output_covariance as output_covariance
-from .equilibria.problem import PrecisionError as PrecisionError
 from .equilibria.nudging import SoftOutput as SoftOutput
 from .equilibria.equilibrium import Equilibrium as Equilibrium
 from .equilibria.equilibrium import equilibrium as equilibrium

@@ -91,7 +91,7 @@ def data(net: LinearNetwork, samples: Any = None) -> tuple[Matrix, Matrix]:
     """
     import sympy
 
-    net, samples = as_network("net", net), _size("B") if samples is None else samples
+    net, samples = _as_network(net), _size("B") if samples is None else samples
     names = ("x", "y") if samples == 1 else ("X", "Y")
     widths = (net.widths[0], net.widths[-1])
     x, y = (sympy.MatrixSymbol(name, width, samples) for name, width in zip(names, widths, strict=True))
@@ -348,10 +348,14 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
     return Problem(net.layers, _covariances(net, covariances), x, y, nudge)
 
 
-def _as_symbolic(net: Any) -> LinearNetwork:
+def _as_network(net: Any) -> LinearNetwork:
     if not isinstance(net, LinearNetwork):
         raise TypeError(f"`net` is a {type(net).__name__}; wanted a LinearNetwork.")
-    if not all(is_symbolic(layer.weight) for layer in net.layers):
+    return net
+
+
+def _as_symbolic(net: Any) -> LinearNetwork:
+    if not all(is_symbolic(layer.weight) for layer in _as_network(net).layers):
         raise TypeError("`net` has numerical weights; wanted SymPy matrices, as symbolic.network makes them.")
     return net
 

@@ -21,6 +21,7 @@ from ..networks.passes import downstream_maps
 from ..numerics.algebra import Array, Matrix, Size, identity
 from ..numerics.checks import as_array, as_list, nan_unless
 from ..numerics.kinds import agree, compiled, is_concrete, namespace, stop_gradient
+from ..numerics.precision import refuse_overflow
 
 Covariances: TypeAlias = tuple[Any, ...]
 
@@ -132,6 +133,7 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Float[Arra
     Raises:
         ValueError: for covariances of another number or shape, or not positive definite.
         TypeError: for covariances that are not real numbers.
+        PrecisionError: where ``S`` overflows. Under ``jax.jit`` and other transformations it stays as it is.
 
     Source:
         Sample Efficiency, equation 4; with covariances, docs/theory.md, statement 4.1.
@@ -142,7 +144,8 @@ def output_covariance(net: LinearNetwork, covariances: Any = None) -> Float[Arra
     """
     net = as_network("net", net)
     covariances = as_covariances(net.layers, covariances, net.dtype)
-    return _output_covariance(*agree(net=net.layers, covariances=covariances))
+    found = _output_covariance(*agree(net=net.layers, covariances=covariances))
+    return refuse_overflow("output covariances", found)
 
 
 @compiled

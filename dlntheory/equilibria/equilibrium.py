@@ -17,9 +17,10 @@ from ..numerics.algebra import Array
 from ..numerics.checks import one_of
 from ..numerics.conjugate_gradients import sketch_size
 from ..numerics.kinds import choose, compiled, is_concrete, known, namespace, told
+from ..numerics.precision import PrecisionError
 from ..numerics.record import Record
 from .covariance import multiplications
-from .problem import PrecisionError, Problem, as_problem
+from .problem import Problem, as_problem
 from .routes import ROUTES, is_safe
 from .settling import Settled, is_settled, settle_by
 

@@ -13,10 +13,6 @@ from .covariance import Covariances, as_covariances
 from .nudging import as_nudge
 
 
-class PrecisionError(ArithmeticError):
-    """The arithmetic's precision does not suffice for this network and data."""
-
-
 class Problem(Record):
     """Checked arguments, all of one dtype; a sample is a row of numbers, images too."""
 

@@ -27,6 +27,7 @@ from ..networks.samples import activity_shapes, as_columns, flat
 from ..numerics.algebra import Array, Matrix, column_products, identity, solve
 from ..numerics.checks import as_array, as_batch, as_list, same_batch
 from ..numerics.kinds import agree, compiled, namespace
+from ..numerics.precision import refuse_overflow
 
 Precisions: TypeAlias = tuple[Any, ...]
 Hidden: TypeAlias = Sequence[Matrix]
@@ -64,6 +65,7 @@ def energy(
         ValueError: for another number of activities, shapes that do not match, NaN or infinity, a soft output without
             targets, or targets without one.
         TypeError: for something that does not hold real numbers.
+        PrecisionError: where an energy overflows. Under ``jax.jit`` and other transformations it stays as it is.
 
     Source:
         Sample Efficiency, equation 1; Deeper PCNs, equation 1; docs/theory.md, statements 4.1 and 4.2.
@@ -87,7 +89,7 @@ def energy(
     layers, covariances, given, y, nudge = agree(
         net=net.layers, covariances=covariances, activities=tuple(rows), y=y, nudge=nudge if soft else None
     )
-    return _energy(layers, covariances, given, y, nudge, by_layer)
+    return refuse_overflow("energies", _energy(layers, covariances, given, y, nudge, by_layer))
 
 
 @compiled

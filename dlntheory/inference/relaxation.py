@@ -51,9 +51,10 @@ class FreeChain(NamedTuple):
 def free_chain(problem: Problem) -> FreeChain:
     """The chain that a checked problem lets relax; runs on SymPy matrices too."""
     layers, covariances, nudge = tuple(problem.layers), problem.covariances, problem.nudge
-    predicted = feedforward(layers, as_columns(problem.x))
     clamp = as_columns(problem.y)
-    output = clamp - predicted[-1]
+    with np.errstate(all="ignore"):  # results that overflow say so
+        predicted = feedforward(layers, as_columns(problem.x))
+        output = clamp - predicted[-1]
     if isinstance(nudge, SoftOutput):
         layers = (*layers, Dense(identity(layers[-1].out_size, layers[-1].like)))
         covariances = (*covariances, 1 / nudge.beta)

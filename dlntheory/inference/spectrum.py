@@ -22,6 +22,7 @@ from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import Array
 from ..numerics.checks import as_real, nan_unless, one_of
 from ..numerics.kinds import agree, compiled, is_concrete, map_leaves, namespace, stop_gradient
+from ..numerics.precision import PrecisionError
 from ..numerics.record import Record
 from .energy import COORDINATES
 from .hessian_products import Operator, hessian_operator, hessian_product, inverse_operator
@@ -178,6 +179,7 @@ def inference_spectrum(
     Raises:
         ValueError: for a network without hidden activities, or covariances that are not positive definite.
         TypeError: for something that does not hold real numbers.
+        PrecisionError: where the Hessian overflows.
 
     Source:
         docs/theory.md, statements 5.3 and 5.6.
@@ -214,7 +216,7 @@ def stability_limit(largest: float, momentum: float, nesterov: bool = False) -> 
 def largest_eigenvalue(chain: FreeChain, coordinates: str, missed: float = RESIDUAL) -> float:
     """``λ_max`` as a number, by NumPy in double precision: a lower bound that may miss the share ``missed``."""
     layers, precisions = _in_numpy((chain.layers, chain.precisions))
-    multiply = hessian_operator(layers, precisions, coordinates)
+    multiply = _finite(hessian_operator(layers, precisions, coordinates))
     size = sum(chain.sizes)
     vector = _largest(multiply, size, missed)
     return float(np.vdot(vector, multiply(vector)) / np.vdot(vector, vector))
@@ -237,7 +239,7 @@ def extreme_vectors(chain: FreeChain, coordinates: str) -> tuple[Array, Array]:
 
 def _extremes_in_numpy(coordinates: str, dtype: Any, arguments: Any) -> tuple[np.ndarray, np.ndarray]:
     layers, precisions, covariances, S = _in_numpy(arguments)
-    multiply = hessian_operator(layers, precisions, coordinates)
+    multiply = _finite(hessian_operator(layers, precisions, coordinates))
     size = sum(layer.in_size for layer in layers[1:])
     if S is None:
         vectors = np.linalg.eigh(multiply(np.eye(size)))[1]
@@ -268,6 +270,19 @@ def _largest(multiply: Operator, size: int, missed: float = RESIDUAL) -> np.ndar
     operator = LinearOperator((size, size), matvec=lambda v: multiply(v.reshape(-1, 1))[:, 0], dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(size)
     return eigsh(operator, k=1, which="LA", v0=start, ncv=20, tol=missed, maxiter=100 * int(math.sqrt(size)))[1]
+
+
+def _finite(multiply: Operator) -> Operator:
+    """The operator, which refuses products that overflow: a matrix of these has no eigenvalues."""
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            result = multiply(vector)
+        if not np.isfinite(result).all():
+            raise PrecisionError("the energy's Hessian overflows float64. Scale the weights down.")
+        return result
+
+    return product
 
 
 def _in_numpy(tree: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any, Unpack
 import numpy as np
 from jaxtyping import Float
 
-from ..equilibria.problem import PrecisionError
 from ..networks.network import LinearNetwork
 from ..networks.passes import changes_by_layer
 from ..networks.samples import as_rows
@@ -15,8 +14,9 @@ from ..numerics.algebra import Array, magnitude
 from ..numerics.checks import as_flag
 from ..numerics.kinds import compiled, is_concrete, namespace, stop_gradient
 from ..numerics.options import takes
+from ..numerics.precision import PrecisionError, refuse_overflow
 from .prediction_change import as_learning_rate, moved_by
-from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
+from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, signals_of
 from .rescaling import Rescaling
 from .rules import EVERY_RULE, Rule, Signals, of_size_one
 
@@ -48,7 +48,7 @@ def refuse_lost_digits(learning: Learning, moved: Float[Array, "... n"], alignme
     """
     if not is_concrete(moved) or _in_range(moved):
         return alignment
-    refuse_overflow("prediction change", moved)
+    refuse_overflow("prediction changes", moved)
     tiny, sizes = np.finfo(moved.dtype).tiny, np.abs(moved).max(axis=-1)
     lost = (sizes < tiny) & ~np.isnan(alignment)
     if lost.any() or (not sizes.all() and _smallest_product(learning) < tiny):

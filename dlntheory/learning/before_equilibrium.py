@@ -19,10 +19,11 @@ from ..networks.samples import as_columns, flat, shaped
 from ..numerics.algebra import Array
 from ..numerics.checks import as_flag, one_of
 from ..numerics.kinds import agree, compiled
+from ..numerics.precision import refuse_overflow
 from ..numerics.record import with_fields
 from .alignment import alignment_of
 from .prediction_change import as_learning_rate, change_in_rows
-from .problem import Learning, Options, State, check_rescalable, refuse_overflow, split_changes
+from .problem import Learning, Options, State, check_rescalable, split_changes
 from .rescaling import RESCALINGS
 
 
@@ -125,7 +126,7 @@ def relaxed_prediction_change(
     """
     learning = _learn(net, relaxation, rescaling, forward)
     moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
-    return shaped(refuse_overflow("prediction change", moved), net.shapes[-1])
+    return shaped(refuse_overflow("prediction changes", moved), net.shapes[-1])
 
 
 def relaxed_alignment(

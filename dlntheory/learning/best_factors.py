@@ -18,9 +18,10 @@ from ..numerics.algebra import Array, Matrix, column_norms, default_rcond, epsil
 from ..numerics.checks import one_of
 from ..numerics.kinds import compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
+from ..numerics.precision import refuse_overflow
 from ..numerics.record import Record, with_fields
 from .alignment import cosine, resized_signals
-from .problem import OPTIONS, Learning, changes_of, prepare, refuse_overflow, signals_of
+from .problem import OPTIONS, Learning, changes_of, prepare, signals_of
 from .rescaling import rescale
 
 Method = Literal["auto", "dense", "lsqr"]
@@ -172,7 +173,7 @@ def _dense(span: FactorMap, rcond: float | None) -> tuple[Array, Array]:
     residual = span.residual
     xp = namespace(residual)
     units = xp.eye(residual.size, dtype=residual.dtype).reshape(-1, *residual.shape)
-    rows = refuse_overflow("prediction change's derivatives", each_of(span.pulled, units))
+    rows = refuse_overflow("derivatives of the prediction change", each_of(span.pulled, units))
     left, values, right = xp.linalg.svd(rows, full_matrices=False)
     smallest = (default_rcond(rows) if rcond is None else rcond) * values[0]
     kept = xp.where(values > smallest, values, xp.zeros_like(values))

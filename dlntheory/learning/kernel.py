@@ -27,9 +27,10 @@ from ..numerics.algebra import Array, Matrix, magnitude, sign
 from ..numerics.checks import as_batch, as_count, one_of
 from ..numerics.kinds import agree, compiled, each_of, is_concrete, namespace
 from ..numerics.options import takes
+from ..numerics.precision import refuse_overflow
 from ..numerics.record import Record, static
 from .alignment import cosine, refuse_lost_digits, resized_signals
-from .problem import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, refuse_overflow, signals_of
+from .problem import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, signals_of
 from .rescaling import Rescaling, rescale
 from .rules import Rule, Signals
 

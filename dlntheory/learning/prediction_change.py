@@ -11,7 +11,8 @@ from ..numerics.algebra import Array
 from ..numerics.checks import as_real
 from ..numerics.kinds import compiled
 from ..numerics.options import takes
-from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, refuse_overflow, signals_of
+from ..numerics.precision import refuse_overflow
+from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, signals_of
 from .rescaling import Rescaling
 from .rules import EVERY_RULE, Rule, Signals
 
@@ -76,4 +77,4 @@ def prediction_change(
     """
     learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
     moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
-    return shaped(refuse_overflow("prediction change", moved), net.shapes[-1])
+    return shaped(refuse_overflow("prediction changes", moved), net.shapes[-1])

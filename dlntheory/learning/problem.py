@@ -8,14 +8,14 @@ import numpy as np
 from ..equilibria.covariance import Covariances
 from ..equilibria.equilibrium import SOLVERS, Solver, settle_problem
 from ..equilibria.nudging import SoftOutput
-from ..equilibria.problem import PrecisionError, Problem, as_problem
+from ..equilibria.problem import Problem, as_problem
 from ..equilibria.settling import Settled
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
 from ..numerics.algebra import Matrix, sign
 from ..numerics.checks import as_number, one_of
-from ..numerics.kinds import compiled, is_concrete, leaves
+from ..numerics.kinds import compiled
 from ..numerics.options import refuse_others
 from ..numerics.record import Record, static
 from .decorrelation import SpectralRegularisation
@@ -192,14 +192,3 @@ def split_changes(learning: Learning) -> list[tuple[Any, Any]]:
     """The updates of each layer's weight and of its bias, ``None`` if the bias is not learned."""
     changes = changes_of(learning, signals_of(learning))
     return [layer.split(change) for layer, change in zip(learning.problem.layers, changes, strict=True)]
-
-
-def refuse_overflow(name: str, values: Any) -> Any:
-    """Raise where finite data gave results that are not finite; under tracing they stay as they are."""
-    for leaf in leaves(values):
-        if is_concrete(leaf) and not np.isfinite(np.asarray(leaf)).all():
-            raise PrecisionError(
-                f"the {name} are not finite in {leaf.dtype}: they overflow, or a rescaling divides by zero. "
-                "float64 reaches further than float32."
-            )
-    return values

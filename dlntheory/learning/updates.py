@@ -11,7 +11,8 @@ from ..numerics.algebra import Array, magnitude
 from ..numerics.checks import one_of
 from ..numerics.kinds import compiled, is_concrete, namespace
 from ..numerics.options import takes
-from .problem import OPTIONS, Learning, UpdateOptions, factors_of, prepare, refuse_overflow, signals_of, split_changes
+from ..numerics.precision import refuse_overflow
+from .problem import OPTIONS, Learning, UpdateOptions, factors_of, prepare, signals_of, split_changes
 from .rescaling import Rescaling
 from .rules import EVERY_RULE, Rule
 

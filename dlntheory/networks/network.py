@@ -125,6 +125,9 @@ class LinearNetwork(Record):
         weights = random_weights(sizes, init, as_source("key", key, dtype), condition_number, growth)
         return cls(parameterised(weights, parameterisation))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, layers=_of_one_kind(state["layers"]))  # pickles forget what cannot be written to
+
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The shape of one sample's activity in every layer, ``(n_l,)`` or ``(channels, height, width)``."""
@@ -179,7 +182,7 @@ class LinearNetwork(Record):
 
     def to_numpy(self) -> "LinearNetwork":
         """The network with NumPy arrays, which is computed with at once."""
-        return to_numpy(self)
+        return with_fields(self, layers=_of_one_kind(to_numpy(self.layers)))
 
     def with_weights(self, weights: Sequence[Any]) -> "LinearNetwork":
         """The network with other weights in its layers.

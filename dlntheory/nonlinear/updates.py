@@ -16,12 +16,13 @@ from jaxtyping import Array, Float
 
 from ..learning.alignment import cosine
 from ..learning.decorrelation import SpectralRegularisation
-from ..learning.problem import Options, as_options, refuse_overflow
+from ..learning.problem import Options, as_options
 from ..learning.rescaling import Rescaling, rescale, rescaling_factors
 from ..learning.rules import Signals, local_updates
 from ..numerics.algebra import common_magnitude
 from ..numerics.checks import as_real, one_of
 from ..numerics.options import takes
+from ..numerics.precision import refuse_overflow
 from .blocks import Before, Block
 from .chains import as_chain, as_problem, cast_blocks, forward, linear_layer, prediction
 from .equilibrium import Method, NonlinearEquilibrium, nonlinear_equilibrium, received
@@ -144,7 +145,7 @@ def nonlinear_prediction_change(
         >>> nonlinear_prediction_change(net, [1.0], [3.0], "bp").tolist()
         [4.0]
     """
-    return refuse_overflow("prediction change", _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0])
+    return refuse_overflow("prediction changes", _evaluate(net, x, y, rule, rescaling, learning_rate, options)[0])
 
 
 @takes(NonlinearOptions, OPTIONS)

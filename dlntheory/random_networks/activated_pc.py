@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..equilibria.problem import PrecisionError
+from ..numerics.precision import PrecisionError
 from .pencil import BACKWARD, FORWARD, Array, FirstOrder, Pencil, System
 
 

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..numerics.checks import as_array
+from ..numerics.precision import PrecisionError
 from .arguments import RandomInit, as_layers, as_per_layer
 from .layer_kinds import LayerKind
 
 _SHRINK = 0.75  # of the distance from the real axis, per step
+_NEGLIGIBLE = 1e-60
+"""The share of the output's own covariance that no digit shows."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +64,7 @@ def expected_spectrum(
 
     Raises:
         ValueError: for a network of one layer, orthogonal layers, or a grid that is not a vector of finite numbers.
+        PrecisionError: where eigenvalues are out of range.
 
     Source:
         docs/random-networks.md.
@@ -81,14 +85,28 @@ def expected_spectrum(
     c = np.ones(depth) if covariances is None else np.stack(as_per_layer("covariances", covariances, depth))
     if c.ndim > 1:
         raise ValueError(f"`covariances` has shape {c.shape[::-1]}; wanted ({depth},).")
-    chain = _Chain(layers, c)
-    edges, atom = chain.edges(), max(0.0, 1 - layers[-1].n_in / layers[-1].n_out)
-    points = _default_grid(edges) if grid is None else _as_grid(grid)
+    points = None if grid is None else _as_grid(grid)
+    with np.errstate(all="ignore"):  # the results say it
+        return _spectrum(_Chain(layers, c), points, max(0.0, 1 - layers[-1].n_in / layers[-1].n_out))
+
+
+def _spectrum(chain: "_Chain", points: np.ndarray | None, atom: float) -> ExpectedSpectrum:
+    _refuse_out_of_range(chain.mean() < _NEGLIGIBLE / np.finfo(np.float64).tiny)
+    edges = chain.edges()
+    _refuse_out_of_range(*np.isfinite(edges))
+    if points is None:
+        points = _default_grid(edges)
     inside = (points > edges[0]) & (points < edges[1])
     density = np.zeros_like(points)
     if inside.any():
-        density[inside] = np.maximum(chain.transform(points[inside]).imag, 0) / (np.pi * layers[-1].n_out)
+        density[inside] = np.maximum(chain.transform(points[inside]).imag, 0) / (np.pi * chain.n_L)
+    _refuse_out_of_range(*np.isfinite(density))
     return ExpectedSpectrum(points, density, edges, atom)
+
+
+def _refuse_out_of_range(*in_range: Any) -> None:
+    if not all(in_range):
+        raise PrecisionError("the eigenvalues are out of range in float64. Scale the variances.")
 
 
 def _default_grid(edges: tuple[float, float]) -> np.ndarray:
@@ -104,12 +122,21 @@ def _as_grid(grid: Any) -> np.ndarray:
     return points
 
 
+def _first_that_counts(layers: tuple[LayerKind, ...], covariances: np.ndarray) -> int:
+    """How many of the first layers add nothing to ``S``: in shrinking networks their terms would underflow."""
+    growth = np.log([float(layer.variance) * layer.n_in for layer in layers[1:]])
+    terms = np.log(covariances) + np.append(growth[::-1].cumsum()[::-1], 0.0)
+    counts = terms > np.log(covariances[-1] * _NEGLIGIBLE)
+    return min(int(counts.argmax()), len(growth) - 1)
+
+
 class _Chain:
     """The recursion upwards from ``a_1``, a multiple of ``b``, such that ``a_L ≈ n_L b`` for small ``b``."""
 
     def __init__(self, layers: tuple[LayerKind, ...], covariances: np.ndarray) -> None:
-        self.steps = [(float(layer.variance), layer.n_in) for layer in layers[1:]]
-        self.covariances, self.n_L = covariances, layers[-1].n_out
+        first = _first_that_counts(layers, covariances)
+        self.steps = [(float(layer.variance), layer.n_in) for layer in layers[1 + first :]]
+        self.covariances, self.n_L = covariances[first:], layers[-1].n_out
         self.scale = self.n_L * math.prod(variance * n for variance, n in self.steps)
 
     def run(self, b: Any) -> tuple[Any, Any, Any, list[Any]]:
@@ -125,7 +152,7 @@ class _Chain:
 
     def transform(self, points: np.ndarray) -> np.ndarray:
         """``tr(S − x)⁻¹`` just above the real axis."""
-        height = 20 * max(1.0, float(np.abs(points).max()), self._mean())
+        height = 20 * max(1.0, float(np.abs(points).max()), self.mean())
         b = 1 / (-points - 1j * height)
         while height > 1e-10:
             b = self._newton(b, -points - 1j * height)
@@ -139,7 +166,7 @@ class _Chain:
             b = b - (value - zeta) / slope
         return b
 
-    def _mean(self) -> float:
+    def mean(self) -> float:
         """``tr S/n_L``."""
         total, product = float(self.covariances[-1]), 1.0
         for (variance, n), c in zip(reversed(self.steps), self.covariances[-2::-1], strict=True):
@@ -166,7 +193,8 @@ class _Chain:
                 _, slope, _, frees = self.run(np.float64(sign * b))
             return bool(slope < 0) and all(free > 0 for free in frees[:layers])
 
-        low, high = start * (1 + 1e-12) if start else 1e-300, max(1e-300, start) * 2
+        least = max(start, _NEGLIGIBLE / self.mean())
+        low, high = start * (1 + 1e-12) if start else least, 2 * least
         while moves(high):
             low, high = high, 4 * high
         while high - low > 4e-16 * high:

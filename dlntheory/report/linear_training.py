@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.console import RenderableType
 
-from ..equilibria.problem import PrecisionError
 from ..learning.kernel import update_kernel
 from ..networks.network import LinearNetwork
+from ..numerics.precision import PrecisionError
 from ..training.train import Training
 from .style import COLOURS, LINES, PAGE, entitle, head, legend_below, styled
 from .tables import network_title, titled_table

@@ -10,10 +10,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from ..equilibria.covariance import Covariances
-from ..equilibria.problem import PrecisionError
 from ..learning.rules import Signals
 from ..networks.layer import Layer
 from ..numerics.algebra import Array, default_rcond, epsilon
+from ..numerics.precision import PrecisionError
 from .interference_free import InterferenceFree, search_tolerance
 
 DECIDABLE = 1e-3

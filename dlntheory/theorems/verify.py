@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 import numpy as np
 
 from ..equilibria.equilibrium import Solver
-from ..equilibria.problem import PrecisionError
 from ..learning.adaptive_rates import learning_rates
 from ..learning.alignment import cosine
 from ..learning.decorrelation import decorrelations
@@ -22,6 +21,7 @@ from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import epsilon
 from ..numerics.checks import one_of
 from ..numerics.options import takes
+from ..numerics.precision import PrecisionError, refuse_overflow
 from ..numerics.record import Record, static, with_fields
 from .conclusions import Conclusion, interference_free_learning, output_precision, rescaled_learning, spiked_errors
 from .explanation import remedies
@@ -187,6 +187,7 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: 
     unknown = set(options) - set(statement.options)
     if unknown:
         raise ValueError(f"`verify` got the options {sorted(unknown)}; wanted {' or '.join(statement.options)}.")
+    refuse_overflow("predictions", net(x))
     with np.errstate(all="ignore"):
         conclusion = statement.conclude(net, x, y, **options)
     tolerance = 8 * net.depth * epsilon(conclusion.actual.dtype) * conclusion.condition

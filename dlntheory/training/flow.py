@@ -17,7 +17,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import settle_problem
-from ..equilibria.problem import PrecisionError
 from ..learning.problem import OPTIONS, Learning, UpdateOptions, split_changes, unsettled
 from ..learning.rescaling import Rescaling
 from ..learning.rules import SETTLED, Rule
@@ -27,6 +26,7 @@ from ..numerics.algebra import Array, epsilon
 from ..numerics.checks import as_array
 from ..numerics.kinds import compiled, leaves, map_leaves, namespace
 from ..numerics.options import takes
+from ..numerics.precision import PrecisionError, refuse_overflow
 from ..numerics.record import with_fields
 
 Rates = Callable[[np.ndarray], np.ndarray]
@@ -145,6 +145,7 @@ def imbalances(net: LinearNetwork) -> tuple[Float[Array, "_ _"], ...]:
 
     Raises:
         TypeError: for something that is not a network.
+        PrecisionError: where they overflow. Under ``jax.jit`` and other transformations they stay as they are.
 
     Source:
         Proved as ``bp-balance`` and ``pc-balance``; see docs/dynamics.md.
@@ -154,7 +155,9 @@ def imbalances(net: LinearNetwork) -> tuple[Float[Array, "_ _"], ...]:
         [[[3.0]]]
     """
     maps = [layer.matrix() for layer in as_network("net", net).layers]
-    return tuple(after.T @ after - before @ before.T for before, after in itertools.pairwise(maps))
+    with np.errstate(all="ignore"):
+        found = tuple(after.T @ after - before @ before.T for before, after in itertools.pairwise(maps))
+    return refuse_overflow("imbalances", found)
 
 
 def tolerance(dtype: Any) -> float:

@@ -22,6 +22,7 @@ from ..numerics.algebra import Array, epsilon, identity
 from ..numerics.checks import as_counts, one_of
 from ..numerics.kinds import by_jax, compiled, holds_jax, is_concrete, namespace
 from ..numerics.options import refuse_others, takes
+from ..numerics.precision import refuse_overflow
 from ..numerics.record import with_fields
 from .flow import stacked, updates_at, weights_of
 from .hessians import hessian
@@ -56,13 +57,14 @@ def loss_hessian(net: LinearNetwork, x: Any, y: Any) -> Float[Array, "P P"]:
     Raises:
         ValueError: for shapes that do not match, NaN or infinity.
         TypeError: for something that does not hold real numbers.
+        PrecisionError: where they overflow. Under ``jax.jit`` and other transformations they stay as they are.
 
     Example:
         >>> net = LinearNetwork.from_weights([[[0.0]], [[0.0]]])
         >>> loss_hessian(net, [1.0], [3.0]).tolist()
         [[0.0, -3.0], [-3.0, 0.0]]
     """
-    return _hessian(net, x, y, "bp", {})
+    return refuse_overflow("second derivatives", _hessian(net, x, y, "bp", {}))
 
 
 def energy_hessian(
@@ -83,6 +85,7 @@ def energy_hessian(
     Raises:
         ValueError: as `equilibrium`.
         TypeError: as `equilibrium`.
+        PrecisionError: as `equilibrium`, or where they overflow.
 
     Source:
         Innocenti et al. 2024; docs/theory.md, statement 5.11.
@@ -92,7 +95,8 @@ def energy_hessian(
         >>> energy_hessian(net, [1.0], [3.0]).tolist()
         [[0.0, -3.0], [-3.0, -9.0]]
     """
-    return _hessian(net, x, y, "pc", {"covariances": covariances, "solver": solver})
+    found = _hessian(net, x, y, "pc", {"covariances": covariances, "solver": solver})
+    return refuse_overflow("second derivatives", found)
 
 
 def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: UpdateOptions) -> Array:

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..equilibria.problem import PrecisionError, as_problem
+from ..equilibria.problem import as_problem
 from ..networks.layer import Dense, Layer
 from ..numerics.algebra import Array, epsilon
 from ..numerics.kinds import holds_jax, to_jax
+from ..numerics.precision import PrecisionError
 from ..numerics.record import Record
 from .flow import as_times
 

@@ -4,6 +4,7 @@ Oracles: the arrays themselves; a new interpreter for what depends on when JAX i
 """
 
 import pickle
+from copy import deepcopy
 
 import jax
 import jax.numpy as jnp
@@ -150,6 +151,14 @@ def test_networks_own_their_arrays():
     np.testing.assert_array_equal(net(X), before)
     with pytest.raises(ValueError, match="read-only"):
         net.weights[0][0, 0] = 1
+
+
+def test_no_copy_of_a_network_can_be_written_to():
+    net = dln.LinearNetwork.from_weights(WEIGHTS)
+    for copy in (net, pickle.loads(pickle.dumps(net)), deepcopy(net), net.to_jax().to_numpy()):
+        assert copy == net
+        with pytest.raises(ValueError, match="read-only"):
+            copy.weights[0][0, 0] = 7.0
 
 
 def test_results_do_not_share_the_callers_memory():

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from random_network_twins import draw_layer, draw_vector, measure, measure_batch
 
 from dlntheory.networks.aligned_variances import aligned_variances
+from dlntheory.numerics.precision import PrecisionError
 from dlntheory.random_networks import backpropagation
 from dlntheory.random_networks.arguments import as_layers
 from dlntheory.random_networks.batch_alignment import batch_alignment
@@ -333,6 +334,23 @@ def test_spectrum(widths, init, options):
         below = np.trapezoid(density[grid < x], grid[grid < x])
         assert abs(below - quantile * (1 - spectrum.atom)) < 5 / n + 1e-3
     assert_allclose(moment(lambda x: x), values.mean(), rtol=0.05)
+
+
+def test_spectrum_of_a_deep_network_that_shrinks():
+    """Layers far below the output add nothing: a thousand are as fifty, whose terms fall to 3⁻⁴⁹."""
+    deep, shallow = expected_spectrum([64] * 1001), expected_spectrum([64] * 51)
+    assert_allclose(deep.edges, shallow.edges, rtol=1e-12)
+    grid = np.linspace(1.1, 3.2, 50)
+    densities = [expected_spectrum([64] * (depth + 1), grid=grid).density for depth in (50, 1000)]
+    assert_allclose(densities[1], densities[0], rtol=1e-6)
+    mean = np.trapezoid(deep.density * deep.grid, deep.grid)
+    assert_allclose(mean, 1.5, atol=1e-3)  # Σ_k 3^{-k}
+
+
+@pytest.mark.parametrize("variances", [[1e30] * 5, [1e300] * 2, [1e-300] * 2])
+def test_spectra_out_of_range_are_refused(variances):
+    with pytest.raises(PrecisionError, match="out of range"):
+        expected_spectrum([64] * (len(variances) + 1), variances=variances)
 
 
 def test_spectrum_of_two_square_layers_is_marchenko_pastur():
