@@ -128,7 +128,8 @@ def told(cells: Sequence[Cell], asked: Sequence[Cell], folder: Path) -> list[Cel
     """Of all cells those that were asked for, and what else is finished."""
     keys = {cell.key for cell in asked}
     outcomes = finished(cells, folder)
-    return [cell for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None or cell.key in keys]
+    there = [cell for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None or cell.key in keys]
+    return [*there, *(cell for cell in asked if cell.key not in {each.key for each in there})]
 
 
 def read_finished(path: Path, cell: Cell) -> Finished | None:

@@ -14,6 +14,7 @@ from experiments.figures import FIGURES
 from experiments.papers import cells, rows, table
 from experiments.papers.blocks import Printed
 from experiments.papers.measures import MEASURES, judged
+from experiments.papers.row import TESTED
 from tests.own_studies import dlntheory
 
 REGISTRY = rows.registry()
@@ -180,3 +181,12 @@ def test_what_differs_from_the_paper_is_said():
 def test_what_a_figure_shows_can_be_run(name, values, count):
     """By the texts of appendix D.1, and of section 5.1 of Better Initialization."""
     assert len(cells.make_cells(REGISTRY[name], "paper", [",".join(values.values())])) == count
+
+
+@pytest.mark.parametrize("name", [row.name for row in TRAININGS if TESTED in row.axes])
+def test_a_table_tells_of_the_trainings_of_its_scale(name):
+    """A scale tests with fewer numbers of steps than the paper, and its trainings are others for that."""
+    row = REGISTRY[name]
+    for scale in ("quick", "cpu"):
+        asked = cells.make_cells(row, scale)
+        assert {cell.key for cell in asked} <= {cell.key for cell in cells.all_cells(row, scale)}
