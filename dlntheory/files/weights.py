@@ -162,7 +162,7 @@ def _network(
 
 
 def _hint(arrays: dict[str, np.ndarray], entries: list[dict[str, Any]], order: list[str] | None) -> str:
-    """What the weights may be, if they make no network: transposed, or in another order."""
+    """Suggest why weights make no network: they are transposed, or in another order."""
     shapes = [arrays[name].shape for name in _weights_in(entries)]
     if all(len(shape) == 2 for shape in shapes) and all(a[1] == b[0] for a, b in pairwise(shapes)):
         return "; their transposes would make one, or the reverse `order`, since a weight has a row for each output"

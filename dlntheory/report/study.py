@@ -56,7 +56,7 @@ def figure_report(
 
 
 def _notes(texts: Sequence[str], record: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """What is said of a table, what differs from the paper, and whether it was a trial."""
+    """The notes below a table: differences from the paper, and that a trial's numbers mean nothing."""
     yield ""
     trial = [record["trial"]] if record["trial"] else []
     for each in (*filter(None, texts), *(f"differs: {each}" for each in record["differs"]), *trial):

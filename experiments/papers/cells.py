@@ -100,8 +100,8 @@ def make_cells(row: Row, scale: str, only: Sequence[str] = ()) -> list[Cell]:
 def all_cells(row: Row, scale: str) -> list[Cell]:
     """The trainings of a scale, and those that ``only`` may add to it."""
     own = _cells(row, scale, row.places(scale))
-    there = [cell.place for cell in own]
-    return [*own, *(cell for cell in _cells(row, scale, row.places()) if cell.place not in there)]
+    there = {tuple(cell.place.items()) for cell in own}
+    return [*own, *(cell for cell in _cells(row, scale, row.places()) if tuple(cell.place.items()) not in there)]
 
 
 def _cells(row: Row, scale: str, places: Sequence[Place]) -> list[Cell]:

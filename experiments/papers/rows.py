@@ -102,7 +102,7 @@ def as_row(name: str, table: Any, tables: Mapping[str, Any]) -> Row:
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """What a key of a table holds, if it is a table."""
+    """The table under a key, empty where there is none; anything else is refused."""
     found = table.get(key, {})
     if not isinstance(found, dict):
         raise ValueError(f"`{key}` is {found!r}; wanted a table.")

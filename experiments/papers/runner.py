@@ -125,7 +125,7 @@ def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
 
 
 def told(cells: Sequence[Cell], asked: Sequence[Cell], folder: Path) -> list[Cell]:
-    """Of all cells those that were asked for, and what else is finished."""
+    """The cells that a table has: those that were asked for, and all others that are finished."""
     keys = {cell.key for cell in asked}
     outcomes = finished(cells, folder)
     there = [cell for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None or cell.key in keys]
