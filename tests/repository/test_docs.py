@@ -14,11 +14,10 @@ from typing import Any
 
 import jax
 import pytest
-from click.testing import CliRunner
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.testing import CliRunner
 
 import dlntheory as dln
 from dlntheory.cli import app
@@ -49,8 +48,6 @@ DAILY = {
 """Pages whose examples run once a day, since they take long, and why nothing is lost."""
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHELLS = {"sh", "bash", "shell", "console"}
-COMMANDS = get_command(app)
-"""Made once: typer makes them anew at every call."""
 
 
 def name(page: Path) -> str:
@@ -74,7 +71,7 @@ def run_console(example: Example) -> str | None:
 def run_command(*arguments: str) -> Any:
     """Run a command within this process, which has imported what takes a new one seconds."""
     with warnings.catch_warnings(action="ignore"):  # a user reads them, and the command goes on
-        return CliRunner().invoke(COMMANDS, arguments, prog_name="dlntheory")
+        return CliRunner().invoke(app, arguments, prog_name="dlntheory")
 
 
 EXAMPLES = Sybil(
