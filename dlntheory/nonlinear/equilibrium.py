@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 from ..equilibria.problem import stationary
 from ..numerics.checks import as_count, as_real, one_of
 from ..numerics.kinds import told
+from ..numerics.programs import program
 from .activations import Activated
 from .blocks import Block
 from .chains import as_chain, as_problem, cast_blocks, forward, prediction
@@ -124,7 +125,7 @@ def nonlinear_equilibrium(
     return _without_batch(result) if single else result
 
 
-@eqx.filter_jit
+@program
 def settle(
     blocks: tuple[Any, ...], x: Array, y: Array, tolerance: Array, steps: Array, method: str
 ) -> NonlinearEquilibrium:

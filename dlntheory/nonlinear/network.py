@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..numerics.checks import as_array
+from ..numerics.kinds import cast
 from ..numerics.record import for_jax
 from .activations import Activated
 from .blocks import Batched, Statistics, output, running_moments, with_running
@@ -130,16 +131,12 @@ class Network(eqx.Module):
     @property
     def output_shape(self) -> tuple[int, ...]:
         """The shape of one sample of the output; of images ``(channels, height, width)``."""
-        return self._outer(self.state_shapes[-1])
+        return _outer(self, self.state_shapes[-1])
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
         """The shape of one sample of the free input, or else of the input; of images ``(channels, height, width)``."""
-        return self._outer(self.state_shapes[0]) if self.free_input else self.input_shape
-
-    def _outer(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of a state as it is given and returned."""
-        return (shape[-1], *shape[:-1]) if len(shape) == 3 and self.channels_last else shape
+        return _outer(self, self.state_shapes[0]) if self.free_input else self.input_shape
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -281,7 +278,8 @@ def as_inputs(network: Network, x: Any, samples: int) -> Array:
         return jnp.zeros((samples, 0), network.dtype)
     if x is None:
         raise ValueError("`x` is None, but the network's input is no latent; wanted inputs, or `pcn.with_latent`.")
-    return as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype)
+    dtype = network.dtype
+    return cast(as_samples("x", x, network.input_shape, dtype), dtype)
 
 
 def check_network(network: Any) -> None:
@@ -292,11 +290,17 @@ def check_network(network: Any) -> None:
 
 def as_pair(network: Network, x: Any, y: Any) -> tuple[Array, Array]:
     """Check and convert inputs and targets of a network."""
-    y = as_samples("y", y, network.output_shape, network.dtype).astype(network.dtype)
+    dtype = network.dtype
+    y = cast(as_samples("y", y, network.output_shape, dtype), dtype)
     x = as_inputs(network, x, len(y))
     if len(x) != len(y):
         raise ValueError(f"`x` has {len(x)} samples but `y` has {len(y)}; wanted the same number of samples.")
     return x, y
+
+
+def _outer(network: Network, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a state as it is given and returned."""
+    return (shape[-1], *shape[:-1]) if len(shape) == 3 and network.channels_last else shape
 
 
 def _check_blocks(blocks: tuple[Any, ...]) -> None:

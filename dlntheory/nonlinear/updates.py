@@ -23,6 +23,7 @@ from ..numerics.algebra import common_magnitude
 from ..numerics.checks import as_real, one_of
 from ..numerics.options import takes
 from ..numerics.precision import refuse_overflow
+from ..numerics.programs import program
 from .blocks import Before, Block
 from .chains import as_chain, as_problem, cast_blocks, forward, linear_layer, prediction
 from .equilibrium import Method, NonlinearEquilibrium, nonlinear_equilibrium, received
@@ -232,14 +233,14 @@ def _prepare(
     return net, at_equilibrium(net, settled), rescaling, chosen, single
 
 
-@eqx.filter_jit
+@program
 def at_equilibrium(net: Network, settled: NonlinearEquilibrium) -> Traces:
     """The factors of predictive coding's rule, for a batch that has settled."""
     predicted = forward(net.blocks, settled.activities[0])[:-1]
     return Traces(settled.signals, settled.activities[:-1], tuple(predicted), settled.residual)
 
 
-@eqx.filter_jit
+@program
 def backpropagated(net: Network, x: Array, y: Array) -> Traces:
     """The residual, pulled back block by block at the feedforward pass."""
     predicted = forward(net.blocks, x)
@@ -251,7 +252,7 @@ def backpropagated(net: Network, x: Array, y: Array) -> Traces:
     return Traces(tuple(signals), inputs, inputs, errors[0])
 
 
-@eqx.filter_jit
+@program
 def _updates(net: Network, traces: Traces, rescaling: str | None, options: Options) -> Network:
     return updates_of(net, traces, rescaling, options)
 
@@ -306,7 +307,7 @@ def as_block(block: Any, layer: Any, change: Array) -> Any:
     )
 
 
-@eqx.filter_jit
+@program
 def change_and_alignment(
     net: Network, traces: Traces, rescaling: str | None, options: Options, learning_rate: Array | None
 ) -> tuple[Array, Array]:

@@ -166,9 +166,9 @@ def compiled(function: Callable[P, T]) -> Callable[P, T]:
             with np.errstate(all="ignore"):
                 return function(*args, **kwargs)
         if not programs:
-            import equinox
+            from .programs import program
 
-            programs.append(equinox.filter_jit(function))
+            programs.append(program(function))
         return programs[0](*args, **kwargs)
 
     return run

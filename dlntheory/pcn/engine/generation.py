@@ -4,7 +4,6 @@ import dataclasses
 import math
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -13,6 +12,7 @@ from ...nonlinear.blocks import output
 from ...nonlinear.latent import prior_variance
 from ...nonlinear.network import Network, as_inputs
 from ...numerics.checks import as_count, as_key
+from ...numerics.programs import program
 from ..choices.algorithms import Algorithm
 from ..choices.losses import SquaredError
 from ..choices.outputs import Clamp, Cue, Free
@@ -53,7 +53,7 @@ def reconstruct(
     return decode(network, relax(network, None, y, algorithm, key, observed=observed, memory=memory).states[0])
 
 
-@eqx.filter_jit
+@program
 def decode(network: Network, latent: Array) -> Float[Array, "batch ..."]:
     """The forward pass from the state of the latent, with running moments."""
     return network.outside(network.onward(latent, [latent], training=False)[-1])
@@ -184,7 +184,7 @@ def generate(
     return _ancestral(network, x, algorithm.loss, as_key("key", key))
 
 
-@eqx.filter_jit
+@program
 def _ancestral(network: Network, x: Array, loss: SquaredError, key: jax.Array) -> Array:
     """Every state given those that it reads."""
     states: list[Array] = []

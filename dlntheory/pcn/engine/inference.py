@@ -15,6 +15,7 @@ from ...nonlinear.equilibrium import NonlinearEquilibrium, settle_from
 from ...nonlinear.network import Network, States, as_pair, as_samples, check_network, running
 from ...numerics.checks import as_key
 from ...numerics.kinds import is_jax
+from ...numerics.programs import program
 from ..choices.algorithms import Algorithm
 from ..choices.initial_states import Null
 from ..choices.losses import SquaredError
@@ -245,7 +246,7 @@ def relax(
     x, y = as_pair(network, x, y)
     algorithm = traced(algorithm, network.dtype)
     memory = as_memory(algorithm, network, len(x), memory)
-    return _relax(network, x, y, algorithm, as_key("key", key), jnp.asarray(epoch), observed, memory)
+    return _relax(network, x, y, algorithm, as_key("key", key), traced(epoch, jnp.int32), observed, memory)
 
 
 def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: Any) -> Any:
@@ -264,7 +265,7 @@ def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: A
     return jax.tree.map(lambda own, kept: jnp.asarray(kept, own.dtype), empty, memory)
 
 
-@eqx.filter_jit
+@program
 def _relax(
     network: Network,
     x: Array,

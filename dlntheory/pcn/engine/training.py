@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ...nonlinear.network import Network, as_pair, as_samples, check_network
 from ...numerics.checks import as_array, as_count, as_key, one_of
+from ...numerics.programs import program
 from ..choices.algorithms import Algorithm
 from ..choices.losses import LOSSES
 from ..choices.optimisers import step_weights
@@ -123,8 +124,8 @@ def train_step(
     network = _network_of(state)
     y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
-    algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
-    return _train_step(state, x, y, algorithm, optimiser, jnp.asarray(epoch), observed)
+    algorithm, optimiser = traced((algorithm, optimiser), y.dtype)
+    return _train_step(state, x, y, algorithm, optimiser, traced(epoch, jnp.int32), observed)
 
 
 def train_steps(
@@ -167,7 +168,7 @@ def train_steps(
     as_samples("ys", ys[0], network.output_shape, network.dtype)
     algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
     return _train_steps(
-        state, xs.astype(network.dtype), ys.astype(network.dtype), algorithm, optimiser, jnp.asarray(epoch)
+        state, xs.astype(network.dtype), ys.astype(network.dtype), algorithm, optimiser, traced(epoch, jnp.int32)
     )
 
 
@@ -254,17 +255,17 @@ def _network_of(state: Any) -> Network:
     return state.network
 
 
-_predict = eqx.filter_jit(lambda network, x: network(x))
+_predict = program(lambda network, x: network(x))
 
 
-@eqx.filter_jit
+@program
 def _train_step(
     state: TrainingState, x: Array, y: Array, algorithm: Algorithm, optimiser: Any, epoch: Array, observed: Any
 ) -> tuple[TrainingState, Metrics]:
     return advance(state, x, y, algorithm, optimiser, epoch, observed)
 
 
-@eqx.filter_jit
+@program
 def _train_steps(
     state: TrainingState, xs: Array, ys: Array, algorithm: Algorithm, optimiser: Any, epoch: Array
 ) -> tuple[TrainingState, Metrics]:

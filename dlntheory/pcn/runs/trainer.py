@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...learning.any_model import update_alignment
+from ...numerics.programs import program
 from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
 from ..engine.generation import reconstruct
@@ -109,7 +110,7 @@ class Trainer:
         """Train on several batches, numbered from ``first`` in the whole run, and wait for the end."""
         numbers = self._replicated(jnp.arange(first, first + len(batches)))
         fixed = self.train_set, self.preparation, self.algorithm, self.optimiser, self.key
-        state, metrics = _train(state, *fixed, self._shared(batches), numbers, jnp.asarray(epoch))
+        state, metrics = _train(state, *fixed, self._shared(batches), numbers, traced(epoch, jnp.int32))
         found = {name: np.asarray(each) for name, each in metrics.items()}
         if self.preparation.decodes:  # before inference, every sample has the same prediction
             found["loss"] = found["energy"][:, -1]
@@ -120,7 +121,7 @@ class Trainer:
     def alignment(self, state: Any, epoch: int, first: int, batch: np.ndarray) -> float:
         """The mean target alignment of the algorithm's update on a batch, without the optimiser."""
         x, y = self._batch(first, batch)
-        return float(_alignment(state, x, y, self.algorithm, jnp.asarray(epoch)))
+        return float(_alignment(state, x, y, self.algorithm, traced(epoch, jnp.int32)))
 
     def test(self, network: Any, memory: Any = None) -> dict[str, Any]:
         """The mean ``test_loss`` and the ``test_accuracy`` on the test set; of an autoencoder the variance explained.
@@ -224,7 +225,7 @@ def stride(steps: int, longest: int) -> int:
     return best if 2 * best >= most else most
 
 
-@eqx.filter_jit
+@program
 def _train(
     state: TrainingState,
     data: tuple[Array, Array],
@@ -249,7 +250,7 @@ def _train(
     return eqx.combine(arrays, static), metrics
 
 
-@eqx.filter_jit
+@program
 def _prepared(
     samples: Array, labels: Array, batch: Int[Array, " batch"], number: Array, key: Array, preparation: Preparation
 ) -> tuple[Float[Array, "..."], Float[Array, "batch ..."]]:
@@ -257,7 +258,7 @@ def _prepared(
     return preparation.pair(samples[batch], labels[batch], jax.random.fold_in(key, number))
 
 
-@eqx.filter_jit
+@program
 def _evaluate(
     network: Any, samples: Array, labels: Array, preparation: Preparation, algorithm: Any, memory: Any
 ) -> Any:
@@ -273,14 +274,14 @@ def _evaluate(
     return loss, right, jnp.square((targets - prediction) * preparation.deviation[None]).sum()
 
 
-@eqx.filter_jit
+@program
 def _moments(samples: Array, preparation: Preparation) -> tuple[Array, Array]:
     """The sums of the inputs and of their squares."""
     x = preparation.inputs(samples)
     return x.sum(axis=0), jnp.square(x).sum(axis=0)
 
 
-@eqx.filter_jit
+@program
 def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: Array) -> Array:
     """The mean over the samples whose alignment is defined."""
     last = state.network.inside(x), state.network.inside(y)
@@ -296,7 +297,7 @@ def _alignment(state: TrainingState, x: Array, y: Array, algorithm: Any, epoch: 
     return jnp.nanmean(update_alignment(predict, parameters(state.network), x, y, descent))
 
 
-@eqx.filter_jit
+@program
 def _mean_squares(network: Any, x: Array) -> Float[Array, " N"]:
     """The mean square of every layer's prediction in a forward pass."""
     states, _ = network.forward(network.inside(x), training=True)
