@@ -12,6 +12,7 @@ from ..networks.samples import as_columns, shaped
 from ..numerics.algebra import Array, Matrix
 from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, namespace
+from ..numerics.precision import refuse_overflow
 from .covariance import Covariances, is_scalar
 from .observation import as_input
 
@@ -45,6 +46,7 @@ def sample_activities(
         ValueError: for another number of inputs than draws, shapes that do not match the network, NaN or infinity,
             covariances that are not positive definite, or both or neither of ``x`` and ``prior``.
         TypeError: for something that does not hold real numbers, or a count that is not a whole number.
+        PrecisionError: where an activity overflows.
 
     Source:
         docs/generative.md, "Sampling".
@@ -65,7 +67,8 @@ def sample_activities(
     layers, covariances, x, prior, noises = agree(
         net=net.layers, covariances=covariances, x=x, prior=prior, key=tuple(noises)
     )
-    return tuple(map(shaped, _ancestral(layers, covariances, x, prior, noises), net.shapes))
+    draws = refuse_overflow("activities", _ancestral(layers, covariances, x, prior, noises))
+    return tuple(map(shaped, draws, net.shapes))
 
 
 def _as_draws(count: Any, x: Any) -> int:

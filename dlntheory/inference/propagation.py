@@ -24,6 +24,7 @@ from ..networks.passes import backward_sweep
 from ..numerics.algebra import Array, Matrix, column_products
 from ..numerics.checks import as_count
 from ..numerics.kinds import agree, compiled, is_jax, namespace
+from ..numerics.precision import refuse_overflow
 from .energy import Precisions, descend
 from .relaxation import free_chain
 from .responses import binary, by_squaring
@@ -61,6 +62,7 @@ def energy_propagation(
     Raises:
         ValueError: as `simulate_inference`, or for a soft output, whose error is not there from the start.
         TypeError: as `simulate_inference`.
+        PrecisionError: where an energy overflows.
 
     Source:
         docs/theory.md, statement 5.4.
@@ -82,7 +84,7 @@ def energy_propagation(
         step_size=as_step_size(step_size, "gradient", dtype),
         momentum=as_momentum(momentum, dtype),
     )
-    return _energies(problem, arrivals(len(problem.layers), steps, momentum, step_size))
+    return refuse_overflow("energies", _energies(problem, arrivals(len(problem.layers), steps, momentum, step_size)))
 
 
 def arrivals(depth: int, steps: int, momentum: Array, step_size: Any = 1.0) -> Float[Array, " L"]:

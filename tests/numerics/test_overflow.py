@@ -13,6 +13,8 @@ FUNCTIONS = {
     "energy": lambda net: dln.energy(net, [X, np.ones((4, 3)), np.ones((4, 3)), Y]),
     "inference_spectrum": lambda net: dln.inference_spectrum(net),
     "finite_time_activities": lambda net: dln.finite_time_activities(net, X, Y, 3, 0.1),
+    "energy_propagation": lambda net: dln.energy_propagation(net, X, Y, 3, 0.1),
+    "sample_activities": lambda net: dln.sample_activities(net, X, key=0),
     "simulate_inference": lambda net: dln.simulate_inference(net, X, Y, 3, 0.1),
     "langevin_law": lambda net: dln.langevin_law(net, 0.1),
     "weight_updates": lambda net: dln.weight_updates(net, X, Y, rule="bp"),
