@@ -56,6 +56,7 @@ def test_what_is_no_array_decides_the_program() -> None:
     assert len(traces) == 5
     assert traced({"a": X}, "second")[1] == "second"
     assert len(traces) == 5
+    assert program(lambda: "nothing given")() == "nothing given"
 
 
 def test_a_program_within_transformations() -> None:
