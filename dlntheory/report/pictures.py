@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -16,7 +17,7 @@ from .style import COLOURS, COLUMN, DPI, PAGE, draw_band, entitle, head, legend_
 from .words import count, hidden_layers, rule_name
 
 UNDATED: dict[str, dict[str, Any]] = {
-    ".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None},
+    ".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None},
 }  # fmt: skip
 """The formats; the same data give the same file."""
 
@@ -37,19 +38,18 @@ def save_picture(figure: Figure, path: Path) -> None:
 @styled()
 def encode_picture(figure: Figure, suffix: str, dpi: int = DPI) -> bytes:
     """The figure in the format that the suffix says; PNG with so many dots per inch and a palette of 256 colours."""
+    canvas, own, buffer = FigureCanvasAgg(figure), figure.get_dpi(), io.BytesIO()
+    figure.set_dpi(dpi)
     if (layout := figure.get_layout_engine()) is not None:  # savefig would draw the whole figure for it, twice
-        own = figure.get_dpi()
-        figure.set_dpi(dpi)
         layout.execute(figure)
-        figure.set_dpi(own)
         figure.set_layout_engine(None)
-    buffer = io.BytesIO()
-    fast: dict[str, Any] = {"pil_kwargs": {"compress_level": 1}} if suffix == ".png" else {}
-    figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=UNDATED[suffix], **fast)
-    if suffix == ".png":
-        whole = Image.open(buffer).convert("RGB")
-        buffer = io.BytesIO()
+    if suffix == ".png":  # by the same canvas, which has measured the texts
+        canvas.draw()
+        whole = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", dpi=(dpi, dpi))
+    figure.set_dpi(own)
+    if suffix != ".png":
+        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=UNDATED[suffix])
     return buffer.getvalue()
 
 
