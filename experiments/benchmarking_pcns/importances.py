@@ -53,7 +53,8 @@ SIZES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """The number of trials is not in the text."""
 ON_DIGITS = {"train_samples": None, "test_samples": None}
-FORESTS, TREES = 10, 50
+FORESTS, TREES, TREES_A_TRIAL = 10, 50, 4
+"""The forests of resampled trials, and the most trees of one; fewer where trials are few."""
 
 
 def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None) -> dict[str, Any]:
@@ -107,10 +108,10 @@ def importances(values: np.ndarray, accuracy: np.ndarray, seed: int = 0) -> tupl
     """The share of each hyperparameter, and its standard deviation over forests of resampled trials."""
     from sklearn.ensemble import RandomForestRegressor
 
-    rng = np.random.default_rng(seed)
+    rng, trees = np.random.default_rng(seed), min(TREES, TREES_A_TRIAL * len(accuracy))
 
     def fitted(trials: Any) -> np.ndarray:
-        forest = RandomForestRegressor(TREES, random_state=seed).fit(values[trials], accuracy[trials])
+        forest = RandomForestRegressor(trees, random_state=seed).fit(values[trials], accuracy[trials])
         return np.asarray(forest.feature_importances_)
 
     again = [fitted(rng.integers(len(accuracy), size=len(accuracy))) for _ in range(FORESTS)]

@@ -31,8 +31,12 @@ TITLES = {
     "momentum": r"momentum $\mu$",
     "depth": "layers $L$",
 }
-FULL = {"width": 256, "batch": 64}
-QUICK = {"width": 16, "batch": 8}
+FULL: dict[str, Any] = {"width": 256, "batch": 64}
+QUICK: dict[str, Any] = {
+    "width": 16,
+    "batch": 8,
+    "varied": {"steps": [8, 100], "step_size": [0.01, 0.2], "momentum": [0.0, 0.9], "depth": [4, 8]},
+}
 BASE = {"steps": 20, "step_size": 0.05, "momentum": 0.0, "depth": 8}
 VARIED: dict[str, list[Any]] = {
     "steps": [8, 20, 100, 1000],
@@ -46,7 +50,8 @@ FLOOR, CEILING = 1e-18, 1e6
 
 def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
     """Sizes, and what each panel varies."""
-    return {**(QUICK if quick else FULL), "initialisation": setting, "base": BASE, "varied": VARIED, "data_seed": seed}
+    sizes = {"varied": VARIED, **(QUICK if quick else FULL)}
+    return {**sizes, "initialisation": setting, "base": BASE, "data_seed": seed}
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:

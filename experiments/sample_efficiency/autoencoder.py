@@ -30,6 +30,7 @@ from ..parts import Arrays, Track, gathered
 from .curves import at_best, draw_best, draw_sweep, with_best
 from .rules import CURVES
 from .single_step import batch_in_words
+from .training import QUICK_BATCH
 
 FULL: dict[str, Any] = {
     "hidden": [128, 32, 128],
@@ -70,7 +71,7 @@ class Autoencoder:
         sizes: dict[str, Any] = {**(QUICK if quick else FULL)}
         return {
             **sizes,
-            "batch": self.batch,
+            "batch": min(self.batch, QUICK_BATCH) if quick else self.batch,
             "curves": list(self.curves),
             "seeds": list(range(seed, seed + sizes["seeds"])),
             "init": "lecun_normal",
