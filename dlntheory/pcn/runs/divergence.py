@@ -4,8 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-LIMIT = 1e8
-"""Mean loss or energy of a layer above which a run has diverged, unless its configuration names another."""
+from .options import LIMIT
 
 
 class DivergedError(ArithmeticError):

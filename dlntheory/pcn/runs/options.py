@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .divergence import LIMIT
-
+LIMIT = 1e8
+"""Mean loss or energy of a layer above which a run has diverged, unless its configuration names another."""
 DATA, MODEL, ALGORITHM, LOOP = "Data", "Model", "Algorithm (defaults: the preset's)", "Training"
 
 
