@@ -10,7 +10,7 @@ Samples are columns here, as in the papers: ``(n_0, B)``. SymPy prints the expre
 ``sympy.pretty``) and turns them into functions of NumPy arrays (``sympy.lambdify``).
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from .equilibria.covariance import forward_covariance
 from .equilibria.nudging import SoftOutput
@@ -26,8 +26,20 @@ from .networks.residual import Residual
 from .numerics.algebra import Matrix
 from .numerics.checks import as_count, as_list, one_of
 from .numerics.kinds import is_symbolic
+from .numerics.options import refuse_others, takes
 
 KINDS = {"dense": Dense, "residual": Residual}
+
+
+class Conditions(TypedDict, total=False):
+    """What an equilibrium depends on besides the network and the data."""
+
+    covariances: Any
+    nudge: Any
+
+
+CONDITIONS: Conditions = {"covariances": None, "nudge": None}
+"""Their defaults."""
 
 
 def network(depth: int, widths: Any = None, kind: str = "dense", bias: str = "none") -> LinearNetwork:
@@ -151,18 +163,17 @@ def equilibrium(net: LinearNetwork, x: Matrix, y: Matrix, covariances: Any = Non
         >>> equilibrium(exact, sympy.Matrix([[1]]), sympy.Matrix([[3]])).activities[1]
         Matrix([[7/5]])
     """
-    return settle(_problem(net, x, y, covariances, nudge), _solve)
+    return settle(_problem(net, x, y, {"covariances": covariances, "nudge": nudge}), _solve)
 
 
+@takes(Conditions, CONDITIONS)
 def weight_updates(
     net: LinearNetwork,
     x: Matrix,
     y: Matrix,
     rule: Literal["bp", "pc", "natural"] = "pc",
     rescaling: Rescaling | None = None,
-    *,
-    covariances: Any = None,
-    nudge: Any = None,
+    **conditions: Unpack[Conditions],
 ) -> tuple[Matrix, ...]:
     """The updates of a rule as expressions: descent directions, batch means; of ``[W b]`` where a bias is learned.
 
@@ -172,8 +183,7 @@ def weight_updates(
         y: targets, ``(n_L, B)``.
         rule: ``"bp"``, ``"pc"`` or ``"natural"``.
         rescaling: as in `dlntheory.weight_updates`.
-        covariances: as in `equilibrium`.
-        nudge: as in `equilibrium`.
+        **conditions: ``covariances=`` and ``nudge=``, as in `equilibrium`.
 
     Returns:
         ``L`` matrices.
@@ -190,19 +200,18 @@ def weight_updates(
         >>> print(weight_updates(net, *data(net), rule="bp")[0])
         1/B*(-W_1*X + Y)*X.T
     """
-    learning = _prepare(net, x, y, rule, rescaling, covariances, nudge)
+    learning = _learning(_problem(net, x, y, conditions), rule, rescaling)
     return tuple(changes_of(learning, signals_of(learning)))
 
 
+@takes(Conditions, CONDITIONS)
 def prediction_change(
     net: LinearNetwork,
     x: Matrix,
     y: Matrix,
     rule: Literal["bp", "pc", "natural"] = "pc",
     rescaling: Rescaling | None = None,
-    *,
-    covariances: Any = None,
-    nudge: Any = None,
+    **conditions: Unpack[Conditions],
 ) -> Matrix:
     """``dŶ = Σ_l D_l ΔW_l X̂_{l-1}`` as an expression.
 
@@ -212,8 +221,7 @@ def prediction_change(
         y: targets, ``(n_L, B)``.
         rule: as in `weight_updates`.
         rescaling: as in `weight_updates`.
-        covariances: as in `equilibrium`.
-        nudge: as in `equilibrium`.
+        **conditions: ``covariances=`` and ``nudge=``, as in `equilibrium`.
 
     Returns:
         ``(n_L, B)``.
@@ -230,19 +238,18 @@ def prediction_change(
         >>> print(prediction_change(net, *data(net), rule="bp"))
         1/B*(-W_1*X + Y)*X.T*X
     """
-    learning = _prepare(net, x, y, rule, rescaling, covariances, nudge)
+    learning = _learning(_problem(net, x, y, conditions), rule, rescaling)
     signals = signals_of(learning)
     return first_order_change(learning.problem.layers, changes_of(learning, signals), signals.feedforward)
 
 
+@takes(Conditions, CONDITIONS)
 def adaptive_learning_rates(
     net: LinearNetwork,
     x: Matrix,
     y: Matrix,
     rule: Literal["bp", "pc"] = "pc",
-    *,
-    covariances: Any = None,
-    nudge: Any = None,
+    **conditions: Unpack[Conditions],
 ) -> tuple[Any, ...]:
     """The learning rates of Theorem 1 as expressions.
 
@@ -251,8 +258,7 @@ def adaptive_learning_rates(
         x: inputs, ``(n_0, B)``.
         y: targets, ``(n_L, B)``.
         rule: ``"pc"`` or ``"bp"``.
-        covariances: as in `equilibrium`.
-        nudge: as in `equilibrium`.
+        **conditions: ``covariances=`` and ``nudge=``, as in `equilibrium`.
 
     Returns:
         ``L`` scalars.
@@ -269,18 +275,16 @@ def adaptive_learning_rates(
         >>> print(adaptive_learning_rates(net, *data(net, samples=1))[0])
         1/Trace(x.T*x)
     """
-    learning = _prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", covariances, nudge)
-    return tuple(factors_of(learning, signals_of(learning)))
+    return _factors(_problem(net, x, y, conditions), rule, "adaptive")
 
 
+@takes(Conditions, CONDITIONS)
 def decorrelation_matrices(
     net: LinearNetwork,
     x: Matrix,
     y: Matrix,
     rule: Literal["bp", "pc"] = "pc",
-    *,
-    covariances: Any = None,
-    nudge: Any = None,
+    **conditions: Unpack[Conditions],
 ) -> tuple[Matrix, ...]:
     """The matrices of Theorem 2 as expressions.
 
@@ -289,8 +293,7 @@ def decorrelation_matrices(
         x: inputs, ``(n_0, B)``.
         y: targets, ``(n_L, B)``.
         rule: ``"pc"`` or ``"bp"``.
-        covariances: as in `equilibrium`.
-        nudge: as in `equilibrium`.
+        **conditions: ``covariances=`` and ``nudge=``, as in `equilibrium`.
 
     Returns:
         ``L`` matrices.
@@ -307,20 +310,15 @@ def decorrelation_matrices(
         >>> print(decorrelation_matrices(net, *data(net))[0])
         B*pinv(X*X.T)
     """
-    learning = _prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", covariances, nudge)
+    return _factors(_problem(net, x, y, conditions), rule, "decorrelated")
+
+
+def _factors(problem: Problem, rule: str, rescaling: str) -> tuple[Any, ...]:
+    learning = _learning(problem, one_of("rule", rule, ("pc", "bp")), rescaling)
     return tuple(factors_of(learning, signals_of(learning)))
 
 
-def _prepare(
-    net: LinearNetwork,
-    x: Matrix,
-    y: Matrix,
-    rule: str,
-    rescaling: str | None,
-    covariances: Any,
-    nudge: Any,
-) -> Learning:
-    problem = _problem(net, x, y, covariances, nudge)
+def _learning(problem: Problem, rule: str, rescaling: str | None) -> Learning:
     options = as_options(rule, rescaling, {})
     return Learning(problem, settle(problem, _solve) if rule == "pc" else None, options, rule, rescaling)
 
@@ -330,7 +328,8 @@ def _solve(layers: Any, covariances: Any, offsets: Any) -> Solution:
     return Solution(tuple(errors), tuple(activities[:-1]), None)
 
 
-def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
+def _problem(net: Any, x: Any, y: Any, conditions: Conditions) -> Problem:
+    refuse_others(conditions, CONDITIONS)
     net = _as_symbolic(net)
     for name, value, width in (("x", x, net.widths[0]), ("y", y, net.widths[-1])):
         if not is_symbolic(value):
@@ -339,13 +338,17 @@ def _problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Problem:
             raise ValueError(f"`{name}` has shape {value.shape}; wanted {width} rows, one column per sample.")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same number of samples.")
-    if nudge is not None:
-        import sympy
+    covariances = _covariances(net, conditions.get("covariances"))
+    return Problem(net.layers, covariances, x, y, _exact(conditions.get("nudge")))
 
-        strength = nudge.beta if isinstance(nudge, SoftOutput) else nudge
-        exact = sympy.nsimplify(strength, rational=True)
-        nudge = SoftOutput(exact) if isinstance(nudge, SoftOutput) else exact
-    return Problem(net.layers, _covariances(net, covariances), x, y, nudge)
+
+def _exact(nudge: Any) -> Any:
+    """A nudge whose strength is an expression, of rational numbers."""
+    import sympy
+
+    if isinstance(nudge, SoftOutput):
+        return SoftOutput(sympy.nsimplify(nudge.beta, rational=True))
+    return None if nudge is None else sympy.nsimplify(nudge, rational=True)
 
 
 def _as_network(net: Any) -> LinearNetwork:
