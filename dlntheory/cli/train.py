@@ -117,7 +117,7 @@ def finished(folder: Path, config: "TrainingConfig") -> dict[str, Any]:
 
 def print_algorithms(json: bool) -> None:
     """Print the table of presets."""
-    from ..pcn.choices.algorithms import PRESETS
+    from ..pcn.choices.presets import PRESETS
 
     records = [{"name": name, "description": preset.description, "source": preset.source}
                for name, preset in PRESETS.items()]  # fmt: skip

@@ -1,8 +1,4 @@
-from .choices.algorithms import PRESETS as PRESETS
 from .choices.algorithms import Algorithm as Algorithm
-from .choices.algorithms import Preset as Preset
-from .choices.algorithms import algorithm as algorithm
-from .choices.algorithms import norm_of as norm_of
 from .choices.hopfield import HopfieldMemory as HopfieldMemory
 from .choices.initial_states import ClassAverage as ClassAverage
 from .choices.initial_states import Forward as Forward
@@ -25,6 +21,10 @@ from .choices.outputs import Cue as Cue
 from .choices.outputs import Free as Free
 from .choices.outputs import Nudge as Nudge
 from .choices.outputs import Output as Output
+from .choices.presets import PRESETS as PRESETS
+from .choices.presets import Preset as Preset
+from .choices.presets import algorithm as algorithm
+from .choices.presets import norm_of as norm_of
 from .choices.relaxations import Adam as Adam
 from .choices.relaxations import ErrorCoordinates as ErrorCoordinates
 from .choices.relaxations import Gradient as Gradient

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from dlntheory.cli import app
 from dlntheory.cli.train import train
-from dlntheory.pcn.choices.algorithms import PRESETS
+from dlntheory.pcn.choices.presets import PRESETS
 from dlntheory.pcn.runs.config import TrainingConfig
 from dlntheory.pcn.runs.search import Search, take_up
 from dlntheory.pcn.runs.spaces import SPACES, Choice, Range, search_space

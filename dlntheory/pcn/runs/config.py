@@ -11,7 +11,8 @@ import jax
 from ...nonlinear import models
 from ...nonlinear.activations import ACTIVATIONS
 from ...numerics.checks import as_count, as_list, as_number, meant, one_of
-from ..choices import algorithms
+from ..choices import presets
+from ..choices.algorithms import Algorithm
 from ..choices.hopfield import HopfieldMemory
 from ..choices.initial_states import ClassAverage, Initial
 from ..choices.losses import SquaredError
@@ -144,7 +145,7 @@ class TrainingConfig(Options):
         if self.schedule_epochs is not None and self.rate == "constant":
             raise ValueError(f"`schedule_epochs` is {self.schedule_epochs} with a constant rate; wanted None.")
 
-    def _check_target(self, algorithm: algorithms.Algorithm) -> None:
+    def _check_target(self, algorithm: Algorithm) -> None:
         """A classifier's targets are classes; a model that reconstructs has none, and a decoder no input either."""
         if not self.reconstructs:
             if not has_classes(self.data):
@@ -196,7 +197,7 @@ class TrainingConfig(Options):
         as_number("diverged_above", self.diverged_above, positive=True)
         if self.prior is not None and as_number("prior", self.prior) <= 0:
             raise ValueError(f"`prior` is {self.prior}; wanted a positive variance, or None for a flat prior.")
-        demanded = algorithms.norm_of(self.algorithm)
+        demanded = presets.norm_of(self.algorithm)
         if demanded and self.norm not in (None, demanded):
             raise ValueError(f"`norm` is {self.norm!r}, but {self.algorithm} needs {demanded!r}.")
 
@@ -225,18 +226,16 @@ class TrainingConfig(Options):
         """The changes of training images."""
         return Augmentation(self.flip, self.crop, self.padding, self.rotation)
 
-    def make_algorithm(self, optimiser: Any = None) -> algorithms.Algorithm:
+    def make_algorithm(self, optimiser: Any = None) -> Algorithm:
         """The preset with its hyperparameters; a memory without a rate of its own learns by ``optimiser``."""
         given = {name: getattr(self, option) for option, name in HYPERPARAMETERS.items()}
-        chosen = algorithms.algorithm(
-            self.algorithm, **{name: each for name, each in given.items() if each is not None}
-        )
+        chosen = presets.algorithm(self.algorithm, **given)
         initial = self._initial(chosen.initial)
         if isinstance(initial, HopfieldMemory) and self.memory_rate is None and optimiser is not None:
             initial = replace(initial, rate=optimiser)
         return replace(chosen, initial=initial)
 
-    def make_tests(self, optimiser: Any = None) -> dict[int, algorithms.Algorithm]:
+    def make_tests(self, optimiser: Any = None) -> dict[int, Algorithm]:
         """By its steps, every inference that tests a decoder; what only learning needs is left out."""
         own = self.make_algorithm(optimiser)
         if self.test_steps is None and self.test_step_size is None:
@@ -255,7 +254,7 @@ class TrainingConfig(Options):
                 kind = type(initial).__name__
                 raise ValueError(f"`{option}` is an option of {owner.__name__}, and inference starts at {kind}.")
         if "memory_start" in options:
-            options["memory_start"] = algorithms.INITIALS[one_of("memory_start", options["memory_start"], STARTS)]
+            options["memory_start"] = presets.INITIALS[one_of("memory_start", options["memory_start"], STARTS)]
         return replace(initial, **{OF_INITIAL[option][1]: value for option, value in options.items()})
 
     def make_network(self, data: Dataset) -> Any:
@@ -272,7 +271,7 @@ class TrainingConfig(Options):
         options = {name: getattr(self, name) for name in of_model}
         if "prior" in options:
             options["variance"] = options.pop("prior")
-        norm = self.norm or algorithms.norm_of(self.algorithm)
+        norm = self.norm or presets.norm_of(self.algorithm)
         network = models.build(
             self.model, shape, classes, self.activation, norm, key=self.seed, dtype=STORED[self.precision],
             **{name: value for name, value in options.items() if value is not None},
