@@ -5,26 +5,25 @@ After each, runs that have diverged leave the batch, so that they cost nothing m
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental.multihost_utils import sync_global_devices
 from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int
 
-from ..files.arrays import as_path
 from ..networks.layer import Layer
-from ..networks.network import LinearNetwork, as_network
+from ..networks.network import LinearNetwork
 from ..numerics.algebra import Array
-from ..numerics.checks import as_array, as_count, as_list
+from ..numerics.checks import as_count
 from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, to_jax, widest
 from ..numerics.record import Record, static
 from .algorithm import Algorithm, Learner, Model
 from .comparison import best_rate, tied
-from .sweep_program import AXIS, Data, Span, at_once, compile_program, condense, fetch, place, prepared
-from .sweep_runs import Runs, fingerprint, load_checkpoint, save_checkpoint, share_out
+from .sweep_arguments import as_algorithms, as_data, as_devices, as_networks, as_rates, stacked
+from .sweep_checkpoint import Checkpoint, as_checkpoint, fingerprint
+from .sweep_program import AXIS, Data, Span, at_once, compile_program, fetch, place, prepared
+from .sweep_runs import Runs, share_out
 from .train import map_error
 
 Notify = Callable[[int, int, int], None]
@@ -167,31 +166,23 @@ def sweep(
         >>> found.learning_rates[found.best].tolist()
         [0.1, 1.0]
     """
-    nets = [as_network(f"nets[{index}]", net) for index, net in enumerate(as_list("nets", nets, "networks"))]
-    if not nets:
-        raise ValueError("`nets` is empty; wanted a network per seed.")
-    layers, data = _stacked(nets), _as_data(nets, x, y, targets)
-    rates, chosen = _as_rates(learning_rates, nets[0]), _as_algorithms(algorithms)
+    nets = as_networks(nets)
+    layers, data = stacked(nets), as_data(nets, x, y, targets)
+    rates, chosen = as_rates(learning_rates, nets[0].dtype), as_algorithms(algorithms)
     as_count("chunk", chunk)
     as_count("error_every", error_every)
-    mesh = Mesh(np.array(_as_devices(devices)), (AXIS,))
-    path = None if checkpoint is None else _as_checkpoint(checkpoint)
+    mesh = Mesh(np.array(as_devices(devices)), (AXIS,))
+    path = None if checkpoint is None else as_checkpoint(checkpoint)
     learners = tuple(each.learner(nets[0]) for each in chosen)
     jax_in = holds_jax(nets, x, y, learning_rates, targets, learners)
     layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))
-    with in_double_precision():
-        errors, steps = fetch(_first_errors(layers, data.targets)), data.x.shape[1]
-    runs = [
-        Runs(_by_seed(learner.start(nets[0].layers), layers, len(nets)), errors, rates, steps) for learner in learners
-    ]
-    key = "" if path is None else fingerprint(numbers, chunk, error_every)
-    if path is not None and jax.process_count() > 1:
-        sync_global_devices("dlntheory.sweep")  # the first process may still be writing the sweep before this one
-    start = load_checkpoint(path, key, runs) if path is not None and path.exists() else 0
+    runs, steps = _before_training(nets[0], layers, data, rates, learners), data.x.shape[1]
+    file = None if path is None else Checkpoint(path, fingerprint(numbers, chunk, error_every))
+    start = 0 if file is None else file.load(runs)
     spans = [Span(first, min(chunk, steps - first), error_every) for first in range(start, steps, chunk)]
     for done in _in_double_precision(_advance(runs, spans, learners, data, chunk, mesh)):
-        if path is not None and jax.process_index() == 0:
-            save_checkpoint(path, key, done, runs)
+        if file is not None:
+            file.save(done, runs)
         if progress is not None:
             progress(done, steps, sum(each.going_on(done) for each in runs))
     found = _result(runs, chosen, rates, len(nets), error_every if targets is not None else None)
@@ -199,6 +190,22 @@ def sweep(
 
 
 _first_errors = jax.jit(jax.vmap(map_error))
+
+
+def _before_training(
+    net: LinearNetwork, layers: tuple[Layer, ...], data: Data, rates: np.ndarray, learners: tuple[Learner, ...]
+) -> list[Runs]:
+    """The runs of each algorithm; output variances start at the same for all seeds."""
+    seeds = len(data.x)
+    with in_double_precision():
+        errors = fetch(_first_errors(layers, data.targets))
+
+    def begin(learner: Learner) -> Runs:
+        variance = learner.start(net.layers).log_variance
+        by_seed = map_leaves(lambda leaf: np.repeat(np.asarray(leaf)[None], seeds, axis=0), variance)
+        return Runs(Model(layers, by_seed), errors, rates, steps=data.x.shape[1])
+
+    return list(map(begin, learners))
 
 
 def _in_double_precision(turns: Iterator[int]) -> Iterator[int]:
@@ -258,88 +265,6 @@ def _result(
             None if each.models.log_variance is None else np.exp(by_run(each.models.log_variance)) for each in runs
         ),
     )
-
-
-def _stacked(nets: list[LinearNetwork]) -> tuple[Layer, ...]:
-    """The layers of all networks, with a leading axis."""
-    kinds = [map_leaves(np.shape, net.layers) for net in nets]
-    for index, kind in enumerate(kinds):
-        if kind != kinds[0]:
-            raise ValueError(
-                f"`nets[{index}]` has layers {nets[index].layers} but `nets[0]` has {nets[0].layers}; "
-                "wanted networks that differ in their numbers alone."
-            )
-    first, *others = (net.layers for net in nets)
-    return map_leaves(lambda *leaves: np.stack(list(map(np.asarray, leaves))), first, *others)
-
-
-def _by_seed(model: Model, layers: tuple[Layer, ...], seeds: int) -> Model:
-    """A model for each seed: layers that have a leading axis already, and variances that all start at the same."""
-    return Model(layers, map_leaves(lambda leaf: np.repeat(np.asarray(leaf)[None], seeds, axis=0), model.log_variance))
-
-
-def _as_data(nets: list[LinearNetwork], x: Any, y: Any, targets: Any) -> Data:
-    """Check the data, and condense it where no layer has a bias."""
-    net = nets[0]
-    inputs, outputs = net.widths[0], net.widths[-1]
-    x, y = (np.asarray(as_array(name, value, net.dtype)) for name, value in (("x", x), ("y", y)))
-    for name, array, width in (("x", x, inputs), ("y", y, outputs)):
-        if array.ndim != 4 or array.shape[0] != len(nets) or array.shape[3] != width or not array.size:
-            wanted = f"({len(nets)}, steps, batch, {width}): seeds as `nets`, at least one step and sample"
-            raise ValueError(f"`{name}` has shape {array.shape}; wanted {wanted}.")
-    if x.shape[:3] != y.shape[:3]:
-        raise ValueError(f"`x` has shape {x.shape} but `y` has shape {y.shape}; wanted the same steps and samples.")
-    if targets is None:
-        targets = np.zeros((len(nets), outputs, inputs), x.dtype)
-    maps = np.asarray(as_array("targets", targets, net.dtype))
-    if maps.shape != (len(nets), outputs, inputs):
-        raise ValueError(f"`targets` has shape {maps.shape}; wanted {(len(nets), outputs, inputs)}, a map per seed.")
-    if all(layer.bias is None for layer in net.layers):
-        x, y = condense(x, y)
-    return Data(x, y, maps)
-
-
-def _as_rates(learning_rates: Any, net: LinearNetwork) -> np.ndarray:
-    rates = np.asarray(as_array("learning_rates", learning_rates, net.dtype))
-    if rates.ndim != 1 or not rates.size:
-        raise ValueError(f"`learning_rates` has shape {rates.shape}; wanted (rates,), at least one.")
-    if not (rates > 0).all():
-        raise ValueError(f"`learning_rates` holds {rates.min()}; wanted positive numbers.")
-    return rates
-
-
-def _as_algorithms(algorithms: Any) -> list[Algorithm]:
-    """Check and convert: rules, pairs of a rule and a rescaling, or algorithms."""
-    chosen = []
-    for index, each in enumerate(as_list("algorithms", algorithms, "algorithms")):
-        if isinstance(each, Algorithm):
-            chosen.append(each)
-        elif isinstance(each, str):
-            rule: Any = each
-            chosen.append(Algorithm(rule))
-        elif isinstance(each, tuple | list) and len(each) == 2:
-            chosen.append(Algorithm(*each))
-        else:
-            raise TypeError(f"`algorithms[{index}]` is {each!r}; wanted a rule, (rule, rescaling), or an Algorithm.")
-    if not chosen:
-        raise ValueError("`algorithms` is empty; wanted at least one.")
-    return chosen
-
-
-def _as_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
-    chosen = jax.devices() if devices is None else as_list("devices", devices, "devices of JAX")
-    if not chosen:
-        raise ValueError("`devices` is empty; wanted at least one device, or None for all.")
-    return chosen
-
-
-def _as_checkpoint(path: Any) -> Path:
-    path = as_path(path)
-    if path.suffix.lower() != ".npz":
-        raise ValueError(f"`checkpoint` is {path}; wanted a file that ends in .npz.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"`checkpoint` is {path}, in a folder that does not exist.")
-    return path
 
 
 def _as_numpy(trees: Any) -> Any:

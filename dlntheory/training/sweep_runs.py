@@ -1,17 +1,11 @@
-"""The runs of a sweep while they go on: dealing them out to devices, collecting results, and checkpoints."""
+"""The runs of a sweep while they go on: dealing them out to devices, and collecting results."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..files.arrays import digest, read_arrays, write_arrays
 from ..numerics.kinds import leaves, map_leaves
 from .sweep_program import Found, Span, Work
-
-FORMAT = 4
-"""The version of checkpoints."""
 
 
 class Shape(NamedTuple):
@@ -86,32 +80,3 @@ class Runs:
     def state(self) -> list[np.ndarray]:
         """Everything that changes."""
         return [self.errors, self.loss, self.accuracy, self.steps, *leaves(self.models)]
-
-
-def fingerprint(*parts: Any) -> str:
-    """A digest of records and tuples: structure, static fields, and every number."""
-    arrays = {str(index): np.asarray(leaf) for index, leaf in enumerate(leaves(parts))}
-    return digest(arrays, [FORMAT, repr(map_leaves(lambda _: "array", parts))])
-
-
-def save_checkpoint(path: Path, key: str, done: int, runs: Sequence[Runs]) -> None:
-    """Write where the sweep stands, whole or not at all."""
-    write_arrays(path, _by_name(runs), {"sweep": key, "done": done})
-
-
-def load_checkpoint(path: Path, key: str, runs: Sequence[Runs]) -> int:
-    """Go on from a checkpoint; return the number of steps that are done."""
-    arrays, note = read_arrays(path)
-    if not isinstance(note, dict) or note.get("sweep") != key:
-        raise ValueError(
-            f"`checkpoint` is {path}, which is not of this sweep: another configuration or data, or no checkpoint. "
-            "Name another file, or delete it."
-        )
-    for name, array in _by_name(runs).items():
-        array[...] = arrays[name]
-    return int(note["done"])
-
-
-def _by_name(runs: Sequence[Runs]) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint, which are the runs' own."""
-    return {f"{index}/{place}": each for index, own in enumerate(runs) for place, each in enumerate(own.state())}

@@ -50,7 +50,7 @@ MUTANTS = (
         sweeping("test_an_error_that_is_not_measured_changes_nothing_else"),
     ),
     Mutant(
-        "training/sweep.py", "minibatches condensed in spite of biases",
+        "training/sweep_arguments.py", "minibatches condensed in spite of biases",
         "if all(layer.bias is None for layer in net.layers):", "if net.layers:",
         sweeping("test_every_run_is_that_of_train"),
     ),
@@ -101,7 +101,7 @@ MUTANTS = (
         sweeping("test_all_runs_find_a_place"),
     ),
     Mutant(
-        "training/sweep_runs.py", "a sweep that begins again with what it had learned",
+        "training/sweep_checkpoint.py", "a sweep that begins again with what it had learned",
         'return int(note["done"])', "return 0",
         sweeping("test_interrupted_anywhere_it_ends_alike"),
     ),
