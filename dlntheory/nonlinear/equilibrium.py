@@ -16,22 +16,10 @@ from ..numerics.programs import program
 from .activations import Activated
 from .blocks import Block
 from .chains import as_chain, as_problem, cast_blocks, forward, prediction
+from .clamped import Clamped, Hidden, Slope, dot, norm, steepest
+from .curvature import conjugate_gradients, curvature
 from .network import Network
-from .newton import (
-    STIFFNESS,
-    Clamped,
-    Hidden,
-    Minimisation,
-    Slope,
-    Stopping,
-    conjugate_gradients,
-    curvature,
-    dot,
-    minimise,
-    norm,
-    start_of,
-    steepest,
-)
+from .newton import STIFFNESS, Minimisation, Stopping, minimise, start_of
 
 NEWTON_OUTCOMES = ("converged", "step limit", "stalled", "not finite")
 Method = Literal["newton", "linearised"]
@@ -151,27 +139,23 @@ def settle_from(
     clamped, start = clamp(blocks, prediction(blocks[0], x), hidden, y, exact)
     slope = steepest(clamped, start)
     size = norm(slope.gradient)
-    settings = Stopping(tolerance, jnp.where(size > 0, size, jnp.ones_like(size)), steps)
+    settings = Stopping(tolerance, jnp.where(size > 0, size, 1), steps)
     if exact:
         end = minimise(clamped, start, settings)
-        clamped = clamped._replace(multipliers=end.multipliers)
-        errors = clamped.errors(end.hidden)
+        errors = clamped._replace(multipliers=end.multipliers).errors(end.hidden)
     else:
         end, errors = linear_step(clamped, start, slope, settings)
     own = [place for place in range(len(errors)) if place not in clamped.tied]
-    bound = [1 - each for each in end.slope.free]
-    hidden, errors, ties = (
-        [end.hidden[place] for place in own[:-1]],
-        [errors[place] for place in own],
-        {place: STIFFNESS**0.5 * errors[place] for place in clamped.tied},
-    )
-    energy = dot(errors, errors) / 2
-    triples = zip(blocks, [x, *hidden], errors, own, strict=True)
-    signals = [ties[at - 1] if at - 1 in ties else received(*each) for *each, at in triples]
+    hidden, own_errors = [end.hidden[place] for place in own[:-1]], [errors[place] for place in own]
+    signals = [
+        STIFFNESS**0.5 * errors[place - 1] if place - 1 in clamped.tied else received(block, below, errors[place])
+        for block, below, place in zip(blocks, [x, *hidden], own, strict=True)
+    ]
+    energy, bound = dot(own_errors, own_errors) / 2, [1 - each for each in end.slope.free]
     reached = end.total if clamped.tied else end.residual
     return NonlinearEquilibrium(
         activities=(x, *hidden, y),
-        errors=tuple(errors),
+        errors=tuple(own_errors),
         signals=tuple(signals),
         residual=residual,
         energy=energy,

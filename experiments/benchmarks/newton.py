@@ -13,8 +13,8 @@ import numpy as np
 
 import dlntheory as dln
 from dlntheory.nonlinear.chains import forward
+from dlntheory.nonlinear.clamped import Clamped, Hidden, norm
 from dlntheory.nonlinear.equilibrium import clamp
-from dlntheory.nonlinear.newton import Clamped, Hidden, norm
 
 from . import timing
 from .report import number, table, verdict

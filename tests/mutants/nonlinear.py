@@ -14,12 +14,12 @@ MUTANTS = (
         of_file("test_linearised", "test_it_is_what_the_formulas_say", ["rectified"]),
     ),
     Mutant(
-        "nonlinear/newton.py", "curvature without the bend of the blocks",
+        "nonlinear/curvature.py", "curvature without the bend of the blocks",
         "back = pulls[index](above)[0] - bends[index](moved[index])", "back = pulls[index](above)[0]",
         of_file("test_nonlinear", "test_the_equilibrium_is_a_stationary_point_of_the_energy", ["tanh"]),
     ),
     Mutant(
-        "nonlinear/newton.py", "a subgradient that takes the wrong side of a kink",
+        "nonlinear/clamped.py", "a subgradient that takes the wrong side of a kink",
         "jnp.where(rises > falls, -rises, falls)", "jnp.where(rises > falls, falls, -rises)",
         of_file("test_nonlinear", "test_the_smallest_subgradient_at_a_kink"),
     ),

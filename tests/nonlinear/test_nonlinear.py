@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import dlntheory as dln
 from dlntheory.nonlinear.activations import ACTIVATIONS
+from dlntheory.nonlinear.clamped import steepest
 from dlntheory.nonlinear.equilibrium import clamp
-from dlntheory.nonlinear.newton import steepest
 
 WIDTHS, BATCH = (5, 7, 6, 4), 6
 DRAW = np.random.default_rng(0)
