@@ -16,18 +16,18 @@ MUTANTS = (
     Mutant(
         "training/landscape.py", "the origin's curvature with the sign turned",
         "own = -xp.kron(targets @ targets.T / count, units)", "own = xp.kron(targets @ targets.T / count, units)",
-        of_file("test_landscape", "test_the_origin_in_closed_form"),
+        of_file("test_hessians", "test_the_origin_in_closed_form"),
     ),
     Mutant(
         "training/hessians.py", "a Hessian without what activities change",
         "layer.weight_update(moved_error, activity) + layer.weight_update(error, moved)",
         "layer.weight_update(moved_error, activity)",
-        of_file("test_landscape", "test_hessians_are_second_derivatives"),
+        of_file("test_hessians", "test_hessians_are_second_derivatives"),
     ),
     Mutant(
         "training/hessians.py", "a Hessian without what weights pull back",
         "pulled[:, columns] = along.transpose(error) - down", "pulled[:, columns] = 0",
-        of_file("test_landscape", "test_hessians_are_second_derivatives"),
+        of_file("test_hessians", "test_hessians_are_second_derivatives"),
     ),
     Mutant(
         "training/sweep_runs.py", "runs dealt out again with old layers",

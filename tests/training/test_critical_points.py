@@ -1,159 +1,19 @@
-"""Hessians, critical points, and escapes.
+"""Critical points of the energy: strict saddles, or minima of the loss.
 
-Oracles: automatic differentiation of the energy as a dense formula; closed forms at the origin; root finding for critical
-points that no formula has given; the flow itself for escapes; fractions.
+Oracles: root finding for critical points that no formula has given; examples by hand; the flow away from them.
 """
 
-import itertools
-from functools import partial
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from closeness import assert_close, bound, epsilon
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jax.flatten_util import ravel_pytree
+from landscapes import SHAPES, data, gradient_size, hessian, objective, random_network
 from scipy.optimize import least_squares
 
 import dlntheory as dln
 from dlntheory.training.flow import stacked, weights_of
-
-SHAPES = ((3, 4, 3), (3, 2, 2, 3), (3, 3, 4, 3))
-
-
-def data(n_in=3, n_out=3, noise=0.0, seed=0, samples=12):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(samples, n_in))
-    return x, x @ rng.normal(size=(n_in, n_out)) + noise * rng.normal(size=(samples, n_out))
-
-
-def random_network(widths, seed=0):
-    rng = np.random.default_rng(seed)
-    return dln.LinearNetwork.from_weights(
-        [rng.normal(size=(after, before)) * 0.7 for before, after in itertools.pairwise(widths)]
-    )
-
-
-@partial(jax.jit, static_argnums=3)
-def objective(weights, x, y, rule):
-    """The loss, or ½ mean(rᵀ S⁻¹ r) with a dense S: from the definition D_l = W_L … W_{l+1}."""
-    downstream, S = jnp.eye(y.shape[1]), 0
-    for weight in reversed(weights):
-        S = S + downstream @ downstream.T
-        downstream = downstream @ weight
-    residual = y.T - downstream @ x.T
-    weighted = residual if rule == "bp" else jnp.linalg.solve(S, residual)
-    return jnp.sum(residual * weighted) / (2 * len(x))
-
-
-def hessian(net, x, y, rule):
-    return dln.loss_hessian(net, x, y) if rule == "bp" else dln.energy_hessian(net, x, y)
-
-
-@pytest.mark.parametrize("rule", ["bp", "pc"])
-def test_hessians_are_second_derivatives(rule):
-    net, (x, y) = random_network(SHAPES[1]), data(noise=0.5)
-    start, restore = ravel_pytree(net.weights)
-    wanted = jax.jit(jax.hessian(lambda vector: objective(restore(vector), x, y, rule)))(start)
-    found = hessian(net, x, y, rule)
-    assert_close(found, wanted, condition=100)
-    np.testing.assert_array_equal(found, found.T)
-
-
-@pytest.mark.parametrize("rule", ["bp", "pc"])
-def test_hessians_of_layers_of_every_kind_are_those_by_differentiation(rule):
-    rng = np.random.default_rng(0)
-    kernel, inner, last, *biases = (rng.normal(size=shape) * 0.5 for shape in ((2, 1, 2, 2), (8, 8), (2, 8), 8, 2))
-    layers = [
-        dln.Conv2d(kernel),
-        dln.Flatten(),
-        dln.Residual(dln.Dense(inner, biases[0], learn_bias=True)),
-        dln.Scaled(dln.Dense(last, biases[1]), 0.3),
-    ]
-    net, (x, y) = dln.LinearNetwork(layers, input_shape=(1, 3, 3)), data(9, 2, noise=0.5, samples=5)
-    x = x.reshape(5, 1, 3, 3)
-    found, by_jax = hessian(net, x, y, rule), hessian(net.to_jax(), x, y, rule)
-    assert isinstance(found, np.ndarray)
-    assert isinstance(by_jax, jax.Array)
-    assert_close(found, by_jax, condition=100)
-
-
-def test_hessian_of_a_chain_of_weights_that_share_an_error():
-    """The loss does not depend on where errors are: the chain's is that of its layers one by one."""
-    first, second, last = (random_network((3, 3), seed).weights[0] for seed in range(3))
-    block = dln.LinearNetwork([dln.Chain([dln.Dense(first), dln.Dense(second)]), dln.Dense(last)])
-    x, y = data()
-    plain = dln.LinearNetwork.from_weights([first, second, last])
-    assert_close(dln.loss_hessian(block, x, y), dln.loss_hessian(plain, x, y), condition=100)
-
-
-def test_hessian_of_a_single_sample_and_of_covariances():
-    net, (x, y) = random_network(SHAPES[0]), data()
-    assert_close(dln.energy_hessian(net, x[0], y[0]), dln.energy_hessian(net, x[:1], y[:1]), condition=100)
-    tripled = [3.0] * net.depth
-    assert_close(dln.energy_hessian(net, x, y, covariances=tripled), dln.energy_hessian(net, x, y) / 3, condition=100)
-
-
-def test_hessians_compile():
-    net, (x, y) = random_network(SHAPES[0]), data()
-    compiled = jax.jit(partial(dln.energy_hessian, net, solver="covariance"))
-    assert_close(compiled(x, y), dln.energy_hessian(net, x, y), condition=100)
-    assert_close(jax.jit(partial(dln.loss_hessian, net))(x, y), dln.loss_hessian(net, x, y), condition=100)
-    closed = jax.jit(partial(dln.origin_hessian, widths=SHAPES[0]))
-    assert_close(closed(x, y), dln.origin_hessian(x, y, SHAPES[0]))
-
-
-def test_the_origin_keeps_the_precision_of_the_data():
-    x, y = (each.astype(np.float32) for each in data(3, 2))
-    assert dln.origin_hessian(x, y, (3, 4, 2)).dtype == np.float32
-
-
-@pytest.mark.parametrize("rule", ["bp", "pc"])
-@pytest.mark.parametrize("widths", [(3, 2), (3, 4, 2), (3, 2, 2, 2)], ids=str)
-def test_the_origin_in_closed_form(widths, rule):
-    x, y = data(3, 2, noise=0.5)
-    origin = dln.LinearNetwork.from_weights([np.zeros(shape) for shape in zip(widths[1:], widths, strict=False)])
-    closed = dln.origin_hessian(x, y, widths, rule)
-    assert_close(hessian(origin, x, y, rule), closed, condition=10)
-    lowest = dln.lowest_curvature(origin, x, y, rule)
-    assert_close(lowest.value, np.linalg.eigvalsh(closed)[0], condition=10)
-    assert lowest.strict == (len(widths) == 3 or (len(widths) > 3 and rule == "pc"))
-    if len(widths) == 4:
-        wanted = -np.linalg.norm(y.T @ y / len(x), 2) if rule == "pc" else 0.0
-        assert_close(lowest.value, wanted, condition=10)
-    elif len(widths) == 3:
-        crossed, own = y.T @ x / len(x), (y.T @ y / len(x) if rule == "pc" else np.zeros((2, 2)))
-        block = np.block([[own, crossed], [crossed.T, np.zeros((3, 3))]])
-        assert_close(lowest.value, -np.linalg.eigvalsh(block)[-1], condition=10)
-
-
-@pytest.mark.parametrize("rule", ["bp", "pc"])
-def test_the_direction_is_of_the_kind_and_precision_of_the_hessian(rule):
-    """Not of the weights: network and data together decide."""
-    narrow = dln.LinearNetwork.from_weights([np.ones((2, 3), np.float32), np.ones((2, 2), np.float32)])
-    x, y = data(3, 2, noise=0.5)
-    for inputs in (x, jnp.asarray(x)):
-        direction = dln.lowest_curvature(narrow, inputs, y, rule).direction
-        matrix = hessian(narrow, inputs, y, rule)
-        assert {(type(each), each.dtype) for each in direction} == {(type(matrix), np.dtype(np.float64))}
-        vector = ravel_pytree(direction)[0]
-        assert_close(vector @ matrix @ vector, np.linalg.eigvalsh(matrix)[0], condition=100)
-
-
-@pytest.mark.parametrize("rule", ["bp", "pc"])
-def test_the_direction_is_an_eigenvector(rule):
-    net, (x, y) = random_network(SHAPES[1]), data()
-    lowest = dln.lowest_curvature(net, x, y, rule)
-    vector = ravel_pytree(lowest.direction)[0]
-    assert [each.shape for each in lowest.direction] == [each.shape for each in net.weights]
-    assert_close(np.linalg.norm(vector), 1.0)
-    assert_close(hessian(net, x, y, rule) @ vector, lowest.value * vector, condition=100)
-
-
-def gradient_size(net, x, y, rule):
-    return max(np.abs(each).max() for each in dln.weight_updates(net, x, y, rule=rule))
 
 
 def is_minimum_of_the_loss(net, x, y):
@@ -321,47 +181,6 @@ def test_critical_points_at_the_edges_obey_the_theorem(widths, seed, edge):
     assert_theorem(net, x, y, size=10 * max(1.0, np.abs(y).max()) ** 2)
 
 
-def displacement(net, size, seed=0):
-    rng = np.random.default_rng(seed)
-    drawn = [rng.normal(size=weight.shape) for weight in net.weights]
-    return [size * each / np.sqrt(sum(np.sum(one**2) for one in drawn)) for each in drawn]
-
-
-@pytest.mark.parametrize(
-    ("rule", "modes"),
-    [
-        pytest.param("bp", (), marks=pytest.mark.daily),
-        ("pc", ()),
-        pytest.param("bp", (0,), marks=pytest.mark.daily),
-        pytest.param("pc", (0,), marks=pytest.mark.daily),
-    ],
-)
-def test_escape_times(rule, modes):
-    """Predicted and followed: the difference is of the order of the radius; the slope in ln σ is 1/|λ|."""
-    x, y = data()
-    saddle = dln.critical_network(x, y, SHAPES[0], modes)
-    rate = -dln.lowest_curvature(saddle, x, y, rule).value
-    sizes, radius = (1e-6, 1e-9), 1e-2
-    predicted = [dln.escape_time(saddle, x, y, displacement(saddle, size), radius, rule) for size in sizes]
-    followed = [dln.simulated_escape_time(saddle, x, y, displacement(saddle, size), radius, rule) for size in sizes]
-    np.testing.assert_allclose(followed, predicted, atol=5 * radius / rate)
-    np.testing.assert_allclose([*np.diff(predicted), *np.diff(followed)], np.log(1e3) / rate, rtol=1e-2)
-
-
-def test_no_escape():
-    """From a flat saddle the linear theory sees no way, and backpropagation takes a power of the displacement."""
-    net = dln.LinearNetwork.from_weights([[[0.0]]] * 3)
-    times = []
-    for size in (1e-2, 1e-3):
-        moved = [[[size]]] * 3
-        assert dln.escape_time(net, [1.0], [1.0], moved, 0.5, "bp") == np.inf
-        times.append(dln.simulated_escape_time(net, [1.0], [1.0], moved, 0.5, "bp"))
-    assert_close(times[1] / times[0], 10.0, tolerance=0.05)
-    assert dln.escape_time(net, [1.0], [1.0], [[[0.0]]] * 3, 0.5) == np.inf
-    assert dln.escape_time(net, [1.0], [1.0], [[[1.0]]] * 3, 0.5) == 0
-    assert dln.simulated_escape_time(net, [1.0], [1.0], [[[0.0]]] * 3, 0.5) == np.inf
-
-
 def test_critical_networks():
     x, y = data(noise=0.7)
     for modes in ([], [0], [2, 1], [0, 1, 2]):
@@ -372,26 +191,13 @@ def test_critical_networks():
     assert gradient_size(dln.critical_network(*data(), [3, 4, 3, 3], [0]), *data(), "pc") < bound(epsilon(x), 1e3)
 
 
-NET = partial(dln.LinearNetwork.random, [3, 4, 3])
-
-
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: dln.loss_hessian(NET(), *data(2)), ValueError, "`x` has shape"),
-        (lambda: dln.energy_hessian(NET(), *data(), covariances=[1.0]), ValueError, "`covariances` has 1"),
-        (lambda: dln.energy_hessian(NET(), *data(), solver="best"), ValueError, "`solver` is 'best'"),
-        (lambda: dln.lowest_curvature(NET(), *data(), "natural"), ValueError, "`rule` is 'natural'"),
-        (lambda: dln.origin_hessian(*data(), [3, 4, 2]), ValueError, "`y` has shape"),
-        (lambda: dln.origin_hessian(*data(), [3, 3.5, 3]), TypeError, r"`widths\[1\]` is 3.5"),
-        (lambda: dln.origin_hessian(*data(), [3, 4, 3], "natural"), ValueError, "`rule` is 'natural'"),
         (lambda: dln.critical_network(*data(), [3, 4, 2]), ValueError, "`widths` is"),
         (lambda: dln.critical_network(*data(), [3, 4, 3], [3]), ValueError, "`modes` is"),
         (lambda: dln.critical_network(*data(), [3, 1, 3], [0, 1]), ValueError, "at most 1"),
         (lambda: dln.critical_network(*data(), [3, 4, 3], [0, 0]), ValueError, "different"),
-        (lambda: dln.escape_time(NET(), *data(), [np.ones((4, 3))], 1.0), ValueError, "`displacement` has shapes"),
-        (lambda: dln.escape_time(NET(), *data(), [np.ones((4, 3)), np.ones((3, 4))], 0.0), ValueError, "`radius` is 0.0"),
-        (lambda: dln.simulated_escape_time(NET(), *data(), [[1.0]], -1.0), ValueError, "`radius` is -1.0"),
     ],
 )  # fmt: skip
 def test_bad_input(call, error, message):
