@@ -30,9 +30,10 @@ def report(
     Exit code 0: written; 2: bad usage or input.
     """
     with refusals("--out"):
-        from ..report.html.report import check_page
+        from ..files.arrays import as_new_file
+        from ..report.html.report import SUFFIXES
 
-        check_page(out)
+        as_new_file(out, SUFFIXES)
     name, description, problem = read_or_digits(weights, inputs, targets, order, seed)
     description = f"The built-in network {description}" if weights is None else f"With {description}"
     options = {"--inputs": inputs, "--targets": targets, "--order": order, "--seed": seed, "--out": out}

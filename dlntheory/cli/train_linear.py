@@ -196,18 +196,13 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
 
 def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:
     """Refuse now the paths that could not be written later."""
-    from ..files.arrays import ENCODERS, as_path
+    from ..files.arrays import ENCODERS, as_new_file
     from ..report.pictures import UNDATED
 
     for name, path, suffixes in (("--out", out, ENCODERS), ("--plot", plot, UNDATED), ("--csv", csv, (".csv",))):
-        if path is None:
-            continue
-        with refusals(name):
-            as_path(path)
-            if path.suffix.lower() not in suffixes:
-                raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; wanted {' or '.join(suffixes)}.")
-            if not path.parent.is_dir():
-                raise FileNotFoundError(f"{path} is in a folder that does not exist.")
+        if path is not None:
+            with refusals(name):
+                as_new_file(path, suffixes)
 
 
 def measure(

@@ -122,6 +122,16 @@ def as_path(path: Any) -> Path:
     return path
 
 
+def as_new_file(path: Any, endings: Iterable[str], name: str = "path") -> Path:
+    """Convert to the path of a file that can be written: one of these endings, in a folder that exists."""
+    path = as_path(path)
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"`{name}` is {path}; wanted a file that ends in {' or '.join(endings)}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"`{name}` is {path}, in a folder that does not exist.")
+    return path
+
+
 def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
     suffix = path.suffix.lower()
     if suffix not in table:

@@ -14,7 +14,7 @@ from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..networks.samples import as_columns
 from ..numerics.algebra import Matrix, sign
-from ..numerics.checks import as_number, one_of
+from ..numerics.checks import as_share, one_of
 from ..numerics.kinds import compiled
 from ..numerics.options import refuse_others
 from ..numerics.record import Record, static
@@ -137,12 +137,7 @@ def as_options(rule: str, rescaling: str | None, given: Mapping[str, Any], rules
 
 
 def _as_rcond(rcond: Any) -> float | None:
-    if rcond is None:
-        return None
-    value = as_number("rcond", rcond)
-    if not 0 <= value < 1:
-        raise ValueError(f"`rcond` is {rcond}; wanted a number from 0 to 1.")
-    return value
+    return None if rcond is None else as_share("rcond", rcond)
 
 
 def _as_regularisation(regularisation: Any) -> SpectralRegularisation | None:

@@ -133,11 +133,13 @@ def as_batch(name: str, value: Any, width: Any, dtype: Any) -> Any:
     return array if len(shape) == 1 else array.reshape(*array.shape[: array.ndim - len(shape)], math.prod(shape))
 
 
-def as_list(name: str, value: Any, what: str) -> list[Any]:
-    """Convert a list, a tuple or an array of at least one dimension to a list."""
+def as_list(name: str, value: Any, what: str, *, empty: bool = True) -> list[Any]:
+    """Convert a list, a tuple or an array of at least one dimension to a list, which may be empty or not."""
     listed = hasattr(value, "__len__") and hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
     if isinstance(value, str | bytes | dict | set) or not listed:
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted a list of {what}.")
+    if not empty and not len(value):
+        raise ValueError(f"`{name}` is empty; wanted at least one.")
     return list(value)
 
 
@@ -243,6 +245,15 @@ def as_number(name: str, value: Any, *, positive: bool = False, negative: bool =
         raise ValueError(f"`{name}` is {number}; wanted a positive number.")
     if not negative and number < 0:
         raise ValueError(f"`{name}` is {number}; wanted a number that is not negative.")
+    return number
+
+
+def as_share(name: str, value: Any, *, zero: bool = True, one: bool = False) -> float:
+    """Convert to a Python number from 0 to 1; the ends count or not."""
+    number = as_number(name, value)
+    if not (0 < number < 1 or (zero and number == 0) or (one and number == 1)):
+        wanted = "from 0 to 1" if one else "from 0 to below 1" if zero else "between 0 and 1"
+        raise ValueError(f"`{name}` is {number}; wanted a number {wanted}.")
     return number
 
 

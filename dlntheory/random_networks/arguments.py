@@ -57,9 +57,7 @@ def as_layers(widths: Any, init: str, variances: Any, layers: Any) -> tuple[Laye
 
 
 def _listed_layers(widths: Any, layers: Any) -> tuple[LayerKind, ...]:
-    listed = as_list("layers", layers, "(kind, n_in, n_out, variance)")
-    if not listed:
-        raise ValueError("`layers` is empty; wanted at least one layer.")
+    listed = as_list("layers", layers, "(kind, n_in, n_out, variance)", empty=False)
     read = tuple(_listed_layer(f"layers[{index}]", layer) for index, layer in enumerate(listed))
     for index, (below, above) in enumerate(pairwise(read)):
         if below.n_out != above.n_in:

@@ -122,9 +122,7 @@ def _residual(
 
 def _as_weights(network: Any) -> list[np.ndarray]:
     """Convert to float64 matrices that chain."""
-    listed = as_list("network", getattr(network, "weights", network), "matrices")
-    if not listed:
-        raise ValueError("`network` is empty; wanted at least one matrix.")
+    listed = as_list("network", getattr(network, "weights", network), "matrices", empty=False)
     weights = [np.asarray(each, np.float64) for each in listed]
     for index, weight in enumerate(weights):
         width = weights[index - 1].shape[0] if index and weights[index - 1].ndim == 2 else None

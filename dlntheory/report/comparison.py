@@ -127,12 +127,10 @@ def compare(
 
 
 def _as_names(rules: Any) -> list[tuple[Any, Any]]:
-    names = as_list("rules", rules, "rules")
+    names = as_list("rules", rules, "rules", empty=False)
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise TypeError(f"`rules[{index}]` is {name!r}; wanted a rule and its rescaling such as 'pc:decorrelated'.")
-    if not names:
-        raise ValueError("`rules` is empty; wanted at least one.")
     return [as_rule(name) for name in names]
 
 

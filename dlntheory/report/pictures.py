@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..files.arrays import write_atomically
+from ..files.arrays import as_new_file, write_atomically
 from .comparison import Comparison, Row
 from .plot import batch_size
 from .style import COLOURS, COLUMN, DPI, PAGE, draw_band, entitle, head, legend_below, styled, whole_ticks
@@ -24,10 +24,7 @@ UNDATED: dict[str, dict[str, Any]] = {
 
 def check_picture(path: Path) -> None:
     """Refuse a path that no picture can be written to."""
-    if path.suffix.lower() not in UNDATED:
-        raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}; wanted {' or '.join(UNDATED)}.")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"{path} is a folder, or is in none; wanted a file in a folder that exists.")
+    as_new_file(path, UNDATED)
 
 
 def save_picture(figure: Figure, path: Path) -> None:

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from ..learning.rules import RULES
 from ..numerics.algebra import Array
-from ..numerics.checks import as_array, as_number, one_of
+from ..numerics.checks import as_array, as_number, as_share, one_of
 from ..numerics.kinds import holds_jax, is_jax, leaves, map_leaves, namespace
 from ..numerics.record import Record
 from .flow import as_times, integrate, time_until, tolerance
@@ -179,9 +179,7 @@ def mode_learning_time(
         [[0.749, 2.298], [0.733, 1.99]]
     """
     start, *rest = _as_modes(singular_values, initial, rule, variances, noise)
-    share = as_number("fraction", fraction)
-    if not 0 < share < 1:
-        raise ValueError(f"`fraction` is {fraction}; wanted a number between 0 and 1.")
+    share = as_share("fraction", fraction, zero=False)
     longest = as_number("horizon", horizon, positive=True)
     if not rest[0].all():
         raise ValueError("`singular_values` holds zero; wanted a target that can be learned.")

@@ -12,16 +12,17 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int
 
+from ..files.arrays import as_new_file
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import Array
-from ..numerics.checks import as_count
+from ..numerics.checks import as_count, as_list
 from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, to_jax, widest
 from ..numerics.record import Record, static
 from .algorithm import Algorithm, Learner, Model
 from .comparison import best_rate, tied
-from .sweep_arguments import as_algorithms, as_data, as_devices, as_networks, as_rates, stacked
-from .sweep_checkpoint import Checkpoint, as_checkpoint, fingerprint
+from .sweep_arguments import as_algorithms, as_data, as_networks, as_rates, stacked
+from .sweep_checkpoint import Checkpoint, fingerprint
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, fetch, place, prepared
 from .sweep_runs import Runs, share_out
 from .train import map_error
@@ -171,8 +172,9 @@ def sweep(
     rates, chosen = as_rates(learning_rates, nets[0].dtype), as_algorithms(algorithms)
     as_count("chunk", chunk)
     as_count("error_every", error_every)
-    mesh = Mesh(np.array(as_devices(devices)), (AXIS,))
-    path = None if checkpoint is None else as_checkpoint(checkpoint)
+    sharing = jax.devices() if devices is None else as_list("devices", devices, "devices of JAX", empty=False)
+    mesh = Mesh(np.array(sharing), (AXIS,))
+    path = None if checkpoint is None else as_new_file(checkpoint, [".npz"], "checkpoint")
     learners = tuple(each.learner(nets[0]) for each in chosen)
     jax_in = holds_jax(nets, x, y, learning_rates, targets, learners)
     layers, data, rates, learners = numbers = _as_numpy((layers, data, rates, learners))

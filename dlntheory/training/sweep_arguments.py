@@ -1,9 +1,7 @@
 """The arguments of a sweep, checked against one another."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from ..networks.layer import Layer
@@ -16,9 +14,8 @@ from .sweep_program import Data, condense
 
 def as_networks(nets: Any) -> list[LinearNetwork]:
     """One network per seed, which differ in their numbers alone."""
-    nets = [as_network(f"nets[{index}]", net) for index, net in enumerate(as_list("nets", nets, "networks"))]
-    if not nets:
-        raise ValueError("`nets` is empty; wanted a network per seed.")
+    given = as_list("nets", nets, "networks, one per seed", empty=False)
+    nets = [as_network(f"nets[{index}]", net) for index, net in enumerate(given)]
     kinds = [map_leaves(np.shape, net.layers) for net in nets]
     for index, kind in enumerate(kinds):
         if kind != kinds[0]:
@@ -68,9 +65,7 @@ def as_rates(learning_rates: Any, dtype: Any) -> np.ndarray:
 
 def as_algorithms(algorithms: Any) -> list[Algorithm]:
     """Algorithms from rules, pairs of a rule and a rescaling, or algorithms."""
-    given = as_list("algorithms", algorithms, "algorithms")
-    if not given:
-        raise ValueError("`algorithms` is empty; wanted at least one.")
+    given = as_list("algorithms", algorithms, "algorithms", empty=False)
     return [_as_algorithm(f"algorithms[{index}]", each) for index, each in enumerate(given)]
 
 
@@ -83,11 +78,3 @@ def _as_algorithm(name: str, value: Any) -> Algorithm:
     if isinstance(value, tuple | list) and len(value) == 2:
         return Algorithm(*value)
     raise TypeError(f"`{name}` is {value!r}; wanted a rule, (rule, rescaling), or an Algorithm.")
-
-
-def as_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
-    """The devices that share the runs."""
-    chosen = jax.devices() if devices is None else as_list("devices", devices, "devices of JAX")
-    if not chosen:
-        raise ValueError("`devices` is empty; wanted at least one device, or None for all.")
-    return chosen

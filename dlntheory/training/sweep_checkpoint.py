@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.experimental.multihost_utils import sync_global_devices
 
-from ..files.arrays import as_path, digest, read_arrays, write_arrays
+from ..files.arrays import digest, read_arrays, write_arrays
 from ..numerics.kinds import leaves, map_leaves
 from .sweep_runs import Runs
 
@@ -41,16 +41,6 @@ class Checkpoint(NamedTuple):
         """Write where the sweep stands, whole or not at all; the first of several processes does."""
         if jax.process_index() == 0:
             write_arrays(self.path, _by_name(runs), {"sweep": self.fingerprint, "done": done})
-
-
-def as_checkpoint(path: Any) -> Path:
-    """The file of a checkpoint, in a folder that exists."""
-    path = as_path(path)
-    if path.suffix.lower() != ".npz":
-        raise ValueError(f"`checkpoint` is {path}; wanted a file that ends in .npz.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"`checkpoint` is {path}, in a folder that does not exist.")
-    return path
 
 
 def fingerprint(*parts: Any) -> str:

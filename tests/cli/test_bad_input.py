@@ -153,7 +153,7 @@ OPTIONS = {
     "rcond traced": (
         lambda: jax.jit(lambda c: dln.weight_updates(NET, X, Y, rescaling="decorrelated", rcond=c)[0])(1e-3),
         TypeError, "`rcond` is traced by JAX; wanted a number that is known"),
-    "rcond above one": (update(rescaling="decorrelated", rcond=2.0), ValueError, "`rcond` is 2.0; wanted a number from 0 to 1"),
+    "rcond above one": (update(rescaling="decorrelated", rcond=2.0), ValueError, "`rcond` is 2.0; wanted a number from 0 to below 1"),
     "a negative rcond": (update(rescaling="decorrelated", rcond=-1e-3), ValueError, "`rcond` is -0.001"),
     "a word for rcond": (update(rcond="auto"), TypeError, "`rcond` is 'auto'"),
     "a negative regularisation": (

@@ -103,7 +103,7 @@ def test_the_command_draws_alignment_against_depth(tmp_path, monkeypatch):
 
 
 def test_a_picture_of_depth_needs_one(tmp_path):
-    for widths, name, message in (("9,7", "a.png", "wanted a hidden width"), ("9,8,7", "a.txt", "wanted .png or .pdf")):
+    for widths, name, message in (("9,7", "a.png", "wanted a hidden width"), ("9,8,7", "a.txt", "in .png or .pdf")):
         done = CliRunner().invoke(app, ["expect", "--widths", widths, "--plot", str(tmp_path / name)])
         assert done.exit_code == 2
         assert message in done.stderr

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...numerics.checks import as_count, as_number
+from ...numerics.checks import as_count, as_number, as_share
 from ...numerics.extras import require
 
 PEAK, END, WARM_UP = 1.1, 0.1, 0.1
@@ -164,10 +164,7 @@ def sgd(learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0, 
         >>> pcn.sgd(1e-2, momentum=0.9).momentum
         0.9
     """
-    m = as_number("momentum", momentum)
-    if not 0 <= m < 1:
-        raise ValueError(f"`momentum` is {m}; wanted a number from 0 to below 1.")
-    return SGD(*_checked(learning_rate, weight_decay, total_steps), m)
+    return SGD(*_checked(learning_rate, weight_decay, total_steps), as_share("momentum", momentum))
 
 
 def _checked(learning_rate: Any, weight_decay: Any, total_steps: Any) -> tuple[float, float, int | None]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from ...inference.precision_schedules import Decaying, Schedule, Spiking
-from ...numerics.checks import as_count, as_number, one_of
+from ...numerics.checks import as_count, as_number, as_share, one_of
 from .algorithms import Algorithm
 from .hopfield import HopfieldMemory
 from .initial_states import ClassAverage, Forward, Initial, Null, Random, Zero
@@ -229,7 +229,4 @@ def _number(name: str, value: Any, **limits: bool) -> float | None:
 
 
 def _share(name: str, value: Any) -> float | None:
-    number = _number(name, value)
-    if number is not None and not 0 <= number <= 1:
-        raise ValueError(f"`{name}` is {number}; wanted a number from 0 to 1.")
-    return number
+    return None if value is None else as_share(name, value, one=True)

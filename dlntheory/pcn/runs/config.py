@@ -10,7 +10,7 @@ import jax
 
 from ...nonlinear import models
 from ...nonlinear.activations import ACTIVATIONS
-from ...numerics.checks import as_count, as_list, as_number, meant, one_of
+from ...numerics.checks import as_count, as_list, as_number, as_share, meant, one_of
 from ..choices import presets
 from ..choices.algorithms import Algorithm
 from ..choices.hopfield import HopfieldMemory
@@ -121,8 +121,8 @@ class TrainingConfig(Options):
             as_number(name, getattr(self, name), negative=False)
         if self.memory_rate is not None:
             as_number("memory_rate", self.memory_rate, negative=False)
-        if self.validation is not None and not 0 < as_number("validation", self.validation) < 1:
-            raise ValueError(f"`validation` is {self.validation}; wanted a share between 0 and 1.")
+        if self.validation is not None:
+            as_share("validation", self.validation, zero=False)
         one_of("order", self.order, ORDERS)
         one_of("precision", self.precision, STORED)
         self._check_optimiser()
@@ -140,8 +140,7 @@ class TrainingConfig(Options):
         one_of("rate", self.rate, RATES)
         if self.weight_momentum and self.optimiser != "sgd":
             raise ValueError(f"`weight_momentum` is an option of sgd, and `optimiser` is {self.optimiser!r}.")
-        if not 0 <= as_number("weight_momentum", self.weight_momentum) < 1:
-            raise ValueError(f"`weight_momentum` is {self.weight_momentum}; wanted a number from 0 to below 1.")
+        as_share("weight_momentum", self.weight_momentum)
         if self.schedule_epochs is not None and self.rate == "constant":
             raise ValueError(f"`schedule_epochs` is {self.schedule_epochs} with a constant rate; wanted None.")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...files.arrays import as_path, write_atomically
+from ...files.arrays import as_new_file, write_atomically
 from ...networks.network import LinearNetwork, as_network
 from ...networks.samples import shaped
 from ...numerics.checks import as_batch, as_seed, same_batch
@@ -62,7 +62,7 @@ def write_report(
         >>> write_report(net, rng.normal(size=(6, 4)), rng.normal(size=(6, 2)), "report.html").name
         'report.html'
     """
-    target = check_page(path)
+    target = as_new_file(path, SUFFIXES)
     call = BY_LIBRARY.format(path=target.name, seed=seed) if command is None else command
     publish(net, x, y, target, name, description, call, seed)
     return target
@@ -79,16 +79,6 @@ def publish(
         script.result()
     write_page(found, path, name, description, command)
     return found
-
-
-def check_page(path: Any) -> Path:
-    """The path of a page that can be written."""
-    target = as_path(path)
-    if target.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"`path` is {target}; wanted a file that ends in {' or '.join(SUFFIXES)}.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"`path` is {target}, in a folder that does not exist.")
-    return target
 
 
 def find(net: LinearNetwork, x: Any, y: Any, seed: int = 0) -> dict[str, Any]:
