@@ -16,9 +16,9 @@ from ..numerics.kinds import compiled, is_concrete, namespace, stop_gradient
 from ..numerics.options import takes
 from ..numerics.precision import PrecisionError, refuse_overflow
 from .prediction_change import as_learning_rate, moved_by
-from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, signals_of
+from .problem import OPTIONS, Learning, UpdateOptions, as_learning, changes_of, settled, signals_of
 from .rescaling import Rescaling
-from .rules import EVERY_RULE, Rule, Signals, of_size_one
+from .rules import Rule, Signals, of_size_one
 
 
 def cosine(left: Float[Array, "n ..."], right: Float[Array, "n ..."]) -> Float[Array, "..."]:
@@ -169,7 +169,7 @@ def target_alignment(
         >>> round(float(target_alignment(net, [1.0, 1.0], [0.0, 0.0], rule="pc", rescaling="adaptive")), 12)
         1.0
     """
-    learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
+    learning = settled(as_learning(net, x, y, rule, rescaling, options))
     if as_flag("by_layer", by_layer):
         if learning_rate is not None:
             raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")

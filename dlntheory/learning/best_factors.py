@@ -21,8 +21,9 @@ from ..numerics.options import takes
 from ..numerics.precision import refuse_overflow
 from ..numerics.record import Record, with_fields
 from .alignment import cosine, resized_signals
-from .problem import OPTIONS, Learning, changes_of, prepare, signals_of
+from .problem import OPTIONS, Learning, as_learning, changes_of, settled, signals_of
 from .rescaling import rescale
+from .rules import RULES
 
 Method = Literal["auto", "dense", "lsqr"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -105,7 +106,7 @@ def best_alignment(
     """
     one_of("rule", rule, ("pc", "bp"))
     one_of("method", method, METHODS)
-    learning = prepare(net, x, y, rule, None, options)
+    learning = settled(as_learning(net, x, y, rule, None, options, RULES))
     if not all(layer.has_features for layer in learning.problem.layers):
         raise ValueError("`net` has a chain of weights that share an error; wanted layers of one weight each.")
     span = _factor_map(learning)

@@ -30,9 +30,9 @@ from ..numerics.options import takes
 from ..numerics.precision import refuse_overflow
 from ..numerics.record import Record, static
 from .alignment import cosine, refuse_lost_digits, resized_signals
-from .problem import OPTIONS, Learning, UpdateOptions, changes_of, factors_of, prepare, signals_of
+from .problem import OPTIONS, Learning, UpdateOptions, as_learning, changes_of, factors_of, settled, signals_of
 from .rescaling import Rescaling, rescale
-from .rules import Rule, Signals
+from .rules import RULES, Rule, Signals
 
 Part = Literal["singular", "symmetric"]
 PARTS: tuple[str, ...] = get_args(Part)
@@ -258,7 +258,7 @@ def update_kernel(
         >>> kernel([[1.0], [0.0]]).tolist()
         [[2.5], [7.5]]
     """
-    learning = prepare(net, x, y, rule, rescaling, options)
+    learning = settled(as_learning(net, x, y, rule, rescaling, options, RULES))
     return UpdateKernel(learning, _signals_of(learning), _route_of(learning))
 
 

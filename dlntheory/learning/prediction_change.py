@@ -12,9 +12,9 @@ from ..numerics.checks import as_real
 from ..numerics.kinds import compiled
 from ..numerics.options import takes
 from ..numerics.precision import refuse_overflow
-from .problem import OPTIONS, Learning, UpdateOptions, changes_of, prepare, signals_of
+from .problem import OPTIONS, Learning, UpdateOptions, as_learning, changes_of, settled, signals_of
 from .rescaling import Rescaling
-from .rules import EVERY_RULE, Rule, Signals
+from .rules import Rule, Signals
 
 
 def as_learning_rate(learning_rate: Any, dtype: Any) -> Any:
@@ -75,6 +75,6 @@ def prediction_change(
         >>> prediction_change(net, [1.0], [3.0], rule="bp", learning_rate=0.5).tolist()
         [3.0]
     """
-    learning = prepare(net, x, y, rule, rescaling, options, EVERY_RULE)
+    learning = settled(as_learning(net, x, y, rule, rescaling, options))
     moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
     return shaped(refuse_overflow("prediction changes", moved), net.shapes[-1])

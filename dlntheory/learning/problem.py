@@ -80,23 +80,14 @@ OPTIONS: UpdateOptions = {
 """Their defaults."""
 
 
-def prepare(
-    net: LinearNetwork,
-    x: Any,
-    y: Any,
-    rule: str,
-    rescaling: str | None,
-    given: Mapping[str, Any],
-    rules: Sequence[str] = RULES,
-) -> Learning:
-    """Check everything, and find the equilibrium that predictive coding learns at."""
-    learning = unsettled(net, x, y, rule, rescaling, given, rules)
-    if rule not in SETTLED:
+def settled(learning: Learning) -> Learning:
+    """Find the equilibrium that predictive coding learns at."""
+    if learning.rule not in SETTLED:
         return learning
     return learning._replace(state=settle_problem(learning.problem, learning.options.solver, energy=False))
 
 
-def unsettled(
+def as_learning(
     net: LinearNetwork,
     x: Any,
     y: Any,

@@ -12,9 +12,9 @@ from ..numerics.checks import one_of
 from ..numerics.kinds import compiled, is_concrete, namespace
 from ..numerics.options import takes
 from ..numerics.precision import refuse_overflow
-from .problem import OPTIONS, Learning, UpdateOptions, factors_of, prepare, signals_of, split_changes
+from .problem import OPTIONS, Learning, UpdateOptions, as_learning, factors_of, settled, signals_of, split_changes
 from .rescaling import Rescaling
-from .rules import EVERY_RULE, Rule
+from .rules import Rule
 
 
 @takes(UpdateOptions, OPTIONS)
@@ -71,7 +71,7 @@ def weight_updates(
         >>> [update.round(6).tolist() for update in weight_updates(net, [1.0], [3.0], rule="pc")]
         [[[1.0]], [[2.0]]]
     """
-    changes = split_changes(prepare(net, x, y, rule, rescaling, options, EVERY_RULE))
+    changes = split_changes(settled(as_learning(net, x, y, rule, rescaling, options)))
     return refuse_overflow("updates", tuple(weight for weight, _ in changes))
 
 
@@ -114,7 +114,7 @@ def bias_updates(
         >>> [None if update is None else update.tolist() for update in bias_updates(net, [1.0], [3.0], rule="bp")]
         [[2.0], None]
     """
-    changes = split_changes(prepare(net, x, y, rule, rescaling, options, EVERY_RULE))
+    changes = split_changes(settled(as_learning(net, x, y, rule, rescaling, options)))
     return refuse_overflow("updates", tuple(bias for _, bias in changes))
 
 
@@ -153,7 +153,7 @@ def adaptive_learning_rates(
         >>> adaptive_learning_rates(net, [1.0], [3.0]).round(6).tolist()
         [1.0, 0.5]
     """
-    learning = prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options)
+    learning = settled(as_learning(net, x, y, one_of("rule", rule, ("pc", "bp")), "adaptive", options))
     rates = _rates(learning)
     with np.errstate(divide="ignore"):
         refuse_overflow("learning rates' inverses", 1 / rates)
@@ -196,7 +196,7 @@ def decorrelation_matrices(
         >>> [matrix.round(6).tolist() for matrix in decorrelation_matrices(net, [1.0], [3.0])]
         [[[1.0]], [[0.5]]]
     """
-    matrices = _factors(prepare(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", options))
+    matrices = _factors(settled(as_learning(net, x, y, one_of("rule", rule, ("pc", "bp")), "decorrelated", options)))
     return refuse_overflow("decorrelation matrices", tuple(matrices))
 
 

@@ -17,7 +17,7 @@ from ..equilibria.routes import scale_all
 from ..inference.energy import precision
 from ..inference.precision_schedules import Spiking
 from ..inference.propagation import arriving_errors
-from ..learning.problem import prepare, signals_of
+from ..learning.problem import as_learning, settled, signals_of
 from ..learning.rescaling import rescale
 from ..learning.rules import Signals, backpropagation_signals, local_updates
 from ..networks.layer import Layer
@@ -70,7 +70,7 @@ def rescaled_learning(
     """The claim that predictive coding with rescaled updates moves the prediction by the residual, ``dŷ = r``."""
     if not all(layer.has_features for layer in net.layers):
         return _shared_errors(net, x, y, one_by_one, options)
-    learning = prepare(net, x, y, "pc", "adaptive", options)
+    learning = settled(as_learning(net, x, y, "pc", "adaptive", options))
     layers, covariances, rcond = net.layers, learning.problem.covariances, learning.options.rcond
     signals = signals_of(learning)
     actual = _moved(learning.problem.layers, covariances, signals, factors, rcond, one_by_one)
@@ -85,7 +85,7 @@ def rescaled_learning(
 
 def _shared_errors(net: LinearNetwork, x: Any, y: Any, one_by_one: bool, options: dict[str, Any]) -> Conclusion:
     """The plain update where several weights share an error: no rescaling is defined there, and no theorem applies."""
-    learning = prepare(net, x, y, "pc", None, options)
+    learning = settled(as_learning(net, x, y, "pc", None, options))
     layers, covariances = learning.problem.layers, learning.problem.covariances
     signals = signals_of(learning)
     actual = _moved(layers, covariances, signals, None, None, one_by_one)
@@ -114,7 +114,7 @@ def interference_free_learning(
         hypotheses, remark = solution_found(result), _missing(result)
         scales = np.atleast_2d(np.asarray(result.nearest)).T
     else:
-        learning = prepare(net, x, y, "pc", "adaptive", {"covariances": covariances, "solver": solver})
+        learning = settled(as_learning(net, x, y, "pc", "adaptive", {"covariances": covariances, "solver": solver}))
         problem, signals = learning.problem, signals_of(learning)
         scales = np.stack([np.full(problem.samples, each) for each in problem.covariances])
     noises = [s[None, :] * np.asarray(e) for s, e in zip(scales, signals.errors, strict=True)]
@@ -163,8 +163,8 @@ def output_precision(
     beta = float(problem.nudge)
     covariances = [1.0] * (net.depth - 1) + [1 / beta]
     other = problem if nudged else as_problem(net, x, y, None, SoftOutput(beta / (1 - beta)))
-    settled = (settle_problem(each, solver) for each in (other, as_problem(net, x, y, covariances, None)))
-    claimed, actual = (np.asarray(each.multiplier) for each in settled)
+    both = (settle_problem(each, solver) for each in (other, as_problem(net, x, y, covariances, None)))
+    claimed, actual = (np.asarray(each.multiplier) for each in both)
     condition = sum(np.linalg.cond(output_covariance(net, each)) for each in (None, covariances))
     return Conclusion(claimed, actual, _nonzero(norms(claimed)), {}, float(condition))
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import settle_problem
-from ..learning.problem import OPTIONS, Learning, UpdateOptions, split_changes, unsettled
+from ..learning.problem import OPTIONS, Learning, UpdateOptions, as_learning, split_changes
 from ..learning.rescaling import Rescaling
 from ..learning.rules import SETTLED, Rule
 from ..networks.layer import Layer
@@ -82,7 +82,7 @@ def as_flow(
     net: LinearNetwork, x: Any, y: Any, rule: str, rescaling: str | None, options: UpdateOptions
 ) -> tuple[Rates, Array]:
     """Check, and give ``ΔW`` as a function of all weights in one vector, and that vector."""
-    learning = unsettled(net, x, y, rule, rescaling, options)
+    learning = as_learning(net, x, y, rule, rescaling, options)
     start = stacked([layer.weight for layer in learning.problem.layers])
 
     def rates(vector: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from ..equilibria.equilibrium import Solver, settle_problem
 from ..equilibria.problem import as_problem
 from ..equilibria.routes import ROUTES
-from ..learning.problem import Learning, UpdateOptions, unsettled
+from ..learning.problem import Learning, UpdateOptions, as_learning
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import as_columns
 from ..numerics.algebra import Array, epsilon, identity
@@ -101,7 +101,7 @@ def energy_hessian(
 
 def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: UpdateOptions) -> Array:
     """In closed form; in JAX, and where several weights share an error, by differentiation of the updates."""
-    learning = unsettled(as_network("net", net), x, y, rule, None, options)
+    learning = as_learning(as_network("net", net), x, y, rule, None, options)
     if not holds_jax(learning.problem) and all(layer.has_features for layer in net.layers):
         return hessian(learning)
     if rule == "pc":

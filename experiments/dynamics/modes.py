@@ -28,7 +28,7 @@ from dlntheory import (
 from dlntheory.learning.problem import Learning
 from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import LABELS
-from dlntheory.training.flow import stacked, unsettled, updates_at, weights_of
+from dlntheory.training.flow import as_learning, stacked, updates_at, weights_of
 
 from ..parts import Track
 
@@ -109,7 +109,7 @@ def step(learning: Learning, rate: Any, vector: jax.Array, count: Any) -> jax.Ar
 
 def descended(net: LinearNetwork, x: Any, y: Any, rule: str, rate: float, times: np.ndarray) -> list[jax.Array]:
     """All weights in one vector, at the given times."""
-    learning, path = unsettled(net, x, y, rule, None, {}), [stacked(net.weights)]
+    learning, path = as_learning(net, x, y, rule, None, {}), [stacked(net.weights)]
     for between in np.diff(times, prepend=0):
         path.append(step(learning, jnp.asarray(rate), path[-1], jnp.asarray(round(between / rate))))
     return path[1:]

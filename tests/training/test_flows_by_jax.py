@@ -12,7 +12,7 @@ from closeness import assert_close
 from interpreter import fresh_python
 
 import dlntheory as dln
-from dlntheory.learning.problem import unsettled
+from dlntheory.learning.problem import as_learning
 from dlntheory.numerics.kinds import leaves, to_jax
 from dlntheory.training.flow import stacked, updates_at
 
@@ -70,7 +70,7 @@ BY_DEFAULT = {("bp", 0), ("bp", 3), ("pc", 1), ("pc", 2), ("natural", 1)}
     ],
 )
 def test_flows_start_along_the_updates_of_either_kind(case, rule):
-    learning = unsettled(case.net, case.x, case.y, rule, None, {"covariances": case.covariance_list})
+    learning = as_learning(case.net, case.x, case.y, rule, None, {"covariances": case.covariance_list})
     start = stacked(case.net.weights)
     found = updates_at(learning, start)
     wanted = dln.weight_updates(case.net, case.x, case.y, rule, covariances=case.covariance_list)
