@@ -174,21 +174,29 @@ def read_batch(name: str, path: Path, shape: tuple[int, ...]) -> Any:
     from ..numerics.checks import as_batch
 
     with refusals(name):
-        try:
-            with path.open("rb") as opened:
-                file = opened if opened.seekable() else io.BytesIO(opened.read())
-                array = np.lib.format.read_array(file, allow_pickle=False)
-                if file.read(1):
-                    raise ValueError("it goes on after its first array; wanted one array")
-        except (ValueError, EOFError) as error:
-            reason = "wanted what `np.save` writes." if "magic string" in str(error) else error
-            raise ValueError(f"{path} cannot be read as .npy: {reason}") from error
+        array = _read_npy(path)
         if array.dtype.kind in "iu" and array.ndim == 1 and array.shape != shape and len(shape) == 1:
             raise ValueError(f"{path} has {len(array)} whole numbers; wanted rows of {shape[0]} numbers. Classes make "
                              f"rows with a single 1: np.eye({shape[0]})[classes].")  # fmt: skip
         if array.dtype.kind == "f" and np.can_cast(array.dtype, float):
             array = array.astype(float)
         return shaped(np.atleast_2d(as_batch(name.strip("-"), array, shape, float)), shape)
+
+
+def _read_npy(path: Path) -> Any:
+    """The only array of a file."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as opened:
+            file = opened if opened.seekable() else io.BytesIO(opened.read())
+            array = np.lib.format.read_array(file, allow_pickle=False)
+            if file.read(1):
+                raise ValueError("it goes on after its first array; wanted one array")
+    except (ValueError, EOFError) as error:
+        reason = "wanted what `np.save` writes." if "magic string" in str(error) else error
+        raise ValueError(f"{path} cannot be read as .npy: {reason}") from error
+    return array
 
 
 def whole_numbers(name: str, text: str) -> tuple[int, ...]:

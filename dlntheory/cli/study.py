@@ -154,20 +154,10 @@ def run_study(
     """Run the trainings of a study, and write and print its table."""
     from ..pcn.runs.interruptions import end_as_if_interrupted
 
-    cells, runner = source(f"{PACKAGE}.cells"), source(f"{PACKAGE}.runner")
+    runner = source(f"{PACKAGE}.runner")
     end_as_if_interrupted()
     with refusals():
-        wanted = cells.make_cells(row, scale, only)
-        if any(each.config.precision == "float64" for each in wanted):
-            use_double_precision()
-        there, missing = runner.with_data(wanted, folders)
-        if not there:
-            raise ValueError(
-                f"the data of {', '.join(missing)} are missing; wanted folders of these names in --data-dir. "
-                f"`dlntheory train --data {missing[0]}` says where to get them."
-            )
-        if missing:
-            typer.echo(f"Left out, as their data are missing: {', '.join(missing)}.", err=True)
+        there, missing = available(row, scale, folders, only)
         runner.claim(folder, row.name, scale)
         try:
             runner.run(runner.shared(there, shard), folder, lambda mine: announced(mine, row.name))
@@ -181,6 +171,22 @@ def run_study(
     from ..report.study import study_report
 
     print_record(record, json, study_report(record, folder))
+
+
+def available(row: Any, scale: str, folders: Sequence[Path], only: Sequence[str]) -> tuple[Sequence[Any], list[str]]:
+    """The cells that were asked for and whose data are there, and the names of the data that are missing."""
+    wanted = source(f"{PACKAGE}.cells").make_cells(row, scale, only)
+    if any(each.config.precision == "float64" for each in wanted):
+        use_double_precision()
+    there, missing = source(f"{PACKAGE}.runner").with_data(wanted, folders)
+    if not there:
+        raise ValueError(
+            f"the data of {', '.join(missing)} are missing; wanted folders of these names in --data-dir. "
+            f"`dlntheory train --data {missing[0]}` says where to get them."
+        )
+    if missing:
+        typer.echo(f"Left out, as their data are missing: {', '.join(missing)}.", err=True)
+    return there, missing
 
 
 def announced(cells: Sequence[Any], name: str) -> Iterator[Any]:

@@ -151,25 +151,26 @@ def _moving(params: Any, update: Any) -> tuple[list[Array], list[Array], Callabl
         branches = structure.flatten_up_to(params)
     except ValueError as error:
         raise ValueError(f"`update` is not a pytree like `params`: {error}") from error
-    start, direction, places = [], [], []
-    for place, ((path, own), branch) in enumerate(zip(entries, branches, strict=True)):
-        if own is None:
-            continue
-        where = jax.tree_util.keystr(path)
-        parameter = for_jax(as_array(f"params{where}", branch), f"params{where}")
-        move = for_jax(as_array(f"update{where}", own, parameter.dtype), f"update{where}")
-        if move.shape != parameter.shape:
-            raise ValueError(f"`update{where}` has shape {move.shape}; wanted {parameter.shape}, as in `params`.")
-        start.append(parameter)
-        direction.append(move.astype(parameter.dtype))
-        places.append(place)
-    if not places:
+    pairs = {
+        place: _as_move(jax.tree_util.keystr(path), branch, own)
+        for place, ((path, own), branch) in enumerate(zip(entries, branches, strict=True))
+        if own is not None
+    }
+    if not pairs:
         raise ValueError("`update` moves no parameter; wanted an array for at least one.")
 
     def rebuild(moving: list[Array]) -> Any:
-        whole = list(branches)
-        for place, moved in zip(places, moving, strict=True):
-            whole[place] = moved
-        return structure.unflatten(whole)
+        whole = dict(enumerate(branches)) | dict(zip(pairs, moving, strict=True))
+        return structure.unflatten(whole.values())
 
+    start, direction = map(list, zip(*pairs.values(), strict=True))
     return start, direction, rebuild
+
+
+def _as_move(where: str, parameter: Any, move: Any) -> tuple[Array, Array]:
+    """A parameter and the change that an update makes to it."""
+    parameter = for_jax(as_array(f"params{where}", parameter), f"params{where}")
+    move = for_jax(as_array(f"update{where}", move, parameter.dtype), f"update{where}")
+    if move.shape != parameter.shape:
+        raise ValueError(f"`update{where}` has shape {move.shape}; wanted {parameter.shape}, as in `params`.")
+    return parameter, move.astype(parameter.dtype)

@@ -132,20 +132,19 @@ class Pencil:
         for index in range(len(systems)):
             diagonal = np.split(self._transfer @ self._averages(G[index, index]), 2)
             connections[index, index] = np.stack(diagonal)
-        entering = [coupling[..., None] for coupling in couplings]
-        taken: dict[tuple[int, int], Array] = {}  # what a system takes from an earlier one: couplings and Σ
+        # What a system takes from an earlier one: couplings and Σ.
+        taken = {(b + 1, b): coupling[..., None] for b, coupling in enumerate(couplings)}
         for gap in range(1, len(systems)):
             for b in range(len(systems) - gap):
                 a = b + gap
-                given = [taken[a, between] for between in range(b + 1, a)] if gap > 1 else [entering[b]]
-                below = [G[between, b] for between in range(b + 1, a)] if gap > 1 else [G[b, b]]
-                known = _product(G[a, a], sum(map(_product, given, below), start=np.zeros(())))
+                passed = [_product(taken[a, c], G[c, b]) for c in range(b, a) if (a, c) in taken]
+                known = _product(G[a, a], sum(passed, start=np.zeros(())))
                 response = self._response(systems[a], systems[b])
                 connections[a, b] = np.stack(np.split(self._averages(known) @ response.T, 2, axis=-1))
                 own = np.zeros_like(known)
                 for each in (FORWARD, BACKWARD):
                     own[each, each] = connections[a, b][each][..., None] * self._passed[each]
-                taken[a, b] = own + entering[b] if gap == 1 else own
+                taken[a, b] = own + taken.get((a, b), 0)
                 G[a, b] = known + _product(_product(G[a, a], own), G[b, b])
         return Chain(G, connections)
 

@@ -3,6 +3,7 @@
 A sample of either is 3072 bytes, the red, the green and the blue plane of 32 × 32 pixels, after its label or labels.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -61,15 +62,15 @@ def read_cifar(folder: Path, layout: Layout) -> tuple[Split, Split]:
 
 def _paths(folder: Path, names: Sequence[str], layout: Layout) -> list[Path]:
     """The files, of the first layout that is there."""
-    for place in (folder / layout.binary, folder / layout.python, folder):
-        for suffix in (".bin", ""):
-            paths = [place / f"{name}{suffix}" for name in names]
-            if paths[0].is_file():
-                missing = [path.name for path in paths if not path.is_file()]
-                if missing:
-                    raise FileNotFoundError(f"{place} has {paths[0].name}, but no {', '.join(missing)}.")
-                return paths
-    raise FileNotFoundError(f"{folder} has neither {layout.binary} nor {layout.python}.")
+    places = itertools.product((folder / layout.binary, folder / layout.python, folder), (".bin", ""))
+    layouts = ([place / f"{name}{suffix}" for name in names] for place, suffix in places)
+    paths = next((each for each in layouts if each[0].is_file()), None)
+    if paths is None:
+        raise FileNotFoundError(f"{folder} has neither {layout.binary} nor {layout.python}.")
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{paths[0].parent} has {paths[0].name}, but no {', '.join(missing)}.")
+    return paths
 
 
 def _read(path: Path, layout: Layout) -> Split:

@@ -54,17 +54,7 @@ def read_own(name: str) -> Dataset:
         (2, 8, 2, (2,))
     """
     path = Path(name)
-    arrays = read_csv(path) if path.suffix.lower() == ".csv" else read_arrays(path)[0]
-    names = SPLIT if set(SPLIT) == set(arrays) else WHOLE
-    if set(names) != set(arrays):
-        raise ValueError(f"{path} has the arrays {', '.join(sorted(arrays)) or 'none'}; {WANTED}.")
-    samples = [_as_samples(f"`{each}` of {path}", arrays[each]) for each in names[::2]]
-    labels = [_as_words(f"`{each}` of {path}", arrays[each]) for each in names[1::2]]
-    if len({(arrays[each].shape[1:], arrays[each].dtype.kind in "US") for each in names[1::2]}) > 1:
-        raise ValueError(f"{path} has training labels of another kind than its test labels; {CLASSES}.")
-    for x, y in zip(samples, labels, strict=True):
-        if len(x) != len(y):
-            raise ValueError(f"{path} has {len(x)} samples and {len(y)} labels of them; wanted one label per sample.")
+    samples, labels = _read(path)
     classes, numbers = np.unique(np.concatenate(labels), return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"{path} has the single class {classes[0]}; wanted at least two.")
@@ -77,6 +67,22 @@ def read_own(name: str) -> Dataset:
     if missing.size:
         raise ValueError(f"{path} has no training sample of the class {missing[0]}; wanted some of every class.")
     return Dataset(path.stem, train, test, len(classes), _normalisation(train.samples))
+
+
+def _read(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Samples and their labels: all of them, or those of training and those of tests."""
+    arrays = read_csv(path) if path.suffix.lower() == ".csv" else read_arrays(path)[0]
+    names = SPLIT if set(SPLIT) == set(arrays) else WHOLE
+    if set(names) != set(arrays):
+        raise ValueError(f"{path} has the arrays {', '.join(sorted(arrays)) or 'none'}; {WANTED}.")
+    samples = [_as_samples(f"`{each}` of {path}", arrays[each]) for each in names[::2]]
+    labels = [_as_words(f"`{each}` of {path}", arrays[each]) for each in names[1::2]]
+    if len({(arrays[each].shape[1:], arrays[each].dtype.kind in "US") for each in names[1::2]}) > 1:
+        raise ValueError(f"{path} has training labels of another kind than its test labels; {CLASSES}.")
+    for x, y in zip(samples, labels, strict=True):
+        if len(x) != len(y):
+            raise ValueError(f"{path} has {len(x)} samples and {len(y)} labels of them; wanted one label per sample.")
+    return samples, labels
 
 
 def _normalisation(samples: np.ndarray) -> Normalisation:

@@ -17,6 +17,8 @@ CIFAR10_ARCHIVE = "cifar10-jpeg.tar.xz"
 SUFFIXES = {"JPEG": (".jpeg", ".jpg"), "PNG": (".png",)}
 """Suffixes of files, by the format of a data set's pictures."""
 ALL_SUFFIXES = {".bmp", ".gif", ".tif", ".tiff", ".webp", *SUFFIXES["JPEG"], *SUFFIXES["PNG"]}
+PARTS = ("train", "test")
+"""The folders of the archive."""
 LARGEST_PICTURE = 1 << 20
 """Bytes of a compressed picture of at most 64 × 64 pixels: far more than it has."""
 
@@ -135,22 +137,26 @@ def pictures_in(folder: Path, kind: str = "JPEG") -> list[Path]:
 
 def _read_archive(path: Path) -> tuple[Split, Split]:
     """Read the archive in one pass; nothing is unpacked to the disk."""
-    parts: dict[str, list[Picture]] = {"train": [], "test": []}
     try:
         with tarfile.open(path) as archive:
-            for member in archive:
-                part, _, rest = member.name.partition("/")
-                name = rest.partition("/")[0]
-                if member.isfile() and part in parts and name in CIFAR10_CLASSES:
-                    if member.size > LARGEST_PICTURE:
-                        raise ValueError(f"{member.name} has {member.size} bytes; wanted a small picture.")
-                    file = archive.extractfile(member)
-                    data = b"" if file is None else file.read()
-                    parts[part].append(Picture(member.name, data, CIFAR10_CLASSES.index(name)))
+            pictures = sorted(_packed(archive))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ValueError(f"{path} is a damaged archive, or cut off: {error}") from error
-    train, test = (_decode(sorted(pictures), 32) for pictures in parts.values())
+    train, test = (_decode((each for each in pictures if each.name.startswith(f"{part}/")), 32) for part in PARTS)
     return train, test
+
+
+def _packed(archive: tarfile.TarFile) -> Iterator[Picture]:
+    """The pictures of an archive's two parts, in a folder for each class."""
+    for member in archive:
+        part, _, rest = member.name.partition("/")
+        name = rest.partition("/")[0]
+        if not (member.isfile() and part in PARTS and name in CIFAR10_CLASSES):
+            continue
+        if member.size > LARGEST_PICTURE:
+            raise ValueError(f"{member.name} has {member.size} bytes; wanted a small picture.")
+        file = archive.extractfile(member)
+        yield Picture(member.name, b"" if file is None else file.read(), CIFAR10_CLASSES.index(name))
 
 
 def _decode(pictures: Iterable[Picture], size: int) -> Split:

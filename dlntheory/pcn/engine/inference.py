@@ -1,5 +1,6 @@
 """Inference: the states of a batch relax down the energy."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -109,16 +110,20 @@ def infer(problem: PhaseProblem, states: States, moments: tuple[Statistics, ...]
             arrived = tuple(jnp.where(time == wait, new, old) for wait, old, new in triples)
         return (variables, memory, moments, arrived), found.energy.mean(axis=0)
 
-    if problem.travelling and depth * steps <= UNROLLED:
-        energies = []
-        for time in range(steps):
-            carry, energy = step(carry, time)
-            energies.append(energy)
-        trace = jnp.stack(energies)
-    else:
-        carry, trace = jax.lax.scan(step, carry, jnp.arange(steps))
-    variables, _, moments, arrived = carry
+    unrolled = problem.travelling and depth * steps <= UNROLLED
+    (variables, _, moments, arrived), trace = _repeat(step, carry, steps, unrolled)
     return Relaxed(_states(problem, variables), arrived, trace, moments)
+
+
+def _repeat(step: Callable[[Any, Any], tuple[Any, Array]], carry: Any, steps: int, unrolled: bool) -> tuple[Any, Array]:
+    """What `jax.lax.scan` returns, by a loop or by one step after the other."""
+    if not unrolled:
+        return jax.lax.scan(step, carry, jnp.arange(steps))
+    found = []
+    for time in range(steps):
+        carry, each = step(carry, time)
+        found.append(each)
+    return carry, jnp.stack(found)
 
 
 def _settle(problem: PhaseProblem, rule: Newton, states: States, moments: tuple[Statistics, ...]) -> Relaxed:
