@@ -65,6 +65,9 @@ DRAWING = {"cli", "experiments", "repository"}
 """Folders of tests that draw."""
 FINE_PICTURES = {"test_print"}
 BOTH_FORMATS = {"test_autoencoder", "test_figure_panels", "test_figures"}
+LIBRARY = Path(__file__).parent / "dlntheory"
+DAILY_EXAMPLES = {"nonlinear", "pcn"}
+"""Rooms whose docstrings have examples that run once a day: they compile what the rooms' tests compile, too."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,14 +80,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked daily, and of a grid the cases in which no two settings meet for the first time."""
+    """Leave out what is daily, and of a grid the cases in which no two settings meet for the first time."""
     if config.getoption("everything"):
         return
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     met: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for item in items:
-        wanted = not item.get_closest_marker("daily")
+        wanted = not item.get_closest_marker("daily") and not is_daily_example(item)
         if wanted and item.get_closest_marker("grid"):
             name, _, settings = item.nodeid.rstrip("]").partition("[")
             pairs = set(combinations_with_replacement(sorted(settings.split("-")), 2))
@@ -93,6 +96,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (chosen if wanted else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = chosen
+
+
+def is_daily_example(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.DoctestItem) and any(
+        item.path.is_relative_to(LIBRARY / room) for room in DAILY_EXAMPLES
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
