@@ -13,7 +13,9 @@ from tests.pcn_lessons import presets
 RATE = 1e-7
 
 
-@pytest.mark.parametrize("name", presets("BP-CE", "PC-SE", "CN", "S+F", "ePC", "Z-IL", "MCPC", "S", "F", "PN", "D+F"))
+@pytest.mark.parametrize(
+    "name", presets("BP-CE", "PC-SE", "CN", "S+F", "ePC", "Z-IL", "MCPC", "S", "F", "PN", "NN", "D+F")
+)
 def test_alignment_is_where_predictions_go(name):
     check(name, {} if name.startswith("BP") else {"inference_steps": 3})
 

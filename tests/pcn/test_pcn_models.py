@@ -165,6 +165,7 @@ def test_backpropagation_is_the_gradient_of_the_loss(kind, skip):
     assert_close(found, naive.loss_gradients(net, "squared_error", x, y), condition=1e3)
 
 
+@pytest.mark.daily
 def test_learning_at_arrival_is_backpropagation_in_a_chain(monkeypatch):
     """Also with convolutions, pooling and batch normalisation; but not where a skip is shorter than the way around."""
     monkeypatch.setattr(inference, "UNROLLED", 0)

@@ -9,12 +9,12 @@ from dlntheory import pcn
 from dlntheory.pcn.runs.config import TrainingConfig
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, spread
-from tests.pcn_lessons import lesson, linear
+from tests.pcn_lessons import daily, lesson, linear
 
 F64 = jnp.float64
 
 
-@pytest.mark.parametrize("rescaling", ["adaptive", "adaptive_positive", "decorrelated"])
+@pytest.mark.parametrize("rescaling", [daily("adaptive"), "adaptive_positive", "decorrelated"])
 def test_linear_networks_learn_as_the_theory_says(rescaling):
     net = pcn.mlp((5, 4, 4, 3), activation="identity", key=1, dtype=F64)
     x, y = naive.batch(net, size=3, one_hot=False)

@@ -60,6 +60,7 @@ def test_parameters(name):
     assert sum(leaf.size for leaf in leaves) == expected
 
 
+@pytest.mark.daily
 def test_memory_does_not_grow_with_the_steps():
     """States and errors stand once each: eight times the steps take no more, where one set of states a step would."""
     net = pcn.mlp((64, 64, 64, 64, 8), dtype=np.float32)
