@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from activations import FUNCTIONS, SLOPES
+from cases import mostly_daily
 from closeness import assert_close
 
 import dlntheory as dln
@@ -97,7 +98,7 @@ def test_it_is_what_the_formulas_say(name):
         assert_close(dln.update_kernel(linear, x[0], Y[0], rule).target_alignment(), alignment, condition=10)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_daily(NAMES, ["dense", "images"]))
 def test_predictions_jacobians_and_equilibria_agree(name):
     """With the network's own; and learning by backpropagation does, which needs nothing else."""
     net, x = network(name)

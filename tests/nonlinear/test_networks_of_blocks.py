@@ -146,7 +146,7 @@ def test_without_a_residual_nothing_moves():
 # The theory of any network
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", pytest.param("tanh", marks=pytest.mark.daily)])
 def test_backpropagation_is_minus_the_gradient(activation):
     net, x, y = network(activation)
     expected = eqx.filter_jit(eqx.filter_grad(lambda net: -jnp.sum((y - net(x)) ** 2) / 2 / BATCH))(net)

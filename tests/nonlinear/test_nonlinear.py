@@ -112,7 +112,9 @@ def test_a_chain_of_linear_blocks_settles_where_the_closed_form_does():
     ("rule", "rescaling"),
     [
         ("bp", None),
-        *(("pc", rescaling) for rescaling in RESCALINGS),
+        ("pc", None),
+        ("pc", "adaptive_positive"),
+        *(pytest.param("pc", rescaling, marks=pytest.mark.daily) for rescaling in ("adaptive", "decorrelated")),
         *(pytest.param("bp", rescaling, marks=pytest.mark.daily) for rescaling in RESCALINGS[1:]),
     ],
 )
