@@ -3,11 +3,12 @@
 Oracle: each other.
 """
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import Case, uncompiled
+from cases import Case
 from closeness import assert_close
 from interpreter import fresh_python
 
@@ -75,8 +76,7 @@ def test_flows_start_along_the_updates_of_either_kind(case, rule):
     found = updates_at(learning, start)
     wanted = dln.weight_updates(case.net, case.x, case.y, rule, covariances=case.covariance_list)
     assert_close(found, np.concatenate([each.ravel() for each in wanted]), condition=100)
-    with uncompiled():
-        assert_close(found, updates_at(to_jax(learning), jnp.asarray(start)), condition=1e4)
+    assert_close(found, eqx.filter_jit(updates_at)(to_jax(learning), jnp.asarray(start)), condition=1e4)
 
 
 @pytest.mark.parametrize("rule", ["bp", "pc"])
