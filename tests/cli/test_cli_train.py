@@ -278,6 +278,7 @@ raise SystemExit(any(process.exitcode for process in processes))
 """
 
 
+@pytest.mark.daily
 def test_processes_that_begin_a_study_together_all_do(tmp_path):
     """Four times, three processes let go at the same moment."""
     pytest.importorskip("optuna", reason="Optuna is not installed")

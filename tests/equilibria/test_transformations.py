@@ -41,7 +41,7 @@ FUNCTIONS = {
     "bp, decorrelated": lambda net, x, y: dln.target_alignment(net, x, y, "bp", "decorrelated", regularisation=1e-3),
     "decorrelated, rcond": lambda net, x, y: dln.weight_updates(net, x, y, rescaling="decorrelated", rcond=1e-6, **DIRECT),
 }  # fmt: skip
-REPEATED = ("network", "output_covariance", "equilibrium, auto", "energy", "bias_updates", "weight_updates", "weight_updates, nudged",
+REPEATED = ("network", "output_covariance", "equilibrium, auto", "equilibrium, square_root", "energy", "bias_updates", "weight_updates", "weight_updates, nudged",
             "adaptive_learning_rates", "decorrelation_matrices", "prediction_change", "prediction_change, finite", "bp, decorrelated")  # fmt: skip
 """Whose lines other functions run as well."""
 each_function = pytest.mark.parametrize("name", mostly_daily(FUNCTIONS, FUNCTIONS.keys() - REPEATED))
@@ -71,7 +71,7 @@ def test_compiled_equilibria_are_those_of_numpy(case, solver):
     assert_close(jax.jit(solve)(*case.data), solve(*case.data), CONDITION)
 
 
-@pytest.mark.parametrize("name", OF_NETWORKS)
+@pytest.mark.parametrize("name", mostly_daily(OF_NETWORKS, OF_NETWORKS[1:]))
 def test_vectorised_over_networks_each_network_is_its_own(name):
     nets = [CASE.net, map_leaves(lambda weight: weight * 1.1, CASE.net)]
     stacked = jax.tree.map(lambda *each: jnp.stack(each), *nets)

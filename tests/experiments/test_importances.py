@@ -20,6 +20,7 @@ def test_what_the_accuracy_depends_on_has_its_share_of_the_variance():
     assert (spread < 0.05).all()
 
 
+@pytest.mark.daily
 def test_searches_are_kept_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(importances, "SEARCHES", {"iPC, SGD": ("iPC", "sgd")})
     small = {"hidden": [4], "train_samples": 40, "test_samples": 20, "batch_size": 20, "epochs": 1, "trials": 2}

@@ -15,7 +15,7 @@ from experiments.sample_efficiency.panels import arrays_of
 
 COMMITTED = Path(__file__).parents[2] / "docs/results/figures"
 PANELS = [
-    (folder, letter)
+    pytest.param(folder, letter, marks=[pytest.mark.daily] if folder.endswith("-text") else [])
     for folder, letters in {
         "figure2": "ABCD", "figure2-text": "AB", "figure3": "A", "figure3-text": "A", "figure4": "A",
         "figure4-text": "A", "figure5": "CD", "figure5-text": "CD",

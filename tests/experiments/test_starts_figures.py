@@ -89,6 +89,7 @@ def test_starts_share_singular_vectors_or_values():
     assert conditions["cancelling_3"] == pytest.approx(1)
 
 
+@pytest.mark.daily
 def test_singular_values(tmp_path, monkeypatch):
     """Errors begin at those of the weights, and equal singular values at one kernel's eigenvalue."""
     result, rows = drawn("singular-values", singular_values, TOY_VALUES, tmp_path, monkeypatch)
@@ -115,8 +116,8 @@ def test_pairs_that_all_differ_one_way(difference):
 @pytest.mark.parametrize(
     ("activation", "rule"),
     [
-        ("tanh", "bp"),
         ("relu", "pc"),
+        pytest.param("tanh", "bp", marks=pytest.mark.daily),
         pytest.param("tanh", "pc", marks=pytest.mark.daily),
         pytest.param("relu", "bp", marks=pytest.mark.daily),
     ],

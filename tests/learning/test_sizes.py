@@ -233,7 +233,7 @@ def test_a_weak_nudge_has_all_digits(beta):
         assert_close(clamped.activities[-1], network()(X) + beta * clamped.residual)
 
 
-@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
+@pytest.mark.parametrize("kind", [np.asarray, pytest.param(jnp.asarray, marks=pytest.mark.daily)])
 def test_a_nudge_of_strong_weights_is_corrected_as_the_clamp_is(kind):
     weights = np.random.default_rng(0).normal(size=(9, 20, 20))
     x, y = np.random.default_rng(1).normal(size=(2, 3, 20))

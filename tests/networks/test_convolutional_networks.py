@@ -221,6 +221,7 @@ def test_a_chain_learns_by_the_gradient_of_the_energy():
     assert_close(found, tuple(-each for each in expected), CONDITION)
 
 
+@pytest.mark.daily
 def test_training_reaches_a_linear_target():
     net = conv_net()
     trained = dln.train(net, X, NET(X), 0.05, steps=30, rule="pc", rescaling="decorrelated")

@@ -35,7 +35,7 @@ def positive_definite(*shape):
     return np.eye(shape[-1]) + draw @ np.swapaxes(draw, -1, -2) / shape[-1]
 
 
-@pytest.mark.parametrize("size", [3, BLOCK + 1])
+@pytest.mark.parametrize("size", [pytest.param(3, marks=pytest.mark.daily), BLOCK + 1])
 def test_its_derivatives_are_those_of_lapack(size):
     matrix, weights = positive_definite(size, size), np.random.default_rng(1).normal(size=(size, size))
 

@@ -39,6 +39,7 @@ DAILY = {
     "docs/pcn.md": "docs/from-jpc-and-pcx.md and docs/own-data.md train such networks, too",
     "docs/precision.md": "tests/inference and tests/theorems call its functions",
     "docs/random-networks.md": "tests/random_networks calls its functions",
+    "docs/report.md": "tests/report writes such pages, by the same command and function",
     "docs/studies.md": "tests/experiments/test_studies.py runs such studies at toy size",
     "docs/train-own-model.md": "docs/from-jpc-and-pcx.md trains such networks, and tests/pcn calls its functions",
     "docs/training.md": "tests/training trains, sweeps and goes on from checkpoints in the same ways",
