@@ -112,19 +112,19 @@ def _write(path: Path, temporary: Path, data: bytes) -> None:
         raise type(error)(f"`path` is {path}, which cannot be written: {error.strerror}.") from error
 
 
-def as_path(path: Any) -> Path:
+def as_path(path: Any, name: str = "path") -> Path:
     """Convert to the path of what may be a file, and is no directory."""
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` is {path!r}; wanted the path of a file.")
+        raise TypeError(f"`{name}` is {path!r}; wanted the path of a file.")
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"`path` is {path}, a directory; wanted a file.")
+        raise ValueError(f"`{name}` is {path}, a directory; wanted a file.")
     return path
 
 
 def as_new_file(path: Any, endings: Iterable[str], name: str = "path") -> Path:
     """Convert to the path of a file that can be written: one of these endings, in a folder that exists."""
-    path = as_path(path)
+    path = as_path(path, name)
     if path.suffix.lower() not in endings:
         raise ValueError(f"`{name}` is {path}; wanted a file that ends in {' or '.join(endings)}.")
     if not path.parent.is_dir():

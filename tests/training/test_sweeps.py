@@ -329,6 +329,8 @@ BAD = {
     "error_every": ({"error_every": 0}, ValueError, "`error_every` is 0"),
     "checkpoint's name": ({"checkpoint": "sweep.txt"}, ValueError, r"`checkpoint` is sweep\.txt; wanted a file that ends"),
     "checkpoint's folder": ({"checkpoint": "none/sweep.npz"}, FileNotFoundError, "`checkpoint` is none/sweep.npz, in a folder"),
+    "checkpoint's kind": ({"checkpoint": 3}, TypeError, "`checkpoint` is 3; wanted the path of a file"),
+    "a folder as checkpoint": ({"checkpoint": "."}, ValueError, "`checkpoint` is ., a directory"),
     "no devices": ({"devices": []}, ValueError, "`devices` is empty"),
 }  # fmt: skip
 
