@@ -13,6 +13,7 @@ from ..numerics.kinds import leaves, map_leaves
 from .sweep_runs import Runs
 
 FORMAT = 4
+"""The version of checkpoints."""
 
 
 class Checkpoint(NamedTuple):
