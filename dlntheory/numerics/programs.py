@@ -17,7 +17,8 @@ ARRAYS = (jax.Array, np.ndarray, np.generic)
 def program(function: Callable[P, T]) -> Callable[P, T]:
     """Compile a function: the arrays of its arguments are traced, and what else they hold decides the program.
 
-    It does what Equinox's ``filter_jit`` does, and a call takes half of its time.
+    It finds what Equinox's ``filter_jit`` does, with less Python at every call. As `jax.jit` does, and ``filter_jit``
+    does not, a call returns before its arrays are there: leave the NumPy arrays that it was given unchanged until then.
     """
 
     def traced(form: _Form, arrays: list[Any]) -> _Result:
