@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .inputs import Inputs, Json, Order, Seed, Targets, Weights, read_or_digits, refusals, refuse
+from .inputs import Inputs, Json, Order, Seed, Targets, Weights, read_or_digits, refusals, refuse, refuse_unwritable
 from .output import print_record, track
 
 RESCALINGS_OF = {
@@ -40,10 +40,9 @@ def align(
     Exit code 0: measured; 2: bad usage or input.
     """
     if plot is not None:
-        from ..report.pictures import check_picture
+        from ..report.pictures import FORMATS
 
-        with refusals("--plot"):
-            check_picture(plot)
+        refuse_unwritable("--plot", plot, FORMATS)
     sizes = None if batch is None else as_sizes(batch)
     name, description, problem = read_or_digits(weights, inputs, targets, order, seed)
     with refusals("--batch"):

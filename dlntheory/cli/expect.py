@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .inputs import Json, refusals, whole_numbers
+from .inputs import Json, refusals, refuse_unwritable, whole_numbers
 from .output import print_record, track
 
 
@@ -62,9 +62,9 @@ def measure(widths: tuple[int, ...], init: Any, batch: int, target: Any) -> dict
 
 def draw(record: dict[str, Any], path: Path) -> None:
     """Draw the alignment against the number of hidden layers: to twice the network's, and to 16 at least."""
-    from ..report.pictures import check_picture, depth_picture, save_picture
+    from ..report.pictures import FORMATS, depth_picture, save_picture
 
-    check_picture(path)
+    refuse_unwritable("--plot", path, FORMATS)
     first, *hidden, last = record["widths"]
     if not hidden:
         raise ValueError("a network without hidden layers has no depth to vary; wanted a hidden width in --widths.")

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -89,6 +89,14 @@ def refusals(name: str = "") -> Iterator[None]:
         yield
     except (ValueError, TypeError, ArithmeticError, ImportError, OSError) as error:
         refuse(f"{name}: {error}" if name else str(error), error)
+
+
+def refuse_unwritable(name: str, path: Path, endings: Iterable[str]) -> None:
+    """Refuse an option's file that could not be written later."""
+    from ..files.arrays import as_new_file
+
+    with refusals():
+        as_new_file(path, endings, name)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .inputs import Inputs, Json, Order, Seed, Targets, Weights, read_or_digits, refusals
+from .inputs import Inputs, Json, Order, Seed, Targets, Weights, read_or_digits, refusals, refuse_unwritable
 from .output import print_json
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ def report(
     Exit code 0: written; 2: bad usage or input.
     """
     with refusals("--out"):
-        from ..files.arrays import as_new_file
         from ..report.html.report import SUFFIXES
-
-        as_new_file(out, SUFFIXES)
+    refuse_unwritable("--out", out, SUFFIXES)
     name, description, problem = read_or_digits(weights, inputs, targets, order, seed)
     description = f"The built-in network {description}" if weights is None else f"With {description}"
     options = {"--inputs": inputs, "--targets": targets, "--order": order, "--seed": seed, "--out": out}

@@ -14,6 +14,7 @@ from .inputs import (
     read_network,
     refusals,
     refuse,
+    refuse_unwritable,
     use_double_precision,
     whole_numbers,
 )
@@ -196,13 +197,12 @@ def _read_network(weights: Path | None, order: str | None, widths: str | None, i
 
 def _check_files(out: Path | None, plot: Path | None, csv: Path | None) -> None:
     """Refuse now the paths that could not be written later."""
-    from ..files.arrays import ENCODERS, as_new_file
-    from ..report.pictures import UNDATED
+    from ..files.arrays import ENCODERS
+    from ..report.pictures import FORMATS
 
-    for name, path, suffixes in (("--out", out, ENCODERS), ("--plot", plot, UNDATED), ("--csv", csv, (".csv",))):
+    for name, path, suffixes in (("--out", out, ENCODERS), ("--plot", plot, FORMATS), ("--csv", csv, (".csv",))):
         if path is not None:
-            with refusals(name):
-                as_new_file(path, suffixes)
+            refuse_unwritable(name, path, suffixes)
 
 
 def measure(

@@ -18,19 +18,20 @@ def program(function: Callable[P, T]) -> Callable[P, T]:
     """Compile a function: the arrays of its arguments are traced, and what else they hold decides the program.
 
     It finds what Equinox's ``filter_jit`` does, with less Python at every call. As `jax.jit` does, and ``filter_jit``
-    does not, a call returns before its arrays are there: leave the NumPy arrays that it was given unchanged until then.
+    does not, a call returns before its arrays are there; until then it computes with copies of NumPy's.
     """
 
     def traced(form: _Form, arrays: list[Any]) -> _Result:
         args, kwargs = _joined(form, arrays)
         return _Result(*_split(function(*args, **kwargs)))
 
-    traced.__name__ = function.__name__  # what profiles and logs call the program
+    traced.__name__ = getattr(function, "__name__", "traced")  # what profiles and logs call the program
     compiled = jax.jit(traced, static_argnums=0)
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        result = compiled(*_split((args, kwargs)))
+        form, arrays = _split((args, kwargs))
+        result = compiled(form, [jax.numpy.array(each) if isinstance(each, np.ndarray) else each for each in arrays])
         return _joined(result.form, result.arrays)
 
     return call

@@ -10,21 +10,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..files.arrays import as_new_file, write_atomically
+from ..files.arrays import write_atomically
 from .comparison import Comparison, Row
 from .plot import batch_size
 from .style import COLOURS, COLUMN, DPI, PAGE, draw_band, entitle, head, legend_below, styled, whole_ticks
 from .words import count, hidden_layers, rule_name
 
-UNDATED: dict[str, dict[str, Any]] = {
+FORMATS: dict[str, dict[str, Any]] = {
     ".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None},
 }  # fmt: skip
-"""The formats; the same data give the same file."""
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a path that no picture can be written to."""
-    as_new_file(path, UNDATED)
+"""The formats, and what of their metadata is left out: the same data give the same file."""
 
 
 def save_picture(figure: Figure, path: Path) -> None:
@@ -46,7 +41,7 @@ def encode_picture(figure: Figure, suffix: str, dpi: int = DPI) -> bytes:
         whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", dpi=(dpi, dpi))
     figure.set_dpi(own)
     if suffix != ".png":
-        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=UNDATED[suffix])
+        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=FORMATS[suffix])
     return buffer.getvalue()
 
 

@@ -139,14 +139,14 @@ BAD = {
     "rescaling": (["weights.npz", *DATA, "--rescaling", "more"], "`rescaling` is 'more'"),
     "rate": (["weights.npz", *DATA, "--learning-rate", "-1"], "`learning_rate` is -1.0; wanted a positive number"),
     "regularisation": (["weights.npz", *DATA, "--regularisation", "-1"], "`regularisation` is -1.0"),
-    "out": (["weights.npz", *DATA, "--out", "new.txt"], "--out: `path` is new.txt; wanted a file that ends in .npz"),
+    "out": (["weights.npz", *DATA, "--out", "new.txt"], "`--out` is new.txt; wanted a file that ends in .npz"),
     "rules": (["weights.npz", *DATA, "--rules", "bp,hebb"], "`rule` is 'hebb'"),
     "rules' rescaling": (["weights.npz", *DATA, "--rules", "bp:more"], "`rescaling` is 'more'"),
     "one rescaling": (["weights.npz", *DATA, "--rules", "bp,pc", "--rescaling", "adaptive"], "--rescaling is about a"),
     "one network out": (["weights.npz", *DATA, "--rules", "bp,pc", "--out", "a.npz"], "--out is about a single rule"),
-    "picture": (["weights.npz", *DATA, "--plot", "a.txt"], "--plot: `path` is a.txt; wanted a file that ends in .png or .pdf"),
-    "table": (["weights.npz", *DATA, "--csv", "a.txt"], "--csv: `path` is a.txt; wanted a file that ends in .csv"),
-    "out's folder": (["weights.npz", *DATA, "--out", "none/new.npz"], "--out: `path` is none/new.npz, in a folder"),
+    "picture": (["weights.npz", *DATA, "--plot", "a.txt"], "`--plot` is a.txt; wanted a file that ends in .png or .pdf"),
+    "table": (["weights.npz", *DATA, "--csv", "a.txt"], "`--csv` is a.txt; wanted a file that ends in .csv"),
+    "out's folder": (["weights.npz", *DATA, "--out", "none/new.npz"], "`--out` is none/new.npz, in a folder"),
 }  # fmt: skip
 
 

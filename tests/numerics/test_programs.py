@@ -1,5 +1,6 @@
 """Compiled programs of trees that hold more than arrays, against Equinox's."""
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -70,6 +71,17 @@ def test_a_program_within_transformations() -> None:
     ]
     for found, expected in cases:
         np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_program_computes_with_copies() -> None:
+    """A call returns before it has computed: what a caller does to its arrays then changes nothing."""
+    matrix = np.full((300, 300), 1 / 300)
+    power = program(
+        partial(lambda matrix, times: jax.lax.fori_loop(0, times, lambda _, x: x @ matrix, matrix), times=50)
+    )
+    found = power(matrix)
+    matrix[:] = 0
+    np.testing.assert_allclose(found, np.full((300, 300), 1 / 300), rtol=1e-12)
 
 
 def test_a_leaf_that_cannot_decide_is_refused() -> None:

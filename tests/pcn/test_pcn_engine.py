@@ -254,6 +254,7 @@ def test_schedule_of_the_learning_rate():
     ("options", "message"),
     [
         ({"name": "BP-SE", "steps": 3}, "`steps` is given, but BP-SE has no use for it"),
+        ({"name": "Newton", "variance": 1.0}, "`variance` is given, but Newton has no use for it"),
         ({"name": "PC-SE", "beta": 0.5}, "`beta` is given"),
         ({"name": "PC-SE", "decay": 0.5}, "`decay` is given"),
         ({"name": "PC-SE", "step_size": -1.0}, "`step_size` is -1.0; wanted a positive number"),
@@ -276,6 +277,9 @@ def test_bad_batches():
     for bad in ((x[:, :3], y), (x, y[:, :1]), (x[:2], y), (x[:0], y[:0]), (x.at[0, 0].set(jnp.nan), y)):
         with pytest.raises(ValueError, match=r"`[xy]`"):
             pcn.train_step(state, *bad, algorithm, pcn.adamw(1e-3))
+    for epoch, error in ((-1, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match=f"`epoch` is {epoch}"):
+            pcn.train_step(state, x, y, algorithm, pcn.adamw(1e-3), epoch=epoch)
     with pytest.raises(ValueError, match="does not arrive"):
         pcn.start_training(net, pcn.algorithm("Z-IL", steps=3), pcn.adamw(1e-3))
 

@@ -148,6 +148,8 @@ def algorithm(
     if isinstance(preset.update, Backpropagation):
         _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial, variance=variance,
                 nudging=nudging, precisions=precisions)  # fmt: skip
+    if not preset.relaxation.stepwise:
+        _refuse(name, variance=variance)
     relaxation = preset.relaxation
     if precisions is not None and isinstance(relaxation, Gradient):  # spikes come with a decaying step
         relaxation = replace(relaxation, decay_last=precisions == "spiking")

@@ -14,7 +14,7 @@ from ...nonlinear.blocks import Statistics, average, norms, output
 from ...nonlinear.chains import as_chain, prediction
 from ...nonlinear.equilibrium import NonlinearEquilibrium, settle_from
 from ...nonlinear.network import Network, States, as_pair, as_samples, check_network, running
-from ...numerics.checks import as_key
+from ...numerics.checks import as_count, as_key
 from ...numerics.kinds import is_jax
 from ...numerics.programs import program
 from ..choices.algorithms import Algorithm
@@ -251,7 +251,7 @@ def relax(
     x, y = as_pair(network, x, y)
     algorithm = traced(algorithm, network.dtype)
     memory = as_memory(algorithm, network, len(x), memory)
-    return _relax(network, x, y, algorithm, as_key("key", key), traced(epoch, jnp.int32), observed, memory)
+    return _relax(network, x, y, algorithm, as_key("key", key), as_epoch(epoch), observed, memory)
 
 
 def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: Any) -> Any:
@@ -299,6 +299,11 @@ def starting_states(
     if algorithm.initial.forward:
         return first.predictions
     return algorithm.initial.states(memory, network, x, y, key)
+
+
+def as_epoch(epoch: Any) -> Any:
+    """Check the number of an epoch; as an array, another number needs no new program."""
+    return epoch if is_jax(epoch) else np.int32(as_count("epoch", epoch, minimum=0))
 
 
 def traced(tree: Any, dtype: Any) -> Any:

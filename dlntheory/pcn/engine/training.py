@@ -18,7 +18,7 @@ from ..choices.relaxations import Newton
 from ..choices.updates import AtArrival, Backpropagation, Incremental
 from .generation import reconstruct
 from .incremental import study_at_once, study_incrementally
-from .inference import as_observed, check_newton, traced
+from .inference import as_epoch, as_observed, check_newton, traced
 from .learning import Batch, Keys, Lesson, parameters, with_parameters
 from .rescaling import dense_layers
 
@@ -125,7 +125,7 @@ def train_step(
     y, observed = as_observed(network, algorithm, y, observed)
     x, y = as_pair(network, x, y)
     algorithm, optimiser = traced((algorithm, optimiser), y.dtype)
-    return _train_step(state, x, y, algorithm, optimiser, traced(epoch, jnp.int32), observed)
+    return _train_step(state, x, y, algorithm, optimiser, as_epoch(epoch), observed)
 
 
 def train_steps(
@@ -168,7 +168,7 @@ def train_steps(
     as_samples("ys", ys[0], network.output_shape, network.dtype)
     algorithm, optimiser = traced((algorithm, optimiser), network.dtype)
     return _train_steps(
-        state, xs.astype(network.dtype), ys.astype(network.dtype), algorithm, optimiser, traced(epoch, jnp.int32)
+        state, xs.astype(network.dtype), ys.astype(network.dtype), algorithm, optimiser, as_epoch(epoch)
     )
 
 

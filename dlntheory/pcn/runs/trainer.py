@@ -17,7 +17,7 @@ from ..data.batches import Preparation, epoch_batches, on_device
 from ..data.dataset import Dataset
 from ..engine.generation import reconstruct
 from ..engine.incremental import study_at_once
-from ..engine.inference import relax, traced
+from ..engine.inference import as_epoch, relax, traced
 from ..engine.learning import Batch, parameters, with_parameters
 from ..engine.multiplications import sequential_multiplications
 from ..engine.training import TrainingState, advance, among_largest, hits, keys_of, start_training
@@ -110,7 +110,7 @@ class Trainer:
         """Train on several batches, numbered from ``first`` in the whole run, and wait for the end."""
         numbers = self._replicated(jnp.arange(first, first + len(batches)))
         fixed = self.train_set, self.preparation, self.algorithm, self.optimiser, self.key
-        state, metrics = _train(state, *fixed, self._shared(batches), numbers, traced(epoch, jnp.int32))
+        state, metrics = _train(state, *fixed, self._shared(batches), numbers, as_epoch(epoch))
         found = {name: np.asarray(each) for name, each in metrics.items()}
         if self.preparation.decodes:  # before inference, every sample has the same prediction
             found["loss"] = found["energy"][:, -1]
@@ -121,7 +121,7 @@ class Trainer:
     def alignment(self, state: Any, epoch: int, first: int, batch: np.ndarray) -> float:
         """The mean target alignment of the algorithm's update on a batch, without the optimiser."""
         x, y = self._batch(first, batch)
-        return float(_alignment(state, x, y, self.algorithm, traced(epoch, jnp.int32)))
+        return float(_alignment(state, x, y, self.algorithm, as_epoch(epoch)))
 
     def test(self, network: Any, memory: Any = None) -> dict[str, Any]:
         """The mean ``test_loss`` and the ``test_accuracy`` on the test set; of an autoencoder the variance explained.
