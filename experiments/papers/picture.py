@@ -114,7 +114,7 @@ def draw_lines(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, 
         if not np.isnan(mean).all():
             axes.errorbar(places, mean, spread, fmt=look, color=colour, markersize=3, label=name)
         axes.plot(places, _column(points, "theory"), ":", color=colour)
-        _draw_published(axes, places, points)
+        _draw_published(axes, places, points, colour)
     if measure in RATIOS:
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         axes.set_yscale("log")
@@ -187,10 +187,11 @@ def _positions(values: Sequence[str]) -> list[float]:
         return list(range(len(values)))
 
 
-def _draw_published(axes: Axes, places: Sequence[float], lines: Sequence[Mapping[str, Any]]) -> None:
+def _draw_published(axes: Axes, places: Sequence[float], lines: Sequence[Mapping[str, Any]], colour: str) -> None:
+    """The paper's numbers, in the colour of the line that they belong to."""
     pairs = [(x, each["published"]) for x, each in zip(places, lines, strict=True) if each["published"] is not None]
     if pairs:
-        axes.plot(*zip(*pairs, strict=True), markersize=4, **PAPER)
+        axes.plot(*zip(*pairs, strict=True), markersize=4, **{**PAPER, "markeredgecolor": colour})
 
 
 def _label(measure: str) -> str:
