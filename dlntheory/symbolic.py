@@ -32,7 +32,7 @@ KINDS = {"dense": Dense, "residual": Residual}
 
 
 class Conditions(TypedDict, total=False):
-    """What an equilibrium depends on besides the network and the data."""
+    """The options of an equilibrium, besides the network and the data."""
 
     covariances: Any
     nudge: Any

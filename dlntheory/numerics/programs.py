@@ -47,7 +47,7 @@ class _Form(NamedTuple):
 @partial(jax.tree_util.register_dataclass, data_fields=["arrays"], meta_fields=["form"])
 @dataclass
 class _Result:
-    """What a program returns; the form is found when it is traced."""
+    """The result of a program; tracing finds its form."""
 
     form: _Form
     arrays: list[Any]

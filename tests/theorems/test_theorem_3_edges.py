@@ -32,7 +32,7 @@ def assert_none(net, x, y):
 
 @pytest.mark.parametrize("weights", [(1, 1), (1, 2, 1), (2, 1, 1), (2, 3, 1, 1)], ids=str)
 def test_covariances_that_tend_to_zero_are_no_solution(weights):
-    """Where weights tie, it is rounding that decides how far a search on the way to zero gets."""
+    """Where weights tie, rounding decides how far a search gets on its way to zero."""
     assert_none(chain(weights), [1.0], [0.0])
 
 

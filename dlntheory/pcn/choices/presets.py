@@ -86,7 +86,7 @@ NUDGES: dict[str, Output] = {
 PRECISIONS: dict[str, Schedule] = {"decaying": Decaying(1.0), "spiking": Spiking()}
 """Schedules of precisions, by name."""
 SIGNS = {"epoch": False, "batch": True}
-"""Whether centred nudging draws its sign by batch."""
+"""The values of `CentredNudge.by_batch`, by name."""
 NAMES = {"rate": "beta_rate", "end": "beta_end", "by_batch": "sign_by", "k": "decay"}
 """The hyperparameters that are called otherwise than the fields that they set."""
 
@@ -222,7 +222,7 @@ def _refuse(name: str, **hyperparameters: Any) -> None:
 
 
 def _named(name: str, word: str | None, table: Mapping[str, Any], otherwise: Any) -> Any:
-    """What a word stands for."""
+    """Look a word up; without one, keep the preset's choice."""
     return otherwise if word is None else table[one_of(name, word, table)]
 
 

@@ -116,7 +116,7 @@ def infer(problem: PhaseProblem, states: States, moments: tuple[Statistics, ...]
 
 
 def _repeat(step: Callable[[Any, Any], tuple[Any, Array]], carry: Any, steps: int, unrolled: bool) -> tuple[Any, Array]:
-    """What `jax.lax.scan` returns, by a loop or by one step after the other."""
+    """Do as `jax.lax.scan` does, by a loop or by one step after the other."""
     if not unrolled:
         return jax.lax.scan(step, carry, jnp.arange(steps))
     found = []
