@@ -47,7 +47,7 @@ LEARNING = {"activation": "relu", "variance": 0.1, "step_size": 0.1, "momentum":
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"hidden": [32] * 3, "latent": 8, "updates": 200, "batch": 50, "steps": 20, "seeds": 1,
               "train_samples": 1000, "test_samples": 200, "samples": 200, "judge_epochs": 15},
-    "cpu": {"hidden": [256] * 3, "latent": 30, "updates": 300, "batch": 100, "steps": 30, "seeds": 1,
+    "cpu": {"hidden": [256] * 3, "latent": 30, "updates": 1000, "batch": 100, "steps": 50, "seeds": 3,
             "train_samples": 10_000, "test_samples": 1000, "samples": 1000, "judge_epochs": 5},
     "paper": {"hidden": [256] * 3, "latent": 30, "updates": 20_000, "batch": 150, "steps": 1000, "seeds": 3,
               "train_samples": None, "test_samples": None, "samples": 10_000, "judge_epochs": 10},
