@@ -88,7 +88,8 @@ def chosen(row: Row, cells: Sequence[Cell], done: Iterable[tuple[Cell, Any]]) ->
 
 def line(row: Row, measure: str, place: Place, done: Iterable[tuple[Cell, Any]]) -> dict[str, Any]:
     """A measure of a cell over its seeds, beside the paper's number."""
-    outcomes = [outcome for cell, outcome in done if cell.place == place]
+    by_seed = {cell.seed: outcome for cell, outcome in done if cell.place == place}
+    outcomes = by_seed.values()
     values = np.array([MEASURES[measure].value(outcome) for outcome in outcomes])
     mean = number(values.mean()) if len(values) else None
     printed = row.published_value(measure, place)
@@ -100,6 +101,7 @@ def line(row: Row, measure: str, place: Place, done: Iterable[tuple[Cell, Any]])
         "difference": None if printed is None or mean is None else mean - printed.mean,
         "diverged": sum(outcome["diverged"] is not None for outcome in outcomes),
         "theory": number(np.mean(theory)) if theory else None, "theory_seeds": len(theory),
+        "by_seed": dict(zip(map(str, by_seed), map(number, values), strict=True)),
     }  # fmt: skip
 
 
@@ -162,9 +164,9 @@ def files(row: Row, study: Mapping[str, Any]) -> dict[str, bytes]:
 def packed(
     study: Mapping[str, Any], names: Sequence[str], lines: Iterable[Mapping[str, Any]], text: str
 ) -> dict[str, bytes]:
-    """A record, its lines as comma-separated values under these names, and its page."""
+    """A record, its lines as comma-separated values with these columns, and its page."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, names, lineterminator="\n")
+    writer = csv.DictWriter(table, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return {

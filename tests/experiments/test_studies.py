@@ -92,6 +92,9 @@ def test_a_study_has_a_table_and_a_picture(whole, own):
     best = [line for line in lines if line["measure"] == "best"]
     np.testing.assert_allclose([float(line["mean"]) for line in best], np.mean(accuracies, axis=1))
     np.testing.assert_allclose([float(line["deviation"]) for line in best], np.std(accuracies, axis=1, ddof=1))
+    told = [line["by_seed"] for line in record["lines"] if line["measure"] == "best"]
+    assert [list(each) for each in told] == [["0", "1"]] * 2
+    np.testing.assert_allclose(np.sort([list(each.values()) for each in told]), np.sort(accuracies))
     assert [line["published"] for line in best] == ["50.0", "60.0"]
     np.testing.assert_allclose([float(line["difference"]) for line in best], np.mean(accuracies, axis=1) - [50, 60])
     assert [line["mean"] for line in lines if line["measure"] == "multiplications"] == ["18.0", "18.0"]  # 6 × (2 L − 1)
