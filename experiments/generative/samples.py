@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 import dlntheory as dln
 from dlntheory import pcn
+from dlntheory.pcn.data.bundled import rows_and_labels
 from dlntheory.report.style import entitle, head, new_figure, styled
 from dlntheory.report.words import count, hidden_layers
 
@@ -54,9 +55,7 @@ def configure(quick: bool, setting: str, seed: int) -> dict[str, Any]:
 
 def flowers() -> np.ndarray:
     """Both lengths of 150 flowers, standardised."""
-    from sklearn.datasets import load_iris
-
-    lengths = load_iris().data[:, FEATURES]
+    lengths = rows_and_labels("iris")[0][:, FEATURES]
     return np.asarray((lengths - lengths.mean(axis=0)) / lengths.std(axis=0), np.float32)
 
 

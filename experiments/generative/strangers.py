@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlntheory.pcn.data.bundled import rows_and_labels
 from dlntheory.pcn.data.catalogue import load_dataset
 from dlntheory.pcn.data.mnist import pixels
 
@@ -55,10 +56,9 @@ def relative(name: str, folder: str | None, count: int) -> np.ndarray | None:
 
 def small_digits(count: int, side: int) -> np.ndarray:
     """scikit-learn's digits of 8 × 8, enlarged, with a black margin."""
-    from sklearn.datasets import load_digits
-
     scale = side // 9
-    large = load_digits().images[:count].repeat(scale, axis=1).repeat(scale, axis=2) / 16
+    small = rows_and_labels("digits")[0][:count].reshape(-1, 8, 8) / 16
+    large = small.repeat(scale, axis=1).repeat(scale, axis=2)
     before = (side - 8 * scale) // 2
     after = side - 8 * scale - before
     return np.asarray(np.pad(large, ((0, 0), (before, after), (before, after)))[:, None])

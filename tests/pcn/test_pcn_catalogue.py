@@ -3,12 +3,15 @@
 Oracle: known counts of labels; the command that a message names.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from image_files import write_mnist
 
+from dlntheory.pcn.data import bundled
 from dlntheory.pcn.data.bundled import BUNDLED
 from dlntheory.pcn.data.catalogue import SOURCES, check_name, load_dataset
 
@@ -45,6 +48,25 @@ def test_bundled_data_are_always_the_same(name):
     data, again = load_dataset(name), load_dataset(name)
     np.testing.assert_array_equal(data.train.samples, again.train.samples)
     assert set(data.train.labels) == set(data.test.labels) == set(range(data.classes))
+
+
+@pytest.mark.parametrize("name", ["digits", "iris"])
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_scikit_learn_s_files_are_what_it_loads(name, at_hand, monkeypatch):
+    import sklearn.datasets
+
+    if not at_hand:  # as with a version that has the files elsewhere
+        monkeypatch.setattr(bundled, "find_spec", lambda _: None)
+    for own, theirs in zip(
+        bundled.rows_and_labels(name), getattr(sklearn.datasets, f"load_{name}")(return_X_y=True), strict=True
+    ):
+        np.testing.assert_array_equal(own, theirs, strict=True)
+
+
+def test_digits_do_not_import_scikit_learn():
+    code = "import sys; from dlntheory.pcn.data.bundled import digits; digits(); print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
 
 
 def test_openml(monkeypatch):
