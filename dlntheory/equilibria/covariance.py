@@ -47,10 +47,11 @@ def forward_covariance(layers: Sequence[Layer], covariances: Covariances) -> Mat
     r"""``S`` by the recursion ``S_1 = Σ_1``, ``S_l = Σ_l + T_l S_{l-1} T_lᵀ``."""
     if len(layers) == 1:
         return scale(covariances[0], identity(layers[0].out_size, layers[0].like))
-    # S_{l-1} T_lᵀ, which needs no product for the first layer where Σ_1 is a scalar
+    # S_{l-1} T_lᵀ, which needs no product for the first layer where Σ_1 is a scalar. S_l, symmetric but for rounding,
+    # is transposed so that XLA contracts last indices, which on some processors is three times as fast.
     crossed = scale(covariances[0], layers[1].matrix().T)
     for layer, following, covariance in zip(layers[1:], layers[2:], covariances[1:], strict=False):
-        crossed = following.apply(add_noise(covariance, layer.apply(crossed))).T
+        crossed = following.apply(add_noise(covariance, layer.apply(crossed)).T).T
     return add_noise(covariances[-1], layers[-1].apply(crossed))
 
 

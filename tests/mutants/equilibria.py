@@ -56,7 +56,7 @@ MUTANTS = (
     ),
     Mutant(
         "equilibria/covariance.py", "forward: drop a term of S",
-        "following.apply(add_noise(covariance, layer.apply(crossed))).T",
+        "following.apply(add_noise(covariance, layer.apply(crossed)).T).T",
         "following.apply(layer.apply(crossed)).T", BOTH_ORDERS,
     ),
     Mutant(
