@@ -249,11 +249,16 @@ def _extremes_in_numpy(coordinates: str, dtype: Any, arguments: Any) -> tuple[np
 
 
 def _smallest(multiply: Operator, invert: Callable[[], Operator], size: int) -> np.ndarray:
-    """The unit eigenvector of the smallest eigenvalue; a decomposition where ``S`` has lost too many digits."""
+    """The unit eigenvector of the smallest eigenvalue; a decomposition where ``S`` has lost too many digits.
+
+    Lanczos' error, a share of ``1/λ_min``, may lie along ``λ_max``; one more step of inverse iteration takes that out.
+    """
     from scipy.sparse.linalg import ArpackError
 
     with contextlib.suppress(np.linalg.LinAlgError, ArpackError):
-        vector = _largest(invert(), size)
+        divide = invert()
+        vector = divide(_largest(divide, size))
+        vector = vector / np.linalg.norm(vector)
         image = multiply(vector)
         value = np.vdot(vector, image)
         if np.linalg.norm(image - value * vector) <= ACCURATE * value:

@@ -97,6 +97,13 @@ def test_the_smallest_eigenvalue_survives_weights_that_grow(monkeypatch):
     np.testing.assert_allclose(found.smallest, expected.smallest, rtol=1e-5)
 
 
+def test_the_smallest_eigenvalue_of_a_deep_network_needs_no_decomposition(monkeypatch):
+    """Orthogonal weights: ``H`` is a path's Laplacian between two held ends, sixteen times over."""
+    net = dln.LinearNetwork.random([16] * 401, init="orthogonal", key=0)
+    monkeypatch.setattr("numpy.linalg.eigh", None)
+    np.testing.assert_allclose(dln.inference_spectrum(net).smallest, 4 * np.sin(np.pi / 800) ** 2, rtol=1e-9)
+
+
 def test_depth_1_has_no_spectrum():
     with pytest.raises(ValueError, match="`net` has depth 1 and so no hidden activities"):
         dln.inference_spectrum(Case(1).net)
