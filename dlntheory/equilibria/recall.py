@@ -6,13 +6,13 @@ from jaxtyping import Float
 
 from ..networks.network import LinearNetwork
 from ..networks.samples import shaped
-from ..numerics.algebra import Array, inverse_cholesky
+from ..numerics.algebra import Array, identity, inverse_cholesky
 from ..numerics.kinds import compiled, namespace
 from ..numerics.record import Record
-from .covariance import raw_output_covariance, symmetrised
+from .covariance import is_scalar, scale, symmetrised
 from .equilibrium import settle_problem
 from .observation import as_observation, by_pattern, masked, masked_matrix
-from .posterior import completed
+from .posterior import completed, marginals
 from .problem import Problem
 
 
@@ -84,15 +84,25 @@ def recall(
 
 
 def _of_one_mask(problem: Problem, mask: Any) -> tuple[Array, Array]:
-    outputs = completed(problem, mask, settle_problem(masked(problem, mask), "auto"))[-1]
-    return outputs, _missing_covariance(problem, mask)
+    known = masked(problem, mask)
+    hidden = marginals(known.layers, known.covariances)
+    return completed(problem, mask, settle_problem(known, "auto"))[-1], _missing_covariance(problem, mask, hidden)
 
 
 @compiled
-def _missing_covariance(problem: Problem, mask: Array) -> Float[Array, "n n"]:
-    r"""``S − S Mᵀ (M S Mᵀ)⁻¹ M S``, zero where an output is known."""
-    S = symmetrised(raw_output_covariance(problem.layers, problem.covariances))
-    known = mask.astype(S.dtype)
-    crossed = inverse_cholesky(masked_matrix(S, known)) @ (known[:, None] * S)
-    xp, missing = namespace(S), ~mask
-    return xp.where(missing[:, None] & missing[None, :], symmetrised(S - crossed.T @ crossed), xp.zeros_like(S))
+def _missing_covariance(problem: Problem, mask: Array, hidden: tuple[Array, ...]) -> Float[Array, "n n"]:
+    r"""``S − S Mᵀ (M S Mᵀ)⁻¹ M S``, zero where an output is known, as a sum in which no digits cancel.
+
+    It is the noise that the known outputs' leaves, and the last hidden layer's posterior covariance carried through
+    the weights, ``N + R P_{L-1} Rᵀ``.
+    """
+    weight, covariance = problem.layers[-1].matrix(), problem.covariances[-1]
+    noise, rest = scale(covariance, identity(len(weight), weight)), weight
+    xp, missing = namespace(weight), ~mask
+    if covariance is not None and not is_scalar(covariance):
+        known = mask.astype(weight.dtype)[:, None]
+        root = inverse_cholesky(masked_matrix(noise, known[:, 0]))
+        crossed = root @ (known * noise)
+        noise, rest = noise - crossed.T @ crossed, weight - crossed.T @ (root @ (known * weight))
+    total = noise + rest @ hidden[-1] @ rest.T if hidden else noise
+    return xp.where(missing[:, None] & missing[None, :], symmetrised(total), xp.zeros_like(total))

@@ -225,6 +225,15 @@ def test_the_likelihood_loses_what_single_layers_lose(depth, condition, smallest
     np.testing.assert_allclose(found, exact, rtol=0, atol=16 * depth * condition * EPSILON)
 
 
+@pytest.mark.parametrize(("dtype", "weight"), [(np.float64, 1e8), (np.float32, 1e4), (np.float64, 1.0)])
+def test_what_is_recalled_keeps_its_variance_beside_large_weights(dtype, weight):
+    """Copies of one unit, ``y_i = w x_0 + ε_i``: two known ones leave ``1 + w²/(1 + 2w²)``, of ``S_ii = 1 + w²``."""
+    net = dln.LinearNetwork.from_weights([np.full((3, 1), weight, dtype)])
+    memory = dln.recall(net, np.ones(3, dtype), [True, True, False], prior=dln.Prior(0.0, 1.0))
+    expected = 1 + 1 / (1 / np.float64(weight) ** 2 + 2)
+    np.testing.assert_allclose(memory.variance, [0, 0, expected], rtol=bound(np.finfo(dtype).eps))
+
+
 # JAX
 
 
