@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from ..numerics.checks import as_array, as_count, as_counts, as_key, as_number
 from .building import Builder, Stage, as_image_shape
@@ -243,7 +244,7 @@ def with_latent(network: Network, mean: Any = 0.0, variance: float = 1.0, learn_
     value, shape = as_array("mean", mean, network.dtype), network.latent_shape
     if value.shape not in ((), shape):
         raise ValueError(f"`mean` has shape {value.shape}; wanted {shape}, or one number.")
-    spread = math.inf if variance == math.inf else as_number("variance", variance)
+    spread = math.inf if np.ndim(variance) == 0 and variance == math.inf else as_number("variance", variance)
     if not spread > 0:
         raise ValueError(f"`variance` is {spread}; wanted a positive number, or infinity for no prior.")
     if learn_mean and spread == math.inf:

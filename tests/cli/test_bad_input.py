@@ -3,6 +3,8 @@
 Oracle: the interface's promise. A case is a name, a call, an exception, and a regular expression for its message.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import jaxtyping
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import dlntheory as dln
+from dlntheory import pcn
 
 NET = dln.LinearNetwork.from_weights([np.ones((3, 4)), np.ones((2, 3))])  # 4 -> 3 -> 2
 X, Y = np.ones((5, 4)), np.zeros((5, 2))
@@ -171,7 +174,25 @@ OPTIONS = {
         lambda: dln.verify(NET, X, Y, covariances=SPD), ValueError, "`covariances` holds a matrix"),
 }  # fmt: skip
 
-CASES = NETWORKS | DATA | OPTIONS
+DECODER = pcn.with_latent(pcn.mlp((2, 3), key=0))
+SETTLING, OUTPUTS, KNOWN = pcn.Algorithm(), np.zeros((2, 3)), np.array([True, False, False])
+GENERATIVE = {
+    "relax": lambda network, algorithm: pcn.relax(network, None, OUTPUTS, algorithm),
+    "reconstruct": lambda network, algorithm: pcn.reconstruct(network, OUTPUTS, algorithm),
+    "recall": lambda network, algorithm: pcn.recall(network, OUTPUTS, KNOWN, algorithm),
+    "score": lambda network, algorithm: pcn.score(network, None, OUTPUTS, algorithm),
+    "generate": lambda network, algorithm: pcn.generate(network, algorithm),
+}
+NONLINEAR = {
+    **{f"a word for the network, {name}": (partial(call, "decoder", SETTLING), TypeError, "`network` is a str; wanted a network")
+       for name, call in GENERATIVE.items()},
+    **{f"a word for the algorithm, {name}": (partial(call, DECODER, "PC-SE"), TypeError, "`algorithm` is a str; wanted one from")
+       for name, call in GENERATIVE.items()},
+    "a matrix for a prior's variance": (
+        lambda: pcn.with_latent(DECODER, variance=np.eye(2)), ValueError, r"`variance` has shape \(2, 2\); wanted one number"),
+}  # fmt: skip
+
+CASES = NETWORKS | DATA | OPTIONS | NONLINEAR
 
 
 @pytest.fixture

@@ -332,6 +332,8 @@ KNOWN = np.array([True, True, False, False, False])
         (lambda: pcn.relax(latent(), None, DATA, pcn.PRESETS["Newton"].algorithm, observed=KNOWN), "Newton"),
         (lambda: pcn.relax(latent(), None, DATA, pcn.PRESETS["Z-IL"].algorithm, observed=KNOWN), "AtArrival"),
         (lambda: pcn.reconstruct(decoder(), DATA, SETTLING), "`network` has no latent"),
+        (lambda: pcn.reconstruct(latent(), DATA, pcn.Algorithm(output=pcn.Free())), "has the output Free"),
+        (lambda: pcn.score(latent(), None, DATA, pcn.Algorithm(output=pcn.Cue())), "has the output Cue"),
         (lambda: pcn.generate(pcn.with_latent(decoder(), variance=math.inf), SETTLING), "without a prior"),
         (lambda: pcn.generate(decoder(), SETTLING, count=3, x=np.zeros((2, 3))), "`x` has 2 inputs but `count` is 3"),
         (lambda: pcn.generate(latent(), pcn.PRESETS["PC-CE"].algorithm, ancestral=True), "CrossEntropy"),

@@ -107,6 +107,18 @@ def test_a_memory_of_the_latent_is_a_softmax_recall_and_a_forward_pass(heads, y)
     assert_close(found, forward(layers, latent)[-1], condition=10)
 
 
+def test_recall_and_score_start_from_the_memory(y):
+    initial, known = pcn.HopfieldMemory(patterns=3, width=2, layers=1, start=pcn.Random(), rate=0.1), np.arange(5) < 3
+    state, moving = taught(flat(given()), initial, y, y), algorithm(initial, steps=3)
+    given_part = {"key": 0, "observed": known, "memory": state.memory}
+    run = pcn.relax(state.network, None, y, moving, **given_part)
+    np.testing.assert_array_equal(pcn.recall(state.network, y, known, moving, memory=state.memory), run.states[-1])
+    np.testing.assert_array_equal(
+        pcn.score(state.network, None, y, moving, **given_part), run.energy_by_sample[1].sum(axis=1)
+    )
+    assert np.abs(pcn.recall(state.network, y, known, moving) - run.states[-1]).max() > 1e-3
+
+
 @pytest.mark.parametrize(("patterns", "heads"), [(2, 1), daily(2, 2), (9, 1)])
 def test_values_are_fitted_to_the_untrained_start_before_the_first_batch(patterns, heads, y):
     """By least squares: exactly, where there are as many patterns as samples."""

@@ -1,5 +1,7 @@
 """An algorithm is five choices; those that do not go together are refused."""
 
+from typing import Any
+
 import equinox as eqx
 
 from ...inference.precision_schedules import Schedule
@@ -87,3 +89,9 @@ class Algorithm(eqx.Module):
     def weight_steps(self) -> int:
         """Steps of the optimiser in a batch."""
         return self.steps if isinstance(self.update, Incremental) else 1
+
+
+def check_algorithm(algorithm: Any) -> None:
+    """Refuse anything that is no algorithm."""
+    if not isinstance(algorithm, Algorithm):
+        raise TypeError(f"`algorithm` is a {type(algorithm).__name__}; wanted one from dlntheory.pcn.algorithm.")

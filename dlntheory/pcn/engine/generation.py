@@ -10,10 +10,10 @@ from jaxtyping import Array, Float
 
 from ...nonlinear.blocks import output
 from ...nonlinear.latent import prior_variance
-from ...nonlinear.network import Network, as_inputs
+from ...nonlinear.network import Network, as_inputs, check_network
 from ...numerics.checks import as_count, as_key
 from ...numerics.programs import program
-from ..choices.algorithms import Algorithm
+from ..choices.algorithms import Algorithm, check_algorithm
 from ..choices.losses import SquaredError
 from ..choices.outputs import Clamp, Cue, Free
 from .inference import relax
@@ -36,7 +36,7 @@ def reconstruct(
         The forward pass from the latents, ``(batch, *network.output_shape)``.
 
     Raises:
-        ValueError: for a network whose input is given, and as `relax`.
+        ValueError: for a network whose input is given, an algorithm that leaves the output free, and as `relax`.
         TypeError: as `relax`.
 
     Source:
@@ -48,9 +48,19 @@ def reconstruct(
         >>> pcn.reconstruct(network, [[1.0, 0.0, 0.0, 1.0, 0.0]], pcn.algorithm("PC-SE", steps=50)).shape
         (1, 5)
     """
+    check_network(network)
+    _check_held(algorithm)
     if not network.free_input:
         raise ValueError("`network` has no latent; wanted one with a free input, `pcn.with_latent(decoder)`.")
     return decode(network, relax(network, None, y, algorithm, key, observed=observed, memory=memory).states[0])
+
+
+def _check_held(algorithm: Algorithm) -> None:
+    """Refuse an output that is free: inference would forget it."""
+    check_algorithm(algorithm)
+    if not algorithm.output.clamped:
+        kind = type(algorithm.output).__name__
+        raise ValueError(f"`algorithm` has the output {kind}, under which inference forgets `y`; wanted a clamp.")
 
 
 @program
@@ -60,7 +70,7 @@ def decode(network: Network, latent: Array) -> Float[Array, "batch ..."]:
 
 
 def recall(
-    network: Network, y: Any, observed: Any, algorithm: Algorithm, x: Any = None, key: Any = 0
+    network: Network, y: Any, observed: Any, algorithm: Algorithm, x: Any = None, key: Any = 0, memory: Any = None
 ) -> Float[Array, "batch ..."]:
     """Complete outputs of which a part is known, or refine noisy ones, by inference with the output free.
 
@@ -72,6 +82,7 @@ def recall(
         algorithm: how states relax; what it holds the output at does not matter.
         x: inputs, or ``None`` where the input is a latent.
         key: an integer seed or a JAX random key.
+        memory: what the start of inference remembers of training, as in `relax`.
 
     Returns:
         The outputs at the end, ``(batch, *network.output_shape)``.
@@ -90,13 +101,14 @@ def recall(
         >>> found[0, :2].tolist()
         [1.0, 2.0]
     """
-    held = Cue() if observed is None else Clamp()
-    run = relax(network, x, y, dataclasses.replace(algorithm, output=held), key, observed=observed)
+    check_algorithm(algorithm)
+    held = dataclasses.replace(algorithm, output=Cue() if observed is None else Clamp())
+    run = relax(network, x, y, held, key, observed=observed, memory=memory)
     return network.outside(run.states[-1])
 
 
 def score(
-    network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None
+    network: Network, x: Any, y: Any, algorithm: Algorithm, key: Any = 0, observed: Any = None, memory: Any = None
 ) -> Float[Array, " batch"]:
     """The energy of every sample when inference has ended, all blocks together: low for outputs that are typical.
 
@@ -110,12 +122,13 @@ def score(
         algorithm: how states relax.
         key: an integer seed or a JAX random key.
         observed: which outputs are known, as in `relax`.
+        memory: what the start of inference remembers of training, as in `relax`.
 
     Returns:
         ``(batch,)``.
 
     Raises:
-        ValueError: as `relax`.
+        ValueError: for an algorithm that leaves the output free, and as `relax`.
         TypeError: as `relax`.
 
     Source:
@@ -128,7 +141,9 @@ def score(
         >>> bool(near < far)
         True
     """
-    return relax(network, x, y, algorithm, key, observed=observed).energy_by_sample[1].sum(axis=1)
+    _check_held(algorithm)
+    run = relax(network, x, y, algorithm, key, observed=observed, memory=memory)
+    return run.energy_by_sample[1].sum(axis=1)
 
 
 def generate(
@@ -165,6 +180,8 @@ def generate(
         >>> pcn.generate(network, pcn.algorithm("MCPC", steps=100), count=3).shape
         (3, 5)
     """
+    check_network(network)
+    check_algorithm(algorithm)
     x = as_inputs(network, x, as_count("count", count))
     if len(x) != count:
         raise ValueError(f"`x` has {len(x)} inputs but `count` is {count}; wanted as many.")

@@ -17,7 +17,7 @@ from ...nonlinear.network import Network, States, as_pair, as_samples, check_net
 from ...numerics.checks import as_count, as_key
 from ...numerics.kinds import is_jax
 from ...numerics.programs import program
-from ..choices.algorithms import Algorithm
+from ..choices.algorithms import Algorithm, check_algorithm
 from ..choices.initial_states import Null
 from ..choices.losses import SquaredError
 from ..choices.outputs import Cue, Phase, target
@@ -65,6 +65,7 @@ def prepare(
 
 def as_observed(network: Network, algorithm: Algorithm, y: Any, observed: Any) -> tuple[Any, Any]:
     """Check which outputs are known, and give the targets with zeros for the others; as the blocks have images."""
+    check_algorithm(algorithm)
     if observed is None:
         return y, None
     relaxation, loss = algorithm.relaxation, algorithm.loss

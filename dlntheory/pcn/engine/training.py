@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from ...nonlinear.network import Network, as_pair, as_samples, check_network
 from ...numerics.checks import as_array, as_count, as_key, one_of
 from ...numerics.programs import program
-from ..choices.algorithms import Algorithm
+from ..choices.algorithms import Algorithm, check_algorithm
 from ..choices.losses import LOSSES
 from ..choices.optimisers import step_weights
 from ..choices.relaxations import Newton
@@ -69,8 +69,7 @@ def start_training(
         (0, 2)
     """
     check_network(network)
-    if not isinstance(algorithm, Algorithm):
-        raise TypeError(f"`algorithm` is a {type(algorithm).__name__}; wanted one from dlntheory.pcn.algorithm.")
+    check_algorithm(algorithm)
     if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
         raise TypeError(f"`optimiser` is a {type(optimiser).__name__}; wanted one of Optax or dlntheory.pcn.")
     if isinstance(algorithm.update, AtArrival) and algorithm.steps <= max(network.waits):
