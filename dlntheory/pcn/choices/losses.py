@@ -1,12 +1,17 @@
 """Energies of the output: squared error, and cross-entropy."""
 
 import abc
+import math
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+
+from ...numerics.checks import as_number
+from ...numerics.kinds import is_concrete
 
 
 class Loss(eqx.Module):
@@ -41,8 +46,8 @@ class SquaredError(Loss):
     variance: Any = 1.0
 
     def __check_init__(self) -> None:
-        if isinstance(self.variance, int | float) and not self.variance > 0:
-            raise ValueError(f"`variance` is {self.variance}; wanted a positive number.")
+        if is_concrete(self.variance) and not (np.ndim(self.variance) == 0 and self.variance == math.inf):
+            as_number("variance", self.variance, positive=True)
 
     def energy(self, state: Array, prediction: Array) -> Float[Array, " batch"]:
         """Half the squared error of every sample, relative to the variance."""

@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ...numerics.checks import as_number, as_share
 from ...numerics.extras import require
+from ...numerics.kinds import is_concrete
 
 Variables = tuple[Array, ...]
 Time = Any
@@ -112,6 +114,15 @@ class Langevin(Relaxation):
     noise: Scalar = 1.0
 
     moves_noise = True
+
+    def __check_init__(self) -> None:
+        """Refuse a step, a momentum or a noise out of its range; numbers that are traced are taken as they are."""
+        if is_concrete(self.step_size):
+            as_number("step_size", self.step_size, positive=True)
+        if self.momentum is not None and is_concrete(self.momentum):
+            as_share("momentum", self.momentum, one=True)
+        if is_concrete(self.noise):
+            as_number("noise", self.noise, negative=False)
 
     def start(self, variables: Variables) -> Variables:
         """No velocity."""
