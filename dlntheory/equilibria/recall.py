@@ -47,8 +47,8 @@ def recall(
 
     The missing outputs ``m`` given the known ones ``o`` are Gaussian with the mean ``ŷ_m + S_mo S_oo⁻¹ (y_o − ŷ_o)``
     and the covariance ``S_mm − S_mo S_oo⁻¹ S_om``; it is how inference settles with the missing outputs free. Where the
-    known ones are noisy, add the noise's covariance to the last of ``covariances``: the mean of the missing ones is
-    right then, and their covariance includes noise of their own.
+    known ones are noisy, add the noise's covariance to their part of the last of ``covariances``, a matrix. Added to
+    all outputs, as to a scalar, it leaves the mean of the missing ones right, and adds noise to their covariance.
 
     Args:
         net: the network, ``L`` layers.

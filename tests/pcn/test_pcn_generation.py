@@ -278,6 +278,18 @@ def test_training_on_what_is_known(y):
     np.testing.assert_allclose(found["loss"], error, rtol=1e-12)
 
 
+def test_backpropagation_learns_from_what_is_known(y):
+    """Against `jax.grad` of the known outputs' squared error."""
+    network, rate, mask = decoder(activation="tanh"), 0.3, np.random.default_rng(3).random(y.shape) < 0.5
+    x, algorithm, optimiser = jax.random.normal(jax.random.key(1), (6, 3)), pcn.algorithm("BP-SE"), pcn.Descent(rate)
+    state = pcn.start_training(network, algorithm, optimiser)
+    mask[:, 0] = True
+    learned = pcn.train_step(state, x, np.where(mask, y, np.nan), algorithm, optimiser, observed=mask)[0].network
+    slopes = eqx.filter_grad(lambda net: jnp.square(net(x) - y).sum(where=mask) / (2 * len(y)))(network)
+    for old, new, slope in zip(network.blocks, learned.blocks, slopes.blocks, strict=True):
+        np.testing.assert_allclose(new.layer.weight, old.layer.weight - rate * slope.layer.weight, atol=1e-12)
+
+
 # What is refused
 
 

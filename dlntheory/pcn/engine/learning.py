@@ -78,7 +78,7 @@ def study(batch: Batch) -> Lesson:
     update = algorithm.update
     rescale = partial(rescaled, network, update.rescaling, update.regularisation, x)
     if isinstance(update, Backpropagation):
-        lesson = backpropagate(network, algorithm, x, y)
+        lesson = backpropagate(network, algorithm, x, y, observed)
         gradients = rescale(lesson.states, lesson.states, lesson.gradients)
         return lesson._replace(gradients=gradients)
     first, start, prediction = begin(batch)
@@ -169,8 +169,8 @@ def descent(pull: Any, error: Array) -> Any:
     return slope
 
 
-def backpropagate(network: Network, algorithm: Algorithm, x: Array, y: Array) -> Lesson:
-    """The gradient of the loss by one backward pass, block by block."""
+def backpropagate(network: Network, algorithm: Algorithm, x: Array, y: Array, observed: Any = None) -> Lesson:
+    """The gradient of the loss, of the outputs that are known, by one backward pass, block by block."""
     states: list[Array] = []
     pulls, statistics = [], []
     for k, block in enumerate(network.blocks):
@@ -179,7 +179,8 @@ def backpropagate(network: Network, algorithm: Algorithm, x: Array, y: Array) ->
         pulls.append(pull)
         statistics.append(moments)
     signals: list[Any] = [None] * network.depth
-    signals[-1] = algorithm.loss.error(y, states[-1])
+    known = y if observed is None else jnp.where(observed, y, states[-1])
+    signals[-1] = algorithm.loss.error(known, states[-1])
     gradients: list[Any] = [None] * network.depth
     for k in reversed(range(network.depth)):
         gradient, *pulled = pulls[k](signals[k])
