@@ -6,6 +6,7 @@ from typing import Any
 import sympy
 
 from dlntheory.equilibria.covariance import forward_covariance
+from dlntheory.equilibria.routes import solve_by_covariance
 from dlntheory.learning.rules import log_determinant_updates
 from dlntheory.networks.layer import Layer
 from dlntheory.networks.passes import backward_sweep, downstream_maps
@@ -20,6 +21,14 @@ from .shared import Shared
 
 def _inverse(S: Any) -> Any:
     return solve(S, identity(S.shape[0], S))
+
+
+def _updates(case: Case) -> list[Any]:
+    """The library's updates of ½ log det S, from the equilibrium of zero inputs and unit outputs."""
+    maps = downstream_maps(case.layers)
+    offsets = [0 * maps[0], *[None] * (len(maps) - 2), -maps[-1]]
+    _, activities = solve_by_covariance(case.layers, case.covariances, offsets[-len(maps) :])
+    return log_determinant_updates(case.layers, activities[:-1])
 
 
 def _change(layer: Layer) -> tuple[Any, Any]:
@@ -40,7 +49,7 @@ def determinant_gradient(case: Case) -> Iterator[Step]:
     S = forward_covariance(case.layers, case.covariances)
     first, _ = _change(case.layers[0])
     yield Step("S does not depend on W_1.", derivative(S, _weight(case.layers[0]), first), 0 * S)
-    updates = log_determinant_updates(case.layers, case.covariances)
+    updates = _updates(case)
     for index, (layer, update) in enumerate(zip(case.layers[1:], updates, strict=True), 2):
         direction, extended = _change(layer)
         yield Step(
@@ -71,7 +80,7 @@ def determinant_step() -> Iterator[Step]:
 def fisher(case: Case) -> Iterator[Step]:
     """The posterior covariance of an error and the activity below it, by Gaussian conditioning on the output."""
     S, maps = forward_covariance(case.layers, case.covariances), downstream_maps(case.layers)
-    updates = log_determinant_updates(case.layers, case.covariances)
+    updates = _updates(case)
     for index, update in enumerate(updates, 2):
         below = forward_covariance(case.layers[: index - 1], case.covariances[: index - 1])
         yield Step(

@@ -114,6 +114,12 @@ def marginals(layers: tuple[Layer, ...], covariances: Covariances) -> tuple[Floa
     return tuple(inverse_diagonal(_factor(layers, covariances))) if len(layers) > 1 else ()
 
 
+def last_marginal(layers: tuple[Layer, ...], covariances: Covariances) -> Float[Array, "n n"]:
+    """The last diagonal block of ``H⁻¹``, which no smoothing changes."""
+    inverse = _factor(layers, covariances).inverses[-1]
+    return inverse.T @ inverse
+
+
 def _factor(layers: Sequence[Layer], covariances: Covariances) -> Factor:
     """The Cholesky factor of ``H``, or the orthogonal one where a system solved by the first is inaccurate."""
     factor = cholesky_factor(layers, covariances)

@@ -5,9 +5,10 @@ from typing import Any
 
 from ..networks.layer import Layer
 from ..networks.network import as_network
-from ..numerics.algebra import Matrix, epsilon
+from ..networks.residual import without_bias
+from ..numerics.algebra import Matrix, epsilon, identity
 from ..numerics.checks import as_batch, same_batch
-from ..numerics.kinds import agree
+from ..numerics.kinds import agree, namespace
 from ..numerics.record import Record
 from .covariance import Covariances, as_covariances
 from .nudging import as_nudge
@@ -37,6 +38,16 @@ def as_problem(net: Any, x: Any, y: Any, covariances: Any, nudge: Any) -> Proble
     covariances = as_covariances(net.layers, covariances, net.dtype)
     nudge = as_nudge(nudge, net.dtype)
     return Problem(*agree(net=net.layers, covariances=covariances, x=x, y=y, nudge=nudge))
+
+
+def unit_residuals(problem: Problem) -> Problem:
+    """The same network without biases at zero inputs, and for each output the target that is 1 there and 0 elsewhere.
+
+    At its equilibrium the multiplier is ``S⁻¹``, and layer ``l`` has the activities ``S_l D_lᵀ S⁻¹``, in columns.
+    """
+    like, outputs = problem.layers[-1].like, problem.layers[-1].out_size
+    x = namespace(like).zeros((outputs, problem.layers[0].in_size), like.dtype)
+    return Problem(tuple(map(without_bias, problem.layers)), problem.covariances, x, identity(outputs, like), None)
 
 
 def stationary(dtype: Any) -> float:

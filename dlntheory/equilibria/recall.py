@@ -12,7 +12,7 @@ from ..numerics.record import Record
 from .covariance import is_scalar, scale, symmetrised
 from .equilibrium import settle_problem
 from .observation import as_observation, by_pattern, masked, masked_matrix
-from .posterior import completed, marginals
+from .posterior import completed, last_marginal
 from .problem import Problem
 
 
@@ -85,12 +85,12 @@ def recall(
 
 def _of_one_mask(problem: Problem, mask: Any) -> tuple[Array, Array]:
     known = masked(problem, mask)
-    hidden = marginals(known.layers, known.covariances)
+    hidden = last_marginal(known.layers, known.covariances) if len(known.layers) > 1 else None
     return completed(problem, mask, settle_problem(known, "auto"))[-1], _missing_covariance(problem, mask, hidden)
 
 
 @compiled
-def _missing_covariance(problem: Problem, mask: Array, hidden: tuple[Array, ...]) -> Float[Array, "n n"]:
+def _missing_covariance(problem: Problem, mask: Array, hidden: Array | None) -> Float[Array, "n n"]:
     r"""``S − S Mᵀ (M S Mᵀ)⁻¹ M S``, zero where an output is known, as a sum in which no digits cancel.
 
     It is the noise that the known outputs' leaves, and the last hidden layer's posterior covariance carried through
@@ -104,5 +104,5 @@ def _missing_covariance(problem: Problem, mask: Array, hidden: tuple[Array, ...]
         root = inverse_cholesky(masked_matrix(noise, known[:, 0]))
         crossed = root @ (known * noise)
         noise, rest = noise - crossed.T @ crossed, weight - crossed.T @ (root @ (known * weight))
-    total = noise + rest @ hidden[-1] @ rest.T if hidden else noise
+    total = noise if hidden is None else noise + rest @ hidden @ rest.T
     return xp.where(missing[:, None] & missing[None, :], symmetrised(total), xp.zeros_like(total))

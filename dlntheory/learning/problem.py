@@ -1,6 +1,7 @@
 """The checked problem of learning: a problem of inference, a rule, a rescaling and their options; and its updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..equilibria.covariance import Covariances
 from ..equilibria.equilibrium import SOLVERS, Solver, settle_problem
 from ..equilibria.nudging import SoftOutput
-from ..equilibria.problem import Problem, as_problem
+from ..equilibria.problem import Problem, as_problem, unit_residuals
 from ..equilibria.settling import Settled
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork
@@ -61,6 +62,8 @@ class Learning(NamedTuple):
     options: Options
     rule: str
     rescaling: str | None
+    units: Any = None
+    """The equilibrium of `unit_residuals`, for the evidence alone."""
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -81,10 +84,16 @@ OPTIONS: UpdateOptions = {
 
 
 def settled(learning: Learning) -> Learning:
-    """Find the equilibrium that predictive coding learns at."""
+    """Find the equilibrium that predictive coding learns at, and what else the evidence learns from."""
+    return settled_by(partial(settle_problem, solver=learning.options.solver, energy=False), learning)
+
+
+def settled_by(settle: Callable[[Problem], Settled], learning: Learning) -> Learning:
+    """The same by a way to settle."""
     if learning.rule not in SETTLED:
         return learning
-    return learning._replace(state=settle_problem(learning.problem, learning.options.solver, energy=False))
+    units = settle(unit_residuals(learning.problem)) if learning.rule == "evidence" else None
+    return learning._replace(state=settle(learning.problem), units=units)
 
 
 def as_learning(
@@ -166,7 +175,7 @@ def changes_of(learning: Learning, signals: Signals) -> list[Matrix]:
     if learning.rescaling is not None:
         changes = rescale(changes, factors_of(learning, signals))
     if learning.rule == "evidence":
-        return evidence_updates(layers, learning.problem.covariances, changes)
+        return evidence_updates(layers, changes, learning.units.activities[1:-1])
     nudge = learning.problem.nudge
     if learning.rule == "pc" and nudge is not None and not isinstance(nudge, SoftOutput):
         return [sign(nudge) * change for change in changes]

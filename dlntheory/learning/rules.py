@@ -10,13 +10,12 @@ Columns in, columns out; the lines of the first two and of the last run on SymPy
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
-from ..equilibria.covariance import Covariances, is_scalar, raw_output_covariance
-from ..equilibria.routes import scale_all
+from ..equilibria.covariance import is_scalar
 from ..networks.layer import Layer
-from ..networks.passes import backward_sweep, downstream_maps, feedforward, forward_sweep
-from ..numerics.algebra import Array, Matrix, common_magnitude, identity, pinv, solve
+from ..networks.passes import backward_sweep, downstream_maps, feedforward
+from ..numerics.algebra import Array, Matrix, common_magnitude, pinv
 from ..numerics.kinds import namespace
 
 Rule = Literal["bp", "pc", "natural", "evidence"]
@@ -90,37 +89,32 @@ def local_updates(layers: Sequence[Layer], signals: Signals) -> list[Matrix]:
 
 
 def evidence_updates(
-    layers: Sequence[Layer], covariances: Covariances, energy_updates: Sequence[Matrix]
+    layers: Sequence[Layer], energy_updates: Sequence[Matrix], unit_activities: Sequence[Matrix]
 ) -> list[Matrix]:
     r"""``∂ log p/∂W_l`` from predictive coding's updates ``−∂E*/∂W_l``, less the log-determinant's derivative."""
-    determinant = log_determinant_updates(layers, covariances)
+    determinant = log_determinant_updates(layers, unit_activities)
     pairs = zip(energy_updates[1:], determinant, strict=True)
     return [energy_updates[0], *(update - other for update, other in pairs)]
 
 
-def log_determinant_updates(layers: Sequence[Layer], covariances: Covariances) -> list[Matrix]:
+def log_determinant_updates(layers: Sequence[Layer], unit_activities: Sequence[Matrix]) -> list[Matrix]:
     r"""``½ ∂ log det S/∂W_l = D_lᵀ S⁻¹ D_l W_l S_{l-1}`` of layers ``2 … L``; the first sees no noise, and has none.
 
-    It is the local update of ``n_L`` samples, one for each output: their errors are the columns of ``D_lᵀ S⁻¹``, and
-    their activities ``S_{l-1} D_{l-1}ᵀ``, the sum of the noises ``Σ_l D_lᵀ`` carried through the layers.
+    It is the local update of ``n_L`` samples, one for each output: their errors are the columns of ``D_lᵀ``, and their
+    activities ``S_{l-1} D_{l-1}ᵀ S⁻¹``, those of the equilibrium of `unit_residuals`. With ``S⁻¹`` beside the errors
+    digits would cancel where the gain grows with depth.
     """
-    unit = identity(layers[-1].out_size, layers[-1].like)
-    errors = backward_sweep(layers, solve(raw_output_covariance(layers, covariances), unit))
-    noises = scale_all(covariances, downstream_maps(layers))
-    activities = forward_sweep(layers, [None] * len(layers), noises)
-    triples = zip(layers[1:], errors[1:], activities, strict=False)
+    triples = zip(layers[1:], downstream_maps(layers)[1:], unit_activities, strict=True)
     return [_without_bias(layer, error, activity) for layer, error, activity in triples]
 
 
-def log_variance_slopes(layers: Sequence[Layer], covariances: Covariances, multiplier: Matrix) -> Array:
+def log_variance_slopes(last: Any, multiplier: Matrix, unit_multiplier: Matrix) -> Array:
     r"""``σ_i² (mean_b λ_i² − (S⁻¹)_ii)/2``: the slope of ``log p(y | x)`` in the logarithm of an output's variance.
 
-    The output's covariance is a scalar, or diagonal.
+    The output's covariance is a scalar, or diagonal; ``S⁻¹`` is the multiplier of `unit_residuals`.
     """
-    S, last = raw_output_covariance(layers, covariances), covariances[-1]
     variance = 1 if last is None else last if is_scalar(last) else last.diagonal()
-    precision = solve(S, identity(layers[-1].out_size, layers[-1].like)).diagonal()
-    return variance * ((multiplier**2).mean(axis=1) - precision) / 2
+    return variance * ((multiplier**2).mean(axis=1) - unit_multiplier.diagonal()) / 2
 
 
 def _without_bias(layer: Layer, error: Matrix, activity: Matrix) -> Matrix:

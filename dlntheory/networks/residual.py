@@ -126,3 +126,29 @@ class Residual(Wrapper):
     def matrix(self) -> Matrix:
         """``I + W``."""
         return identity(self.in_size, self.like) + self.inner.matrix()
+
+
+class Unbiased(Wrapper):
+    """The linear part of a layer."""
+
+    shift = None
+
+    def __init__(self, layer: Layer):
+        self.inner = layer
+
+    def apply(self, x: Matrix) -> Matrix:
+        """``T x``."""
+        return self.inner.apply(x)
+
+    def transpose(self, v: Matrix) -> Matrix:
+        """``T' v``."""
+        return self.inner.transpose(v)
+
+    def matrix(self) -> Matrix:
+        """``T``."""
+        return self.inner.matrix()
+
+
+def without_bias(layer: Layer) -> Layer:
+    """The layer, or its linear part where it has a bias."""
+    return layer if layer.shift is None else Unbiased(layer)

@@ -11,15 +11,16 @@ by the errors of the earlier one.
 import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import settle_problem
-from ..learning.problem import OPTIONS, Learning, UpdateOptions, as_learning, split_changes
+from ..learning.problem import OPTIONS, Learning, UpdateOptions, as_learning, settled_by, split_changes
 from ..learning.rescaling import Rescaling
-from ..learning.rules import SETTLED, Rule
+from ..learning.rules import Rule
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import Array, epsilon
@@ -98,8 +99,8 @@ def as_flow(
 def updates_at(learning: Learning, vector: Array) -> Array:
     """The updates at the weights in ``vector``, in one vector too."""
     problem = with_fields(learning.problem, layers=_with_weights(learning.problem.layers, vector))
-    state = settle_problem(problem, learning.options.solver) if learning.rule in SETTLED else None
-    return stacked([weight for weight, _ in split_changes(learning._replace(problem=problem, state=state))])
+    settle = partial(settle_problem, solver=learning.options.solver)
+    return stacked([weight for weight, _ in split_changes(settled_by(settle, learning._replace(problem=problem)))])
 
 
 def stacked(weights: Any) -> Array:

@@ -5,6 +5,7 @@ Frobenius distance of the whole map from the map of the data, ``‖W_data − W_
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 import jax
@@ -14,11 +15,11 @@ from jaxtyping import Float, Int
 
 from ..equilibria.equilibrium import REFUSED
 from ..equilibria.problem import Problem
-from ..equilibria.settling import settle_within
+from ..equilibria.settling import Settled, settle_within
 from ..learning.alignment import cosine
-from ..learning.problem import Learning, changes_of, signals_of
+from ..learning.problem import Learning, changes_of, settled_by, signals_of
 from ..learning.rescaling import Rescaling
-from ..learning.rules import SETTLED, Rule, log_variance_slopes
+from ..learning.rules import Rule, log_variance_slopes
 from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import first_order_change
@@ -44,16 +45,19 @@ def take_step(learner: Learner, model: Model, x: jax.Array, y: jax.Array, learni
     """Learn a minibatch ``(B, n_0)``, ``(B, n_L)``; where the equilibrium is inaccurate, the new weights are NaN."""
     layers, covariances = model.layers, learner.noise(model)
     problem = Problem(layers, covariances, x, y, learner.nudge)
-    state = settle_within(problem, learner.options.solver) if learner.rule in SETTLED else None
-    learning = Learning(problem, state, learner.options, learner.rule, learner.rescaling)
+    learning = settled_by(
+        partial(settle_within, route=learner.options.solver),
+        Learning(problem, None, learner.options, learner.rule, learner.rescaling),
+    )
     signals = signals_of(learning)
     changes = changes_of(learning, signals)
-    accuracy = jnp.zeros_like(learning_rate) if state is None else jnp.max(state.accuracy)
+    accuracies = [each.accuracy for each in (learning.state, learning.units) if isinstance(each, Settled)]
+    accuracy = jnp.max(jnp.concatenate([jnp.zeros(1, x.dtype), *accuracies]))
     rate = jnp.where(accuracy <= REFUSED, learning_rate, jnp.full_like(learning_rate, jnp.nan))
     moved = tuple(layer.moved(change, rate) for layer, change in zip(layers, changes, strict=True))
     log_variance = model.log_variance
     if log_variance is not None:
-        slopes = log_variance_slopes(layers, covariances, signals.errors[-1])
+        slopes = log_variance_slopes(covariances[-1], signals.errors[-1], learning.units.multiplier)
         log_variance = log_variance + rate * (slopes if log_variance.ndim else slopes.sum())
     loss = jnp.sum(signals.residual**2) / (2 * len(x))
     alignment = cosine(signals.residual, first_order_change(layers, changes, signals.feedforward))

@@ -137,3 +137,26 @@ def test_functions_of_the_residual_alone_refuse_evidence():
     for function in (dln.update_kernel, dln.best_alignment, dln.adaptive_learning_rates):
         with pytest.raises(ValueError, match="`rule` is 'evidence'"):
             function(net, [1.0, 1.0], [1.0, 1.0], rule="evidence")
+
+
+@pytest.mark.parametrize(("gain", "depth"), [(2, 30), (3, 20)])
+def test_evidence_keeps_its_digits_where_the_gain_grows(gain, depth):
+    """Against arithmetic with 120 digits; `S` reaches condition numbers of 1e20 and more."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(0)
+    weights, y = gain * rng.normal(size=(depth, 4, 4)) / 2, rng.normal(size=(5, 4))
+    found = dln.weight_updates(dln.LinearNetwork.from_weights(weights), np.zeros((5, 4)), y, "evidence")
+    with mpmath.workdps(120):
+        matrices = [mpmath.matrix(weight.tolist()) for weight in weights]
+        S, maps = [mpmath.eye(4)], [mpmath.eye(4)]
+        for W in matrices[1:]:
+            S.append(mpmath.eye(4) + W * S[-1] * W.T)
+        for W in reversed(matrices[1:]):
+            maps.insert(0, maps[0] * W)
+        precision = mpmath.inverse(S[-1])
+        multiplier = precision * mpmath.matrix(y.T.tolist())
+        inner = multiplier * multiplier.T / len(y) - precision
+        for level in range(1, depth):
+            exact = maps[level].T * inner * maps[level] * matrices[level] * S[level - 1]
+            exact = np.array(exact.tolist(), float)
+            np.testing.assert_allclose(found[level], exact, atol=1e-7 * np.abs(exact).max())

@@ -148,14 +148,19 @@ MUTANTS = (
         of_file("test_evidence", "test_evidence_ascends_the_likelihood", ["unit-learned biases"]),
     ),
     Mutant(
-        "learning/rules.py", "evidence: activities without the layers' covariances",
-        "noises = scale_all(covariances, downstream_maps(layers))", "noises = downstream_maps(layers)",
-        proof("evidence-gradient"),
+        "equilibria/problem.py", "unit residuals: without the layers' covariances",
+        "problem.layers)), problem.covariances, x,", "problem.layers)), (None,) * len(problem.layers), x,",
+        of_file("test_evidence", "test_evidence_ascends_the_likelihood", ["matrix-residual"]),
     ),
     Mutant(
-        "learning/rules.py", "evidence: errors of the first output alone",
-        "errors = backward_sweep(layers, solve(raw_output_covariance(layers, covariances), unit))",
-        "errors = backward_sweep(layers, unit)",
+        "networks/residual.py", "unit residuals: with the biases",
+        "return layer if layer.shift is None else Unbiased(layer)", "return layer",
+        of_file("test_evidence", "test_evidence_ascends_the_likelihood", ["matrix-residual"]),
+    ),
+    Mutant(
+        "learning/rules.py", "evidence: errors of no output",
+        "triples = zip(layers[1:], downstream_maps(layers)[1:], unit_activities, strict=True)",
+        "triples = zip(layers[1:], [0 * each for each in downstream_maps(layers)[1:]], unit_activities, strict=True)",
         proof("fisher-identity"),
     ),
     Mutant(

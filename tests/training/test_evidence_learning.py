@@ -59,8 +59,9 @@ def test_the_slope_in_the_variances():
     def covariances(logarithms):
         return (np.float64(0.8), np.diag(np.exp(logarithms)))
 
-    multiplier = dln.equilibrium(net, x, y, covariances(logarithms)).multiplier.T
-    found = log_variance_slopes(net.layers, covariances(logarithms), multiplier)
+    noise = covariances(logarithms)
+    multiplier = dln.equilibrium(net, x, y, noise).multiplier.T
+    found = log_variance_slopes(noise[-1], multiplier, np.linalg.inv(dln.output_covariance(net, noise)))
     for index, step in enumerate(1e-5 * np.eye(5)):
         ends = [dln.log_likelihood(net, x, y, covariances(logarithms + sign * step)).mean() for sign in (1, -1)]
         np.testing.assert_allclose(found[index], (ends[0] - ends[1]) / 2e-5, atol=1e-8)
