@@ -88,6 +88,23 @@ def test_options_of_one_cell_reach_it_alone():
     assert (tuned["learning_rate"], row.options_of(place | {"weights": "1e-3"})["learning_rate"]) == (2.969e-4, 1e-3)
     assert row.options_of(place | {"algorithm": "PN"})["beta"] == 0.55
     assert row.options_of({**place, "model": "VGG-7", "data": "cifar10"})["inference_steps"] == 10
+    place = {**place, "model": "VGG-7", "data": "cifar100", "algorithm": "CN"}
+    found = [row.options_of(place | {"data": data}) for data in ("cifar100", "tiny-imagenet")]
+    assert [(each["inference_steps"], each["beta"], each["momentum"]) for each in found] == [
+        (11, 0.15, 0.5),
+        (12, 0.45, 0.85),
+    ]
+
+
+def test_figures_of_momentum_and_rate_have_the_tables_other_options():
+    table_1 = REGISTRY["002-table-1"]
+    for name, models in (("002-figure-9", ["VGG-7"]), ("002-figure-10", ["VGG-5", "VGG-7"])):
+        row = REGISTRY[name]
+        for cell in cells.make_cells(row, "paper"):
+            place = {"model": cell.config.model, "data": "cifar100", "algorithm": cell.place["algorithm"]}
+            expected = cells.configured({**table_1.options_of({**place, "weights": "searched"}), "seed": cell.seed})
+            assert cell.config.differences(expected) in ([], [row.x])
+        assert {cell.config.model for cell in cells.make_cells(row, "paper")} == {*models}
 
 
 def test_every_cell_has_a_seed_before_any_has_two():
