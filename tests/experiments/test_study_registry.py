@@ -96,6 +96,13 @@ def test_options_of_one_cell_reach_it_alone():
     ]
 
 
+def test_sizes_that_the_papers_say():
+    """Crops of Tiny ImageNet: appendix A of Deeper PCNs. Fractions: CIFAR-10 has 50 000 training pictures."""
+    assert {cell.config.padding for cell in cells.make_cells(REGISTRY["000-table-2"], "paper")} == {8}
+    parts = cells.make_cells(REGISTRY["003-table-1"], "paper", ["cifar10,BP"])
+    assert {cell.config.train_samples for cell in parts} == {None, 5000, 500}
+
+
 def test_figures_of_momentum_and_rate_have_the_tables_other_options():
     table_1 = REGISTRY["002-table-1"]
     for name, models in (("002-figure-9", ["VGG-7"]), ("002-figure-10", ["VGG-5", "VGG-7"])):
