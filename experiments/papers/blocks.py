@@ -31,8 +31,15 @@ def blocks(text: str) -> Iterator[list[list[str]]]:
 
 
 def as_printed(text: str) -> Printed:
-    """A number and its deviation, if there is one after a space."""
-    return Printed(*map(float, text.split()))
+    """A number and its deviation, if there is one after a space.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        return Printed(*map(float, text.split()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"the cell {text!r} is no number; wanted one, and its deviation after a space.") from error
 
 
 def as_value(text: str) -> Any:

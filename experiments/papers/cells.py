@@ -126,7 +126,10 @@ def _having(words: set[str], places: Sequence[Place]) -> list[Place]:
 
 
 def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -> Cell:
-    paper = {**row.options_of(place), "seed": seed}
+    paper = row.options_of(place)
+    if "seed" in {**paper, **row.scale_options(scale)}:
+        raise ValueError(f"`{row.name}`, {' '.join(place.values())}: a study has no option `seed`, but a key `seeds`.")
+    paper["seed"] = seed
     if tests:
         paper[TESTED] = tuple(row.axes[TESTED][steps][TESTED] for steps in tests)
     changed = paper | STAND_INS.get(scale, {}).get(paper.get("data", "digits"), {}) | SIZES.get(scale, {})

@@ -23,6 +23,10 @@ CURVES = (None, "epoch", "multiplications")
 """Axes of curves; ``None`` means epochs."""
 LISTS = {"choose": "axes", "measures": "measures", "theory": "measures", "differs": "texts"}
 """Keys that have a list of words, and what the words are."""
+TEXTS = ("item", "title", "see", "tuned", "source", "published", "picture", "x", "panels", "cost")
+"""Keys that have a text."""
+OF_SCALE = ("seeds", "options", "cells", "of")
+"""Keys of a scale."""
 
 
 def registry() -> dict[str, Row]:
@@ -116,10 +120,12 @@ def _inherited(name: str, table: Any, tables: Mapping[str, Any], above: tuple[st
     model = table.get("like")
     if model is None:
         return dict(table)
-    known = tables if model in tables else _tables()
+    known = tables if str(model) in tables else _tables()
     above = (*above, name)
-    if model not in known or model in above:
-        raise ValueError(f"`{name}` is like `{model}`, which is no other study.{meant(model, {**tables, **known})}")
+    if not isinstance(model, str) or model not in known or model in above:
+        raise ValueError(
+            f"`{name}` is like `{model}`, which is no other study.{meant(str(model), {**tables, **known})}"
+        )
     found = _inherited(model, known[model], known, above)
     if "cells" in table:
         scales = {scale: dict(options) for scale, options in found.get("scales", {}).items()}
@@ -159,12 +165,38 @@ def _path(file: str) -> Path:
 
 def as_values(axis: str, values: Any) -> dict[str, dict[str, Any]]:
     """The values of an axis with their options: a list of an option's values, or a table."""
+    if values in ([], {}):
+        raise ValueError(f"the axis `{axis}` has no values; wanted one or more.")
     if isinstance(values, list):
         return {str(value): {axis: value} for value in values}
     if not (isinstance(values, dict) and all(isinstance(options, dict) for options in values.values())):
         raise ValueError(f"the axis `{axis}` is {values!r}; wanted a list of values, or a table of tables of options.")
     named = axis in ("data", "model", "algorithm")
     return {value: {**({axis: value} if named else {}), **options} for value, options in values.items()}
+
+
+def _check_kinds(row: Row) -> None:
+    """Refuse the value of a key that is of another kind."""
+    for key in TEXTS:
+        if not isinstance(value := getattr(row, key), str | None):
+            raise ValueError(f"`{row.name}` has {key} = {value!r}; wanted a text.")
+    for key, value in _tables_of(row):
+        if not isinstance(value, dict):
+            raise ValueError(f"`{row.name}` has {key} = {value!r}; wanted a table.")
+    if not (isinstance(row.reconstructions, int) and row.reconstructions >= 0):
+        raise ValueError(f"`{row.name}` has reconstructions = {row.reconstructions!r}; wanted a whole number.")
+
+
+def _tables_of(row: Row) -> Iterator[tuple[str, Any]]:
+    """The keys that have tables, each before those within it."""
+    yield "options", row.options
+    yield "scales", row.scales
+    for scale, own in row.scales.items():
+        yield f"scales.{scale}", own
+        yield f"scales.{scale}.options", own.get("options", {})
+        yield f"scales.{scale}.of", own.get("of", {})
+        for words, options in own.get("of", {}).items():
+            yield f'scales.{scale}.of."{words}"', options
 
 
 def _check_lists(row: Row) -> None:
@@ -176,7 +208,7 @@ def _check_lists(row: Row) -> None:
             )
     for part in _parts(row):
         for axis, values in part.items() if isinstance(part, dict) else [("cells", part)]:
-            if not isinstance(values, list):
+            if not isinstance(values, list) or not values:
                 raise ValueError(f"`{row.name}` has cells of {axis} = {values!r}; wanted a list of values.")
 
 
@@ -189,10 +221,13 @@ def _quoted(value: Any) -> str:
 
 
 def _check(row: Row) -> None:
+    _check_kinds(row)
     _check_lists(row)
     kinds = [kind for kind in KINDS if getattr(row, kind)]
     if len(kinds) != 1:
         raise ValueError(f"`{row.name}` has {' and '.join(kinds) or 'none'} of {', '.join(KINDS)}; wanted one.")
+    if not row.measures:
+        raise ValueError(f"`{row.name}` has no measures; wanted of {', '.join(MEASURES)}.")
     if row.picture not in PICTURES:
         raise ValueError(f"`{row.name}` has the picture {row.picture!r}; wanted one of {', '.join(PICTURES)}.")
     if row.picture.startswith("lines") and row.x not in row.axes:
@@ -216,8 +251,12 @@ def _words(row: Row) -> Iterator[tuple[Set[str], str, str]]:
     yield {*row.choose} - (row.axes.keys() - {row.x}), "chooses on", "; wanted axes, and not that of the lines"
     yield {*row.measures} - MEASURES.keys(), "measures", f"; wanted of {', '.join(MEASURES)}"
     yield {*row.theory} - {*row.measures}, "has theory of", "; wanted of its measures"
+    yield row.printed.keys() - MEASURES.keys(), "has published", f"; wanted of {', '.join(MEASURES)}"
     yield row.scales.keys() - {*SCALES}, "has the scales", f"; wanted {', '.join(SCALES)}"
+    for scale, own in row.scales.items():
+        yield own.keys() - {*OF_SCALE}, "has", f" in scales.{scale}; wanted of {', '.join(OF_SCALE)}"
     for part in _parts(row):
+        yield part.keys() - row.axes.keys(), "has cells of", ", which are no axes"
         for axis, values in part.items():
             yield {*map(str, values)} - {*row.axes.get(axis, ())}, f"has no {axis}", ""
     mentioned = [words for numbers in row.printed.values() for words in numbers] + [words for words, _ in row.tunings]

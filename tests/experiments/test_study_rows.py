@@ -56,6 +56,24 @@ part = { all = {} }
         ('[mine.variants.part]\nall = { like = "all" }\n', "wanted a new name"),
         ("[mine.scales.huge]\n", "has the scales huge"),
         ('[mine.scales.cpu.of]\n"0.01,half" = { epochs = 1 }\n', "names half, which"),
+        ('[other]\nsource = ["a"]\naxes.y = [1]\n', "`other` has source = ['a']; wanted a text."),
+        ("[other]\npublished = 3\naxes.y = [1]\n", "has published = 3; wanted a text."),
+        ("[other]\noptions = [1]\naxes.y = [1]\n", "has options = [1]; wanted a table."),
+        ("[other]\nscales = [1]\naxes.y = [1]\n", "has scales = [1]; wanted a table."),
+        ("[other]\nscales.cpu = 3\naxes.y = [1]\n", "has scales.cpu = 3; wanted a table."),
+        ("[other]\nscales.cpu.options = [1]\naxes.y = [1]\n", "has scales.cpu.options = [1]; wanted a table."),
+        ("[other]\nscales.cpu.of = 3\naxes.y = [1]\n", "has scales.cpu.of = 3; wanted a table."),
+        ("[other]\nscales.cpu.of.1 = 3\naxes.y = [1]\n", 'has scales.cpu.of."1" = 3; wanted a table.'),
+        ("[other]\nscales.cpu.seed = 3\naxes.y = [1]\n", "has seed in scales.cpu; wanted of seeds, options, cells, of"),
+        ('[other]\nreconstructions = "8"\naxes.y = [1]\n', "has reconstructions = '8'; wanted a whole number"),
+        ("[other]\nmeasures = []\naxes.y = [1]\n", "has no measures; wanted of best, "),
+        ("[other]\naxes.y = []\n", "the axis `y` has no values"),
+        ("[[mine.cells]]\npart = []\n", "has cells of part = []; wanted a list of values"),
+        ("[[mine.cells]]\nwidth = [1]\n", "has cells of width, which are no axes"),
+        ('[other]\nlike = ["mine"]\n', "is like `['mine']`, which is no other study."),
+        ('[other]\naxes.y = [1]\npublished = "best | 1\\n1 | ?"\n', "the cell '?' is no number"),
+        ('[other]\naxes.y = [1]\npublished = "best | 1\\n1 | 1 2 3"\n', "the cell '1 2 3' is no number"),
+        ('[other]\naxes.y = [1]\npublished = "bset | 1\\n1 | 2"\n', "has published bset; wanted of best, "),
         ("[mine", "mine.toml"),
     ],
 )
@@ -72,7 +90,7 @@ def test_a_key_outside_of_a_study_is_refused(tmp_path):
     assert "`title` is '?', outside of a study; wanted a table" in dlntheory(tmp_path / "mine.toml").stderr
 
 
-@pytest.mark.parametrize("change", [{"epochs": "two"}, {"algorithm": "PCX"}, {"hiden": 1}])
+@pytest.mark.parametrize("change", [{"epochs": "two"}, {"algorithm": "PCX"}, {"hiden": 1}, {"seed": 7}])
 def test_an_option_that_no_training_has_is_named_with_its_cell(change, tmp_path):
     ((name, value),) = change.items()
     path = tmp_path / "mine.toml"
