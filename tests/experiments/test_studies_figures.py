@@ -105,6 +105,8 @@ def test_areas_stand_beside_the_papers(monkeypatch):
 def test_strangers_of_another_data_set_are_not_the_papers():
     """The paper's areas are MNIST's."""
     assert outliers.published({"data": "mnist"}, "kmnist")["energy"] == (0.9033, 0.6456)  # figure 26
+    assert outliers.published({"data": "mnist"}, "notmnist")["softmax"] == (0.9128, 0.5922)
+    assert outliers.published({"data": "mnist"}, "emnist-letters")["energy"] == (0.8408, 0.6188)
     assert outliers.published({"data": "kmnist"}, "fashion-mnist") == {}
     assert outliers.published({"data": "mnist"}, "noise") == {}
 

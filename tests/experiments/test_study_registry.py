@@ -97,8 +97,10 @@ def test_options_of_one_cell_reach_it_alone():
 
 
 def test_sizes_that_the_papers_say():
-    """Crops of Tiny ImageNet: appendix A of Deeper PCNs. Fractions: CIFAR-10 has 50 000 training pictures."""
+    """Crops of Tiny ImageNet: appendix A of Deeper PCNs. Rates: appendix D of Benchmarking PCNs. Fractions: CIFAR-10 has 50 000 training pictures."""
     assert {cell.config.padding for cell in cells.make_cells(REGISTRY["000-table-2"], "paper")} == {8}
+    large = cells.make_cells(REGISTRY["002-appendix-d"], "paper")  # "large learning rates for the nodes"
+    assert min(cell.config.step_size for cell in large) == 0.5
     parts = cells.make_cells(REGISTRY["003-table-1"], "paper", ["cifar10,BP"])
     assert {cell.config.train_samples for cell in parts} == {None, 5000, 500}
 
