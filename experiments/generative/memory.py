@@ -48,10 +48,18 @@ SIZES: dict[str, dict[str, Any]] = {
               "recall_steps": {"noise": 2000, "mask": 50_000}, "seeds": 5},
 }  # fmt: skip
 PUBLISHED = {
-    "noise": {50: (6.06, 5.91, 5.95), 100: (6.99, 6.76, 6.16), 250: (9.95, 10.14, 8.90)},
-    "mask": {50: (0.06, 0.01, 0.00), 100: (1.15, 1.01, 0.11), 250: (39.1, 3.74, 0.22)},
+    "noise": {
+        50: ((6.06, 0.11), (5.91, 0.14), (5.95, 0.06)),
+        100: ((6.99, 0.19), (6.76, 0.23), (6.16, 0.07)),
+        250: ((9.95, 0.05), (10.14, 0.06), (8.90, 0.06)),
+    },
+    "mask": {
+        50: ((0.06, 0.02), (0.01, 0.00), (0.00, 0.00)),
+        100: ((1.15, 0.78), (1.01, 0.79), (0.11, 0.03)),
+        250: ((39.1, 10.8), (3.74, 0.73), (0.22, 0.06)),
+    },
 }
-"""Table 3, ×10⁻⁴, by number of pictures of Tiny ImageNet and width."""
+"""Table 3, means and deviations ×10⁻⁴, by number of pictures of Tiny ImageNet and width."""
 PUBLISHED_WIDTHS = (512, 1024, 2048)
 PUBLISHED_COUNTS = tuple(PUBLISHED["noise"])
 SHOWN = 5
@@ -163,19 +171,22 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
                 for name in ("trained", "linear"):
                     values = 1e4 * arrays[name][k, w, n]
                     row |= {name: float(values.mean()), f"{name}_deviation": float(deviation(values))}
-                if (printed := published(key, width, number)) is not None:
-                    row["trained_published"] = printed
-                rows.append(row)
+                rows.append(row | beside(key, width, number))
     run = {(row["key"], row["width"], row["pictures"]) for row in rows}
     others = (place for place in product(KEYS, PUBLISHED_WIDTHS, PUBLISHED_COUNTS) if place not in run)
     return rows + [
-        {"key": key, "width": width, "pictures": number, "trained_published": published(key, width, number)}
-        for key, width, number in others
+        {"key": key, "width": width, "pictures": number, **beside(key, width, number)} for key, width, number in others
     ]
 
 
-def published(key: str, width: int, number: int) -> float | None:
-    """The paper's number for a cell, ×10⁻⁴."""
+def beside(key: str, width: int, number: int) -> dict[str, float]:
+    """The paper's number for a cell and its deviation, as columns; none where it has none."""
+    found = published(key, width, number)
+    return {} if found is None else {"trained_published": found[0], "trained_published_deviation": found[1]}
+
+
+def published(key: str, width: int, number: int) -> tuple[float, float] | None:
+    """The paper's number for a cell and its deviation, ×10⁻⁴."""
     row = PUBLISHED[key].get(number)
     return row[PUBLISHED_WIDTHS.index(width)] if row and width in PUBLISHED_WIDTHS else None
 
@@ -208,7 +219,7 @@ def draw_capacity(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np
             label = f"width {width}" if name == "trained" else None
             axes.errorbar(config["counts"], values.mean(axis=-1), spread, fmt=style, color=colour, label=label)
         printed = [(number, published(KEYS[key], width, number)) for number in config["counts"]]
-        if points := [(number, 1e-4 * error) for number, error in printed if error is not None]:
+        if points := [(number, 1e-4 * found[0]) for number, found in printed if found is not None]:
             axes.plot(*zip(*points, strict=True), **{**PAPER, "markeredgecolor": colour})
     axes.set(yscale="log", xlabel="number of pictures" if key else "", ylabel="mean squared error")
 

@@ -129,6 +129,7 @@ def test_the_cells_of_table_3_stand_in_the_table_even_if_they_were_not_run():
     assert [line["trained_published"] for line in study["lines"] if line["width"] == 1024] == [
         5.91, 6.76, 10.14, 0.01, 1.01, 3.74,
     ]  # fmt: skip
+    assert "| 9.95 ± 0.05 |" in files["README.md"].decode()
     assert "- data: mnist (paper: tiny-imagenet)" in files["README.md"].decode()
 
 
