@@ -78,6 +78,9 @@ def test_published_numbers_are_those_of_the_papers():
     place = {"norm": "frozen", "data": "cifar10", "model": "VGG-10", "algorithm": "S+F"}
     assert deeper.published_value("best", place) == Printed(93.27, 0.10)
     assert deeper.published_value("best", {**place, "norm": "standard"}) is None
+    place = {"norm": "none", "data": "cifar10", "model": "VGG-7", "algorithm": "S+F"}
+    assert REGISTRY["000-figure-5"].published_value("first_to_last", place) == Printed(1e-6)
+    assert REGISTRY["000-figure-6"].published_value("first_to_last", place | {"algorithm": "F"}) == Printed(1e-12)
 
 
 def test_options_of_one_cell_reach_it_alone():
