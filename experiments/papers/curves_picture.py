@@ -1,7 +1,8 @@
 """The picture of a study by curves: test accuracy over training, and how soon each method reaches an error.
 
-Along sequential matrix multiplications there is a second panel: by test error, the fewest after which a training of a
-method was as good, whatever its number of inference steps (Better Initialization, appendix C.1).
+Along sequential matrix multiplications there is a second panel: by test error, the fewest after which the mean over
+seeds was as good, whatever a method's number of inference steps. (In appendix C.1 of Better Initialization it is the
+best of all trainings.)
 """
 
 import itertools
