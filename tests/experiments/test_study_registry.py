@@ -99,9 +99,14 @@ def test_options_of_one_cell_reach_it_alone():
     ]
 
 
-def test_sizes_that_the_papers_say():
-    """Crops of Tiny ImageNet: appendix A of Deeper PCNs. Rates: appendix D of Benchmarking PCNs. Fractions: CIFAR-10 has 50 000 training pictures."""
+def test_options_that_the_papers_say():
+    """Crops, and the signs of nudging: appendix A and section 3 of Deeper PCNs; rates: appendix D of Benchmarking PCNs.
+
+    Fractions of the data: CIFAR-10 has 50 000 training pictures.
+    """
     assert {cell.config.padding for cell in cells.make_cells(REGISTRY["000-table-2"], "paper")} == {8}
+    centred = [each for each in cells.make_cells(REGISTRY["000-figure-4"], "paper") if "CN" in each.place["algorithm"]]
+    assert {cell.config.sign_by for cell in centred} == {"batch"}  # "across training epochs and batches"
     large = cells.make_cells(REGISTRY["002-appendix-d"], "paper")  # "large learning rates for the nodes"
     assert min(cell.config.step_size for cell in large) == 0.5
     parts = cells.make_cells(REGISTRY["003-table-1"], "paper", ["cifar10,BP"])
