@@ -102,13 +102,16 @@ def test_options_of_one_cell_reach_it_alone():
 def test_options_that_the_papers_say():
     """Crops, and the signs of nudging: appendix A and section 3 of Deeper PCNs; rates: appendix D of Benchmarking PCNs.
 
-    Fractions of the data: CIFAR-10 has 50 000 training pictures.
+    Fractions of the data: CIFAR-10 has 50 000 training pictures. CelebA: the authors' code.
     """
     assert {cell.config.padding for cell in cells.make_cells(REGISTRY["000-table-2"], "paper")} == {8}
     centred = [each for each in cells.make_cells(REGISTRY["000-figure-4"], "paper") if "CN" in each.place["algorithm"]]
     assert {cell.config.sign_by for cell in centred} == {"batch"}  # "across training epochs and batches"
     large = cells.make_cells(REGISTRY["002-appendix-d"], "paper")  # "large learning rates for the nodes"
     assert min(cell.config.step_size for cell in large) == 0.5
+    faces = cells.make_cells(REGISTRY["002-table-2"], "paper", ["celeba-200"])
+    told = {(cell.config.algorithm, cell.config.epochs, cell.config.batch_size) for cell in faces}
+    assert told == {("PC-SE", 10, 2000), ("iPC", 10, 2000), ("BP-SE", 5, 500)}
     parts = cells.make_cells(REGISTRY["003-table-1"], "paper", ["cifar10,BP"])
     assert {cell.config.train_samples for cell in parts} == {None, 5000, 500}
 
