@@ -19,7 +19,8 @@ from dlntheory.cli import app
 from dlntheory.cli.train import train
 from dlntheory.pcn.choices.presets import PRESETS
 from dlntheory.pcn.runs.config import TrainingConfig
-from dlntheory.pcn.runs.search import Search, take_up
+from dlntheory.pcn.runs.folder import read_epochs
+from dlntheory.pcn.runs.search import LITTLE, Search, take_up
 from dlntheory.pcn.runs.spaces import SPACES, Choice, Range, search_space
 from dlntheory.pcn.runs.trainer import Trainer
 from tests.checkpointing import LEFTOVERS
@@ -159,6 +160,17 @@ def test_search_resumes_and_is_shared_through_its_storage(tmp_path):
     other = dlntheory(*options, "--trials", "3", "--batch-size", "20")
     assert other.exit_code == 2
     assert "begun with other options: batch_size" in other.stderr
+
+
+def test_search_tells_bad_reconstructions_apart(tmp_path):
+    """A decoder that explains less than nothing has a value of its own; one that diverged comes last."""
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    options = ["search", "--data", "digits", "--model", "AE", "--hidden", "8", "--algorithm", "iPC", "--epochs", "1",
+               "--space", "autoencoders", "--trials", "1", "--sampler-seed", "0", "--out", tmp_path, "--json"]  # fmt: skip
+    found = json.loads(dlntheory(*options).stdout)["best"]
+    (folder,) = (tmp_path / "trials").iterdir()
+    explained = max(each["test_accuracy"] for each in read_epochs(folder))
+    assert found["accuracy"] == (LITTLE if found["diverged"] else explained) < 0
 
 
 SEARCH = ("search", "--data", "iris", "--hidden", "4", "--batch-size", "40", "--algorithm", "BP-SE", "--epochs", "2",

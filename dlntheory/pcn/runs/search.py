@@ -23,6 +23,8 @@ HEARTBEAT = 30
 TRIALS, STORAGE = "trials", "study.db"
 CONTINUED = "continued"
 """The number of the interrupted trial that a trial goes on with."""
+LITTLE = -1e3
+"""The explained variance that a diverged trial counts as."""
 PATIENCE = 30.0
 """Seconds for which processes that begin the same database wait for each other."""
 
@@ -112,7 +114,7 @@ class Search:
                     pass
         except DivergedError as error:
             trial.set_user_attr("diverged", str(error))
-            return 0.0
+            return self._worst
         except KeyboardInterrupt:
             take_up(self.study, trial)
             raise
@@ -120,7 +122,12 @@ class Search:
         judged = f"{config.judge}_accuracy"
         best = max(read_epochs(folder), key=lambda each: each[judged])
         trial.set_user_attr("test", best["test_accuracy"])
-        return max(0.0, best[judged])
+        return max(self._worst, best[judged])
+
+    @property
+    def _worst(self) -> float:
+        """The value of a trial that diverged: no accuracy is lower, and no variance explained worth telling apart."""
+        return LITTLE if self.config.reconstructs else 0.0
 
 
 def open_storage(optuna: Any, place: str | Path) -> Any:
