@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from dlntheory.report.style import SERIES, head, new_figure
+from dlntheory.report.words import data_title
 
 from .cells import Cell
 from .row import Row
@@ -54,7 +55,7 @@ def draw_curves(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | N
             _draw_fewest(panels[1, number], own, hidden, colours)
             for half, what in enumerate(("over training", "the fewest by error")):
                 letter = chr(ord("A") + number + half * len(values))
-                head(panels[half, number], f"{value}, {what}".removeprefix(", "), letter)
+                head(panels[half, number], f"{data_title(value)}, {what}".removeprefix(", "), letter)
     return figure
 
 

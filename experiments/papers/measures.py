@@ -130,3 +130,8 @@ MEASURES: dict[str, Measure] = {
     ),
 }
 """By name."""
+COLUMNS = (
+    "measure", "unit", "seeds", "mean", "deviation", "published", "published_deviation", "difference", "diverged",
+    "theory", "theory_seeds",
+)  # fmt: skip
+"""What a table says of a measure, after the values of its axes."""

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dlntheory.report.style import PAPER, SERIES, entitle, head, legend_below, new_figure, styled, whole_ticks
 from dlntheory.report.training_pictures import draw_energies
-from dlntheory.report.words import count, with_unit
+from dlntheory.report.words import count, data_title, with_unit
 
 from .cells import Cell
 from .curves_picture import draw_curves, plain_ticks
@@ -79,7 +79,7 @@ def _points(row: Row, lines: Sequence[Mapping[str, Any]]) -> Figure:
     others = [axis for axis in (differ[:-1] if row.panels is None else [row.panels]) if axis in differ]
     panels: dict[str, list[Mapping[str, Any]]] = {}
     for each in lines:
-        panels.setdefault(" ".join(each[axis] for axis in others), []).append(each)
+        panels.setdefault(" ".join(data_title(each[axis]) for axis in others), []).append(each)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure: Figure = new_figure(columns, rows, height=0.6 + 0.18 * max(map(len, panels.values())))
@@ -152,7 +152,7 @@ def _by_panel(
         above.set_yscale("log")
         plain_ticks(above.yaxis)
         for axes, letter in ((above, number), (below, number + len(values))):
-            head(axes, f"{row.panels}: {value}".replace("_", " "), chr(ord("A") + letter))
+            head(axes, f"{row.panels}: {data_title(value)}", chr(ord("A") + letter))
             if number:
                 axes.set_ylabel("")
                 axes.tick_params(labelleft=False)
@@ -209,7 +209,7 @@ def _by_cell(row: Row, cells: Sequence[Cell], outcomes: Sequence[Finished | None
     for place, (cell, outcome) in enumerate(shown, start=1):
         axes, epochs = figure.add_subplot(rows, columns, place), outcome["epochs"]
         draw_energies(axes, [each["epoch"] for each in epochs], [each["energy"] for each in epochs])
-        head(axes, " ".join(cell.place.values()).replace("_", " "), chr(ord("A") + place - 1))
+        head(axes, " ".join(map(data_title, cell.place.values())), chr(ord("A") + place - 1))
         _accuracies(axes.twinx(), epochs)
     return figure
 

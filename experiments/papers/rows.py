@@ -13,7 +13,7 @@ from typing import Any
 
 from dlntheory.numerics.checks import meant
 
-from .measures import MEASURES
+from .measures import COLUMNS, MEASURES
 from .row import KINDS, SCALES, Row, Variant
 
 FOLDER = Path(__file__).parent
@@ -248,6 +248,7 @@ def _check(row: Row) -> None:
 
 def _words(row: Row) -> Iterator[tuple[Set[str], str, str]]:
     """Words that a row should not have, and what stands before and after them in a message."""
+    yield row.axes.keys() & {*COLUMNS, "by_seed"}, "has the axes", "; wanted names that no column of its table has"
     yield {*row.choose} - (row.axes.keys() - {row.x}), "chooses on", "; wanted axes, and not that of the lines"
     yield {*row.measures} - MEASURES.keys(), "measures", f"; wanted of {', '.join(MEASURES)}"
     yield {*row.theory} - {*row.measures}, "has theory of", "; wanted of its measures"

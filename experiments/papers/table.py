@@ -14,26 +14,13 @@ from dlntheory.report.words import with_unit
 from ..provenance import configuration
 from ..results import deviation
 from .cells import Cell
-from .measures import MEASURES, as_tested, judged
+from .measures import COLUMNS, MEASURES, as_tested, judged
 from .row import TESTED, Place, Row
 from .runner import Finished, encode
 
 ABSENT = {each.name: each.metadata["absent"] for each in fields(TrainingConfig)}
 """By option, what it stands for if nothing is said."""
 TRIAL = "The scale quick tries that everything runs; its numbers mean nothing."
-COLUMNS = (
-    "measure",
-    "unit",
-    "seeds",
-    "mean",
-    "deviation",
-    "published",
-    "published_deviation",
-    "difference",
-    "diverged",
-    "theory",
-    "theory_seeds",
-)
 
 
 def record(

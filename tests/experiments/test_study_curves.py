@@ -65,7 +65,7 @@ def test_curves_are_means_over_seeds_and_steps_share_a_method():
     figure = drawn(panels="data")
     titles = [axes.get_title(loc="left").split("  ")[-1].replace("\n", " ") for axes in figure.axes]
     whats = ("over training", "the fewest by error")
-    assert titles == [f"{name}, {what}" for what in whats for name in ("Mnist", "Iris")]
+    assert titles == [f"{name}, {what}" for what in whats for name in ("MNIST", "Iris")]
     above, few, below, _ = figure.axes
     means = [[15, 65, 85], [50, 80, 96], [40, 50, 60]]
     np.testing.assert_allclose([np.array(points)[:, 1] for points in lines(above, ".")], means)

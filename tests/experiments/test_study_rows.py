@@ -74,6 +74,7 @@ part = { all = {} }
         ('[other]\naxes.y = [1]\npublished = "best | 1\\n1 | ?"\n', "the cell '?' is no number"),
         ('[other]\naxes.y = [1]\npublished = "best | 1\\n1 | 1 2 3"\n', "the cell '1 2 3' is no number"),
         ('[other]\naxes.y = [1]\npublished = "bset | 1\\n1 | 2"\n', "has published bset; wanted of best, "),
+        ("[other]\naxes.mean = [1]\n", "has the axes mean; wanted names that no column"),
         ("[mine", "mine.toml"),
     ],
 )
