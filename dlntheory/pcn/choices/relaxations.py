@@ -49,6 +49,14 @@ class Relaxation(eqx.Module):
         """The moves of the variables, and the new memory."""
 
 
+def _check_rates(step_size: Scalar, momentum: Scalar | None = None) -> None:
+    """Refuse a step that is negative, or a momentum that is no share; numbers that are traced are taken as they are."""
+    if is_concrete(step_size):
+        as_number("step_size", step_size, negative=False)
+    if momentum is not None and is_concrete(momentum):
+        as_share("momentum", momentum, one=True)
+
+
 class Gradient(Relaxation):
     r"""Gradient descent with heavy-ball momentum, ``v ← m v + ∇E``, ``x ← x − γ v``.
 
@@ -62,6 +70,10 @@ class Gradient(Relaxation):
     step_size: Scalar
     momentum: Scalar | None = None
     decay_last: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self) -> None:
+        """Refuse a step or a momentum out of its range."""
+        _check_rates(self.step_size, self.momentum)
 
     def start(self, variables: Variables) -> Variables:
         """No velocity."""
@@ -82,6 +94,10 @@ class Adam(Relaxation):
     """Adam, from Optax."""
 
     step_size: Scalar
+
+    def __check_init__(self) -> None:
+        """Refuse a step out of its range."""
+        _check_rates(self.step_size)
 
     def start(self, variables: Variables) -> Any:
         """Both moments, zero."""
@@ -116,11 +132,8 @@ class Langevin(Relaxation):
     moves_noise = True
 
     def __check_init__(self) -> None:
-        """Refuse a step, a momentum or a noise out of its range; numbers that are traced are taken as they are."""
-        if is_concrete(self.step_size):
-            as_number("step_size", self.step_size, positive=True)
-        if self.momentum is not None and is_concrete(self.momentum):
-            as_share("momentum", self.momentum, one=True)
+        """Refuse a step, a momentum or a noise out of its range."""
+        _check_rates(self.step_size, self.momentum)
         if is_concrete(self.noise):
             as_number("noise", self.noise, negative=False)
 
