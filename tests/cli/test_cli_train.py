@@ -89,7 +89,7 @@ def test_refusals(arguments, message, tmp_path):
 )  # fmt: skip
 def test_missing_libraries_are_named_with_their_extra(library, command, extra, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    done = dlntheory(command, *TINY, "--out", tmp_path / "run")
+    done = dlntheory(command, *TINY, "--data", "moons", "--out", tmp_path / "run")
     assert done.exit_code == 2, done.stdout
     assert f"dlntheory[{extra}]" in done.stderr
 

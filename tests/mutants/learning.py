@@ -165,7 +165,7 @@ MUTANTS = (
     ),
     Mutant(
         "learning/rules.py", "the output's variance learns without the posterior's share",
-        "mean(axis=1) - precision) / 2", "mean(axis=1) - 1) / 2",
+        "mean(axis=1) - unit_multiplier.diagonal()) / 2", "mean(axis=1) - 1) / 2",
         of_file("test_evidence_learning", "test_the_slope_in_the_variances"),
     ),
 )  # fmt: skip
