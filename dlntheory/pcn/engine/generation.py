@@ -16,6 +16,7 @@ from ...numerics.programs import program
 from ..choices.algorithms import Algorithm, check_algorithm
 from ..choices.losses import SquaredError
 from ..choices.outputs import Clamp, Cue, Free
+from ..choices.updates import Backpropagation
 from .inference import relax
 
 
@@ -55,9 +56,16 @@ def reconstruct(
     return decode(network, relax(network, None, y, algorithm, key, observed=observed, memory=memory).states[0])
 
 
+def _check_infers(algorithm: Algorithm) -> None:
+    """Refuse an algorithm that does not infer."""
+    check_algorithm(algorithm)
+    if isinstance(algorithm.update, Backpropagation):
+        raise ValueError("`algorithm` is backpropagation, which infers nothing; wanted one such as 'PC-SE'.")
+
+
 def _check_held(algorithm: Algorithm) -> None:
     """Refuse an output that is free: inference would forget it."""
-    check_algorithm(algorithm)
+    _check_infers(algorithm)
     if not algorithm.output.clamped:
         kind = type(algorithm.output).__name__
         raise ValueError(f"`algorithm` has the output {kind}, under which inference forgets `y`; wanted a clamp.")
@@ -101,7 +109,7 @@ def recall(
         >>> found[0, :2].tolist()
         [1.0, 2.0]
     """
-    check_algorithm(algorithm)
+    _check_infers(algorithm)
     held = dataclasses.replace(algorithm, output=Cue() if observed is None else Clamp())
     run = relax(network, x, y, held, key, observed=observed, memory=memory)
     return network.outside(run.states[-1])
@@ -189,6 +197,7 @@ def generate(
         raise ValueError("`network` has a latent without a prior, which cannot be drawn; wanted one with a finite "
                          "variance, `pcn.with_latent(network, mean, variance)`.")  # fmt: skip
     if not ancestral:
+        _check_infers(algorithm)
         given = None if network.free_input else x
         blank = jnp.zeros((count, *network.output_shape), network.dtype)
         return network.outside(
