@@ -114,6 +114,7 @@ def marginals(layers: tuple[Layer, ...], covariances: Covariances) -> tuple[Floa
     return tuple(inverse_diagonal(_factor(layers, covariances))) if len(layers) > 1 else ()
 
 
+@compiled
 def last_marginal(layers: tuple[Layer, ...], covariances: Covariances) -> Float[Array, "n n"]:
     """The last diagonal block of ``H⁻¹``, which no smoothing changes."""
     inverse = _factor(layers, covariances).inverses[-1]

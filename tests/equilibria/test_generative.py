@@ -234,6 +234,14 @@ def test_what_is_recalled_keeps_its_variance_beside_large_weights(dtype, weight)
     np.testing.assert_allclose(memory.variance, [0, 0, expected], rtol=bound(np.finfo(dtype).eps))
 
 
+def test_what_is_recalled_by_weights_of_zero_is_noise():
+    """In silence, too: warnings are errors here."""
+    net = dln.LinearNetwork.from_weights([np.zeros((4, 3)), np.zeros((5, 4)), np.zeros((2, 5))])
+    memory = dln.recall(net, np.ones((2, 2)), [True, False], x=np.ones((2, 3)))
+    np.testing.assert_array_equal(memory.outputs, [[1, 0]] * 2)
+    np.testing.assert_array_equal(memory.variance, [0, 1])
+
+
 # JAX
 
 
