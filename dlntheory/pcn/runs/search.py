@@ -67,7 +67,7 @@ class Search:
         """Do trials until so many have been completed, by this process and by others.
 
         The objective is the best accuracy in validation; without one in the test, as in the papers. A trial that
-        diverges counts as zero.
+        diverges counts as zero, or as `LITTLE` where reconstructions are judged.
 
         Yields:
             A record of each trial of this process: its number, accuracy and hyperparameters.
