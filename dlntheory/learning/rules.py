@@ -118,9 +118,9 @@ def log_variance_slopes(last: Any, multiplier: Matrix, unit_multiplier: Matrix) 
 
 
 def _without_bias(layer: Layer, error: Matrix, activity: Matrix) -> Matrix:
-    """The local update without the biases' contribution, which ``S`` does not have."""
+    """The local update without what is there at zero activity, of biases and offsets, which ``S`` does not have."""
     update = layer.weight_update(error, activity)
-    return update - layer.weight_update(error, 0 * activity) if layer.bias is not None else update
+    return update - layer.weight_update(error, 0 * activity) if layer.shift is not None else update
 
 
 def natural_updates(

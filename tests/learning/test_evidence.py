@@ -41,16 +41,20 @@ def layers_of(rng, kind):
             dln.Dense(normal(4, 4)), dln.Residual(dln.Chain([dln.Dense(normal(3, 4), normal(3), True), dln.Dense(normal(4, 3))])),
             dln.Dense(normal(3, 4)),
         ],
+        "linearised": lambda: dln.linearised(
+            dln.NonlinearNetwork.from_linear(dln.LinearNetwork.from_weights([normal(4, 4), normal(3, 4)]), "tanh"), normal(4)
+        ).layers,
     }[kind]()  # fmt: skip
 
 
-KINDS = ("dense", "one", "units", "learned biases", "residual", "images", "chain")
+KINDS = ("dense", "one", "units", "learned biases", "residual", "images", "chain", "linearised")
 WITH_NOISE = [(noise, kind) for noise in ("unit", "scalar", "matrix") for kind in KINDS]
 KEPT = [
     *(("unit", kind) for kind in ("dense", "one", "units", "learned biases")),
     ("scalar", "images"),
     ("matrix", "chain"),
     ("matrix", "residual"),
+    ("unit", "linearised"),
 ]
 
 
@@ -73,7 +77,7 @@ def test_evidence_ascends_the_likelihood(pair):
     for found, expected in zip(weights, slope.weights, strict=True):
         pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
         for one, other in pairs:
-            assert isinstance(one, np.ndarray)
+            assert isinstance(one, jax.Array if kind == "linearised" else np.ndarray)
             np.testing.assert_allclose(one, -other, atol=1e-11)
     for found, expected in zip(biases, slope.biases, strict=True):
         if found is not None and not isinstance(found, tuple):

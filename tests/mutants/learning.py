@@ -144,7 +144,7 @@ MUTANTS = (
     ),
     Mutant(
         "learning/rules.py", "evidence: learned biases move the log-determinant",
-        "if layer.bias is not None else update", "if layer.bias is False else update",
+        "if layer.shift is not None else update", "if layer.shift is False else update",
         of_file("test_evidence", "test_evidence_ascends_the_likelihood", ["unit-learned biases"]),
     ),
     Mutant(
