@@ -207,7 +207,9 @@ def _check_lists(row: Row) -> None:
                 f"`{row.name}` has {key} = {value!r}; wanted a list of {what}, such as [{_quoted(value)}]."
             )
     for part in _parts(row):
-        for axis, values in part.items() if isinstance(part, dict) else [("cells", part)]:
+        if not isinstance(part, dict):
+            raise ValueError(f"`{row.name}` has cells {part!r}; wanted tables, each with a list of an axis' values.")
+        for axis, values in part.items():
             if not isinstance(values, list) or not values:
                 raise ValueError(f"`{row.name}` has cells of {axis} = {values!r}; wanted a list of values.")
 
