@@ -57,7 +57,8 @@ def search(
         found = Search(config, space, out, storage, sampler_seed)
         try:
             for record in found.run(trials):
-                typer.echo(f"trial {record['trial']}: {record['accuracy']:.2%}", err=True)
+                outcome = "diverged" if record["diverged"] else f"{record['accuracy']:.2%}"
+                typer.echo(f"trial {record['trial']}: {outcome}", err=True)
         except KeyboardInterrupt:
             typer.echo("Interrupted; the same command goes on with the trial.", err=True)
             raise
