@@ -167,7 +167,9 @@ def test_search_tells_bad_reconstructions_apart(tmp_path):
     pytest.importorskip("optuna", reason="Optuna is not installed")
     options = ["search", "--data", "digits", "--model", "AE", "--hidden", "8", "--algorithm", "iPC", "--epochs", "1",
                "--space", "autoencoders", "--trials", "1", "--sampler-seed", "0", "--out", tmp_path, "--json"]  # fmt: skip
-    found = json.loads(dlntheory(*options).stdout)["best"]
+    done = dlntheory(*options)
+    found = json.loads(done.stdout)["best"]
+    assert ("trial 0: diverged" in done.stderr) == found["diverged"]
     (folder,) = (tmp_path / "trials").iterdir()
     explained = max(each["test_accuracy"] for each in read_epochs(folder))
     assert found["accuracy"] == (LITTLE if found["diverged"] else explained) < 0
