@@ -129,7 +129,7 @@ class Residual(Wrapper):
 
 
 class Unbiased(Wrapper):
-    """The linear part of a layer."""
+    """The linear part of a layer, for inference; what a learner sees has its bias still."""
 
     shift = None
 

@@ -248,6 +248,11 @@ def as_number(name: str, value: Any, *, positive: bool = False, negative: bool =
     return number
 
 
+def is_one_number(value: Any) -> bool:
+    """Tell what can be checked from a traced number, and from an array of them for `jax.vmap`."""
+    return is_concrete(value) and np.ndim(value) == 0
+
+
 def as_share(name: str, value: Any, *, zero: bool = True, one: bool = False) -> float:
     """Convert to a Python number from 0 to 1; the ends count or not."""
     number = as_number(name, value)

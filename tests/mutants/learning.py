@@ -158,10 +158,10 @@ MUTANTS = (
         of_file("test_evidence", "test_evidence_ascends_the_likelihood", ["matrix-residual"]),
     ),
     Mutant(
-        "learning/rules.py", "evidence: errors of no output",
-        "triples = zip(layers[1:], downstream_maps(layers)[1:], unit_activities, strict=True)",
-        "triples = zip(layers[1:], [0 * each for each in downstream_maps(layers)[1:]], unit_activities, strict=True)",
-        proof("fisher-identity"),
+        "learning/rules.py", "evidence: activities of another layer",
+        "downstream_maps(layers)[1:], unit_activities, strict=True)",
+        "downstream_maps(layers)[1:], unit_activities[::-1], strict=True)",
+        of_file("test_evidence", "test_evidence_ascends_the_likelihood", ["unit-units"]),
     ),
     Mutant(
         "learning/rules.py", "the output's variance learns without the posterior's share",

@@ -7,11 +7,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from ...numerics.checks import as_number
-from ...numerics.kinds import is_concrete
+from ...numerics.checks import as_number, is_one_number
 
 
 class Loss(eqx.Module):
@@ -46,7 +44,7 @@ class SquaredError(Loss):
     variance: Any = 1.0
 
     def __check_init__(self) -> None:
-        if is_concrete(self.variance) and not (np.ndim(self.variance) == 0 and self.variance == math.inf):
+        if is_one_number(self.variance) and self.variance != math.inf:
             as_number("variance", self.variance, positive=True)
 
     def energy(self, state: Array, prediction: Array) -> Float[Array, " batch"]:

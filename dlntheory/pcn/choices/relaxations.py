@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...numerics.checks import as_number, as_share
+from ...numerics.checks import as_number, as_share, is_one_number
 from ...numerics.extras import require
-from ...numerics.kinds import is_concrete
 
 Variables = tuple[Array, ...]
 Time = Any
@@ -50,10 +49,10 @@ class Relaxation(eqx.Module):
 
 
 def _check_rates(step_size: Scalar, momentum: Scalar | None = None) -> None:
-    """Refuse a step that is negative, or a momentum that is no share; numbers that are traced are taken as they are."""
-    if is_concrete(step_size):
+    """Refuse a step that is negative, or a momentum that is no share; for arrays see `is_one_number`."""
+    if is_one_number(step_size):
         as_number("step_size", step_size, negative=False)
-    if momentum is not None and is_concrete(momentum):
+    if momentum is not None and is_one_number(momentum):
         as_share("momentum", momentum, one=True)
 
 
@@ -134,7 +133,7 @@ class Langevin(Relaxation):
     def __check_init__(self) -> None:
         """Refuse a step, a momentum or a noise out of its range."""
         _check_rates(self.step_size, self.momentum)
-        if is_concrete(self.noise):
+        if is_one_number(self.noise):
             as_number("noise", self.noise, negative=False)
 
     def start(self, variables: Variables) -> Variables:
