@@ -85,7 +85,7 @@ def test_areas_stand_beside_the_papers(monkeypatch):
     result, study, files = stored("out-of-distribution")
     lines = list(csv.DictReader(io.StringIO(files["002-figure-20.csv"].decode())))
     (energy,) = [line for line in lines if (line["strangers"], line["measure"]) == ("fashion-mnist", "energy")]
-    scores = [(result.arrays["own/energy"][s, 1], result.arrays["fashion-mnist/energy"][s, 1]) for s in (0, 1)]
+    scores = zip(*(result.arrays[f"{name}/energy"][:, 1] for name in ("own", "fashion-mnist")), strict=True)
     exact = [(own[:, None] < strange).mean() + (own[:, None] == strange).mean() / 2 for own, strange in scores]
     assert float(energy["all"]) == pytest.approx(np.mean(exact), rel=1e-12)
     assert float(energy["all_deviation"]) == pytest.approx(np.std(exact, ddof=1), rel=1e-9)
@@ -93,10 +93,11 @@ def test_areas_stand_beside_the_papers(monkeypatch):
     assert float(energy["all_difference"]) == pytest.approx(np.mean(exact) - 0.8224, rel=1e-9)
     assert not any(line["all_published"] for line in lines if line["strangers"] != "fashion-mnist")
     page = files["README.md"].decode()
-    assert "- hidden: [128, 128, 128] (paper: [512, 512, 512])" in page
     assert "- training optimiser: adam (paper: sgd)" in page
-    assert "- train_samples: 10000 (paper: all)" in page
-    assert "- seeds: 2 (paper: 3)" in page
+    assert "- epochs: 5 (paper: 75)" in page
+    assert "- test_samples: 2000 (paper: all)" in page
+    assert "- seeds: 6 (paper: 3)" in page
+    assert "- hidden:" not in page
     assert result.config["command"] not in page
     assert f"`dlntheory study 002-figure-20 --scale cpu`, {result.config['date']}, on " in page
     assert json.loads(files["results.json"])["lines"] == study["lines"]
