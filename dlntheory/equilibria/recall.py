@@ -91,10 +91,10 @@ def _of_one_mask(problem: Problem, mask: Any) -> tuple[Array, Array]:
 
 @compiled
 def _missing_covariance(problem: Problem, mask: Array, hidden: Array | None) -> Float[Array, "n n"]:
-    r"""``S − S Mᵀ (M S Mᵀ)⁻¹ M S``, zero where an output is known, as a sum in which no digits cancel.
+    r"""``S − S Mᵀ (M S Mᵀ)⁻¹ M S``, zero where an output is known, as a sum: large weights cancel no digits.
 
-    It is the noise that the known outputs' leaves, and the last hidden layer's posterior covariance carried through
-    the weights, ``N + R P_{L-1} Rᵀ``.
+    ``N + R P_{L-1} Rᵀ``: the covariance of the noise given the noise of the known outputs, and the posterior
+    covariance of the last hidden layer carried through the weights.
     """
     weight, covariance = problem.layers[-1].matrix(), problem.covariances[-1]
     noise, rest = scale(covariance, identity(len(weight), weight)), weight

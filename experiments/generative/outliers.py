@@ -98,8 +98,8 @@ def scored(network: Any, x: jax.Array, algorithm: Any) -> tuple[np.ndarray, np.n
         part = x[start : start + 500]
         logits = network(part)
         y = jax.nn.one_hot(logits.argmax(axis=-1), logits.shape[-1], dtype=logits.dtype)
-        energies.append(np.asarray(pcn.relax(network, part, y, algorithm).energy_by_sample.sum(axis=-1), float))
-        softmax.append(np.asarray(jax.nn.softmax(logits, axis=-1).max(axis=-1), float))
+        energies.append(np.asarray(pcn.relax(network, part, y, algorithm).energy_by_sample.sum(axis=-1)))
+        softmax.append(np.asarray(jax.nn.softmax(logits, axis=-1).max(axis=-1)))
     return np.concatenate(energies, axis=1), np.concatenate(softmax)
 
 
@@ -118,9 +118,9 @@ def summarise(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> list[
                 if what in (printed := published(config, name)):
                     row[f"{label}_published"] = printed[what][part]
             rows.append(row)
-        before, after = arrays[f"{name}/energy"].mean(axis=(0, 2))
+        before, after = arrays[f"{name}/energy"].mean(axis=(0, 2), dtype=float)
         rows[-2] |= {"energy_before": float(before), "energy_after": float(after)}
-    before, after = arrays["own/energy"].mean(axis=(0, 2))
+    before, after = arrays["own/energy"].mean(axis=(0, 2), dtype=float)
     own = {"strangers": "none: own samples", "energy_before": float(before), "energy_after": float(after)}
     return [*rows, {**own, "accuracy": float(arrays["accuracy"].mean())}]
 

@@ -134,4 +134,4 @@ COLUMNS = (
     "measure", "unit", "seeds", "mean", "deviation", "published", "published_deviation", "difference", "diverged",
     "theory", "theory_seeds",
 )  # fmt: skip
-"""What a table says of a measure, after the values of its axes."""
+"""The columns of a table after those of its axes."""

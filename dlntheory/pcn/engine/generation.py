@@ -37,7 +37,7 @@ def reconstruct(
         The forward pass from the latents, ``(batch, *network.output_shape)``.
 
     Raises:
-        ValueError: for a network whose input is given, an algorithm that leaves the output free, and as `relax`.
+        ValueError: for a network whose input is given, backpropagation, a free output, and as `relax`.
         TypeError: as `relax`.
 
     Source:
@@ -96,7 +96,7 @@ def recall(
         The outputs at the end, ``(batch, *network.output_shape)``.
 
     Raises:
-        ValueError: as `relax`.
+        ValueError: for backpropagation, and as `relax`.
         TypeError: as `relax`.
 
     Source:
@@ -136,7 +136,7 @@ def score(
         ``(batch,)``.
 
     Raises:
-        ValueError: for an algorithm that leaves the output free, and as `relax`.
+        ValueError: for backpropagation, a free output, and as `relax`.
         TypeError: as `relax`.
 
     Source:
@@ -176,7 +176,7 @@ def generate(
 
     Raises:
         ValueError: for a latent without a prior, another number of inputs than ``count``, a loss that is no squared
-            error, or an algorithm that moves no free output.
+            error, backpropagation without `ancestral`, or an algorithm that moves no free output.
         TypeError: for data that does not hold real numbers.
 
     Source:
@@ -189,7 +189,7 @@ def generate(
         (3, 5)
     """
     check_network(network)
-    check_algorithm(algorithm)
+    (check_algorithm if ancestral else _check_infers)(algorithm)
     x = as_inputs(network, x, as_count("count", count))
     if len(x) != count:
         raise ValueError(f"`x` has {len(x)} inputs but `count` is {count}; wanted as many.")
@@ -197,7 +197,6 @@ def generate(
         raise ValueError("`network` has a latent without a prior, which cannot be drawn; wanted one with a finite "
                          "variance, `pcn.with_latent(network, mean, variance)`.")  # fmt: skip
     if not ancestral:
-        _check_infers(algorithm)
         given = None if network.free_input else x
         blank = jnp.zeros((count, *network.output_shape), network.dtype)
         return network.outside(

@@ -85,7 +85,7 @@ class Search:
         return as_record(self.study.best_trial)
 
     def importances(self) -> dict[str, float]:
-        """The share of the objective that each hyperparameter explains, by fANOVA's random forest; their sum is one.
+        """The share of the objective that each hyperparameter explains, by Optuna's own measure; their sum is one.
 
         Empty where all trials have the same value, or there are fewer than two.
         """
