@@ -11,13 +11,13 @@ MUTANTS = (
     ),
     Mutant(
         "numerics/cholesky.py", "substitution with the wrong sign",
-        "above = -jnp.tril(lower, -1)", "above = jnp.tril(lower, -1)",
+        "below = -jnp.tril(lower, -1)", "below = jnp.tril(lower, -1)",
         of_file("test_cholesky", "test_triangular_inverses", ["33"]),
     ),
     Mutant(
-        "numerics/cholesky.py", "substitution row by row with the wrong sign",
-        "left = left - lower[index, column] * row", "left = left + lower[index, column] * row",
-        of_file("test_cholesky", "test_triangular_inverses", ["8"]),
+        "numerics/cholesky.py", "substitution without the last row",
+        "lower.shape[0] - 1, spread", "lower.shape[0] - 2, spread",
+        of_file("test_cholesky", "test_triangular_inverses", ["16"]),
     ),
     Mutant(
         "numerics/algebra.py", "JAX: the factor in place of its transpose",

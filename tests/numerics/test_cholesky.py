@@ -10,14 +10,13 @@ import pytest
 from cases import mostly_daily
 from closeness import assert_close, bound, epsilon
 
-from dlntheory.numerics.cholesky import BLOCK, LEAF, SMALL, SMALL_LEAF, inverse_cholesky, triangular_inverse
+from dlntheory.numerics.cholesky import BLOCK, LEAF, SMALL, inverse_cholesky, triangular_inverse
 
 
 @pytest.mark.parametrize(
     "size",
     mostly_daily(
-        [1, SMALL_LEAF, SMALL_LEAF + 1, LEAF, LEAF + 1, SMALL, SMALL + 1, 3 * LEAF, 4 * LEAF + 1],
-        [1, SMALL_LEAF, SMALL + 1, 4 * LEAF + 1],
+        [1, LEAF, LEAF + 1, SMALL, SMALL + 1, 3 * LEAF, 4 * LEAF + 1], [1, LEAF, LEAF + 1, SMALL + 1, 4 * LEAF + 1]
     ),
 )
 def test_triangular_inverses(size):
