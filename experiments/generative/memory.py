@@ -28,7 +28,7 @@ from ..kept import data_in, kept, trained, workplace
 from ..parts import Track
 from ..results import deviation
 
-SETTINGS = ("cpu", "paper")
+SETTINGS = ("cpu", "wide", "paper")
 DTYPE = "float32"
 needs_data = True
 KEYS = ("noise", "mask")
@@ -38,14 +38,18 @@ FLOOR = 1e-6
 TRAINING = {"model": "Decoder", "algorithm": "PC-SE", "activation": "tanh", "batch_size": 50, "normalise": False,
             "optimiser": "adamw", "rate": "constant", "weight_decay": 0.0, "step_size": 0.1, "momentum": 0.0,
             "learning_rate": 2e-3, "test_samples": 10, "log_every": 1000}  # fmt: skip
+WIDE = {"learning_rate": 5e-4, "step_size": 0.05}
+"""From 512 units on; at the rates above inference diverges."""
 RECALL = {"noise": {"step_size": 0.05, "momentum": 0.0}, "mask": {"step_size": 0.05, "momentum": 0.9}}
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"latent": 16, "widths": [16, 32], "counts": [10, 20], "epochs": 40, "train_steps": 20,
               "recall_steps": {"noise": 50, "mask": 300}, "seeds": 1},
     "cpu": {"latent": 64, "widths": [64, 128, 256], "counts": [10, 25, 50, 100, 200], "epochs": 300, "train_steps": 20,
             "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 3},
+    "wide": {"latent": 512, "widths": [512], "counts": [50, 100, 250], "epochs": 500, "train_steps": 20,
+             "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 1, "training": WIDE},
     "paper": {"latent": 512, "widths": [512, 1024, 2048], "counts": [50, 100, 250], "epochs": 500, "train_steps": 50,
-              "recall_steps": {"noise": 2000, "mask": 50_000}, "seeds": 5},
+              "recall_steps": {"noise": 2000, "mask": 50_000}, "seeds": 5, "training": WIDE},
 }  # fmt: skip
 PUBLISHED = {
     "noise": {
@@ -70,7 +74,8 @@ def configure(quick: bool, setting: str, seed: int, data_dir: Path | None = None
     """Sizes, and the data set: the folder's, scikit-learn's digits without one."""
     sizes = SIZES["quick" if quick else setting]
     seeds = list(range(seed, seed + sizes["seeds"]))
-    return {**sizes, **data_in(data_dir), "seeds": seeds, "noise": NOISE, "training": TRAINING, "recall": RECALL}
+    training = TRAINING | sizes.get("training", {})
+    return {**sizes, **data_in(data_dir), "seeds": seeds, "noise": NOISE, "training": training, "recall": RECALL}
 
 
 def run(config: dict[str, Any], track: Track = iter, folder: Path | None = None) -> dict[str, np.ndarray]:

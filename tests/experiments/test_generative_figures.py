@@ -315,6 +315,7 @@ def test_trainings_are_those_of_table_2():
 @pytest.mark.parametrize("name", ["mcpc-samples", "associative-memory", "out-of-distribution", "generation"])
 def test_a_study_at_a_scale_has_the_sizes_of_that_scale(name):
     figure = load_figure(name)
-    assert figure.SETTINGS == ("cpu", "paper")
-    small, large = (figure.configure(False, scale, 0) for scale in figure.SETTINGS)
+    scales = ("cpu", "paper")
+    assert set(scales) <= set(figure.SETTINGS)
+    small, large = (figure.configure(False, scale, 0) for scale in scales)
     assert small != large
