@@ -46,7 +46,7 @@ SIZES: dict[str, dict[str, Any]] = {
               "recall_steps": {"noise": 50, "mask": 300}, "seeds": 1},
     "cpu": {"latent": 64, "widths": [64, 128, 256], "counts": [10, 25, 50, 100, 200], "epochs": 300, "train_steps": 20,
             "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 3},
-    "wide": {"latent": 512, "widths": [512], "counts": [50, 100, 250], "epochs": 500, "train_steps": 20,
+    "wide": {"latent": 512, "widths": [512], "counts": [50, 100], "epochs": 500, "train_steps": 20,
              "recall_steps": {"noise": 500, "mask": 3000}, "seeds": 1, "training": WIDE},
     "paper": {"latent": 512, "widths": [512, 1024, 2048], "counts": [50, 100, 250], "epochs": 500, "train_steps": 50,
               "recall_steps": {"noise": 2000, "mask": 50_000}, "seeds": 5, "training": WIDE},
