@@ -188,11 +188,17 @@ def _settle(problem: Problem, solver: str) -> Settled:
     if (is_concrete(safe) and safe) or not fits_explicitly(problem.layers):
         return found
     if not is_concrete(safe):
-        return choose(safe, lambda: found, lambda: settle_by(problem, "square_root"))
+        return choose(safe, lambda: found, lambda: _unless_refused(settle_by(problem, "square_root"), found))
     for route in ("hessian", "square_root"):  # the second costs three times the first
         if not is_settled(found):
-            found = settle_by(problem, route)
+            found = _unless_refused(settle_by(problem, route), found)
     return found
+
+
+def _unless_refused(found: Settled, other: Settled) -> Settled:
+    """One equilibrium; another where the first would be refused, and the other would not."""
+    refused, lost = (~(known(each.accuracy) <= REFUSED).all() for each in (found, other))
+    return choose(refused & ~lost, lambda: other, lambda: found)
 
 
 def cheapest_route(layers: tuple[Layer, ...], samples: int | None = None) -> str:

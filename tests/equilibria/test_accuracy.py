@@ -125,6 +125,22 @@ def test_auto_takes_the_cheap_route_only_where_it_is_safe(gains):
     assert measured(problem, "auto")["route"] == (*safe, "square_root")[0]
 
 
+def test_auto_keeps_an_answer_where_later_routes_have_none():
+    """Orthogonal elimination subtracts activities 1e14 times as large as an error's deviation; ``S`` is one number."""
+    draws = np.random.default_rng(0)
+    weights = [50 * draws.normal(size=(rows, 6)) / np.sqrt(6) for rows in (6, 6, 6, 1)]
+    net, x, y = dln.LinearNetwork.from_weights(weights), draws.normal(size=6), draws.normal(size=1)
+    covariances = [1.0, 1e-14, 1e7, 1e-14]
+    with pytest.raises(dln.PrecisionError):
+        dln.equilibrium(net, x, y, covariances, solver="square_root")
+    maps = [weights[3] @ weights[2] @ weights[1], weights[3] @ weights[2], weights[3], np.eye(1)]
+    [[variance]] = sum(each @ each.T * scale for each, scale in zip(maps, covariances, strict=True))
+    for kind in (net, net.to_jax()):
+        for solve in (dln.equilibrium, jax.jit(dln.equilibrium)):
+            found = solve(kind, x, y, covariances)
+            assert np.allclose(found.multiplier, (y - net(x)) / variance, rtol=1e-12, atol=0)
+
+
 SINGLE = [
     pytest.param(problem, each.values, solver, id=f"{each.id}-{solver}", marks=each.marks)
     for problem, group in ((ordinary, ORDINARY), (growing, GROWING))
