@@ -189,7 +189,7 @@ def as_start(start: Any, problem: Problem, key: Any) -> Any:
     """
     if not isinstance(start, str):
         rows = as_activities("start", start, problem.layers, problem.x.shape[:-1], problem.x.dtype)
-        return [as_columns(each.astype(problem.x.dtype)) for each in rows]
+        return list(map(as_columns, rows))
     if start not in STARTS:
         raise ValueError(f"`start` is {start!r}; wanted one of {', '.join(map(repr, STARTS))}, or activities.")
     return _random_start(problem, key) if start == "random" else start

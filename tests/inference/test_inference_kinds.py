@@ -142,6 +142,14 @@ def test_a_seed_starts_numpy_and_jax_alike_and_a_random_key_starts_jax():
         assert_close(comparable(plain), comparable(other))
 
 
+@pytest.mark.parametrize("function", [dln.simulate_inference, dln.finite_time_activities])
+def test_a_start_of_higher_precision_keeps_its_digits(function):
+    net, (x, y) = dln.LinearNetwork.random([2, 2, 2], dtype="float32"), np.ones((2, 2), np.float32)
+    hidden = np.array([1 / 3, 2 / 3])
+    found = function(net, x, y, 0, 0.1, start=[x, hidden, y]).activities[1]
+    assert np.allclose(found, hidden, rtol=1e-14, atol=0)
+
+
 def test_a_traced_option_makes_a_numpy_network_a_jax_one():
     net, x, y = CHAIN.data
     expected = dln.finite_time_activities(net, x, y, 5, STEP, **CHAIN.options)
