@@ -93,7 +93,7 @@ def _equal(left: Any, right: Any) -> bool:
         return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
     if isinstance(left, tuple | list) and isinstance(right, tuple | list):
         return len(left) == len(right) and all(map(_equal, left, right))
-    if hasattr(left, "dtype") and hasattr(right, "dtype"):
+    if hasattr(left, "ndim") and hasattr(right, "ndim"):
         return left.shape == right.shape and left.dtype == right.dtype and bool((left == right).all())
     return bool(left == right)
 
