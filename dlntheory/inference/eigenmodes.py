@@ -148,7 +148,7 @@ def as_descent(
     problem = as_problem(net, x, y, covariances, nudge)
     dtype = problem.x.dtype
     problem, step_size, momentum, start = agree(
-        problem=problem,
+        net=problem,
         step_size=as_step_size(step_size, "gradient", dtype),
         momentum=as_momentum(momentum, dtype),
         start=as_start(start, problem, key),

@@ -80,7 +80,7 @@ def energy_propagation(
         )
     dtype = problem.x.dtype
     problem, step_size, momentum = agree(
-        problem=problem,
+        net=problem,
         step_size=as_step_size(step_size, "gradient", dtype),
         momentum=as_momentum(momentum, dtype),
     )

@@ -98,7 +98,7 @@ def simulate_inference(
         as_schedule(schedule, steps, depth, dtype),
     )
     _check_options(method, settings)
-    problem, settings, start = agree(problem=problem, settings=settings, start=as_start(start, problem, key))
+    problem, settings, start = agree(net=problem, settings=settings, start=as_start(start, problem, key))
     unstable = _is_unstable(problem, settings, method) and steps > 0
     counted = np.asarray(steps) if is_concrete(problem, settings, start) else steps
     fields, last = _simulate(method, problem, settings, start, counted, unstable)

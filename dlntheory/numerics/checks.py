@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import holds_jax, is_concrete, is_jax, is_symbolic, namespace
+from .kinds import holds_jax, is_concrete, is_jax, is_symbolic, namespace, to_jax
 from .record import ENABLE_64_BIT
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -88,12 +88,12 @@ def as_own(name: str, value: Any) -> Any:
     """A NumPy array of its own, in this machine's byte order; of a list that holds JAX arrays, a JAX array."""
     if value is None or isinstance(value, str | bytes | dict | set) or is_symbolic(value):
         raise TypeError(f"`{name}` is a {type(value).__name__}; wanted an array of real numbers.")
+    if _is_masked(value):
+        raise ValueError(f"`{name}` has masked entries; wanted numbers. Fill them, or leave the samples out.")
     if isinstance(value, tuple | list) and holds_jax(value):
         import jax.numpy
 
-        return jax.numpy.asarray(value)
-    if _is_masked(value):
-        raise ValueError(f"`{name}` has masked entries; wanted numbers. Fill them, or leave the samples out.")
+        return jax.numpy.asarray(to_jax(value, name))
     try:
         array = np.array(value)
     except Exception as error:  # whatever another library's array raises
@@ -216,6 +216,10 @@ def as_real(name: str, value: Any, dtype: Any, *, positive: bool = False) -> Any
         raise ValueError(f"`{name}` has shape {array.shape}; wanted one number.")
     if positive and is_concrete(array) and not array > 0:
         raise ValueError(f"`{name}` is {float(array)}; wanted a positive number.")
+    if is_jax(array):
+        import jax
+
+        dtype = jax.dtypes.canonicalize_dtype(dtype)  # a network of 64 bits is refused by name, in place of a warning
     return (nan_unless(array > 0, array) if positive else array).astype(dtype)[()]
 
 

@@ -115,7 +115,7 @@ def interference_free_covariances(
         raise ValueError("`nudge` is a SoftOutput; wanted None or a number.")
     problem = as_problem(net, x, y, None, nudge)
     logs = None if start is None else _as_logs(start, problem)
-    problem, logs = agree(problem=problem, start=logs)
+    problem, logs = agree(net=problem, start=logs)
     return search(problem, logs, solver)[0]
 
 

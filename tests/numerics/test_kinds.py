@@ -135,6 +135,34 @@ print(json.dumps(messages))
     assert all("jax_enable_x64" in message for message in fresh_python(script))
 
 
+def test_what_jax_in_32_bits_would_cut_is_refused_by_name_without_a_warning():
+    script = """
+import json, warnings
+import jax.numpy as jnp
+import numpy as np
+import dlntheory as dln
+warnings.simplefilter("error")
+net, x, y = dln.LinearNetwork.random([2, 2, 2], key=0), np.ones((2, 2)), np.ones((2, 2))
+number = jnp.float32(0.1)
+messages = []
+for call in (
+    lambda: dln.equilibrium(net, [jnp.ones(2), np.ones(2)], y),
+    lambda: dln.equilibrium(net, x, y, nudge=number),
+    lambda: dln.simulate_inference(net, x, y, 2, number),
+    lambda: dln.prediction_change(net, x, y, learning_rate=number),
+):
+    try:
+        call()
+        messages.append("")
+    except ValueError as error:
+        messages.append(str(error))
+print(json.dumps(messages))
+"""
+    messages = fresh_python(script)
+    assert all("jax_enable_x64" in message for message in messages)
+    assert [message.split()[0] for message in messages[:3]] == ["`x`", "`net`", "`net`"]
+
+
 def test_gradients_reach_every_weight_of_a_numpy_network():
     net = dln.LinearNetwork.from_weights(WEIGHTS)
     gradient = jax.grad(lambda it: dln.equilibrium(it, X, Y).energy.mean())(net)
@@ -175,6 +203,8 @@ def test_records_are_frozen_compared_and_pickled():
     assert pickle.loads(pickle.dumps(net.to_jax())) == net.to_jax()
     assert net != dln.LinearNetwork.from_weights([2 * weight for weight in WEIGHTS])
     assert to_numpy(net.to_jax()) == net
+    trained = dln.train(net, X, Y, steps=1, learning_rate=0.1)
+    assert pickle.loads(pickle.dumps(trained)) == trained  # a result that holds a network
     with pytest.raises(AttributeError, match="does not change"):
         net.layers = ()
 
@@ -184,6 +214,7 @@ def test_records_are_frozen_compared_and_pickled():
     [
         pytest.param(np.ma.masked_array([1.0, 2.0], [True, False]), ValueError, "masked", id="mask"),
         pytest.param([np.ma.masked_array([1.0], [True])], ValueError, "masked", id="mask in a list"),
+        pytest.param([jnp.ones(1), np.ma.masked_array([1.0], [True])], ValueError, "masked", id="mask beside JAX"),
         pytest.param(np.array([1], "m8[s]"), TypeError, "timedelta", id="span of time"),
         pytest.param(np.array(["a"]), TypeError, "wanted real numbers", id="words"),
         pytest.param(np.array([1j]), TypeError, "complex", id="complex"),
