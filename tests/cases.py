@@ -38,9 +38,9 @@ def uncompiled():
     """Run JAX operation by operation; loops number their turns by arrays, as compiled ones do."""
     compiled = jax.lax.fori_loop
 
-    def loop(start, stop, body, value):
+    def loop(start, stop, body, value, **options):
         if not jax.config.jax_disable_jit:
-            return compiled(start, stop, body, value)
+            return compiled(start, stop, body, value, **options)
         for turn in range(start, stop):
             value = body(jnp.asarray(turn), value)
         return value
