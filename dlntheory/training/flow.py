@@ -25,7 +25,7 @@ from ..networks.layer import Layer
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import Array, epsilon
 from ..numerics.checks import as_array
-from ..numerics.kinds import compiled, leaves, map_leaves, namespace
+from ..numerics.kinds import compiled, is_concrete, leaves, map_leaves, namespace
 from ..numerics.options import takes
 from ..numerics.precision import PrecisionError, refuse_overflow
 from ..numerics.record import with_fields
@@ -64,7 +64,7 @@ def gradient_flow(
 
     Raises:
         ValueError: as `weight_updates`, or for times that are negative or out of order.
-        TypeError: as `weight_updates`.
+        TypeError: as `weight_updates`, or under a JAX transformation.
         PrecisionError: where the flow cannot be followed: weights overflow, or maps lose rank on the way, where the
             natural gradient is infinite.
 
@@ -84,6 +84,8 @@ def as_flow(
 ) -> tuple[Rates, Array]:
     """Check, and give ``ΔW`` as a function of all weights in one vector, and that vector."""
     learning = as_learning(net, x, y, rule, rescaling, options)
+    if not is_concrete(learning.problem):
+        raise TypeError("`net` or its data are traced by JAX; wanted arrays, as the flow runs on the host.")
     start = stacked([layer.weight for layer in learning.problem.layers])
 
     def rates(vector: np.ndarray) -> np.ndarray:

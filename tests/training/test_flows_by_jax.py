@@ -93,6 +93,12 @@ def test_flows_and_curvatures_of_either_kind(rule):
         assert_close(leaves(by_numpy)[:-1], leaves(by_jax)[:-1], tolerance=FOLLOWED)
 
 
+def test_a_traced_flow_is_refused_by_name():
+    net, x, y = dln.LinearNetwork.random([2, 2], key=0), *np.ones((2, 2))
+    with pytest.raises(TypeError, match="traced by JAX"):
+        jax.jit(lambda each: dln.gradient_flow(each, x, y, [0.0, 1.0]))(net)
+
+
 def test_learning_in_time_imports_no_jax():
     script = """
 import json, sys
