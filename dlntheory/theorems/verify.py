@@ -19,7 +19,7 @@ from ..learning.rules import Signals
 from ..networks.layer import Layer, Shape
 from ..networks.network import LinearNetwork, as_network
 from ..numerics.algebra import epsilon
-from ..numerics.checks import one_of
+from ..numerics.checks import kept, one_of
 from ..numerics.options import takes
 from ..numerics.precision import PrecisionError, refuse_overflow
 from ..numerics.record import Record, static, with_fields
@@ -198,6 +198,7 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: 
     applicable = all(each.holds for each in hypotheses.values())
     if applicable and not np.isfinite(error):
         raise PrecisionError(f"numbers are out of range in {conclusion.actual.dtype}. Scale the weights or the data.")
+    given: Any = {name: kept(value) for name, value in options.items()}
     verdict = Verdict(
         theorem=key,
         statement=statement.text,
@@ -208,14 +209,14 @@ def verify(net: LinearNetwork, x: Any, y: Any, theorem: Theorem = 1, **options: 
         tolerance=tolerance,
         alignment=np.asarray(cosine(conclusion.claimed, conclusion.actual)),
         detail="",
-        _applies=partial(_applies_to, net, _as_rows(x, net.shapes[0]), _as_rows(y, net.shapes[-1]), theorem, options),
+        _applies=partial(_applies_to, net, _as_rows(x, net.shapes[0]), _as_rows(y, net.shapes[-1]), theorem, given),
     )
     return with_fields(verdict, detail=_explain(verdict, statement.subject, conclusion.remark))
 
 
 def _as_rows(samples: Any, shape: Shape) -> np.ndarray:
-    """A batch; one sample is a batch of one."""
-    array = np.asarray(samples)
+    """A batch of its own memory; one sample is a batch of one."""
+    array = np.array(samples)
     return array[None] if array.ndim == len(shape) else array
 
 

@@ -28,6 +28,14 @@ def test_the_first_samples_that_it_names_satisfy_theorem_2_and_one_more_do_not()
     assert "the inputs of layer 2 span 4 directions, and 9 hold every residual" in text
 
 
+def test_a_verdict_keeps_the_data_that_it_is_about():
+    x, y, covariances = X.copy(), Y.copy(), np.array([1.0, 2.0])
+    verdict = dln.verify(NET, x, y, theorem=2, covariances=covariances)
+    expected = dln.verify(NET, X, Y, theorem=2, covariances=[1.0, 2.0]).explain()
+    x[...], y[...], covariances[...] = 1, 2, -1
+    assert verdict.explain() == expected
+
+
 def test_as_many_units_as_it_wants_are_enough():
     wide = dln.LinearNetwork.random([9, 9, 5], "norm_preserving", key=1)
     assert "9 units and more" in dln.verify(NET, X, Y, theorem=2).explain()
