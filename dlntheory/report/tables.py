@@ -34,7 +34,9 @@ def verify_report(record: dict[str, Any], verbose: bool = False) -> Iterator[Ren
     yield _printed(record)
     if len(record["networks"]) == 1:
         for check in record["networks"][0]["theorems"]:
-            yield Padding(f"Theorem {check['theorem']}: {check['detail']}", (1, 0, 0, 0))
+            statement = check["theorem"]
+            name = f"Theorem {statement}" if isinstance(statement, int) else statement.capitalize()
+            yield Padding(f"{name}: {check['detail']}", (1, 0, 0, 0))
     yield _conclusion(record)
 
 

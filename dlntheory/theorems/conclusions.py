@@ -261,7 +261,7 @@ def _nonzero(sizes: np.ndarray, otherwise: Any = 1.0) -> np.ndarray:
 
 def _climbing(layers: list[int]) -> str:
     listed = ", ".join(map(str, layers))
-    return f"In layers {listed} x*ᵀx̂ is negative: there the update climbs the energy." if layers else ""
+    return f"x*ᵀx̂ of layer {listed} is negative: there the update climbs the energy." if layers else ""
 
 
 def _crowded(layers: list[int]) -> str:

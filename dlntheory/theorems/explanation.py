@@ -98,10 +98,9 @@ def _more_directions(hypotheses: Hypotheses, samples: int) -> Iterator[str]:
             f"{samples} samples: {samples - rank} more."
         )
         layers = [layer for layer, _ in short]
-        plural = "" if len(layers) == 1 else "s"
+        need = "layer {} needs" if len(layers) == 1 else "layers {} need"
         yield (
-            f"Layer: {samples} units and more, and as many independent samples, must enter layer{plural} "
-            f"{_list(layers)}."
+            f"Layer: {need.format(_list(layers))} inputs of {samples} units and more, and as many independent samples."
         )
     lost = [(layer, each) for layer, each in ranks.items() if not each.holds]
     for layer, each in lost[:LISTED]:

@@ -78,7 +78,7 @@ class Verdict(Record):
             >>> print(verify(net, x, y, theorem=2).explain())
             Batch: it applies to the first 3 samples together, not to the first 4; the batch has 6.
             Rank: the inputs of layer 2 span 3 directions, and 6 hold every residual of 6 samples: 3 more.
-            Layer: 6 units and more, and as many independent samples, must enter layers 1, 2.
+            Layer: layers 1, 2 need inputs of 6 units and more, and as many independent samples.
         """
         if self.applicable:
             return "Nothing needs to change: every hypothesis holds."
