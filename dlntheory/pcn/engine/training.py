@@ -101,13 +101,14 @@ def train_step(
         observed: which outputs are known, as in `relax`; loss and accuracy are of the known ones.
 
     Returns:
-        The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference, ``energy`` by
-        block at the states where the weights' gradient is taken (for backpropagation, half its squared error signals),
-        and ``update``, the norm of that gradient by block; means over the batch. Newton's method adds ``residual``, the
-        largest that it left in a sample, and ``newton_steps``.
+        The new state, and metrics: ``loss`` and ``accuracy`` of the output's prediction before inference (the loss is
+        the algorithm's: half the squared error over its variance, or cross-entropy), ``energy`` by block at the states
+        where the weights' gradient is taken (for backpropagation, half its squared error signals), and ``update``, the
+        norm of that gradient by block; means over the batch. Newton's method adds ``residual``, the largest that it
+        left in a sample, and ``newton_steps``.
 
     Raises:
-        ValueError: for data that does not fit the network.
+        ValueError: for data that does not fit the network, or is float64 while JAX runs in 32-bit mode.
         TypeError: for data that does not hold real numbers.
 
     Example:
@@ -182,7 +183,7 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
         Outputs, ``(batch, *network.output_shape)``; logits if it learns with cross-entropy.
 
     Raises:
-        ValueError: for data that does not fit the network.
+        ValueError: for data that does not fit the network, or a network whose input is a latent.
         TypeError: for data that does not hold real numbers.
 
     Example:
@@ -191,6 +192,8 @@ def predict(network: Network, x: Any) -> Float[Array, "batch ..."]:
         (8, 2)
     """
     check_network(network)
+    if network.free_input:
+        raise ValueError("`network` has a latent input; wanted `pcn.reconstruct`, which infers it, or `pcn.generate`.")
     return _predict(network, as_samples("x", x, network.input_shape, network.dtype).astype(network.dtype))
 
 
@@ -208,7 +211,7 @@ def evaluate(
         network: the network.
         x: inputs, ``(batch, *network.input_shape)``; ``None`` where the input is a latent.
         y: targets, ``(batch, *network.output_shape)``.
-        loss: ``"squared_error"`` or ``"cross_entropy"``.
+        loss: ``"squared_error"``, half of it and of unit variance, or ``"cross_entropy"``.
         algorithm: the algorithm that infers the latents of the targets; ``None`` without a latent.
         memory: what the start of inference remembers of training, as in `relax`.
 
