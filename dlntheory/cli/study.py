@@ -55,7 +55,7 @@ def study(
     the same OUT share the trainings, by --shard. OUT also has results.json, a table as CSV and as a page, README.md,
     and a picture, of all that is finished there. docs/studies.md says how to write a study of your own.
 
-    Exit code 0: done; 2: bad usage or input, or no source checkout.
+    Exit code 0: done; 2: bad usage or input.
     """
     rows = source(f"{PACKAGE}.rows")
     if name is None:
