@@ -8,7 +8,7 @@ from typing import Any
 from ..numerics.algebra import Matrix, Size
 from .layer import Layer, Shape, shown
 from .residual import Wrapper
-from .weightless import FixedMap
+from .weightless import FixedMap, LinearOperator
 
 
 class Folded(Wrapper):
@@ -87,7 +87,8 @@ def bind_all(layers: Sequence[Any], shape: Shape | None, name: str = "layers") -
         try:
             bound.append(layer.bind(shape))
         except ValueError as error:
-            message = f"`{name}[{index}]` {error} but {before} {shown(shape)}; neighbouring widths must agree."
+            widths = f" but {before} {shown(shape)}; neighbouring widths must agree"
+            message = f"`{name}[{index}]` {error}{'' if isinstance(layer, LinearOperator) else widths}."
             raise ValueError(message) from error
         shape, before = bound[-1].out_shape, f"`{name}[{index}]` outputs"
     return bound

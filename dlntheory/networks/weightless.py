@@ -197,7 +197,8 @@ class LinearOperator(FixedMap):
             out = jax.eval_shape(self.function, sample)
             jax.eval_shape(jax.linear_transpose(self.function, sample), out)
         except Exception as error:  # whatever a user's function raises
-            raise ValueError(f"has a function that fails for one sample, or is not linear ({error})") from error
+            message = f"has a function that fails for one sample of shape {shape}, or is not linear ({error})"
+            raise ValueError(message) from error
         if not isinstance(out, jax.ShapeDtypeStruct) or not out.shape:
             raise ValueError("has a function that does not return an array")
         with jax.ensure_compile_time_eval():
