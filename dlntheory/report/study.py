@@ -25,17 +25,19 @@ def list_report(records: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType
 
 
 def study_report(record: Mapping[str, Any], folder: Path) -> Iterator[RenderableType]:
-    """A line for every cell and measure, beside the paper's number."""
+    """A line for every cell and measure, beside the paper's number and the linear theory's."""
     printed = any(each["published"] is not None for each in record["lines"])
+    theory = any(each["theory_seeds"] for each in record["lines"])
     names = ("paper", "difference") if printed else ()
     title = f"{record['item'] or record['study']}: {record['title']}"
-    table = titled_table(title, *record["axes"], "measure", "mean", *names, "seeds")
+    last = ("linear theory",) if theory else ()
+    table = titled_table(title, *record["axes"], "measure", "mean", *names, "seeds", *last)
     for each in record["lines"]:
         mean = _shown(each["mean"], each["deviation"]) + (f" ({each['diverged']} diverged)" if each["diverged"] else "")
         paper = (_shown(each["published"], each["published_deviation"]), _shown(each["difference"], None))
         table.add_row(
             *(each[axis] for axis in record["axes"]), with_unit(each["measure"], each["unit"]), mean,
-            *(paper if printed else ()), str(each["seeds"]),
+            *(paper if printed else ()), str(each["seeds"]), *([_shown(each["theory"], None)] if theory else ()),
         )  # fmt: skip
     yield table
     yield from _notes([f"{name}: {meaning}" for name, meaning in record["measures"].items()], record)
