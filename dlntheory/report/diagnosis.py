@@ -86,7 +86,7 @@ def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
     if 0 < most < count:
         yield Finding(
             "largest exact batch", most,
-            f"In batches of up to {most} of these samples it is exact.",
+            f"For {most} of these samples, drawn at random, it is exact.",
             f"Decorrelated PC in batches of up to {most}. A larger one needs as many directions as samples in the "
             "data, and as many units in every hidden layer.",
         )  # fmt: skip
