@@ -128,6 +128,9 @@ def adamw(learning_rate: float, weight_decay: float = 1e-4, total_steps: int | N
 def adam(learning_rate: float, weight_decay: float = 0.0, total_steps: int | None = None) -> PlainAdam:
     """Adam; arguments as for `adamw`, the decay being a part of the gradient.
 
+    Returns:
+        The optimiser.
+
     Raises:
         ValueError: for numbers that are not positive; the decay may be zero.
         TypeError: for something that is not a number.
@@ -151,6 +154,9 @@ def sgd(learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0, 
         momentum: ``m``, from 0 to below 1.
         weight_decay: added to the gradient, times the weights.
         total_steps: weight updates that the schedule lasts; ``None`` for a constant rate.
+
+    Returns:
+        The optimiser.
 
     Raises:
         ValueError: for numbers out of their range.
