@@ -295,6 +295,14 @@ def test_a_free_output_relaxes_to_its_prediction():
         pcn.Algorithm(output=pcn.Free(), loss=pcn.CrossEntropy())
 
 
+@pytest.mark.parametrize("name", ["initial", "output", "loss", "schedule", "relaxation", "update"])
+def test_an_algorithm_is_made_of_objects_and_not_of_names(name):
+    algorithm = pcn.Algorithm()
+    object.__setattr__(algorithm, name, "forward")  # the tests' own check of types is at the door
+    with pytest.raises(TypeError, match=f"`{name}` is 'forward'; wanted an object such as "):
+        algorithm.__check_init__()
+
+
 @pytest.mark.parametrize(
     ("name", "other"),
     [("network", dln.LinearNetwork.random((4, 3), key=0)), ("algorithm", "PC-SE"), ("optimiser", 1e-3)],

@@ -13,6 +13,16 @@ from .outputs import AveragedNudge, Clamp, Output
 from .relaxations import Gradient, Relaxation
 from .updates import AtArrival, AtEquilibrium, Averaged, Incremental, Update
 
+KINDS: dict[str, tuple[Any, str]] = {
+    "initial": (Initial, "pcn.Forward()"),
+    "output": (Output, "pcn.Clamp()"),
+    "loss": (Loss, "pcn.SquaredError()"),
+    "schedule": (Schedule | None, "dln.Spiking()"),
+    "relaxation": (Relaxation, "pcn.Gradient(0.1)"),
+    "update": (Update, "pcn.AtEquilibrium()"),
+}
+"""By choice its kind, and an example."""
+
 
 class Algorithm(eqx.Module):
     """A way to learn from a batch.
@@ -25,6 +35,15 @@ class Algorithm(eqx.Module):
         relaxation: the rule by which the states move.
         update: when and where the weights learn.
         steps: inference steps ``T``.
+
+    Raises:
+        ValueError: for choices that do not go together, or numbers out of their range.
+        TypeError: for something of another kind, such as a choice's name.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.Algorithm(initial=pcn.Zero(), relaxation=pcn.Adam(0.05), steps=10).steps
+        10
     """
 
     initial: Initial = Forward()
@@ -37,6 +56,9 @@ class Algorithm(eqx.Module):
 
     def __check_init__(self) -> None:
         as_count("steps", self.steps)
+        for name, (wanted, example) in KINDS.items():
+            if not isinstance(getattr(self, name), wanted):
+                raise TypeError(f"`{name}` is {getattr(self, name)!r}; wanted an object such as {example}.")
         if not self.relaxation.stepwise:
             self._check_timeless()
         if self.relaxation.coordinates == "errors" and not self.output.clamped:

@@ -41,11 +41,11 @@ class Relaxation(eqx.Module):
 
     @abc.abstractmethod
     def start(self, variables: Variables) -> Any:
-        """The rule's memory from step to step."""
+        """The rule's memory from step to step; the variables are arrays ``(batch, …)``, one per free state."""
 
     @abc.abstractmethod
     def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
-        """The moves of the variables, and the new memory."""
+        """The moves of the variables, to be added, of the gradient's shapes; and the new memory. Time counts from 0."""
 
 
 def _check_rates(step_size: Scalar, momentum: Scalar | None = None) -> None:
