@@ -4,6 +4,7 @@ Oracles: NumPy's eigenvalues of the Hessian, and the nonlinear engine, which is 
 """
 
 import dataclasses
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from dlntheory import pcn
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.runs.run import read_data, read_run, run_training
+from dlntheory.report.study import study_report
 from experiments.papers import cells, picture, rows, runner, table
 from experiments.papers.theory import SAMPLES
 from tests.checkpointing import LEFTOVERS
@@ -83,6 +85,7 @@ def test_theory_stands_in_the_table_and_in_the_picture(finished):
     assert told["first_ratio"] == [*expected, None, None]
     assert told["best"] == [None] * 4
     assert "linear theory" in table.as_page(study, None)
+    assert next(iter(study_report(study, Path()))).columns[-1].header == "linear theory"
     panels = picture.draw(row, study, made, outcomes).axes
     assert [panel.get_yscale() for panel in panels] == ["linear", "log", "log"]
     dotted = [line for line in panels[1].lines if line.get_linestyle() == ":" and not np.isnan(line.get_ydata()).all()]

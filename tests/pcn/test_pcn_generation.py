@@ -372,6 +372,7 @@ KNOWN = np.array([True, True, False, False, False])
         (lambda: pcn.Algorithm(update=pcn.Averaged(), output=pcn.AveragedNudge(0.5)), "AveragedNudge with Averaged"),
         (lambda: pcn.Algorithm(loss=pcn.SquaredError(0.5), relaxation=pcn.Newton()), "variance 0.5 with Newton"),
         (lambda: dln.nonlinear_equilibrium(pcn.with_latent(decoder(), 0.0, 2.0), np.zeros((2, 0)), DATA), "variance 2"),
+        (lambda: pcn.predict(latent(), DATA), "`network` has a latent input; wanted `pcn.reconstruct`"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(make, message):
