@@ -84,7 +84,7 @@ class UpdateKernel(Record):
         """``K[V]``, by a backward and a forward pass.
 
         Args:
-            residual: ``V``, shaped like the targets.
+            residual: ``V``, shaped like the targets; taken in the precision of the kernel.
 
         Returns:
             The prediction change, shaped like the targets.
@@ -99,7 +99,7 @@ class UpdateKernel(Record):
         """``Kᵀ[V]``, by a forward and a backward pass.
 
         Args:
-            change: ``V``, shaped like the targets.
+            change: ``V``, shaped like the targets; taken in the precision of the kernel.
 
         Returns:
             An array shaped like the targets.
