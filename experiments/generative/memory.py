@@ -225,7 +225,8 @@ def draw_capacity(axes: Axes, config: Mapping[str, Any], arrays: Mapping[str, np
             axes.errorbar(config["counts"], values.mean(axis=-1), spread, fmt=style, color=colour, label=label)
         printed = [(number, published(KEYS[key], width, number)) for number in config["counts"]]
         if points := [(number, 1e-4 * found[0]) for number, found in printed if found is not None]:
-            axes.plot(*zip(*points, strict=True), **{**PAPER, "markeredgecolor": colour})
+            look = PAPER | {"markeredgecolor": colour, "label": "the paper's, of Tiny ImageNet"}
+            axes.plot(*zip(*points, strict=True), **look)
     axes.set(yscale="log", xlabel="number of pictures" if key else "", ylabel="mean squared error")
 
 
