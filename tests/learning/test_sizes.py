@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import mostly_daily
 from closeness import assert_close
 
 import dlntheory as dln
@@ -111,9 +112,13 @@ def test_a_prediction_that_does_not_change_has_no_alignment():
             assert np.isnan(find()).all()
 
 
-def test_steps_of_signals_of_size_one_are_steps():
+@pytest.mark.parametrize(
+    "cases",
+    mostly_daily([[*RULES, ("evidence", None)], RULES[::3]], [RULES[::3]]),
+    ids=["all", "some"],
+)
+def test_steps_of_signals_of_size_one_are_steps(cases):
     """A traced program always resizes; at ordinary sizes NumPy never does."""
-    cases = [*RULES, ("evidence", None)]
 
     def steps(net, x, y):
         return [dln.target_alignment(net, x, y, *case, learning_rate=0.3) for case in cases]
