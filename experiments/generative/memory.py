@@ -39,7 +39,7 @@ TRAINING = {"model": "Decoder", "algorithm": "PC-SE", "activation": "tanh", "bat
             "optimiser": "adamw", "rate": "constant", "weight_decay": 0.0, "step_size": 0.1, "momentum": 0.0,
             "learning_rate": 2e-3, "test_samples": 10, "log_every": 1000}  # fmt: skip
 WIDE = {"learning_rate": 5e-4, "step_size": 0.05}
-"""From 512 units on; at the rates above inference diverges."""
+"""From 512 units on, where training diverges at the rates above."""
 RECALL = {"noise": {"step_size": 0.05, "momentum": 0.0}, "mask": {"step_size": 0.05, "momentum": 0.9}}
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"latent": 16, "widths": [16, 32], "counts": [10, 20], "epochs": 40, "train_steps": 20,
