@@ -25,6 +25,7 @@ from .choices.presets import PRESETS as PRESETS
 from .choices.presets import Preset as Preset
 from .choices.presets import algorithm as algorithm
 from .choices.presets import norm_of as norm_of
+from .choices.presets import register as register
 from .choices.relaxations import Adam as Adam
 from .choices.relaxations import ErrorCoordinates as ErrorCoordinates
 from .choices.relaxations import Gradient as Gradient

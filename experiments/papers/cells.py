@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dlntheory.numerics.checks import meant
+from dlntheory.pcn.choices.presets import OF_PAPERS, infers
 from dlntheory.pcn.runs.config import CIRCUMSTANCES, HYPERPARAMETERS, OF_INITIAL, TrainingConfig
+from dlntheory.pcn.runs.spaces import has_use
 
+from .own_code import run_file
 from .row import TESTED, Place, Row, folded
 from .theory import THEORIES
 
@@ -48,6 +51,8 @@ class Cell:
     """The number of test pictures whose reconstructions are kept."""
     tests: tuple[str, ...] = ()
     """Where one training is tested with several numbers of steps, these as they stand on their axis."""
+    code: str = ""
+    """A fingerprint of the file that registers the row's own algorithms."""
 
     @property
     def readings(self) -> list["Cell"]:
@@ -68,10 +73,12 @@ class Cell:
     def key(self) -> str:
         """A name for files: what is trained, with a fingerprint of the options that its numbers depend on.
 
-        Options at their defaults are left out, so that an option that is added later leaves the name as it is.
+        Options at their defaults are left out, so that an option that is added later leaves the name as it is. The code
+        of an algorithm of one's own counts, since its name says nothing of what it does.
         """
         options = self.config.as_json().items()
         depends = {name: each for name, each in options if name not in CIRCUMSTANCES and each != USUAL[name]}
+        depends |= {} if self.config.algorithm in OF_PAPERS else {"code": self.code}
         fingerprint = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
         return f"{'-'.join([*self.place.values(), str(self.seed)])}-{fingerprint}".replace("/", "-")
 
@@ -105,7 +112,8 @@ def all_cells(row: Row, scale: str) -> list[Cell]:
 
 
 def _cells(row: Row, scale: str, places: Sequence[Place]) -> list[Cell]:
-    return [_cell(row, scale, *each, seed) for seed in range(row.count(scale)) for each in folded(places)]
+    code = run_file(row.python)
+    return [_cell(row, scale, *each, seed, code) for seed in range(row.count(scale)) for each in folded(places)]
 
 
 def _wanted(row: Row, scale: str, only: Sequence[str]) -> list[Place]:
@@ -125,7 +133,7 @@ def _having(words: set[str], places: Sequence[Place]) -> list[Place]:
     return [place for place in places if words <= set(place.values())]
 
 
-def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -> Cell:
+def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int, code: str) -> Cell:
     paper = row.options_of(place)
     if "seed" in {**paper, **row.scale_options(scale)}:
         raise ValueError(f"`{row.name}`, {' '.join(place.values())}: a study has no option `seed`, but a key `seeds`.")
@@ -140,15 +148,25 @@ def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int) -
     for words, options in own.get("of", {}).items():
         if set(words.split(",")) <= row.words_of(place):
             changed |= options
+    said = {name for value in place.values() if value in row.variants for name in row.variants[value].options}
     try:
-        config = configured(changed)
-        theory = tuple(row.theory) if config.model == "MLP" and not config.algorithm.startswith("BP") else ()
-        return Cell(dict(place), config, configured(paper), theory, row.reconstructions, tuple(tests))
+        config = configured(changed, said)
+        theory = tuple(row.theory) if config.model == "MLP" and infers(config.algorithm) else ()
+        return Cell(dict(place), config, configured(paper, said), theory, row.reconstructions, tuple(tests), code)
     except (ValueError, TypeError) as error:
         raise ValueError(f"`{row.name}`, {' '.join(place.values())}: {error}") from error
 
 
-def configured(options: Mapping[str, Any]) -> TrainingConfig:
-    """The configuration; with backpropagation, without the inference that other axes bring, such as a model's steps."""
-    without = INFERENCE if str(options.get("algorithm", "")).startswith("BP") else ()
+def configured(options: Mapping[str, Any], own: Collection[str] = ()) -> TrainingConfig:
+    """The configuration, without options of inference that other axes bring, and the algorithm has no use for.
+
+    Backpropagation has a use for none, and an algorithm of one's own for those that its choices have. Its ``own``
+    options stay.
+    """
+    algorithm = options.get("algorithm", TrainingConfig.algorithm)
+    without: Iterable[str] = () if infers(algorithm) else INFERENCE
+    if algorithm not in OF_PAPERS:
+        bare, numbers = TrainingConfig(algorithm=algorithm), (int, float)
+        brought = [name for name in options if name in HYPERPARAMETERS and isinstance(options[name], numbers)]
+        without = [name for name in brought if name not in own and not has_use(bare, name)]
     return TrainingConfig.from_json({name: value for name, value in options.items() if name not in without})

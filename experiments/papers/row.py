@@ -55,6 +55,7 @@ class Row:
         reconstructions: of how many test pictures the reconstructions are kept.
         scales: by scale, its ``seeds``, ``options`` and ``cells``.
         cost: how long it took, and on what.
+        python: a file that registers algorithms of one's own.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Row:
     reconstructions: int = 0
     scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cost: str = ""
+    python: str | None = None
 
     @property
     def kind(self) -> str:

@@ -23,7 +23,7 @@ CURVES = (None, "epoch", "multiplications")
 """Axes of curves; ``None`` means epochs."""
 LISTS = {"choose": "axes", "measures": "measures", "theory": "measures", "differs": "texts"}
 """Keys that have a list of words, and what the words are."""
-TEXTS = ("item", "title", "see", "tuned", "source", "published", "picture", "x", "panels", "cost")
+TEXTS = ("item", "title", "see", "tuned", "source", "published", "picture", "x", "panels", "cost", "python")
 """Keys that have a text."""
 OF_SCALE = ("seeds", "options", "cells", "of")
 """Keys of a scale."""
@@ -78,9 +78,14 @@ def read_rows(path: Path) -> dict[str, Row]:
     """
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
-        return {name: as_row(name, table, tables) for name, table in tables.items()}
+        return {name: _placed(as_row(name, table, tables), path.parent) for name, table in tables.items()}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _placed(row: Row, folder: Path) -> Row:
+    """The row whose Python file is found from any folder."""
+    return row if row.python is None else dataclasses.replace(row, python=str(folder.resolve() / row.python))
 
 
 def as_row(name: str, table: Any, tables: Mapping[str, Any]) -> Row:

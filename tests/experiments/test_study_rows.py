@@ -1,7 +1,9 @@
-"""Rows of studies that make no sense are refused in one line, before anything is trained."""
+"""Rows of studies that make no sense are refused in one line, before anything is trained; variants of one's own."""
 
 import pytest
 
+from dlntheory import pcn
+from dlntheory.pcn.choices import presets
 from experiments.papers import cells, rows
 from tests.own_studies import dlntheory
 
@@ -136,3 +138,70 @@ def test_a_variant_stands_beside_the_column_of_a_table(tmp_path):
         assert row.published_value("best", found["iPC"].place).mean == 85.51
     beside = {cell.key: cell for cell in cells.make_cells(table, "paper", ["VGG-5,cifar10"])}
     assert beside.keys() < {cell.key for cell in made}  # so what one has trained, the other need not
+
+
+CODE = """
+from dlntheory import pcn
+pcn.register("PC-Adam", pcn.Algorithm(relaxation=pcn.Adam({rate})))
+pcn.register("BP-half", pcn.Algorithm(loss=pcn.SquaredError(0.5), update=pcn.Backpropagation(), steps=1))
+"""
+CODED = """
+[mine]
+like = "002-table-1"
+python = "own.py"
+seeds = 1
+cells = [{ model = ["MLP"], data = ["mnist"], weights = ["searched"], algorithm = ["PC-SE", "PC-Adam", "BP-half"] }]
+
+[mine.variants.algorithm]
+PC-Adam = { like = "PC-SE", algorithm = "PC-Adam" }
+BP-half = { like = "PC-SE", algorithm = "BP-half" }
+"""
+
+
+@pytest.fixture
+def coded(tmp_path, monkeypatch):
+    """The file of a study with algorithms of its own, and their code."""
+    monkeypatch.setattr(presets, "PRESETS", dict(pcn.PRESETS))
+    (tmp_path / "mine.toml").write_text(CODED)
+    (tmp_path / "own.py").write_text(CODE.format(rate=0.05))
+    return tmp_path / "mine.toml", tmp_path / "own.py"
+
+
+def test_code_of_ones_own_names_algorithms(coded):
+    """They have the options of the one that they are like, but for those that they have no use for."""
+    path, code = coded
+    row = rows.find(str(path))
+
+    def made():
+        return {cell.place["algorithm"]: cell for cell in cells.make_cells(row, "paper")}
+
+    before = made()
+    plain, adam, half = (before[name].config for name in ("PC-SE", "PC-Adam", "BP-half"))
+    assert (plain.momentum, adam.momentum, adam.step_size) == (0.65, None, plain.step_size)
+    assert adam.make_algorithm().relaxation == pcn.Adam(0.01053)
+    assert half.make_algorithm().loss == pcn.SquaredError(0.5)
+    code.write_text(CODE.format(rate=0.1))
+    after = made()
+    assert {name for name in before if before[name].key != after[name].key} == {"PC-Adam", "BP-half"}
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (None, "which is no file; wanted one that registers algorithms."),
+        ("1 / 0", "own.py fails: ZeroDivisionError: division by zero"),
+        ("", "MLP mnist PC-Adam searched: `algorithm` is 'PC-Adam'; wanted one of"),
+    ],
+)
+def test_code_that_does_not_run_is_refused(code, message, coded):
+    path, file = coded
+    file.unlink() if code is None else file.write_text(code)
+    done = dlntheory(path, "--out", path.parent / "out")
+    assert done.exit_code == 2
+    assert message in done.stderr.replace("\n", " ")
+
+
+def test_an_option_of_a_variant_itself_must_be_of_use(coded):
+    path, _ = coded
+    path.write_text(CODED.replace('algorithm = "PC-Adam" }', 'algorithm = "PC-Adam", momentum = 0.5 }'))
+    assert "`momentum` is given, but PC-Adam has no use for it" in dlntheory(path).stderr

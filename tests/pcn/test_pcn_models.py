@@ -14,7 +14,9 @@ from dlntheory.nonlinear import images
 from dlntheory.nonlinear.blocks import norms
 from dlntheory.nonlinear.building import Builder, Stage
 from dlntheory.nonlinear.network import channels_last
+from dlntheory.pcn.choices import presets
 from dlntheory.pcn.engine import inference, learning
+from dlntheory.pcn.runs.config import TrainingConfig
 from tests import pcn_naive as naive
 from tests.closeness import assert_close, norm, relative_error
 from tests.pcn_lessons import daily, lesson, moving
@@ -287,20 +289,53 @@ def test_bad_models(make, message):
         make()
 
 
+class Signs(pcn.Relaxation):
+    """A variant as docs/pcn.md has it."""
+
+    step_size: float
+
+    def start(self, variables):
+        return ()
+
+    def step(self, gradient, memory, time, key):
+        return tuple(-self.step_size * jnp.sign(slope) for slope in gradient), memory
+
+
 def test_a_new_relaxation_is_one_class():
     """What docs/pcn.md promises."""
-
-    class Signs(pcn.Relaxation):
-        step_size: float
-
-        def start(self, variables):
-            return ()
-
-        def step(self, gradient, memory, time, key):
-            return tuple(-self.step_size * jnp.sign(slope) for slope in gradient), memory
-
     net = pcn.mlp((4, 3, 5, 2), activation="tanh", dtype=F64)
     x, y = naive.batch(net, size=3)
     algorithm = dataclasses.replace(pcn.PRESETS["PC-SE"].algorithm, relaxation=Signs(0.01), steps=2)
     change = np.abs(np.subtract(pcn.relax(net, x, y, algorithm).states[-2], naive.forward(net, x)[-2]))
     assert_close(np.unique(change.round(8)), np.array([0.0, 0.02])[-len(np.unique(change.round(8))) :])
+
+
+def test_an_algorithm_of_ones_own_has_a_name(monkeypatch):
+    monkeypatch.setattr(presets, "PRESETS", dict(pcn.PRESETS))
+    own = pcn.Algorithm(relaxation=Signs(0.01), steps=3)
+    for description in ("moves by signs", "replaced"):
+        pcn.register("Signs", own, description)
+    assert presets.PRESETS["Signs"] == pcn.Preset(own, "replaced", "")
+    changed = pcn.algorithm("Signs", step_size=0.5, steps=4)
+    assert (changed.relaxation, changed.steps) == (Signs(0.5), 4)
+    with pytest.raises(ValueError, match="`momentum` is given, but Signs has no use for it"):
+        pcn.algorithm("Signs", momentum=0.5)
+    assert TrainingConfig(algorithm="Signs", step_size=0.1).make_algorithm().relaxation == Signs(0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "algorithm", "message"),
+    [
+        ("PC-SE", pcn.Algorithm(), "which is an algorithm of the papers"),
+        ("PC-SE+BF", pcn.Algorithm(), "wanted a word"),
+        ("my own", pcn.Algorithm(), "wanted a word"),
+        ("a/b", pcn.Algorithm(), "wanted a word"),
+        ("", pcn.Algorithm(), "wanted a word"),
+        (3, pcn.Algorithm(), "wanted a word"),
+        ("mine", Signs(0.1), "wanted an Algorithm"),
+    ],
+)
+def test_names_that_cannot_be_given(name, algorithm, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        pcn.register(name, algorithm)
+    assert "mine" not in pcn.PRESETS

@@ -68,7 +68,9 @@ def _table() -> dict[str, Preset]:
 
 
 PRESETS = _table()
-"""The algorithms of the papers, by name."""
+"""The algorithms of the papers, by name, and those that `register` adds."""
+OF_PAPERS = frozenset(PRESETS)
+"""The names that are taken."""
 
 INITIALS: dict[str, Initial] = {
     "forward": Forward(),
@@ -145,7 +147,7 @@ def algorithm(
         0.3
     """
     preset = PRESETS[one_of("name", name, PRESETS)].algorithm
-    if isinstance(preset.update, Backpropagation):
+    if not infers(name):
         _refuse(name, steps=steps, step_size=step_size, momentum=momentum, initial=initial, variance=variance,
                 nudging=nudging, precisions=precisions)  # fmt: skip
     if not preset.relaxation.stepwise:
@@ -175,6 +177,41 @@ def algorithm(
         update=_learning(name, preset.update, rescaling, average_from),
         steps=preset.steps if steps is None else as_count("steps", steps),
     )
+
+
+def register(name: Any, algorithm: Any, description: str = "", source: str = "") -> None:
+    """Give an algorithm of your own a name in this process, by which `algorithm`, runs, searches and studies know it.
+
+    Fields of its choices that bear the names of the presets' hyperparameters, such as ``step_size``, take them.
+
+    Args:
+        name: any but those of the papers; your own are replaced.
+        algorithm: the algorithm.
+        description: what it is, for lists.
+        source: where it is from, for lists.
+
+    Raises:
+        ValueError: for a name of the papers, or one that is no word.
+        TypeError: for something that is no algorithm.
+
+    Example:
+        >>> from dlntheory import pcn
+        >>> pcn.register("PC-Adam", pcn.Algorithm(relaxation=pcn.Adam(0.05)), "Adam moves the states")
+        >>> pcn.algorithm("PC-Adam", step_size=0.01, steps=5).relaxation.step_size
+        0.01
+    """
+    if not isinstance(name, str) or not name or set(name) & set(" ,/") or name.endswith("+BF"):
+        raise ValueError(f"`name` is {name!r}; wanted a word without blanks, commas, slashes, and +BF at its end.")
+    if name in OF_PAPERS:
+        raise ValueError(f"`name` is {name!r}, which is an algorithm of the papers; wanted another.")
+    if not isinstance(algorithm, Algorithm):
+        raise TypeError(f"`algorithm` is {algorithm!r}; wanted an Algorithm.")
+    PRESETS[name] = Preset(algorithm, description, source)
+
+
+def infers(name: str) -> bool:
+    """Whether the algorithm of that name infers states, and does not propagate errors alone."""
+    return not isinstance(PRESETS[one_of("algorithm", name, PRESETS)].algorithm.update, Backpropagation)
 
 
 def norm_of(name: str) -> str | None:
