@@ -30,12 +30,7 @@ def draw(row: Row, study: Mapping[str, Any], cells: Sequence[Cell], outcomes: Se
     if row.picture == "points":
         figure: Figure = _points(row, [each for each in study["lines"] if each["measure"] == row.measures[0]])
     elif row.picture == "lines":
-        figure = new_figure(3 if len(study["lines"]) > 8 else 1, height=2.6)
-        for number, measure in enumerate(row.measures):
-            axes = figure.add_subplot(1, len(row.measures), number + 1)
-            draw_lines(axes, row, measure, [each for each in study["lines"] if each["measure"] == measure])
-            if len(row.measures) > 1:
-                head(axes, measure.replace("_", " "), chr(ord("A") + number))
+        figure = _lines(row, study["lines"])
     elif row.picture == "lines and curves":
         figure = _by_panel(row, study["lines"], cells, outcomes)
     elif row.picture == "reconstructions":
@@ -103,6 +98,22 @@ def draw_points(axes: Axes, names: Sequence[str], measure: str, lines: Sequence[
     axes.set_yticks(places, names)
     axes.set(ylim=(len(lines) - 0.5, -0.5), xlabel=_label(measure))
     axes.grid(axis="x", linewidth=0.4)
+
+
+def _lines(row: Row, lines: Sequence[Mapping[str, Any]]) -> Figure:
+    """A panel for each measure, in a line for every value of the axis `panels`."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for each in lines:
+        groups.setdefault(f"{row.panels}: {data_title(each[row.panels])}" if row.panels else "", []).append(each)
+    figure: Figure = new_figure(3 if len(lines) > 8 else 1, len(groups), height=2.6)
+    grid = figure.subplots(len(groups), len(row.measures), squeeze=False)
+    for (name, own), line in zip(groups.items(), grid, strict=True):
+        for measure, axes in zip(row.measures, line, strict=True):
+            draw_lines(axes, row, measure, [each for each in own if each["measure"] == measure])
+            words = [name, measure.replace("_", " ") if len(line) > 1 else ""]
+            if len(figure.axes) > 1:
+                head(axes, ", ".join(filter(None, words)), chr(ord("A") + figure.axes.index(axes)))
+    return figure
 
 
 def draw_lines(axes: Axes, row: Row, measure: str, lines: Sequence[Mapping[str, Any]]) -> None:

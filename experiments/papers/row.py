@@ -51,7 +51,7 @@ class Row:
         published: the paper's numbers, a table by measure.
         picture: how the first measure is drawn.
         x: the axis along which lines are drawn, or the record along which curves are.
-        panels: the axis whose every value has a panel of points or lines.
+        panels: the axis whose every value has a panel of points, or a row of panels of lines.
         reconstructions: of how many test pictures the reconstructions are kept.
         scales: by scale, its ``seeds``, ``options`` and ``cells``.
         cost: how long it took, and on what.

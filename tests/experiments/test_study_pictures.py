@@ -55,3 +55,14 @@ def test_panels_by_one_axis_name_the_others():
     assert [label.get_text() for label in drawn(CELLS, panels="data").axes[0].get_yticklabels()][:2] == [
         "VGG-5 PC-SE", "VGG-5 BP-SE",
     ]  # fmt: skip
+
+
+def test_lines_have_a_row_of_panels_for_each_value():
+    figure = drawn(CELLS, panels="algorithm", picture="lines", x="model", measures=["best", "top5"])
+    assert [axes.get_title(loc="left").split("  ")[-1] for axes in figure.axes] == [
+        f"Algorithm: {algorithm}, {measure}" for algorithm in ("PC-SE", "BP-SE") for measure in ("best", "top5")
+    ]
+    means = [list(axes.lines[0].get_ydata()) if axes.lines else None for axes in figure.axes[::2]]
+    assert means[0] == [70.0, 60.0]
+    assert means[1][0] == 80.0
+    assert [axes.get_title(loc="left") for axes in drawn(CELLS, picture="lines", x="model").axes] == [""]
