@@ -4,11 +4,18 @@ import functools
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+LIBRARIES = {"dlntheory", "experiments", "site-packages"}
+"""Folders whose modules are no study's own, though they may lie beside its file."""
 
+
+@functools.cache
 def run_file(name: str | None) -> str:
-    """Run a file, once in a process, and return a fingerprint of it; empty without a file.
+    """Run a file, once in a process, and return a fingerprint of its code; empty without a file.
+
+    Modules in its folder can be imported, and count as its code.
 
     Raises:
         ValueError: for a file that is not there, or that fails.
@@ -18,17 +25,27 @@ def run_file(name: str | None) -> str:
     path = Path(name)
     if not path.is_file():
         raise ValueError(f"`python` is {name}, which is no file; wanted one that registers algorithms.")
-    return _run(path, hashlib.sha256(path.read_bytes()).hexdigest()[:12])
+    _run(path)
+    code = b"".join(each.read_bytes() for each in [path, *sorted(_imported(path.parent))])
+    return hashlib.sha256(code).hexdigest()[:12]
 
 
-@functools.cache
-def _run(path: Path, fingerprint: str) -> str:
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_{fingerprint}", path)
+def _run(path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ValueError(f"`python` is {path}; wanted a file that ends in .py.")
     sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"{path} fails: {type(error).__name__}: {error}") from error
-    return fingerprint
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{path} fails: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+
+
+def _imported(folder: Path) -> Iterator[Path]:
+    """The files in a folder, and below it, that were imported; without those of libraries."""
+    files = (Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None)))
+    below = (each for each in files if each.is_relative_to(folder))
+    return (each for each in below if LIBRARIES.isdisjoint(each.relative_to(folder).parts))

@@ -1,10 +1,12 @@
 """Rows of studies that make no sense are refused in one line, before anything is trained; variants of one's own."""
 
+import sys
+
 import pytest
 
 from dlntheory import pcn
 from dlntheory.pcn.choices import presets
-from experiments.papers import cells, rows
+from experiments.papers import cells, own_code, rows
 from tests.own_studies import dlntheory
 
 OWN = """
@@ -181,6 +183,8 @@ def test_code_of_ones_own_names_algorithms(coded):
     assert adam.make_algorithm().relaxation == pcn.Adam(0.01053)
     assert half.make_algorithm().loss == pcn.SquaredError(0.5)
     code.write_text(CODE.format(rate=0.1))
+    assert made() == before  # a file runs once in a process, so that an edit changes nothing under way
+    own_code.run_file.cache_clear()
     after = made()
     assert {name for name in before if before[name].key != after[name].key} == {"PC-Adam", "BP-half"}
 
@@ -189,6 +193,7 @@ def test_code_of_ones_own_names_algorithms(coded):
     ("code", "message"),
     [
         (None, "which is no file; wanted one that registers algorithms."),
+        ("raise SystemExit('one\\ntwo')", "own.py fails: SystemExit: one two"),
         ("1 / 0", "own.py fails: ZeroDivisionError: division by zero"),
         ("", "MLP mnist PC-Adam searched: `algorithm` is 'PC-Adam'; wanted one of"),
     ],
@@ -204,4 +209,19 @@ def test_code_that_does_not_run_is_refused(code, message, coded):
 def test_an_option_of_a_variant_itself_must_be_of_use(coded):
     path, _ = coded
     path.write_text(CODED.replace('algorithm = "PC-Adam" }', 'algorithm = "PC-Adam", momentum = 0.5 }'))
-    assert "`momentum` is given, but PC-Adam has no use for it" in dlntheory(path).stderr
+    assert "`momentum` is given, but PC-Adam has no use for it" in dlntheory(path, "--out", path.parent / "out").stderr
+
+
+def test_modules_beside_the_code_count_as_its_code(coded, monkeypatch):
+    _, code = coded
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    helper = code.with_name("rates_of_mine.py")
+    code.write_text("import rates_of_mine\n" + CODE.format(rate="rates_of_mine.RATE"))
+    fingerprints = set()
+    for rate in (0.05, 0.1):
+        helper.write_text(f"RATE = {rate}")
+        sys.modules.pop("rates_of_mine", None)
+        own_code.run_file.cache_clear()
+        fingerprints.add(own_code.run_file(str(code)))
+        assert pcn.algorithm("PC-Adam").relaxation == pcn.Adam(rate)
+    assert len(fingerprints) == 2
