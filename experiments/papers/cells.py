@@ -2,18 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dlntheory.numerics.checks import meant
+from dlntheory.pcn.choices.algorithms import Algorithm
 from dlntheory.pcn.choices.presets import OF_PAPERS, infers
 from dlntheory.pcn.runs.config import CIRCUMSTANCES, HYPERPARAMETERS, OF_INITIAL, TrainingConfig
 from dlntheory.pcn.runs.spaces import has_use
 
 from .own_code import run_file
 from .row import TESTED, Place, Row, folded
-from .theory import THEORIES
+from .theory import THEORIES, has_theory
 
 CROPPED = {"flip": False, "crop": None, "padding": 0}
 STAND_INS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -32,6 +33,8 @@ OF_IMAGES = {"train_samples": 8, "test_samples": 10, "batch_size": 4}
 """The data of a convolutional network at the quick scale."""
 DENSE = ("MLP", "AE", "Decoder")
 INFERENCE = {*HYPERPARAMETERS, *OF_INITIAL} - {"rescaling"}
+CHOICES = {"initial": "initial", "nudging": "output", "precisions": "schedule"}
+"""The options that replace a choice of an algorithm, and which."""
 
 USUAL = TrainingConfig().as_json()
 """Every option at its default."""
@@ -143,30 +146,44 @@ def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int, c
     changed = paper | STAND_INS.get(scale, {}).get(paper.get("data", "digits"), {}) | SIZES.get(scale, {})
     if scale == "quick" and paper.get("model", "MLP") not in DENSE:
         changed |= OF_IMAGES
-    own = row.scales.get(scale, {})
-    changed |= own.get("options", {})
-    for words, options in own.get("of", {}).items():
+    of_scale = row.scales.get(scale, {})
+    changed |= of_scale.get("options", {})
+    for words, options in of_scale.get("of", {}).items():
         if set(words.split(",")) <= row.words_of(place):
             changed |= options
-    said = {name for value in place.values() if value in row.variants for name in row.variants[value].options}
     try:
-        config = configured(changed, said)
-        theory = tuple(row.theory) if config.model == "MLP" and infers(config.algorithm) else ()
-        return Cell(dict(place), config, configured(paper, said), theory, row.reconstructions, tuple(tests), code)
+        own = row.own_options(place)
+        config = configured(changed, own)
+        asked = bool(row.theory) and config.model == "MLP"
+        theory = tuple(row.theory) if asked and has_theory(config.make_algorithm()) else ()
+        return Cell(dict(place), config, configured(paper, own), theory, row.reconstructions, tuple(tests), code)
     except (ValueError, TypeError) as error:
         raise ValueError(f"`{row.name}`, {' '.join(place.values())}: {error}") from error
 
 
 def configured(options: Mapping[str, Any], own: Collection[str] = ()) -> TrainingConfig:
-    """The configuration, without options of inference that other axes bring, and the algorithm has no use for.
+    """The configuration, without the options of inference from elsewhere that its algorithm has no use for.
 
-    Backpropagation has a use for none, and an algorithm of one's own for those that its choices have. Its ``own``
-    options stay.
+    An axis of models may bring inference steps, which backpropagation does not take.
+
+    Args:
+        options: of the training.
+        own: options that are the algorithm's own, which stay, so that they are refused where they have no use.
     """
     algorithm = options.get("algorithm", TrainingConfig.algorithm)
-    without: Iterable[str] = () if infers(algorithm) else INFERENCE
-    if algorithm not in OF_PAPERS:
-        bare, numbers = TrainingConfig(algorithm=algorithm), (int, float)
-        brought = [name for name in options if name in HYPERPARAMETERS and isinstance(options[name], numbers)]
-        without = [name for name in brought if name not in own and not has_use(bare, name)]
-    return TrainingConfig.from_json({name: value for name, value in options.items() if name not in without})
+    brought = INFERENCE.intersection(options).difference(own)
+    if algorithm not in OF_PAPERS and infers(algorithm):
+        brought = _useless(algorithm, options, brought)
+    elif infers(algorithm):
+        brought = set()
+    return TrainingConfig.from_json({name: value for name, value in options.items() if name not in brought})
+
+
+def _useless(algorithm: str, options: Mapping[str, Any], brought: Set[str]) -> set[str]:
+    """The options that an algorithm of one's own has no use for: of choices that it makes itself, or does not have."""
+    made, usual = TrainingConfig(algorithm=algorithm).make_algorithm(), Algorithm()
+    makes = {word for word, name in CHOICES.items() if type(getattr(made, name)) is not type(getattr(usual, name))}
+    kept = brought & makes
+    chosen = {word: options[word] for word in CHOICES if word in options and word not in kept}
+    config = TrainingConfig(algorithm=algorithm, **chosen)
+    return kept | {option for option in brought - CHOICES.keys() if not has_use(config, option)}

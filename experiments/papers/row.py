@@ -38,7 +38,7 @@ class Row:
         figure: the figure of `dlntheory figure` that draws it.
         see: where its content is, if it is no experiment.
         axes: by axis, its values, and the options that each brings.
-        variants: the values of axes that are like another one, by value.
+        variants: the values of axes that are like another one, by axis and value.
         cells: parts of the product of the axes; without them, all of it.
         choose: axes of which only the value with the best accuracy is told, as the mean over seeds in validation.
         options: of every cell.
@@ -64,7 +64,7 @@ class Row:
     figure: int | str | None = None
     see: str | None = None
     axes: Mapping[str, Mapping[str, Options]] = field(default_factory=dict)
-    variants: Mapping[str, Variant] = field(default_factory=dict)
+    variants: Mapping[tuple[str, str], Variant] = field(default_factory=dict)
     cells: Sequence[Mapping[str, Sequence[Any]]] = ()
     choose: Sequence[str] = ()
     options: Options = field(default_factory=dict)
@@ -105,7 +105,11 @@ class Row:
 
     def words_of(self, place: Place) -> set[str]:
         """The values of a cell, and those that its variants are like."""
-        return {*place.values(), *(self.variants[each].base for each in place.values() if each in self.variants)}
+        return {*place.values(), *(each.base for each in self.variants_of(place))}
+
+    def variants_of(self, place: Place) -> list[Variant]:
+        """The variants among the values of a cell."""
+        return [self.variants[each] for each in place.items() if each in self.variants]
 
     def places(self, scale: str = "paper") -> list[dict[str, str]]:
         """The cells of a scale, in the order of the axes."""
@@ -161,6 +165,12 @@ class Row:
             for words, *texts in lines
         ]
 
+    def own_options(self, place: Place) -> set[str]:
+        """The names of the options that a cell's variants have themselves, or the value that names its algorithm."""
+        of_values = (self.axes[axis][value] for axis, value in place.items() if (axis, value) not in self.variants)
+        own = [options for options in of_values if "algorithm" in options]
+        return {name for options in (*own, *(each.options for each in self.variants_of(place))) for name in options}
+
     def options_of(self, place: Place) -> dict[str, Any]:
         """The options of a cell at the paper's scale.
 
@@ -172,8 +182,8 @@ class Row:
         for words, tuned in self.tunings:
             if words <= self.words_of(place):
                 found |= tuned
-        for value in place.values():
-            found |= self.variants[value].options if value in self.variants else {}
+        for variant in self.variants_of(place):
+            found |= variant.options
         for axis in self.choose:
             found |= self.axes[axis][place[axis]] if axis in place else {}
         return found

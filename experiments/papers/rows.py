@@ -101,7 +101,7 @@ def as_row(name: str, table: Any, tables: Mapping[str, Any]) -> Row:
     axes = {axis: as_values(axis, values) for axis, values in _table(table, "axes").items()}
     added = _table(table, "variants")
     variants = {
-        value: _add_variant(axes, axis, value, options)
+        (axis, value): _add_variant(axes, axis, value, options)
         for axis in added
         for value, options in _table(added, axis).items()
     }

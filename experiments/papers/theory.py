@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +14,11 @@ import numpy as np
 from dlntheory import LinearNetwork, finite_time_activities, inference_spectrum, linearised
 from dlntheory.nonlinear.network import Network
 from dlntheory.pcn.choices.algorithms import Algorithm
+from dlntheory.pcn.choices.initial_states import Forward
+from dlntheory.pcn.choices.losses import SquaredError
+from dlntheory.pcn.choices.outputs import Clamp
+from dlntheory.pcn.choices.relaxations import Gradient
+from dlntheory.pcn.choices.updates import Backpropagation, Incremental
 from dlntheory.pcn.data.batches import Augmentation, Preparation
 from dlntheory.pcn.data.dataset import Dataset
 from dlntheory.pcn.runs.run import read_run
@@ -61,6 +67,14 @@ def _rate_by_limit(network: Network, x: jax.Array, y: jax.Array, algorithm: Algo
     rule: Any = algorithm.relaxation
     limits = (inference_spectrum(near(network, each)).stability_limit for each in x)
     return float(rule.step_size) / ((1 + rule.momentum) * min(map(float, limits)))
+
+
+def has_theory(algorithm: Algorithm) -> bool:
+    """Whether the formulas are of this inference: gradient descent on the plain energy, from the forward pass."""
+    own = [algorithm.initial, algorithm.output, algorithm.schedule, algorithm.relaxation]
+    of_formulas = [Forward, Clamp, NoneType, Gradient]
+    plain = [type(each) for each in own] == of_formulas and algorithm.loss == SquaredError()
+    return plain and not isinstance(algorithm.update, Backpropagation | Incremental)
 
 
 THEORIES: dict[str, Theory] = {

@@ -106,3 +106,26 @@ def test_theory_of_something_else_is_refused():
     row = dataclasses.replace(rows.as_row("mine", TABLE, {}), theory=["best"])
     with pytest.raises(ValueError, match=r"has theory of best; wanted of first_ratio"):
         cells.make_cells(row, "paper")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "has"),
+    [
+        ({"algorithm": "PC-SE"}, True),
+        ({"algorithm": "F"}, True),
+        ({"algorithm": "BP-SE"}, False),
+        ({"algorithm": "PC-CE"}, False),
+        ({"algorithm": "PN"}, False),
+        ({"algorithm": "D"}, False),
+        ({"algorithm": "iPC"}, False),
+        ({"algorithm": "ePC"}, False),
+        ({"algorithm": "Newton"}, False),
+        ({"algorithm": "PC-SE", "initial": "zero"}, False),
+        ({"algorithm": "PC-SE", "output_variance": 0.5}, False),
+    ],
+)
+def test_other_inference_has_no_theory(algorithm, has):
+    """The formulas are of gradient descent on the plain energy, from the forward pass to the target."""
+    table = {**TABLE, "picture": "points", "axes": {"case": {"it": algorithm}}, "options": {"hidden": [4]}}
+    (cell,) = cells.make_cells(rows.as_row("mine", table, {}), "paper")
+    assert bool(cell.theory) == has

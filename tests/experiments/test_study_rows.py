@@ -225,3 +225,75 @@ def test_modules_beside_the_code_count_as_its_code(coded, monkeypatch):
         fingerprints.add(own_code.run_file(str(code)))
         assert pcn.algorithm("PC-Adam").relaxation == pcn.Adam(rate)
     assert len(fingerprints) == 2
+
+
+CHOOSING = """
+from dlntheory import pcn
+
+class Mine(pcn.Forward):
+    pass
+
+pcn.register("own-start", pcn.Algorithm(initial=Mine()))
+pcn.register("plain", pcn.Algorithm())
+"""
+
+
+@pytest.mark.parametrize(
+    ("variant", "initial", "momentum"),
+    [
+        ('like = "average", algorithm = "own-start"', "Mine", 0.3),
+        ('like = "average", algorithm = "plain"', "ClassAverage", 0.3),
+        ('like = "average", algorithm = "own-start", initial = "zero"', "Zero", 0.3),
+        ('like = "average", momentum = 0.7', "ClassAverage", 0.7),
+    ],
+)
+def test_a_start_of_ones_own_stays(variant, initial, momentum, coded):
+    """It is what the variant is about; the row's start would make it the algorithm that it is like."""
+    path, code = coded
+    code.write_text(CHOOSING)
+    path.write_text(
+        '[mine]\ntitle = "?"\npython = "own.py"\noptions = { momentum = 0.3 }\n'
+        '[mine.axes]\nstart = { average = { initial = "class_average", average_layer = 2 } }\n'
+        f"[mine.variants.start]\nnew = {{ {variant} }}\n"
+    )
+    (cell,) = cells.make_cells(rows.find(str(path)), "paper", ["new"])
+    made = cell.config.make_algorithm()
+    assert (type(made.initial).__name__, made.relaxation.momentum) == (initial, momentum)
+
+
+def test_a_nudging_from_elsewhere_keeps_its_strength(coded):
+    path, code = coded
+    code.write_text(CHOOSING)
+    path.write_text(
+        '[mine]\ntitle = "?"\npython = "own.py"\naxes.algorithm = ["plain"]\n'
+        'options = { nudging = "centred", beta = 0.45, sign_by = "batch" }\n'
+    )
+    (cell,) = cells.make_cells(rows.find(str(path)), "paper")
+    assert cell.config.make_algorithm().output == pcn.CentredNudge(0.45, by_batch=True)
+
+
+@pytest.mark.parametrize(
+    "own", ['like = "BP-SE", momentum = 0.5', 'like = "PC-SE", algorithm = "BP-SE", momentum = 0.5']
+)
+def test_backpropagation_has_no_inference_of_its_own(own, tmp_path):
+    """An axis may bring it some, and it leaves them; its own options are refused."""
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[mine]\nlike = "002-table-1"\n[mine.variants.algorithm]\nnew = {{ {own} }}\n')
+    cell, *_ = cells.make_cells(rows.find(str(path)), "paper", ["MLP,mnist,new"])
+    with pytest.raises(ValueError, match="`momentum` is given, but BP-SE has no use for it"):
+        cell.config.make_algorithm()
+
+
+def test_variants_of_two_axes_may_have_one_name(tmp_path):
+    """A variant's options are those of its own axis, whatever values another axis has."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[mine]\ntitle = "?"\n[mine.axes]\nstep_size = [0.1]\nlearning_rate = [0.01, 0.001]\n'
+        '[mine.variants.step_size]\nslow = { like = "0.1", step_size = 0.02 }\n'
+        '"0.001" = { like = "0.1", step_size = 0.001, momentum = 0.5 }\n'
+        '[mine.variants.learning_rate]\nslow = { like = "0.01", learning_rate = 0.002 }\n'
+    )
+    made = cells.make_cells(rows.find(str(path)), "paper")
+    found = [(each.config.step_size, each.config.learning_rate, each.config.momentum) for each in made]
+    rates = [0.01, 0.001, 0.002]
+    assert found == [(step, rate, {0.001: 0.5}.get(step)) for step in (0.1, 0.02, 0.001) for rate in rates]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...numerics.checks import one_of
-from .config import HYPERPARAMETERS, OWNERS, TrainingConfig
+from .config import HYPERPARAMETERS, OF_INITIAL, OWNERS, TrainingConfig
 
 
 class Choice(NamedTuple):
@@ -31,6 +31,14 @@ DEPTHS = {"MLP": 4, "AE": 4, "Decoder": 3, "Conv-AE": 6, "Conv-Decoder": 3, "Ale
 ACTIVATIONS = Choice(("leaky_relu", "gelu", "hard_tanh"))
 BP_ACTIVATIONS = Choice((*ACTIVATIONS.values, "relu"))
 DECAY = Range(1e-5, 1e-2, log=True)
+
+
+EXAMPLES: dict[str, Any] = {
+    **dict.fromkeys(HYPERPARAMETERS, 0.5), **dict.fromkeys(OF_INITIAL, 1), "inference_steps": 1, "average_from": 0,
+    "beta_end": "target", "initial": "forward", "rescaling": "adaptive", "nudging": "positive", "sign_by": "epoch",
+    "precisions": "decaying", "memory_start": "forward",
+}  # fmt: skip
+"""A value of every option of inference."""
 
 
 class Space(NamedTuple):
@@ -168,11 +176,10 @@ def near_depth(config: TrainingConfig) -> tuple[int, ...]:
 
 def has_use(config: TrainingConfig, option: str) -> bool:
     """Whether the model and the algorithm have a use for an option."""
-    if option not in HYPERPARAMETERS:
+    if option not in EXAMPLES:
         return config.model in OWNERS.get(option, (config.model,))
-    example: dict[str, Any] = {option: 1 if option == "inference_steps" else 0.5}
     try:
-        replace(config, **example).make_algorithm()
+        replace(config, **{option: EXAMPLES[option]}).make_algorithm()
     except ValueError:
         return False
     return True
