@@ -116,7 +116,7 @@ def train(cell: Cell, folder: Path, known: dict[Any, Dataset]) -> Finished:
     theory = {} if diverged else predicted(cell.theory, folder, known[which])
     pictures = {} if diverged else reconstructed(cell.reconstructions, folder, known[which])
     return configuration("", place=cell.place, seed=cell.seed, config=cell.config.as_json(), epochs=read_epochs(folder),
-                         diverged=diverged, theory=theory, reconstructions=pictures)  # fmt: skip
+                         diverged=diverged, theory=theory, reconstructions=pictures, code=cell.code)  # fmt: skip
 
 
 def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
