@@ -4,7 +4,7 @@ from typing import Any
 
 from ..numerics.checks import as_real, kept
 from ..numerics.record import Record
-from .covariance import add_noise, is_scalar
+from .covariance import Covariances, add_noise, is_scalar
 
 
 class SoftOutput(Record):
@@ -41,7 +41,12 @@ def as_nudge(nudge: Any, dtype: Any) -> Any:
     return as_real("nudge", nudge, dtype)
 
 
-def soften(covariance: Any, beta: Any) -> Any:
+def softened(covariances: Covariances, nudge: Any) -> Covariances:
+    """The covariances with which the output is clamped: a soft output's last one is ``Σ_L + β⁻¹ I``."""
+    return (*covariances[:-1], _soften(covariances[-1], nudge.beta)) if isinstance(nudge, SoftOutput) else covariances
+
+
+def _soften(covariance: Any, beta: Any) -> Any:
     """``Σ_L + β⁻¹ I``."""
     if covariance is None or is_scalar(covariance):
         return 1 / beta + (1 if covariance is None else covariance)

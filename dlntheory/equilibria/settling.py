@@ -10,7 +10,7 @@ from ..networks.samples import as_columns, as_rows
 from ..numerics.algebra import Matrix, add_bias, bias_columns, column_products
 from ..numerics.kinds import choose, compiled, is_concrete, is_jax, known, namespace
 from .covariance import Covariances
-from .nudging import SoftOutput, soften
+from .nudging import SoftOutput, softened
 from .problem import Problem
 from .routes import ROUTES, Solution, corrected, is_safe, scale_all, uncorrected
 
@@ -81,10 +81,7 @@ def settle(problem: Problem, solve: Callable[..., Solution]) -> Settled:
     x, y = as_columns(problem.x), as_columns(problem.y)
     predicted = feedforward(layers, x)
     residual = y - predicted[-1]
-    softened = covariances
-    if isinstance(nudge, SoftOutput):
-        softened = (*covariances[:-1], soften(covariances[-1], nudge.beta))
-    solution = solve(layers, softened, _offsets(layers, predicted[1], y))
+    solution = solve(layers, softened(covariances, nudge), _offsets(layers, predicted[1], y))
     weighted, hidden, output, rest = solution.weighted_errors, solution.hidden, y, solution.rest
     if nudge is not None and not isinstance(nudge, SoftOutput):  # in proportion, so that a small one costs no digits
         weighted = tuple(nudge * each for each in weighted)

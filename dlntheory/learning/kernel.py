@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..equilibria.equilibrium import LARGEST, cheapest_route
-from ..equilibria.nudging import SoftOutput, soften
+from ..equilibria.nudging import SoftOutput, softened
 from ..equilibria.problem import Problem
 from ..equilibria.routes import ROUTES
 from ..equilibria.settling import solve_system
@@ -289,13 +289,11 @@ def _change(kernel: UpdateKernel, residual: Matrix) -> Matrix:
 def _settled_errors(learning: Learning, route: str, residual: Matrix) -> Any:
     """``D_lᵀ S⁻¹ V``: an equilibrium without inputs and biases."""
     layers, covariances, nudge = learning.problem.layers, learning.problem.covariances, learning.problem.nudge
-    if isinstance(nudge, SoftOutput):
-        covariances = (*covariances[:-1], soften(covariances[-1], nudge.beta))
-    elif nudge is not None:
+    if nudge is not None and not isinstance(nudge, SoftOutput):
         residual = nudge * residual
     still = namespace(residual).zeros((layers[0].out_size, residual.shape[1]), residual.dtype)
     offsets = (still, *[None] * (len(layers) - 2), -residual) if len(layers) > 1 else (-residual,)
-    return solve_system(route, layers, covariances, offsets).weighted_errors
+    return solve_system(route, layers, softened(covariances, nudge), offsets).weighted_errors
 
 
 def _transposed_change(kernel: UpdateKernel, change: Matrix) -> Matrix:
