@@ -244,7 +244,7 @@ def _refusal(settled: Settled) -> str:
     energy, accuracy = settled.energy, np.asarray(settled.accuracy)  # while a derivative is taken, no number of energy
     if np.isfinite(accuracy).all() and is_concrete(energy) and not np.isfinite(energy).all():
         return f"the equilibrium overflows {energy.dtype}. Scale the weights or the data down."
-    worst, solver = float(np.max(accuracy)), list(ROUTES)[int(settled.route)]
+    worst, solver = float(np.max(accuracy)), settled.solver
     lost = f"an estimated relative error of {worst:.1e}, above {REFUSED:.0e}" if np.isfinite(worst) else "no digit left"
     if solver == "cg":
         lost += f" after {int(np.max(settled.steps))} iterations"

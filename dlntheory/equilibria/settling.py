@@ -45,6 +45,11 @@ class Settled(NamedTuple):
     route: Any = None
 
     @property
+    def solver(self) -> str:
+        """The name of the route taken."""
+        return list(ROUTES)[int(self.route)]
+
+    @property
     def activities(self) -> tuple[Matrix, ...]:
         """``x*_0 … x*_L``."""
         return tuple(map(as_columns, self.activity_rows))

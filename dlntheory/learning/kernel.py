@@ -18,7 +18,6 @@ from jaxtyping import Float
 from ..equilibria.equilibrium import LARGEST, cheapest_route
 from ..equilibria.nudging import SoftOutput, softened
 from ..equilibria.problem import Problem
-from ..equilibria.routes import ROUTES
 from ..equilibria.settling import solve_system
 from ..networks.network import LinearNetwork
 from ..networks.passes import backward_sweep, first_order_change, forward_sweep
@@ -77,7 +76,7 @@ class UpdateKernel(Record):
         return int(np.prod(self.problem.y.shape))
 
     def _facts(self) -> dict[str, Any]:
-        samples = 1 if self.problem.y.ndim == 1 else len(self.problem.y)
+        samples = self.problem.samples
         return {"rule": self.rule, "rescaling": self.rescaling, "samples": samples, "size": self.size}
 
     def __call__(self, residual: Any) -> Float[Array, "..."]:
@@ -270,7 +269,7 @@ def _route_of(learning: Learning) -> str:
     if learning.state is None:
         return ""
     if is_concrete(learning.state):
-        return list(ROUTES)[int(learning.state.route)]  # type: ignore[union-attr]
+        return learning.state.solver  # type: ignore[union-attr]
     solver = learning.options.solver
     return cheapest_route(learning.problem.layers, learning.problem.samples) if solver == "auto" else solver
 

@@ -31,7 +31,7 @@ def hessian(learning: Learning) -> np.ndarray:
         activities = forward_sweep(layers, offsets)
         errors = backward_sweep(layers, -activities[-1], forces)
     else:
-        solution = list(ROUTES.values())[int(settled.route)](layers, covariances, offsets, forces)
+        solution = ROUTES[settled.solver](layers, covariances, offsets, forces)
         errors, activities = list(solution.weighted_errors), list(solution.hidden)
     entering = [np.zeros((layers[0].in_size, errors[0].shape[1]), errors[0].dtype), *activities]
     samples = signals.residual.shape[1]

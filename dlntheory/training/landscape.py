@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from ..equilibria.equilibrium import Solver, settle_problem
 from ..equilibria.problem import as_problem
-from ..equilibria.routes import ROUTES
 from ..learning.problem import Learning, UpdateOptions, as_learning
 from ..networks.network import LinearNetwork, as_network
 from ..networks.samples import as_columns
@@ -105,9 +104,9 @@ def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: UpdateOptio
     if not holds_jax(learning.problem) and all(layer.has_features for layer in net.layers):
         return hessian(learning)
     if rule == "pc":
-        route = settle_problem(learning.problem, learning.options.solver).route
-        if is_concrete(route):  # "auto", traced, would compile every route
-            learning = learning._replace(options=with_fields(learning.options, solver=list(ROUTES)[int(route)]))
+        settled = settle_problem(learning.problem, learning.options.solver)
+        if is_concrete(settled.route):  # "auto", traced, would compile every route
+            learning = learning._replace(options=with_fields(learning.options, solver=settled.solver))
     return _derivative(learning)
 
 
