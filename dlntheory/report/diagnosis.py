@@ -11,7 +11,7 @@ from ..networks.network import LinearNetwork
 from ..networks.residual import Residual
 from ..random_networks.expected import expected_alignment
 from ..theorems.explanation import longest_start
-from ..theorems.hypotheses import by_layer
+from ..theorems.hypotheses import by_layer, failed
 from ..theorems.verify import Verdict, verify
 from .comparison import compare
 
@@ -65,7 +65,7 @@ def _single_samples(net: LinearNetwork, x: Any, y: Any) -> Finding:
     if verdict.applicable and verdict.holds:
         text = "On single samples adaptive PC is exact (Theorem 1)."
         return Finding("single samples", verdict.error, text)
-    reason = next(name for name, each in verdict.hypotheses.items() if not each.holds)
+    reason = next(iter(failed(verdict.hypotheses)))
     text = f"On single samples adaptive PC is not always exact: this fails in Theorem 1: {reason}."
     return Finding("single samples", verdict.error, text)
 
@@ -94,23 +94,21 @@ def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
 
 def _reason(verdict: Verdict) -> tuple[float, str]:
     """Which hypothesis of Theorem 2 fails most, in words."""
-    failed = {name: each for name, each in verdict.hypotheses.items() if not each.holds}
+    unmet = failed(verdict.hypotheses)
     ranks = dict(by_layer(verdict.hypotheses, "rank("))
-    if outside := dict(by_layer(failed, "rows of R in")):
+    if outside := dict(by_layer(unmet, "rows of R in")):
         layer = max(outside, key=lambda each: (round(outside[each].value, 6), -ranks[each].threshold, -each))
         share, rank = float(outside[layer].value), int(ranks[layer].threshold)
         return share, (
             f"{share:.0%} of the residual lies outside the {rank} directions that the inputs of layer {layer} span "
             "(Theorem 2)."
         )
-    lost = [(layer, each) for layer, each in ranks.items() if not each.holds]
-    if lost:
-        layer, each = lost[0]
+    for layer, each in by_layer(unmet, "rank("):
         return float(each.value), (
             f"inference keeps {int(each.value)} of the {int(each.threshold)} directions that the inputs of layer "
             f"{layer} span (Theorem 2)."
         )
-    for name, each in failed.items():
+    for name, each in unmet.items():
         return float(each.value), f"this hypothesis of Theorem 2 fails: {name}."
     return verdict.error, f"its error of {verdict.error:.1e} exceeds what rounding explains."
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .hypotheses import Hypotheses, by_layer
+from .hypotheses import Hypotheses, by_layer, failed
 
 ONE_BY_ONE = (1, 3, "printed-residual")
 """Statements about samples on their own; the others that depend on samples are about a batch."""
@@ -23,19 +23,19 @@ def remedies(theorem: Any, hypotheses: Hypotheses, samples: int, applies: Callab
     Yields:
         A sentence for each kind of change.
     """
-    failed = {name: each for name, each in hypotheses.items() if not each.holds}
-    shared = _layers(failed, "one ")
+    unmet = failed(hypotheses)
+    shared = _layers(unmet, "one ")
     if shared:
         yield (
             f"Layer: the weight of layer {_list(shared)} must meet each sample once; a dense or residual layer does, a "
             "convolution over several patches or a chain of weights does not."
         )
-    if all(name.startswith("precision") for name in failed):
+    if all(name.startswith("precision") for name in unmet):
         yield (
             "Precision: rounding leaves too few digits to decide; give 64-bit numbers, or weights and activities of a "
             "smaller condition number."
         )
-    if any(name.startswith("Σ") for name in failed):
+    if any(name.startswith("Σ") for name in unmet):
         yield "Covariances: leave them out; the theorem is about identities."
     if not shared and theorem in ONE_BY_ONE:
         yield from _without_samples(samples, applies)
@@ -88,7 +88,7 @@ def _smaller_batch(samples: int, applies: Callable[[slice], bool]) -> Iterator[s
 
 def _more_directions(hypotheses: Hypotheses, samples: int) -> Iterator[str]:
     """The ranks that Theorem 2 would need."""
-    outside = _layers({name: each for name, each in hypotheses.items() if not each.holds}, "rows of R in")
+    outside = _layers(failed(hypotheses), "rows of R in")
     ranks = dict(by_layer(hypotheses, "rank("))
     short = [(layer, int(ranks[layer].threshold)) for layer in outside if ranks[layer].threshold < samples]
     if short:
@@ -102,8 +102,7 @@ def _more_directions(hypotheses: Hypotheses, samples: int) -> Iterator[str]:
         yield (
             f"Layer: {need.format(_list(layers))} inputs of {samples} units and more, and as many independent samples."
         )
-    lost = [(layer, each) for layer, each in ranks.items() if not each.holds]
-    for layer, each in lost[:LISTED]:
+    for layer, each in list(by_layer(failed(hypotheses), "rank("))[:LISTED]:
         yield (
             f"Rank: at equilibrium layer {layer} keeps {int(each.value)} of the {_directions(int(each.threshold))} of "
             "its feedforward inputs; targets nearer to the predictions lose fewer."

@@ -32,6 +32,11 @@ Hypotheses: TypeAlias = dict[str, Hypothesis]
 Check: TypeAlias = Callable[[Sequence[Layer], Signals, float | None], tuple[Hypotheses, float]]
 
 
+def failed(hypotheses: Hypotheses) -> Hypotheses:
+    """The hypotheses that do not hold."""
+    return {name: each for name, each in hypotheses.items() if not each.holds}
+
+
 def by_layer(hypotheses: Hypotheses, kind: str) -> Iterator[tuple[int, Hypothesis]]:
     """The hypotheses whose names begin with ``layer l: kind``, with ``l``."""
     for name, each in hypotheses.items():

@@ -29,6 +29,7 @@ from .hypotheses import (
     DECIDABLE,
     Hypotheses,
     Hypothesis,
+    failed,
     nonzero_means,
     nonzero_products,
     norms,
@@ -301,8 +302,8 @@ STATEMENTS: dict[int | str, Statement] = {
 
 def _explain(verdict: Verdict, subject: str, remark: str) -> str:
     """The verdict in a paragraph."""
-    failed = [name for name, each in verdict.hypotheses.items() if not each.holds]
-    premise = f"These hypotheses fail: {'; '.join(failed)}." if failed else "Every hypothesis holds."
+    unmet = failed(verdict.hypotheses)
+    premise = f"These hypotheses fail: {'; '.join(unmet)}." if unmet else "Every hypothesis holds."
     outcome = "holds" if verdict.holds else "does not hold"
     defined = verdict.alignment[~np.isnan(verdict.alignment)]
     alignment = f"{defined.mean():.6f} on average" if defined.size else "undefined"
