@@ -33,6 +33,7 @@ from .hypotheses import (
     Hypothesis,
     crowded_layers,
     negative_layers,
+    nonzero,
     norms,
     proportional_products,
     solution_found,
@@ -147,10 +148,10 @@ def spiked_errors(
     plain = backpropagation_signals(problem.layers, as_columns(problem.x), as_columns(problem.y))
     arrived = arriving_errors(problem.layers, plain.residual, rate, precisions)
     sizes = [norms(error) for error in plain.errors]
-    units = [_nonzero(each, sizes[-1]) for each in sizes]
+    units = [nonzero(each, sizes[-1]) for each in sizes]
     claimed, actual = (np.concatenate(list(map(_relative, errors, units))) for errors in (plain.errors, arrived))
     hypotheses, condition = unit_covariances(problem.covariances), _pulling(problem.layers, plain.errors)
-    return Conclusion(claimed, actual, _nonzero(norms(claimed)), hypotheses, condition)
+    return Conclusion(claimed, actual, nonzero(norms(claimed)), hypotheses, condition)
 
 
 def output_precision(
@@ -166,7 +167,7 @@ def output_precision(
     both = (settle_problem(each, solver) for each in (other, as_problem(net, x, y, covariances, None)))
     claimed, actual = (np.asarray(each.multiplier) for each in both)
     condition = sum(np.linalg.cond(output_covariance(net, each)) for each in (None, covariances))
-    return Conclusion(claimed, actual, _nonzero(norms(claimed)), {}, float(condition))
+    return Conclusion(claimed, actual, nonzero(norms(claimed)), {}, float(condition))
 
 
 @compiled
@@ -233,7 +234,7 @@ def _rounding(layers: Sequence[Layer], noises: Sequence[Array], signals: Signals
         terms = terms + float(np.linalg.norm(np.asarray(downstream), 2)) * norms(noise)
     if not one_by_one:
         terms = np.full_like(terms, np.linalg.norm(terms))
-    sizes = _nonzero(np.where(fitted, terms, norms(residual)))
+    sizes = nonzero(np.where(fitted, terms, norms(residual)))
     with np.errstate(over="ignore"):  # the residual may be subnormal
         growth = np.where(fitted, 1, terms / sizes)
     return Rounding(np.where(fitted, 0, residual), sizes, float(np.max(growth)))
@@ -244,19 +245,14 @@ def _pulling(layers: Sequence[Layer], errors: Sequence[Array]) -> float:
     worst = growth = np.ones(errors[-1].shape[1])
     for layer, error, above in zip(layers[:0:-1], errors[-2::-1], errors[:0:-1], strict=True):
         sizes, pulled = norms(error), float(np.linalg.norm(np.asarray(layer.matrix()), 2)) * norms(above)
-        growth = (growth + 1) * np.where(sizes > 0, pulled / np.where(sizes > 0, sizes, 1), 1)
+        growth = (growth + 1) * np.where(sizes > 0, pulled / nonzero(sizes), 1)
         worst = np.maximum(worst, growth)
     return float(np.max(worst))
 
 
 def _relative(columns: Array, sizes: np.ndarray) -> np.ndarray:
     """Each column divided by a size, in its own precision; by one where the size is zero."""
-    return (np.asarray(columns) / _nonzero(sizes)).astype(columns.dtype)
-
-
-def _nonzero(sizes: np.ndarray, otherwise: Any = 1.0) -> np.ndarray:
-    """Sizes to divide by: something else where they are zero."""
-    return np.where(sizes > 0, sizes, otherwise)
+    return (np.asarray(columns) / nonzero(sizes)).astype(columns.dtype)
 
 
 def _climbing(layers: list[int]) -> str:

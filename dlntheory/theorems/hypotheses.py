@@ -5,7 +5,7 @@ Every function returns the hypotheses by name, and the conditioning of what its 
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def nonzero_products(layers: Sequence[Layer], signals: Signals, rcond: float | N
     hypotheses, condition = {}, 1.0
     for index, own, plain in _features(layers, signals):
         products, sizes = np.sum(own * plain, axis=0), _product_sizes(own, plain)
-        nearest = int(np.argmin(np.abs(products) / np.where(sizes > 0, sizes, 1)))
+        nearest = int(np.argmin(np.abs(products) / nonzero(sizes)))
         product, size = float(products[nearest]), float(sizes[nearest])
         hypotheses[_product_name(index)] = _beyond(product, _noise(layers, own, rcond) * size)
         condition = max(condition, _ratio(size, abs(product)))
@@ -154,7 +154,7 @@ def proportional_products(
     hypotheses, ratios, condition, noise = {}, [], 1.0, 0.0
     for (index, own, plain), covariance in zip(_features(layers, signals), covariances, strict=True):
         products, sizes = np.sum(own * plain, axis=0), _product_sizes(own, plain)
-        lowest = int(np.argmin(products / np.where(sizes > 0, sizes, 1)))
+        lowest = int(np.argmin(products / nonzero(sizes)))
         noise = _noise(layers, own, None)
         threshold = noise * float(sizes[lowest])
         product = float(products[lowest])
@@ -245,6 +245,11 @@ def norms(columns: Array) -> np.ndarray:
     largest = np.abs(columns).max(axis=0, initial=0)
     usable = (largest > 0) & np.isfinite(largest)
     return np.where(usable, largest * np.linalg.norm(columns / np.where(usable, largest, 1), axis=0), largest)
+
+
+def nonzero(sizes: np.ndarray, otherwise: Any = 1.0) -> np.ndarray:
+    """Sizes to divide by: something else where they are zero."""
+    return np.where(sizes > 0, sizes, otherwise)
 
 
 def _product_sizes(own: np.ndarray, plain: np.ndarray) -> np.ndarray:
