@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ..equilibria.covariance import scale
 from ..equilibria.hessian import hessian_blocks
 from ..equilibria.problem import Problem, as_problem, stationary
-from ..equilibria.routes import scale_all
 from ..networks.network import LinearNetwork
 from ..numerics.algebra import Array
 from ..numerics.checks import as_count
@@ -171,7 +171,7 @@ def as_counted(steps: int, like: Array) -> Array:
 
 def drive(chain: FreeChain) -> list[Array]:
     """``b``, minus the energy's gradient at the feedforward pass: zero but for the last hidden layer."""
-    [weighted] = scale_all(chain.precisions[-1:], [chain.output])
+    weighted = scale(chain.precisions[-1], chain.output)
     xp, samples = namespace(chain.output), chain.output.shape[1]
     zeros = [xp.zeros((size, samples), chain.output.dtype) for size in chain.sizes[:-1]]
     return [*zeros, chain.layers[-1].transpose(weighted)] if chain.sizes else []

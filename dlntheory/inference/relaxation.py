@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..equilibria.covariance import Covariances
+from ..equilibria.covariance import Covariances, scale
 from ..equilibria.nudging import SoftOutput
 from ..equilibria.problem import Problem
 from ..equilibria.routes import scale_all
@@ -153,8 +153,7 @@ def reference_norm(chain: FreeChain) -> Array:
     """The norm of the energy's gradient at the feedforward pass, where only the output has an error."""
     if len(chain.layers) == 1:
         return namespace(chain.output).ones((), chain.output.dtype)[()]
-    [pulled] = scale_all(chain.precisions[-1:], [chain.output])
-    return norm([chain.layers[-1].transpose(pulled)])
+    return norm([chain.layers[-1].transpose(scale(chain.precisions[-1], chain.output))])
 
 
 def relative_norm(columns: Sequence[Array], reference: Array) -> Array:

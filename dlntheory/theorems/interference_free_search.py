@@ -15,7 +15,7 @@ from ..learning.rules import backpropagation_signals
 from ..networks.layer import Layer
 from ..networks.passes import backward_sweep, downstream_maps
 from ..networks.samples import as_columns
-from ..numerics.algebra import Array, epsilon, identity, solve, solver
+from ..numerics.algebra import Array, epsilon, identity, magnitude, solve, solver
 from ..numerics.kinds import loop, namespace, stop_gradient
 from ..numerics.record import Record
 
@@ -116,8 +116,7 @@ def reduce_problem(problem: Problem, maps: Maps) -> Reduced:
         couplings.append([*(each[:, 0] for each in row), *couplings[0][index:]])
     residual = signals.residual[:, 0]
     sizes = xp.stack(products(layers, signals))
-    largest = stop_gradient(sizes.max())
-    scale = xp.where(largest > 0, largest, xp.ones_like(largest))
+    scale = stop_gradient(magnitude(sizes))
     return Reduced(
         sizes=sizes / scale,
         couplings=xp.stack([xp.stack(row) for row in couplings]) / xp.sqrt(scale),
