@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 from ...inference.precision_schedules import schedule_at
 from ...nonlinear.blocks import Statistics, output
 from ...nonlinear.network import Network, States
+from ...numerics.kinds import choose
 from ..choices.algorithms import Algorithm
 from ..choices.relaxations import Variables
 from .derivatives import First, add_to_sources, loss_of, pull_to_sources
@@ -83,7 +84,7 @@ def slopes(problem: PhaseProblem, states: States, time: Any) -> Slopes:
     for k in reversed(range(network.depth)):
         terms = _block_terms(problem, states, precisions[k], k)
         active = time >= network.waits[k] if problem.travelling else True
-        error, own, pulled, energy, moments = _when(active, *terms)
+        error, own, pulled, energy, moments = choose(active, *terms)
         gradient[k] = own if gradient[k] is None else gradient[k] + own
         add_to_sources(gradient, [source for source in network.sources[k] if source], pulled)
         errors.append(error)
@@ -119,13 +120,6 @@ def _block_terms(
         return nothing, nothing, pulled, jnp.zeros(len(nothing), nothing.dtype), first.statistics[k]
 
     return compute, rest
-
-
-def _when(condition: Any, compute: Callable[[], Any], rest: Callable[[], Any]) -> Any:
-    """`jax.lax.cond`, decided here if the condition is known."""
-    if isinstance(condition, bool):
-        return compute() if condition else rest()
-    return jax.lax.cond(condition, compute, rest)
 
 
 def error_slopes(problem: PhaseProblem, errors: Variables, time: Any) -> Slopes:
