@@ -53,9 +53,8 @@ class Builder:
         added = 2 * padding - spare[0], 2 * padding - spare[1]
         if min(spare) < 0 or max(added) > 1:
             raise ValueError(f"`kernel` is {size}, from images of {small} to {(height, width)}; wanted 3, 5 or 7.")
-        norm = None if self.norm is None else BatchNorm(channels, self.norm == "frozen", dtype=self.dtype)
         layer = ConvTranspose(before, channels, size, self._key(), 2, padding, added, self.dtype)
-        self._add(Block(layer, norm, activation=self.activation))
+        self._add(Block(layer, self._batch_norm(channels), activation=self.activation))
 
     def connect(self, width: int, skip: int | None = None, shape: tuple[int, ...] | None = None) -> None:
         """A linear layer on the last state, and on an earlier one if told; its output in a shape, if it is given."""
@@ -85,10 +84,12 @@ class Builder:
         self.shapes[-1] = self.shapes[-1][-1:]
 
     def _convolution(self, channels: int, stage: Stage, size: int, activation: str) -> Block:
-        norm = None if self.norm is None else BatchNorm(stage.channels, self.norm == "frozen", dtype=self.dtype)
-        bias = norm is None
+        bias = self.norm is None
         layer = Conv(channels, stage.channels, size, self._key(), stage.stride, stage.padding, self.dtype, bias)
-        return Block(layer, norm, activation=activation, pool=stage.pool)
+        return Block(layer, self._batch_norm(stage.channels), activation=activation, pool=stage.pool)
+
+    def _batch_norm(self, channels: int) -> BatchNorm | None:
+        return None if self.norm is None else BatchNorm(channels, self.norm == "frozen", dtype=self.dtype)
 
     def _add(self, block: Block, *others: int, source: int | None = None) -> None:
         """Append a block that reads the last state, or another, and perhaps a second one."""

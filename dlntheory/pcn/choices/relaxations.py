@@ -56,6 +56,11 @@ def _check_rates(step_size: Scalar, momentum: Scalar | None = None) -> None:
         as_share("momentum", momentum, one=True)
 
 
+def _no_velocity(momentum: Scalar | None, variables: Variables) -> Variables:
+    """The memory of descent with momentum before its first step, nothing without momentum."""
+    return () if momentum is None else jax.tree.map(jnp.zeros_like, variables)
+
+
 class Gradient(Relaxation):
     r"""Gradient descent with heavy-ball momentum, ``v ← m v + ∇E``, ``x ← x − γ v``.
 
@@ -76,7 +81,7 @@ class Gradient(Relaxation):
 
     def start(self, variables: Variables) -> Variables:
         """No velocity."""
-        return () if self.momentum is None else jax.tree.map(jnp.zeros_like, variables)
+        return _no_velocity(self.momentum, variables)
 
     def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
         """``−γ v``."""
@@ -138,7 +143,7 @@ class Langevin(Relaxation):
 
     def start(self, variables: Variables) -> Variables:
         """No velocity."""
-        return () if self.momentum is None else jax.tree.map(jnp.zeros_like, variables)
+        return _no_velocity(self.momentum, variables)
 
     def step(self, gradient: Variables, memory: Any, time: Time, key: jax.Array) -> tuple[Variables, Any]:
         """One step of Euler and Maruyama."""
