@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from .dataset import Split, as_labels
-from .pictures import decoded, pictures_in, read_text
+from .pictures import decoded, own_folder, pictures_in, read_text
 
 SIZE = (178, 218)
 """Width and height of the aligned pictures."""
@@ -48,13 +48,11 @@ def read_celeba(folder: Path, square: Square = MIDDLE) -> tuple[Split, Split]:
     Source:
         Liu, Luo, Wang and Tang, Deep learning face attributes in the wild (2015).
     """
-    root = folder / "celeba" if (folder / "celeba").is_dir() else folder
+    root = own_folder(folder, "celeba")
     lists = [path for path in (root / PARTITION, root / "Eval" / PARTITION) if path.is_file()]
     if not lists:
         raise FileNotFoundError(f"{root} has no {PARTITION}, the list of its parts.")
-    pictures = root / "img_align_celeba"
-    if (pictures / pictures.name).is_dir():  # as some archives unpack it
-        pictures = pictures / pictures.name
+    pictures = own_folder(root / "img_align_celeba", "img_align_celeba")  # some archives unpack it twice as deep
     paths = {path.name: path for path in pictures_in(pictures)}
     parts: dict[str, list[Path]] = {TRAIN: [], "1": [], TEST: []}
     for line in read_text(lists[0]).splitlines():

@@ -7,7 +7,7 @@ import numpy as np
 
 from .bundled import parted
 from .dataset import Split
-from .pictures import UnreadableError, decoded, pictures_in
+from .pictures import UnreadableError, decoded, own_folder, pictures_in
 
 LETTERS = "ABCDEFGHIJ"
 SIDE = 28
@@ -33,7 +33,7 @@ def read_notmnist(folder: Path) -> tuple[Split, Split]:
     Source:
         Bulatov, notMNIST dataset (2011).
     """
-    root = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    root = own_folder(folder, FOLDER)
     by_letter = [list(_letters(root / letter)) for letter in LETTERS]
     if missing := [letter for letter, found in zip(LETTERS, by_letter, strict=True) if not found]:
         raise FileNotFoundError(f"{root / missing[0]} has no pictures; the data set is missing or not complete.")

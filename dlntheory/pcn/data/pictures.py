@@ -71,8 +71,7 @@ def read_tiny_imagenet(folder: Path) -> tuple[Split, Split]:
         FileNotFoundError: if it is not there.
         ValueError: for a damaged picture or list, or pictures of another size.
     """
-    if (folder / "tiny-imagenet-200").is_dir():
-        folder = folder / "tiny-imagenet-200"
+    folder = own_folder(folder, "tiny-imagenet-200")
     if not (folder / "wnids.txt").is_file():
         raise FileNotFoundError(f"{folder} has no wnids.txt, the list of classes.")
     names = read_text(folder / "wnids.txt").split()
@@ -118,6 +117,11 @@ def _annotated(folder: Path, paths: list[Path], number: dict[str, int]) -> Itera
 
 def _in_folders(folder: Path) -> Iterator[Picture]:
     return _by_class(folder, {name: label for label, name in enumerate(CIFAR10_CLASSES)})
+
+
+def own_folder(folder: Path, name: str) -> Path:
+    """The folder of that name in a folder, or else the folder itself."""
+    return folder / name if (folder / name).is_dir() else folder
 
 
 def pictures_in(folder: Path, kind: str = "JPEG") -> list[Path]:
