@@ -198,7 +198,7 @@ class LinearNetwork(Record):
             >>> LinearNetwork.from_weights([[[1.0]], [[2.0]]]).with_weights([[[3.0]], [[4.0]]])([1.0]).tolist()
             [12.0]
         """
-        given = _alike("weights", weights, tuple(layer.weight for layer in self.layers))
+        given = _alike("weights", weights, self.weights)
         layers = [layer.with_weight(weight) for layer, weight in zip(self.layers, given, strict=True)]
         return with_fields(self, layers=_of_one_kind(layers))
 

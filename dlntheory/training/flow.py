@@ -76,7 +76,7 @@ def gradient_flow(
     """
     rates, start = as_flow(net, x, y, rule, rescaling, options)
     path = integrate(rates, np.asarray(start, np.float64), as_times("times", times), tolerance(start.dtype))
-    return weights_of(net, namespace(start).asarray(path, start.dtype))
+    return weights_of(net.layers, namespace(start).asarray(path, start.dtype))
 
 
 def as_flow(
@@ -111,12 +111,8 @@ def stacked(weights: Any) -> Array:
     return namespace(parts[0]).concatenate(parts)
 
 
-def weights_of(net: LinearNetwork, vectors: Array) -> tuple[Any, ...]:
+def weights_of(layers: tuple[Layer, ...], vectors: Array) -> tuple[Any, ...]:
     """The inverse of `stacked`, for one vector or for rows of them: arrays like the weights."""
-    return _apart(net.layers, vectors)
-
-
-def _apart(layers: tuple[Layer, ...], vectors: Array) -> tuple[Any, ...]:
     weights = tuple(layer.weight for layer in layers)
     sizes = [math.prod(weight.shape) for weight in leaves(weights)]
     ends = itertools.pairwise(itertools.accumulate(sizes, initial=0))
@@ -129,7 +125,7 @@ def _apart(layers: tuple[Layer, ...], vectors: Array) -> tuple[Any, ...]:
 
 
 def _with_weights(layers: tuple[Layer, ...], vector: Array) -> tuple[Layer, ...]:
-    pairs = zip(layers, _apart(layers, vector), strict=True)
+    pairs = zip(layers, weights_of(layers, vector), strict=True)
     return tuple(layer.with_weight(weight) for layer, weight in pairs)
 
 

@@ -220,7 +220,7 @@ def lowest_curvature(
     values, vectors, rounding = spectrum(matrix)
     lowest = vectors[:, 0] * np.sign(vectors[np.abs(vectors[:, 0]).argmax(), 0])
     direction = namespace(matrix).asarray(lowest, matrix.dtype)
-    return Curvature(float(values[0]), weights_of(net, direction), rounding)
+    return Curvature(float(values[0]), weights_of(net.layers, direction), rounding)
 
 
 def hessian_of_rule(net: LinearNetwork, x: Any, y: Any, rule: str, options: HessianOptions) -> Array:

@@ -25,10 +25,10 @@ from dlntheory import (
     mode_dynamics,
     mode_learning_time,
 )
-from dlntheory.learning.problem import Learning
+from dlntheory.learning.problem import Learning, as_learning
 from dlntheory.report.style import COLOURS, entitle, head, legend_below, new_figure, styled
 from dlntheory.report.words import LABELS
-from dlntheory.training.flow import as_learning, stacked, updates_at, weights_of
+from dlntheory.training.flow import stacked, updates_at, weights_of
 
 from ..parts import Track
 
@@ -89,7 +89,7 @@ def trained(
     start = jnp.full((modes.singular_values.size, depth), config["initial"])
     net = aligned_network(modes, start, key=config["data_seed"])
     path = descended(net, jnp.asarray(x), jnp.asarray(y), rule, config["learning_rate"], times)
-    nets = [net.with_weights(weights_of(net, weights)) for weights in path]
+    nets = [net.with_weights(weights_of(net.layers, weights)) for weights in path]
     maps = jnp.stack([each(modes.inputs.T).T for each in nets])
     learned = jnp.einsum("ok,tok->tk", modes.outputs, maps)[:, :count]
     half = np.array(config["targets"]) / 2

@@ -83,7 +83,7 @@ def test_critical_points_that_root_finding_finds(noise):
 
     @jax.jit
     def gradient(vector):
-        return jax.grad(lambda each: objective(weights_of(net, each), x, y, "pc"))(vector)
+        return jax.grad(lambda each: objective(weights_of(net.layers, each), x, y, "pc"))(vector)
 
     derivative = jax.jit(jax.jacfwd(gradient))
     kinds = []
@@ -91,7 +91,7 @@ def test_critical_points_that_root_finding_finds(noise):
         drawn = np.random.default_rng(seed).normal(size=start.size)
         found = least_squares(gradient, drawn, derivative, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=100)
         if np.abs(found.fun).max() < 1e-10 and np.abs(found.x).max() < 1e2:  # not a way to infinity
-            kinds.append(assert_theorem(net.with_weights(weights_of(net, found.x)), x, y))
+            kinds.append(assert_theorem(net.with_weights(weights_of(net.layers, found.x)), x, y))
     assert any(kinds)
     if not noise:
         assert not all(kinds)
