@@ -33,6 +33,7 @@ def cosine(left: Float[Array, "n ..."], right: Float[Array, "n ..."]) -> Float[A
 
 def alignment_of(learning: Learning, learning_rate: Any) -> Float[Array, "*B"]:
     """Each sample's alignment; where the prediction change under- or overflows, from signals of size one."""
+    learning_rate = as_learning_rate(learning_rate, learning.problem.x.dtype)
     if is_concrete(learning.problem, learning_rate):
         moved, alignment = _change_and_alignment(learning, learning_rate)
         if _in_range(moved):
@@ -174,4 +175,4 @@ def target_alignment(
         if learning_rate is not None:
             raise ValueError(f"`learning_rate` is {learning_rate!r} with by_layer=True; wanted None, continuous time.")
         return refuse_lost_digits(learning, *_change_and_alignment_by_layer(learning))
-    return alignment_of(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
+    return alignment_of(learning, learning_rate)

@@ -15,14 +15,14 @@ from ..inference.energy import precision
 from ..inference.relaxation import Relaxation
 from ..networks.network import LinearNetwork, as_network
 from ..networks.passes import feedforward
-from ..networks.samples import as_columns, flat, shaped
+from ..networks.samples import as_columns, flat
 from ..numerics.algebra import Array
 from ..numerics.checks import as_flag, one_of
 from ..numerics.kinds import agree, compiled
 from ..numerics.precision import refuse_overflow
 from ..numerics.record import with_fields
 from .alignment import alignment_of
-from .prediction_change import as_learning_rate, change_in_rows
+from .prediction_change import change_of_samples
 from .problem import Learning, Options, State, check_rescalable, split_changes
 from .rescaling import RESCALINGS
 
@@ -124,9 +124,7 @@ def relaxed_prediction_change(
         >>> relaxed_prediction_change(net, relaxation).round(6).tolist()
         [2.75]
     """
-    learning = _learn(net, relaxation, rescaling, forward)
-    moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
-    return shaped(refuse_overflow("prediction changes", moved), net.shapes[-1])
+    return change_of_samples(_learn(net, relaxation, rescaling, forward), learning_rate)
 
 
 def relaxed_alignment(
@@ -162,8 +160,7 @@ def relaxed_alignment(
         >>> round(float(relaxed_alignment(net, relaxation, rescaling="adaptive")), 9)
         1.0
     """
-    learning = _learn(net, relaxation, rescaling, forward)
-    return alignment_of(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
+    return alignment_of(_learn(net, relaxation, rescaling, forward), learning_rate)
 
 
 def _learn(net: LinearNetwork, relaxation: Any, rescaling: str | None, forward: bool) -> Learning:

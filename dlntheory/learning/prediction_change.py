@@ -27,9 +27,14 @@ def moved_by(learning: Learning, signals: Signals, learning_rate: Any) -> Float[
     return change_of(learning.problem.layers, changes_of(learning, signals), signals.feedforward, learning_rate)
 
 
+def change_of_samples(learning: Learning, learning_rate: Any) -> Float[Array, "..."]:
+    """The prediction change as the caller has samples, by a learning rate that is checked here."""
+    moved = _change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
+    return shaped(refuse_overflow("prediction changes", moved), learning.problem.layers[-1].out_shape)
+
+
 @compiled
-def change_in_rows(learning: Learning, learning_rate: Any) -> Float[Array, "*B n"]:
-    """The prediction change as the caller's rows."""
+def _change_in_rows(learning: Learning, learning_rate: Any) -> Float[Array, "*B n"]:
     return as_rows(moved_by(learning, signals_of(learning), learning_rate), learning.problem.x.ndim == 1)
 
 
@@ -75,6 +80,4 @@ def prediction_change(
         >>> prediction_change(net, [1.0], [3.0], rule="bp", learning_rate=0.5).tolist()
         [3.0]
     """
-    learning = settled(as_learning(net, x, y, rule, rescaling, options))
-    moved = change_in_rows(learning, as_learning_rate(learning_rate, learning.problem.x.dtype))
-    return shaped(refuse_overflow("prediction changes", moved), net.shapes[-1])
+    return change_of_samples(settled(as_learning(net, x, y, rule, rescaling, options)), learning_rate)
