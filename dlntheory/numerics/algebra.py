@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .kinds import cast, is_jax, is_symbolic, namespace, stop_gradient, widest
+from .kinds import cast, is_explicit, is_jax, is_symbolic, namespace, stop_gradient, widest
 
 Array: TypeAlias = Any
 """A NumPy or a JAX array."""
@@ -25,7 +25,7 @@ def identity(size: Any, like: Matrix) -> Matrix:
     if is_symbolic(like):
         import sympy
 
-        return sympy.eye(size) if hasattr(like, "tolist") else sympy.Identity(size)
+        return sympy.eye(size) if is_explicit(like) else sympy.Identity(size)
     return namespace(like).eye(size, dtype=like.dtype)
 
 
@@ -35,7 +35,7 @@ def ones_row(like: Matrix) -> Matrix:
         import sympy
 
         columns = like.shape[1]
-        return sympy.ones(1, columns) if hasattr(like, "tolist") else sympy.OneMatrix(1, columns)
+        return sympy.ones(1, columns) if is_explicit(like) else sympy.OneMatrix(1, columns)
     return namespace(like).ones((*like.shape[:-2], 1, like.shape[-1]), like.dtype)
 
 
@@ -45,7 +45,7 @@ def append_ones(columns: Matrix) -> Matrix:
         import sympy
 
         blocks = [[columns], [ones_row(columns)]]
-        return sympy.Matrix(blocks) if hasattr(columns, "tolist") else sympy.BlockMatrix(blocks)
+        return sympy.Matrix(blocks) if is_explicit(columns) else sympy.BlockMatrix(blocks)
     return namespace(columns).concatenate([columns, ones_row(columns)], axis=-2)
 
 
@@ -64,7 +64,9 @@ def add_bias(columns: Matrix, bias: Any) -> Matrix:
 def inner(left: Matrix, right: Matrix) -> Any:
     """The Frobenius inner product, the sum over columns of ``left.T @ right``'s diagonal; NaN where it overflows."""
     if is_symbolic(left):
-        return (left.T @ right).trace() if hasattr(left, "tolist") else _symbolic_trace(left.T @ right)
+        from .sympy_expressions import Trace
+
+        return (left.T @ right).trace() if is_explicit(left) else Trace(left.T @ right)
     xp = namespace(left)
     product = xp.vdot(left, right)
     return xp.where(xp.isinf(product), xp.full_like(product, xp.nan), product)[()]
@@ -75,12 +77,6 @@ def column_products(left: Matrix, right: Matrix) -> Any:
     if is_symbolic(left):
         return inner(left, right)
     return (left * right).sum(axis=0)
-
-
-def _symbolic_trace(matrix: Matrix) -> Any:
-    from .sympy_expressions import Trace
-
-    return Trace(matrix)
 
 
 def sign(number: Any) -> Any:
@@ -126,7 +122,7 @@ def factorise(matrix: Matrix) -> Any:
 def divide(factor: Any, right: Matrix) -> Matrix:
     """Columns divided by the matrix that `factorise` was given, whose kind decides."""
     if is_symbolic(factor):
-        return factor.LUsolve(right) if hasattr(factor, "tolist") else factor.inverse() @ right
+        return factor.LUsolve(right) if is_explicit(factor) else factor.inverse() @ right
     if is_jax(factor):
         return factor.T @ (factor @ right)
     from scipy.linalg.lapack import get_lapack_funcs
@@ -141,7 +137,7 @@ def inverse_cholesky(matrix: Matrix) -> Matrix:
     if is_symbolic(matrix):
         from .sympy_expressions import InverseCholesky
 
-        return matrix.cholesky().inv() if hasattr(matrix, "tolist") else InverseCholesky(matrix)
+        return matrix.cholesky().inv() if is_explicit(matrix) else InverseCholesky(matrix)
     if is_jax(matrix):
         from . import cholesky
 
@@ -177,7 +173,7 @@ def pinv(matrix: Matrix, rcond: float | None = None) -> Matrix:
     if is_symbolic(matrix):
         from .sympy_expressions import PseudoInverse
 
-        return matrix.pinv() if hasattr(matrix, "tolist") else PseudoInverse(matrix)
+        return matrix.pinv() if is_explicit(matrix) else PseudoInverse(matrix)
     rcond = default_rcond(matrix) if rcond is None else rcond
     if is_jax(matrix):
         return namespace(matrix).linalg.pinv(matrix, rtol=rcond)

@@ -23,6 +23,11 @@ def is_symbolic(value: object) -> bool:
     return bool(getattr(value, "is_Matrix", False))
 
 
+def is_explicit(matrix: object) -> bool:
+    """Tell whether a SymPy matrix has its entries, rather than being an expression of symbols for matrices."""
+    return hasattr(matrix, "tolist")
+
+
 def is_jax(value: object) -> bool:
     """Tell whether ``value`` is a JAX array or is traced, without importing JAX."""
     if isinstance(value, np.ndarray | np.generic | float | int) or value is None:

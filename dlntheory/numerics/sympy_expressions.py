@@ -5,6 +5,8 @@ from typing import Any
 import sympy
 from sympy.matrices.expressions import MatrixExpr
 
+from .kinds import is_explicit
+
 
 class _OfOne(MatrixExpr):
     """A function of one matrix, unevaluated."""
@@ -38,7 +40,7 @@ class PseudoInverse(_OfOne):
     def doit(self, **hints: Any) -> Any:
         """Evaluate where the argument is explicit."""
         argument = self.arg.doit(**hints)
-        return argument.pinv() if hasattr(argument, "tolist") else PseudoInverse(argument)
+        return argument.pinv() if is_explicit(argument) else PseudoInverse(argument)
 
     def _eval_transpose(self) -> "PseudoInverse":
         return PseudoInverse(self.arg.T)
