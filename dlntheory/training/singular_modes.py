@@ -229,11 +229,11 @@ def _as_modes(
     shape = target.shape
     if start.ndim == 0 or start.shape[-1] == 0 or start.shape[:-1] not in ((), shape):
         raise ValueError(f"`initial` has shape {start.shape}; wanted {(*shape, 'L')} or ('L',): L weights per mode.")
-    for name, value in (("variances", spread), ("noise", extra)):
+    for name, value, allowed in (("variances", spread, spread > 0), ("noise", extra, extra >= 0)):
         if value.shape not in ((), shape):
             raise ValueError(f"`{name}` has shape {value.shape}; wanted {shape} or a number.")
-    if (spread <= 0).any() or (extra < 0).any():
-        raise ValueError("`variances` or `noise` holds a number that is too small; wanted v > 0 and noise ≥ 0.")
+        if not allowed.all():
+            raise ValueError(f"`{name}` holds {value.min()}; wanted v > 0 and noise ≥ 0.")
     if rule == "natural" and not start.all():
         raise ValueError("`initial` holds zero with rule='natural', which divides by the weights; wanted none.")
     start = np.broadcast_to(start, (*shape, start.shape[-1]))
