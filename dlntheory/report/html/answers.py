@@ -134,6 +134,11 @@ def alignment(settings: Settings, name: str) -> float | None:
     rule, rescaling = as_rule(name)
     nudge = settings.nudge if rule == "pc" else None
     found = target_alignment(*settings.problem, rule, rescaling, nudge=nudge)
+    return _mean(found)
+
+
+def _mean(found: np.ndarray) -> float | None:
+    """The mean over the samples that define an alignment, ``None`` without any."""
     return float(np.nanmean(found)) if np.isfinite(found).any() else None
 
 
@@ -171,7 +176,7 @@ def _inference(settings: Settings) -> dict[str, Any]:
         "stability_limit": float(spectrum.stability_limit),
         "diverges": diverges,
         "steps_to": spectrum.steps_to(1e-3),
-        "relaxed": float(np.nanmean(found)) if np.isfinite(found).any() else None,
+        "relaxed": _mean(found),
     }
 
 

@@ -67,7 +67,7 @@ def alignment(records: Rows) -> Drawing:
     smallest = min(each["smallest"] for each in quartiles)
     x = alt.Scale(domain=[min(0.0, smallest), 1], nice=True)
     y = alt.Y("label:N", sort=_labels(shown), title=None, axis=alt.Axis(labelLimit=200, grid=False))
-    tooltip = [alt.Tooltip(f"{name}:{'N' if name == 'label' else 'Q'}", format=_format(name)) for name in names]
+    tooltip = _tooltip(names)
     ticks = _chart("samples").mark_tick(thickness=1.2, size=18, opacity=0.5)
     boxes = _chart("quartiles")
     layers = (
@@ -106,7 +106,7 @@ def by_batch(records: Rows) -> Drawing:
         lines.mark_line(strokeWidth=2).encode(y=alt.Y("mean:Q", scale=scale), strokeDash=_dash(shown)),
         lines.mark_point(size=60, filled=True, opacity=1).encode(
             y=alt.Y("mean:Q", scale=scale),
-            tooltip=[alt.Tooltip(f"{name}:{'N' if name == 'label' else 'Q'}", format=_format(name)) for name in names],
+            tooltip=_tooltip(names),
         ),
     )
     return _of_rules(layers, shown).properties(height=260), {"means": rows}
@@ -313,6 +313,11 @@ def _ramp(count: int) -> list[str]:
 
     ramp = LinearSegmentedColormap.from_list("ramp", [COLOURS["bp"], COLOURS["evidence"], COLOURS["pc"]])
     return [to_hex(ramp(index / max(1, count - 1))) for index in range(count)]
+
+
+def _tooltip(names: Sequence[str]) -> list[Any]:
+    """The fields of a row that are shown under the pointer."""
+    return [alt.Tooltip(f"{name}:{'N' if name == 'label' else 'Q'}", format=_format(name)) for name in names]
 
 
 def _format(name: str) -> str:
