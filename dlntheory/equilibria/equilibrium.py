@@ -135,10 +135,10 @@ def equilibrium(
     """
     problem = as_problem(net, x, y, covariances, nudge)
     settled = settle_problem(problem, one_of("solver", solver, SOLVERS))
-    return _at_the_door(settled, net.shapes, problem.x.ndim == 1)
+    return _as_equilibrium(settled, net.shapes, problem.x.ndim == 1)
 
 
-def _at_the_door(settled: Settled, shapes: Sequence[Shape], single: bool) -> Equilibrium:
+def _as_equilibrium(settled: Settled, shapes: Sequence[Shape], single: bool) -> Equilibrium:
     """Rows as the caller's samples; only images and a single sample take a program."""
     if single or any(len(shape) > 1 for shape in shapes):
         settled = _shaped(settled, shapes, single)

@@ -101,7 +101,7 @@ def finite_time_activities(
 
 
 def _by_series(descent: Descent, steps: int, endless: bool) -> Relaxation | None:
-    """By the series; ``None`` where it does not end, unless one that is ``endless`` is wanted all the same."""
+    """The relaxation by the series; ``None`` if the series does not end, unless an ``endless`` one will do."""
     chain = free_chain(descent.problem)
     if not chain.sizes:
         return concluded(descent, steps, [])

@@ -97,7 +97,7 @@ def arrivals(depth: int, steps: int, momentum: Array, step_size: Any = 1.0) -> F
 
 @compiled
 def _arrivals(depth: int, bits: Array, momentum: Array, step_size: Array) -> Float[Array, " L"]:
-    """By squaring the step of ``(ways, velocity)``, ``[[1 + γs, μ], [γs, μ]]``, with ``s`` for one layer down."""
+    """The shares, by squaring the step ``[[1 + γs, μ], [γs, μ]]`` of ``(ways, velocity)``, ``s`` one layer down."""
     xp, powers = namespace(momentum), np.arange(depth)
     here, down = ((powers == power).astype(momentum.dtype) for power in (0, 1))
     here, below = xp.asarray(here), step_size * xp.asarray(down)

@@ -60,7 +60,7 @@ def warn_caller(message: str) -> None:
 
 
 def _stability_limit(chain: FreeChain, momentum: float, method: str, missed: float) -> float:
-    """Newton's step is the whole way times the step size, whatever the spectrum."""
+    """The step size above which a method diverges: 2 for Newton's, whatever the spectrum."""
     if method == "newton":
         return 2.0
     largest = largest_eigenvalue(chain, STEPWISE[method].coordinates, missed)

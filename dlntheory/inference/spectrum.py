@@ -291,5 +291,5 @@ def _finite(multiply: Operator) -> Operator:
 
 
 def _in_numpy(tree: Any) -> Any:
-    """In double precision."""
+    """The arrays as NumPy's, in double precision."""
     return map_leaves(lambda leaf: np.asarray(leaf, np.float64)[()], tree)

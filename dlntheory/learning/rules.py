@@ -118,7 +118,7 @@ def log_variance_slopes(last: Any, multiplier: Matrix, unit_multiplier: Matrix) 
 
 
 def _without_bias(layer: Layer, error: Matrix, activity: Matrix) -> Matrix:
-    """The local update without what is there at zero activity, of biases and offsets, which ``S`` does not have."""
+    """The local update minus its value at zero activity: ``S`` has no biases and offsets."""
     update = layer.weight_update(error, activity)
     return update - layer.weight_update(error, 0 * activity) if layer.shift is not None else update
 

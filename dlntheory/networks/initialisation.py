@@ -38,7 +38,7 @@ class NumpySource(NamedTuple):
         return self.generator.standard_normal(shape).astype(self.dtype)
 
     def orthogonal(self, size: int) -> Array:
-        """From the QR factorisation of a normal matrix, with the signs that make it unique (Mezzadri 2007)."""
+        """The Q of a normal matrix's QR factorisation, with the signs that make it unique (Mezzadri 2007)."""
         basis, triangular = np.linalg.qr(self.generator.standard_normal((size, size)))
         return (basis * np.where(np.diagonal(triangular) < 0, -1.0, 1.0)).astype(self.dtype)
 

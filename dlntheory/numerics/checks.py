@@ -253,7 +253,7 @@ def as_number(name: str, value: Any, *, positive: bool = False, negative: bool =
 
 
 def is_one_number(value: Any) -> bool:
-    """Tell what can be checked from a traced number, and from an array of them for `jax.vmap`."""
+    """Tell one number that can be checked from a traced one, and from an array of numbers for `jax.vmap`."""
     return is_concrete(value) and np.ndim(value) == 0
 
 
@@ -276,7 +276,7 @@ def as_count(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def as_flag(name: str, value: Any) -> bool:
-    """Refuse what is neither true nor false."""
+    """Convert to a Boolean; refuse everything else."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"`{name}` is {value!r}; wanted True or False.")
     return bool(value)

@@ -145,5 +145,5 @@ def _through(sums: _Sums, n: int, n_out: int, variance: float, slopes: Any) -> _
 
 
 def _mean(values: np.ndarray) -> float:
-    """Over a standard normal number."""
+    """The mean over a standard normal number, of values at the nodes."""
     return float((_WEIGHTS * values).sum() / _WEIGHTS.sum())

@@ -123,7 +123,7 @@ def _as_grid(grid: Any) -> np.ndarray:
 
 
 def _first_that_counts(layers: tuple[LayerKind, ...], covariances: np.ndarray) -> int:
-    """How many of the first layers add nothing to ``S``: in shrinking networks their terms would underflow."""
+    """The number of first layers that add nothing to ``S``: in shrinking networks their terms would underflow."""
     growth = np.log([float(layer.variance) * layer.n_in for layer in layers[1:]])
     terms = np.log(covariances) + np.append(growth[::-1].cumsum()[::-1], 0.0)
     counts = terms > np.log(covariances[-1] * _NEGLIGIBLE)

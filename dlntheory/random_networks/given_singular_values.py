@@ -74,7 +74,7 @@ class SingularValuesKind:
         return self.n_in * one + max(0, self.n_out - self.n_in)
 
     def _mean(self, entries: Any) -> Any:
-        """The mean over all ``n_in`` eigenvalues of what is zero where they are."""
+        """The mean over all ``n_in`` eigenvalues, from the entries of the eigenvalues other than zero."""
         return entries.sum(axis=-1) / self.n_in
 
     def _over(self, t: Any, weights: Any) -> Any:

@@ -111,7 +111,7 @@ class Pencil:
         return coupling
 
     def mean(self, values: Array) -> Any:
-        """Over the units of a layer, the last axis."""
+        """The mean over the units of a layer, the last axis."""
         return values @ self._shares
 
     def trace(self, systems: Sequence[System], couplings: Sequence[Array], layer: int, signal: int) -> Any:

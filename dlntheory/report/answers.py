@@ -54,7 +54,7 @@ def _mean_and_error(row: dict[str, Any], apart: str) -> str:
 
 
 def _findings(record: dict[str, Any]) -> Iterator[RenderableType]:
-    """Why, and what to try."""
+    """The findings in words: why, and what to try."""
     defined = [each for each in record["rules"] if each["mean"] is not None]
     yield Text("Why", "bold")
     for each in record["diagnosis"]:

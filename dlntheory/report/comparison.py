@@ -19,7 +19,7 @@ from .words import fixed, rule_name
 DEFAULT_RULES = ("bp", "pc", "pc:adaptive_positive", "pc:decorrelated")
 BATCHES = (1, 8, 32, "all")
 REPEATS = 20
-"""Batches drawn per size, at most."""
+"""The most batches that are drawn per size."""
 
 
 class Row(NamedTuple):

@@ -18,9 +18,9 @@ from .comparison import compare
 TRIED = 20
 """The largest number of single samples on which Theorem 1 is checked."""
 RULES = ("bp", "pc")
-"""Whose alignment is set beside random networks'."""
+"""The rules whose alignment is compared with random networks'."""
 DRAWN = 4
-"""Random networks whose batches are measured."""
+"""The number of random networks whose alignment in batches is measured."""
 WIDEST = 1024
 """The widest layer of a random network whose batches are measured."""
 
@@ -93,7 +93,7 @@ def _batches(net: LinearNetwork, x: Any, y: Any) -> Iterator[Finding]:
 
 
 def _reason(verdict: Verdict) -> tuple[float, str]:
-    """Which hypothesis of Theorem 2 fails most, in words."""
+    """The hypothesis of Theorem 2 that fails most: its number, and a sentence."""
     unmet = failed(verdict.hypotheses)
     ranks = dict(by_layer(verdict.hypotheses, "rank("))
     if outside := dict(by_layer(unmet, "rows of R in")):

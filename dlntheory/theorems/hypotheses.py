@@ -234,7 +234,7 @@ def _refuse_out_of_range(own: np.ndarray, plain: np.ndarray) -> None:
 
 
 def _grouped(features: Array) -> np.ndarray:
-    """With a leading axis of groups, one where there are none."""
+    """The features with a leading axis of groups, of length one where there are none."""
     array = np.asarray(features)
     return array[None] if array.ndim == 2 else array
 

@@ -99,7 +99,7 @@ def energy_hessian(
 
 
 def _hessian(net: LinearNetwork, x: Any, y: Any, rule: str, options: UpdateOptions) -> Array:
-    """In closed form; in JAX, and where several weights share an error, by differentiation of the updates."""
+    """The Hessian in closed form; in JAX, and where weights share an error, by differentiation of the updates."""
     learning = as_learning(as_network("net", net), x, y, rule, None, options)
     if not holds_jax(learning.problem) and all(layer.has_features for layer in net.layers):
         return hessian(learning)

@@ -21,7 +21,7 @@ from ..numerics.kinds import cast, holds_jax, in_double_precision, map_leaves, t
 from ..numerics.record import Record, static
 from .algorithm import Algorithm, Learner, Model
 from .comparison import best_rate, tied
-from .sweep_arguments import as_algorithms, as_data, as_networks, as_rates, stacked
+from .sweep_arguments import as_algorithms, as_data, as_networks, as_rates, stacked_layers
 from .sweep_checkpoint import Checkpoint, fingerprint
 from .sweep_program import AXIS, Data, Span, at_once, compile_program, fetch, place, prepared
 from .sweep_runs import Runs, share_out
@@ -168,7 +168,7 @@ def sweep(
         [0.1, 1.0]
     """
     nets = as_networks(nets)
-    layers, data = stacked(nets), as_data(nets, x, y, targets)
+    layers, data = stacked_layers(nets), as_data(nets, x, y, targets)
     rates, chosen = as_rates(learning_rates, nets[0].dtype), as_algorithms(algorithms)
     as_count("chunk", chunk)
     as_count("error_every", error_every)

@@ -26,7 +26,7 @@ def as_networks(nets: Any) -> list[LinearNetwork]:
     return nets
 
 
-def stacked(nets: list[LinearNetwork]) -> tuple[Layer, ...]:
+def stacked_layers(nets: list[LinearNetwork]) -> tuple[Layer, ...]:
     """The layers of all networks, with a leading axis."""
     first, *others = (net.layers for net in nets)
     return map_leaves(lambda *leaves: np.stack(list(map(np.asarray, leaves))), first, *others)

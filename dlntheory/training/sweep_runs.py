@@ -78,5 +78,5 @@ class Runs:
             leaf[runs] = new[there]
 
     def state(self) -> list[np.ndarray]:
-        """Everything that changes."""
+        """The arrays that change."""
         return [self.errors, self.loss, self.accuracy, self.steps, *leaves(self.models)]

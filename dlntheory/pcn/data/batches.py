@@ -40,7 +40,7 @@ class Augmentation:
 
 
 class Preparation(eqx.Module):
-    """From samples as they are kept to inputs of a network: augmented, normalised, and of the network's shape."""
+    """The way from stored samples to inputs of a network: augmented, normalised, and of the network's shape."""
 
     scale: Float[Array, "..."]
     shift: Float[Array, "..."]

@@ -20,7 +20,7 @@ class Split:
         return len(self.labels)
 
     def part(self, count: int) -> "Split":
-        """So many samples in their order: the first ones of every class, in proportion to the sizes of the classes."""
+        """A number of samples in their order: the first of every class, in proportion to the sizes of the classes."""
         return self.parted(count)[0]
 
     def parted(self, count: int) -> tuple["Split", "Split"]:
@@ -78,7 +78,7 @@ class Dataset:
         return tuple(self.train.samples.shape[1:])
 
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
-        """So many samples of each part, with all classes in their proportions; ``None`` keeps all of them.
+        """The data set with fewer samples in each part, all classes in their proportions; ``None`` keeps all of them.
 
         Raises:
             ValueError: for more samples than there are.

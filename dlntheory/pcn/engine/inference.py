@@ -256,7 +256,7 @@ def relax(
 
 
 def as_memory(algorithm: Algorithm, network: Network, batch_size: int, memory: Any) -> Any:
-    """The memory of the start of inference: an empty one, or that of a training with such a start, in its dtypes."""
+    """The memory that inference starts from: an empty one, or a memory from training, checked against the empty one."""
     empty = algorithm.initial.memory(network, batch_size)
     if memory is None:
         return empty

@@ -141,7 +141,7 @@ def after_inference(
 def _settled_gradients(
     network: Network, settled: NonlinearEquilibrium
 ) -> tuple[Gradients, Float[Array, " N"], tuple[Statistics, ...]]:
-    """From the signals, in which a unit that rests on a kink has a subgradient."""
+    """The gradients from the equilibrium's signals, which hold a subgradient for a unit that rests on a kink."""
     triples = zip(network.blocks, settled.signals, settled.activities[:-1], strict=True)
     gradients = tuple(scaled(block_update(*each), -1) for each in triples)
     energies = [jnp.square(error).sum() / (2 * len(error)) for error in settled.errors]

@@ -174,7 +174,7 @@ class TrainingConfig(Options):
         self.make_tests()
 
     def _check_memory(self) -> None:
-        """No more states with a memory than the network has, a number that does not depend on the data."""
+        """Refuse more states with a memory than the network has, a number that does not depend on the data."""
         if self.memory_layers is None:
             return
         depth = eqx.filter_eval_shape(self._network, (3, 64, 64), 10).depth
@@ -235,7 +235,7 @@ class TrainingConfig(Options):
         return replace(chosen, initial=initial)
 
     def make_tests(self, optimiser: Any = None) -> dict[int, Algorithm]:
-        """By its steps, every inference that tests a decoder; what only learning needs is left out."""
+        """The algorithms that test a decoder, by their steps of inference, without the options of learning."""
         own = self.make_algorithm(optimiser)
         if self.test_steps is None and self.test_step_size is None:
             return {own.steps: own}
