@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,6 +16,8 @@ QUICK_COMPILATION = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimizat
 TRIED_JAXLIB = "0.10."
 SAMPLES = 16
 """The number of samples that are drawn where no data are given."""
+REFUSALS = (ValueError, TypeError, ArithmeticError, ImportError, OSError)
+"""The errors by which the library refuses what it is given."""
 
 Weights = Annotated[
     Path | None,
@@ -83,11 +85,11 @@ def use_all_of_the_machine(quick: bool) -> None:
 
 
 @contextmanager
-def refusals(name: str = "") -> Iterator[None]:
+def refusals(name: str = "", kinds: tuple[type[Exception], ...] = REFUSALS) -> Iterator[None]:
     """Turn the library's refusals into one line on the standard error, and exit code 2."""
     try:
         yield
-    except (ValueError, TypeError, ArithmeticError, ImportError, OSError) as error:
+    except kinds as error:
         refuse(f"{name}: {error}" if name else str(error), error)
 
 
@@ -99,13 +101,9 @@ def refuse_unwritable(name: str, path: Path, endings: Iterable[str]) -> None:
         as_new_file(path, endings, name)
 
 
-@contextmanager
-def file_refusals(name: str = "") -> Iterator[None]:
+def file_refusals(name: str = "") -> AbstractContextManager[None]:
     """Turn the file system's refusals into one line, and exit code 2; anything else is an error of ours."""
-    try:
-        yield
-    except OSError as error:
-        refuse(f"{name}: {error}" if name else str(error), error)
+    return refusals(name, (OSError,))
 
 
 def refuse(message: str, cause: BaseException | None = None) -> NoReturn:

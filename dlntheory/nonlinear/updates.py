@@ -16,11 +16,12 @@ from jaxtyping import Array, Float
 
 from ..learning.alignment import cosine
 from ..learning.decorrelation import SpectralRegularisation
+from ..learning.prediction_change import as_learning_rate
 from ..learning.problem import Options, as_options
 from ..learning.rescaling import Rescaling, rescale, rescaling_factors
 from ..learning.rules import Signals, local_updates
 from ..numerics.algebra import common_magnitude
-from ..numerics.checks import as_real, one_of
+from ..numerics.checks import one_of
 from ..numerics.options import takes
 from ..numerics.precision import refuse_overflow
 from ..numerics.programs import program
@@ -205,7 +206,7 @@ def _evaluate(
     options: NonlinearOptions,
 ) -> tuple[Float[Array, "..."], Float[Array, "*B"]]:
     net, traces, rescaling, chosen, single = _prepare(net, x, y, rule, rescaling, options)
-    rate = None if learning_rate is None else as_real("learning_rate", learning_rate, traces.residual.dtype)
+    rate = as_learning_rate(learning_rate, traces.residual.dtype)
     moved, alignment = change_and_alignment(net, traces, rescaling, chosen, rate)
     moved = net.outside(moved)
     return (moved[0], alignment[0]) if single else (moved, alignment)
