@@ -8,7 +8,7 @@ import numpy as np
 from ..numerics.checks import as_array, as_count, as_list, as_widths, one_of
 from ..numerics.kinds import is_concrete, is_jax
 from .given_singular_values import SingularValuesKind
-from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind
+from .layer_kinds import KINDS, DenseKind, LayerKind, OrthogonalKind, widths_of
 
 # The variance of a weight, from the widths that the layer leads from and to.
 RandomInit = Literal["kaiming_uniform", "norm_preserving", "orthogonal", "lecun_normal"]
@@ -65,7 +65,7 @@ def _listed_layers(widths: Any, layers: Any) -> tuple[LayerKind, ...]:
                 f"`layers[{index + 1}]` takes {above.n_in} units but `layers[{index}]` gives {below.n_out}; "
                 "wanted layers that chain."
             )
-    sizes = (read[0].n_in, *(layer.n_out for layer in read))
+    sizes = widths_of(read)
     if widths is not None and as_widths("widths", widths) != sizes:
         raise ValueError(f"`widths` is {tuple(widths)} but `layers` chain {sizes}; wanted the same, or no widths.")
     return read

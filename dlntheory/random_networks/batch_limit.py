@@ -18,7 +18,7 @@ import numpy as np
 from ..numerics.checks import as_count, one_of
 from .arguments import RandomInit, as_layers
 from .expected import as_setting
-from .layer_kinds import DenseKind
+from .layer_kinds import DenseKind, widths_of
 from .pencil import BACKWARD, FORWARD, Pencil, linear_first_order
 
 
@@ -101,7 +101,7 @@ def _cosine(found: BatchTraces, batch: int, residual: float) -> float:
 
 def batch_traces(setting: Any, input_variance: float, target_variance: float, linear: bool) -> BatchTraces:
     """Find all limits; variances are of an entry of the inputs and of the targets."""
-    widths = [setting.layers[0].n_in, *(layer.n_out for layer in setting.layers)]
+    widths = widths_of(setting.layers)
     variances = [float(layer.variance) for layer in setting.layers]
     map_variance = target_variance / (widths[0] * input_variance) if linear else 0.0
     first_order = linear_first_order(setting.equilibrium, [float(each) for each in setting.covariances])

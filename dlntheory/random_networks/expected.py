@@ -11,7 +11,7 @@ from ..numerics.kinds import is_concrete, is_jax, namespace
 from . import backpropagation, batches, fluctuations, predictive_coding
 from .arguments import RandomInit, as_layers, as_per_layer, as_positive
 from .first_order import RandomEquilibrium, solve
-from .layer_kinds import LayerKind
+from .layer_kinds import LayerKind, widths_of
 
 
 @dataclass(frozen=True)
@@ -233,8 +233,7 @@ def expected_alignment(
         limit = batches.limit(kinds, setting.share_of_target, count, target)
     else:
         limit = backpropagation.limit(kinds, setting.share_of_target)
-    sizes = (kinds[0].n_in, *(layer.n_out for layer in kinds))
-    return ExpectedAlignment(rule, count, sizes, limit, setting)
+    return ExpectedAlignment(rule, count, widths_of(kinds), limit, setting)
 
 
 def as_setting(layers: tuple[LayerKind, ...], covariances: Any, input_norm: Any, target_norm: Any) -> Setting:

@@ -17,6 +17,7 @@ the layers below have taken. As a function of ``C``, and relative to the gain ``
 No form has a difference of nearly equal numbers in it, and none is 0/0 at ``C = 0``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,3 +152,8 @@ KINDS: dict[str, type[DenseKind] | type[ResidualKind] | type[OrthogonalKind]] = 
     "residual": ResidualKind,
     "orthogonal": OrthogonalKind,
 }
+
+
+def widths_of(layers: Sequence[LayerKind]) -> tuple[Any, ...]:
+    """``(n_0, …, n_L)`` of layers that chain."""
+    return (layers[0].n_in, *(layer.n_out for layer in layers))
