@@ -67,6 +67,10 @@ class Cell:
         """The seed."""
         return self.config.seed
 
+    def with_seed(self, seed: int) -> "Cell":
+        """The cell with another seed."""
+        return replace(self, config=replace(self.config, seed=seed), paper=replace(self.paper, seed=seed))
+
     @property
     def label(self) -> str:
         """A name for people."""
@@ -116,7 +120,8 @@ def all_cells(row: Row, scale: str) -> list[Cell]:
 
 def _cells(row: Row, scale: str, places: Sequence[Place]) -> list[Cell]:
     code = run_file(row.python)
-    return [_cell(row, scale, *each, seed, code) for seed in range(row.count(scale)) for each in folded(places)]
+    first = [_cell(row, scale, *each, code) for each in folded(places)]
+    return [cell.with_seed(seed) for seed in range(row.count(scale)) for cell in first]
 
 
 def _wanted(row: Row, scale: str, only: Sequence[str]) -> list[Place]:
@@ -136,11 +141,10 @@ def _having(words: set[str], places: Sequence[Place]) -> list[Place]:
     return [place for place in places if words <= set(place.values())]
 
 
-def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], seed: int, code: str) -> Cell:
+def _cell(row: Row, scale: str, place: Place, tests: Sequence[str], code: str) -> Cell:
     paper = row.options_of(place)
     if "seed" in {**paper, **row.scale_options(scale)}:
         raise ValueError(f"`{row.name}`, {' '.join(place.values())}: a study has no option `seed`, but a key `seeds`.")
-    paper["seed"] = seed
     if tests:
         paper[TESTED] = tuple(row.axes[TESTED][steps][TESTED] for steps in tests)
     changed = paper | STAND_INS.get(scale, {}).get(paper.get("data", "digits"), {}) | SIZES.get(scale, {})

@@ -85,7 +85,7 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
         ValueError: for a configuration that cannot be run.
         FileNotFoundError: for data that are not where they were.
     """
-    for cell in cells:
+    for cell in {replace(cell.config, seed=0): cell for cell in reversed(cells)}.values():
         try:
             cell.config.check()
         except (ValueError, TypeError) as error:
@@ -126,10 +126,10 @@ def finished(cells: Sequence[Cell], folder: Path) -> list[Finished | None]:
 
 def told(cells: Sequence[Cell], asked: Sequence[Cell], folder: Path) -> list[Cell]:
     """The cells that a table has: those that were asked for, and all others that are finished."""
-    keys = {cell.key for cell in asked}
-    outcomes = finished(cells, folder)
-    there = [cell for cell, outcome in zip(cells, outcomes, strict=True) if outcome is not None or cell.key in keys]
-    return [*there, *(cell for cell in asked if cell.key not in {each.key for each in there})]
+    wanted = {cell.key: cell for cell in asked}
+    outcomes = zip(cells, finished(cells, folder), strict=True)
+    there = {cell.key: cell for cell, outcome in outcomes if outcome is not None or cell.key in wanted}
+    return list((there | wanted).values())
 
 
 def read_finished(path: Path, cell: Cell) -> Finished | None:
