@@ -4,11 +4,13 @@ import functools
 import hashlib
 import importlib.util
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-LIBRARIES = {"dlntheory", "experiments", "site-packages"}
-"""Folders whose modules are no study's own, though they may lie beside its file."""
+OURS = {"dlntheory", "experiments"}
+INSTALLED = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+"""Folders whose modules are no study's own, though they may lie below that of its file."""
 
 
 @functools.cache
@@ -47,5 +49,5 @@ def _run(path: Path) -> None:
 def _imported(folder: Path) -> Iterator[Path]:
     """The files in a folder, and below it, that were imported; without those of libraries."""
     files = (Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None)))
-    below = (each for each in files if each.is_relative_to(folder))
-    return (each for each in below if LIBRARIES.isdisjoint(each.relative_to(folder).parts))
+    below = (each for each in files if each.is_relative_to(folder) and OURS.isdisjoint(each.relative_to(folder).parts))
+    return (each for each in below if not any(map(each.is_relative_to, INSTALLED)))

@@ -1,6 +1,9 @@
 """Rows of studies that make no sense are refused in one line, before anything is trained; variants of one's own."""
 
+import json
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -297,3 +300,10 @@ def test_variants_of_two_axes_may_have_one_name(tmp_path):
     found = [(each.config.step_size, each.config.learning_rate, each.config.momentum) for each in made]
     rates = [0.01, 0.001, 0.002]
     assert found == [(step, rate, {0.001: 0.5}.get(step)) for step in (0.1, 0.02, 0.001) for rate in rates]
+
+
+def test_the_code_of_a_study_leaves_out_python_itself():
+    """A file in one's home has Python's modules below its folder, and which of them are loaded differs by command."""
+    library = Path(sysconfig.get_path("stdlib"))
+    assert Path(json.__file__).is_relative_to(library)
+    assert not [each for each in own_code._imported(library.parents[1]) if each.is_relative_to(library)]
