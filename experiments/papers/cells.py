@@ -187,7 +187,7 @@ def _useless(algorithm: str, options: Mapping[str, Any], brought: Set[str]) -> s
     """The options that an algorithm of one's own has no use for: of choices that it makes itself, or does not have."""
     made, usual = TrainingConfig(algorithm=algorithm).make_algorithm(), Algorithm()
     makes = {word for word, name in CHOICES.items() if type(getattr(made, name)) is not type(getattr(usual, name))}
-    kept = brought & makes
-    chosen = {word: options[word] for word in CHOICES if word in options and word not in kept}
+    overruled = brought & makes
+    chosen = {word: options[word] for word in CHOICES if word in options and word not in overruled}
     config = TrainingConfig(algorithm=algorithm, **chosen)
-    return kept | {option for option in brought - CHOICES.keys() if not has_use(config, option)}
+    return overruled | {option for option in brought - CHOICES.keys() if not has_use(config, option)}

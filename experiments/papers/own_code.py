@@ -8,8 +8,12 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-OURS = {"dlntheory", "experiments"}
-INSTALLED = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+import dlntheory
+
+LIBRARIES = [
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    Path(dlntheory.__file__).parent, Path(__file__).parents[1],
+]  # fmt: skip
 """Folders whose modules are no study's own, though they may lie below that of its file."""
 
 
@@ -49,5 +53,4 @@ def _run(path: Path) -> None:
 def _imported(folder: Path) -> Iterator[Path]:
     """The files in a folder, and below it, that were imported; without those of libraries."""
     files = (Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None)))
-    below = (each for each in files if each.is_relative_to(folder) and OURS.isdisjoint(each.relative_to(folder).parts))
-    return (each for each in below if not any(map(each.is_relative_to, INSTALLED)))
+    return (each for each in files if each.is_relative_to(folder) and not any(map(each.is_relative_to, LIBRARIES)))

@@ -85,7 +85,10 @@ def run(cells: Sequence[Cell], folder: Path, track: Track = iter) -> None:
         ValueError: for a configuration that cannot be run.
         FileNotFoundError: for data that are not where they were.
     """
-    for cell in {replace(cell.config, seed=0): cell for cell in reversed(cells)}.values():
+    by_options: dict[TrainingConfig, Cell] = {}
+    for cell in cells:  # a seed makes no difference to the check
+        by_options.setdefault(replace(cell.config, seed=0), cell)
+    for cell in by_options.values():
         try:
             cell.config.check()
         except (ValueError, TypeError) as error:

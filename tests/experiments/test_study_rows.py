@@ -218,12 +218,14 @@ def test_an_option_of_a_variant_itself_must_be_of_use(coded):
 def test_modules_beside_the_code_count_as_its_code(coded, monkeypatch):
     _, code = coded
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    helper = code.with_name("rates_of_mine.py")
-    code.write_text("import rates_of_mine\n" + CODE.format(rate="rates_of_mine.RATE"))
+    helper = code.parent / "rates_of_mine" / "experiments" / "__init__.py"  # a folder that is called as one of ours
+    helper.parent.mkdir(parents=True)
+    code.write_text("from rates_of_mine import experiments\n" + CODE.format(rate="experiments.RATE"))
     fingerprints = set()
     for rate in (0.05, 0.1):
         helper.write_text(f"RATE = {rate}")
-        sys.modules.pop("rates_of_mine", None)
+        for name in ("rates_of_mine", "rates_of_mine.experiments"):
+            sys.modules.pop(name, None)
         own_code.run_file.cache_clear()
         fingerprints.add(own_code.run_file(str(code)))
         assert pcn.algorithm("PC-Adam").relaxation == pcn.Adam(rate)

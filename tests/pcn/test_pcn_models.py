@@ -302,7 +302,7 @@ class Signs(pcn.Relaxation):
 
 
 def test_a_new_relaxation_is_one_class():
-    """What docs/pcn.md promises."""
+    """The example of docs/pcn.md moves by signs."""
     net = pcn.mlp((4, 3, 5, 2), activation="tanh", dtype=F64)
     x, y = naive.batch(net, size=3)
     algorithm = dataclasses.replace(pcn.PRESETS["PC-SE"].algorithm, relaxation=Signs(0.01), steps=2)
